@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds L1 (build/midflight.elf), the runner (build/midflight) and their tests.
+# The two commands for users are `make run` and `make check`; `make help` lists the rest.
+# All paths are relative, so that the tree may lie in a path with spaces.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+OBJCOPY ?= objcopy
+B       := build
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@echo "  $(1)	$(2)")
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
+
+# ---- L1 and L2: freestanding, no red zone, no SSE in C ---------------------------------------
+GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	$(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
+L1_CFLAGS := $(GUEST_CFLAGS)
+L2_CFLAGS := $(GUEST_CFLAGS) -Os
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections
+
+objs = $(patsubst %,$(B)/%.o,$(basename $(1)))
+
+L1_BASE := $(call objs,$(wildcard boot/*.[cS] lib/*.[cS]) l2guest/compute.c \
+	$(filter-out hv/scenario_%,$(wildcard hv/*.[cS])))
+L1_SCENARIOS := $(call objs,$(wildcard hv/scenario_*.c))
+EMUCHECK := $(call objs,$(wildcard tests/emulator/*.[cS]))
+L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS]) lib/idt.c lib/trap_entry.S lib/string.c)
+
+# ---- host: static, so that the same binary runs in the lab's initramfs ------------------------
+HOST_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
+HOST_LIBS   := -ljansson -pthread
+HOST_SRCS   := $(wildcard host/*.c)
+HOST_OBJS   := $(call objs,$(HOST_SRCS))
+UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all
+
+.PHONY: all help run check unit lint iso lab deps format clean
+all: $(B)/midflight $(B)/midflight.elf
+
+help:
+	@echo 'make run      take snapshots of a running L2, restore them, say pass or fail'
+	@echo 'make check    all tests (ends with "N passed, N failed")'
+	@echo 'make          build the runner build/midflight and L1 build/midflight.elf'
+	@echo 'make iso      bootable build/midflight.iso (GRUB)'
+	@echo 'make lab      build the emulated machine for hosts without VMX (cached)'
+	@echo 'make lint     cppcheck, shellcheck, clang-format'
+	@echo 'make clean    remove build/'
+	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
+
+run:
+	$(Q)./deps.sh build run
+	$(Q)$(MAKE) all
+	$(Q)$(B)/midflight run $(RUN_ARGS)
+
+check:
+	$(Q)./deps.sh build run check
+	$(Q)$(MAKE) all
+	$(Q)tests/run.sh
+
+deps:
+	$(Q)./deps.sh build run check
+
+iso: $(B)/midflight.iso
+
+lab:
+	$(Q)./deps.sh build run
+	$(Q)$(MAKE) $(B)/emucheck.iso
+	$(Q)lab/lab.sh build
+
+$(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/%: CFLAGS := $(L1_CFLAGS)
+$(B)/l2guest/%: CFLAGS := $(L2_CFLAGS)
+$(B)/host/%: CFLAGS := $(HOST_CFLAGS)
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.S $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuilds everything when flags or version change.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(L1_CFLAGS) $(L2_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(L1_CFLAGS) $(L2_CFLAGS) $(HOST_CFLAGS))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(B)/l2guest.elf: $(L2_OBJS) l2guest/l2.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(GUEST_LDFLAGS) -T l2guest/l2.ld -o $@ $(L2_OBJS)
+
+$(B)/l2guest.bin: $(B)/l2guest.elf
+	$(call say,OBJCOPY,$@)
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(B)/hv/l2_image.o: $(B)/l2guest.bin
+
+$(B)/midflight.elf: $(L1_BASE) $(L1_SCENARIOS) linker.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(GUEST_LDFLAGS) -T linker.ld -o $@ $(L1_BASE) $(L1_SCENARIOS)
+
+# The same kernel with more scenarios: what the lab depends on, checked on the bare emulator.
+$(B)/emucheck.elf: $(L1_BASE) $(L1_SCENARIOS) $(EMUCHECK) linker.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) $(GUEST_LDFLAGS) -T linker.ld -o $@ $(L1_BASE) $(L1_SCENARIOS) $(EMUCHECK)
+
+$(B)/%.iso: $(B)/%.elf boot/mkiso.sh
+	$(call say,ISO,$@)
+	$(Q)boot/mkiso.sh $< $@ $(ISO_ARGS)
+
+$(B)/midflight: $(HOST_OBJS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -static -o $@ $(HOST_OBJS) $(HOST_LIBS)
+
+# Unit tests are linked with all of host/ but main, under the sanitizers.
+HOST_SAN := $(patsubst host/%.c,$(B)/san/%.o,$(filter-out host/main.c,$(HOST_SRCS)))
+$(B)/san/%.o: host/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/unit/%: tests/unit/%.c $(HOST_SAN)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -o $@ $< $(HOST_SAN) -lcmocka $(HOST_LIBS)
+
+unit: $(UNIT_TESTS)
+
+lint:
+	$(Q)tests/lint.sh
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Parser of L1's command line. Strict: a misspelt word must not turn into a run of something else. */
+#include "boot/cmdline.h"
+#include "lib/string.h"
+
+struct cmdline cmdline = {.hops = 3, .seed = 1};
+
+static bool is(const char *s, size_t len, const char *word)
+{
+	return list_has(s, len, word) && strlen(word) == len;
+}
+
+static bool parse_breakage(const char *s, size_t len)
+{
+	static const char *const names[] = {
+#define B(name, text) text,
+		BREAKAGES(B)
+#undef B
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (is(s, len, names[i])) {
+			cmdline.breakage = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_word(const char *key, size_t key_len, const char *val, size_t len)
+{
+	if (is(key, key_len, "scenario")) {
+		cmdline.scenario = val;
+		cmdline.scenario_len = len;
+		return len > 0;
+	}
+	if (is(key, key_len, "hops"))
+		return parse_u64(val, len, &cmdline.hops) && cmdline.hops > 0;
+	if (is(key, key_len, "seed"))
+		return parse_u64(val, len, &cmdline.seed);
+	if (is(key, key_len, "sync")) {
+		cmdline.sync_host = is(val, len, "host");
+		return cmdline.sync_host || is(val, len, "none");
+	}
+	if (is(key, key_len, "break"))
+		return parse_breakage(val, len);
+	return false;
+}
+
+const char *cmdline_parse(const char *text)
+{
+	bool first = true;
+
+	/* A loader may put the image's path first, which may have spaces: "--" ends it. */
+	for (const char *s = text; *s; s++) {
+		if (!strncmp(s, " -- ", 4)) {
+			text = s + 4;
+			first = false;
+		}
+	}
+	while (*text) {
+		const char *word = text, *eq = NULL;
+
+		for (; *text && *text != ' '; text++)
+			if (*text == '=' && !eq)
+				eq = text;
+		if (text != word) {
+			bool ok = eq ? parse_word(word, eq - word, eq + 1, text - eq - 1) : first;
+
+			if (!ok)
+				return word;
+			first = false;
+		}
+		while (*text == ' ')
+			text++;
+	}
+	return NULL;
+}

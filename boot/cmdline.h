@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L1's command line; docs/protocol.md lists the words. */
+#ifndef BOOT_CMDLINE_H
+#define BOOT_CMDLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* break=: what to break on purpose. */
+#define BREAKAGES(B)                                                                               \
+	B(NONE, "none")                                                                            \
+	B(DIGEST, "digest")                                                                        \
+	B(DROP_INTERRUPT, "drop-interrupt")                                                        \
+	B(DOUBLE_INTERRUPT, "double-interrupt")                                                    \
+	B(PAGE, "page")                                                                            \
+	B(VMCS_FIELD, "vmcs-field")                                                                \
+	B(TRUNCATE, "truncate")
+
+enum breakage {
+#define B(name, text) BREAK_##name,
+	BREAKAGES(B)
+#undef B
+};
+
+struct cmdline {
+	const char *boot;     /* "multiboot" or "pvh" */
+	const char *scenario; /* list, not terminated; NULL: all */
+	size_t scenario_len;
+	uint64_t hops;
+	uint64_t seed;
+	bool sync_host;
+	enum breakage breakage;
+};
+
+extern struct cmdline cmdline;
+
+/* Parses @text, which must live on. NULL if all is well, else the first word that is wrong. */
+const char *cmdline_parse(const char *text);
+
+#endif

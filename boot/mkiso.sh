@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Makes a bootable ISO with GRUB: mkiso.sh ELF ISO [WORD...], WORDs become L1's command line.
+set -eu
+elf=$1
+iso=$2
+shift 2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$dir/tree/boot/grub"
+cp "$elf" "$dir/tree/boot/l1.elf"
+cat >"$dir/tree/boot/grub/grub.cfg" <<CFG
+set timeout=0
+multiboot /boot/l1.elf $*
+boot
+CFG
+if ! grub-mkrescue -d /usr/lib/grub/i386-pc -o "$iso" --install-modules="multiboot normal iso9660 biosdisk" \
+	--locales="" --fonts="" --themes="" "$dir/tree" >"$dir/log" 2>&1; then
+	cat "$dir/log" >&2
+	exit 1
+fi

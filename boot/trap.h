@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L1's exceptions and interrupts. */
+#ifndef BOOT_TRAP_H
+#define BOOT_TRAP_H
+
+#include <stdint.h>
+
+/*
+ * Loads GDT, IDT and TSS. Every exception prints the registers and ends the run with an `error`
+ * event; external interrupts are counted and acknowledged, nothing more. NMI, double fault and
+ * page fault have a stack of their own.
+ */
+void trap_init(void);
+
+/* Interrupts of @vector that L1 itself has taken through its IDT. */
+unsigned trap_count(uint8_t vector);
+
+/* Addresses for the vmcs12 host-state area. */
+uint64_t trap_tss_base(void);
+uint64_t trap_idt_base(void);
+uint64_t trap_gdt_base(void);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs L2 and checks, at every VM exit, what must always hold. */
+#include "hv/l2.h"
+#include "boot/layout.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/x2apic.h"
+
+#define INTR_INFO_VALID	     (1u << 31)
+#define INTR_INFO_TYPE_NMI   (2u << 8)
+#define INTR_INFO_VECTOR(i)  ((i) & 0xff)
+#define FIRST_VECTOR	     32
+
+static const char *const l2_checks[] = {
+#define K(name, text) text,
+	L2_CHECKS(K)
+#undef K
+};
+
+void l2_post(struct l2 *l2, uint8_t vector)
+{
+	pi_post(l2->pi, vector);
+	pi_notify(l2->pi);
+	l2->posted[vector]++;
+}
+
+void l2_notify_in(uint64_t ticks)
+{
+	apic_timer_arm(L2_NOTIFICATION_VECTOR, ticks);
+}
+
+/* One posting is in one place: counted by L2's handler, or once in PIR, VIRR or VISR. */
+static bool check_vector(struct l2 *l2, unsigned vector, bool all_taken)
+{
+	unsigned where = vapic_find(l2->vapic, l2->pi, vector);
+	uint32_t taken = l2->shared->irq_count[vector];
+	uint32_t under_way = !!(where & IN_PIR) + !!(where & IN_VIRR) + !!(where & IN_VISR);
+
+	/* Inside the handler the vector may be counted already and still be in service. */
+	if ((where & IN_VISR) && taken + under_way == l2->posted[vector] + 1)
+		under_way--;
+	if (taken + under_way != l2->posted[vector]) {
+		ktap_fail("check=\"%s\" vector=0x%x expected=%u found=%u in_pir=%d in_virr=%d in_visr=%d",
+			  taken + under_way < l2->posted[vector] ? "interrupt lost"
+								 : "interrupt taken twice",
+			  vector, l2->posted[vector], taken + under_way, !!(where & IN_PIR),
+			  !!(where & IN_VIRR), !!(where & IN_VISR));
+		return false;
+	}
+	if (all_taken && where) {
+		ktap_fail("check=\"interrupt not delivered\" vector=0x%x in_pir=%d in_virr=%d in_visr=%d",
+			  vector, !!(where & IN_PIR), !!(where & IN_VIRR), !!(where & IN_VISR));
+		return false;
+	}
+	return true;
+}
+
+bool l2_check_interrupts(struct l2 *l2, bool all_taken)
+{
+	uint16_t status = vmcs_read(GUEST_INTR_STATUS);
+	uint32_t pir = 0;
+	bool ok = true;
+
+	for (unsigned v = FIRST_VECTOR; v < 256; v++)
+		ok &= check_vector(l2, v, all_taken);
+	for (unsigned i = 0; i < 8; i++)
+		pir |= l2->pi->pir[i];
+	/* L1 sets ON with each posting and only notification processing clears both. */
+	ok &= ktap_check("ON agrees with PIR", pir ? PI_ON : 0, l2->pi->control);
+	/* RVI and SVI name the highest vector of VIRR and VISR; SDM, "Virtual-Interrupt Delivery". */
+	ok &= ktap_check("RVI agrees with VIRR", vapic_highest(l2->vapic, VAPIC_VIRR), status & 0xff);
+	ok &= ktap_check("SVI agrees with VISR", vapic_highest(l2->vapic, VAPIC_VISR), status >> 8);
+	ok &= ktap_check("VTPR", 0, l2->vapic->reg[VAPIC_VTPR / 4]);
+	return ok;
+}
+
+/* After a VM exit the CPU must be in the state that the host-state area describes. */
+static bool check_host_state(void)
+{
+	return ktap_check("CR0 after VM exit", vmcs_read(HOST_CR0), read_cr0()) &
+	       ktap_check("CR3 after VM exit", vmcs_read(HOST_CR3), read_cr3()) &
+	       ktap_check("CR4 after VM exit", vmcs_read(HOST_CR4), read_cr4()) &
+	       ktap_check("IA32_EFER after VM exit", vmcs_read(HOST_IA32_EFER),
+			  rdmsr(MSR_IA32_EFER)) &
+	       ktap_check("SS after VM exit", SEL_DATA, read_ss());
+}
+
+/* An NMI exit leaves NMIs blocked until the next IRET; SDM, "Handling Multiple NMIs". */
+static void unblock_nmi(void)
+{
+	asm volatile("mov %%rsp, %%rax\n\t"
+		     "push %0\n\t"
+		     "push %%rax\n\t"
+		     "pushf\n\t"
+		     "push %1\n\t"
+		     "lea 1f(%%rip), %%rax\n\t"
+		     "push %%rax\n\t"
+		     "iretq\n"
+		     "1:"
+		     :
+		     : "i"(SEL_DATA), "i"(SEL_CODE)
+		     : "rax", "memory", "cc");
+}
+
+static enum l2_exit handle_call(struct l2 *l2)
+{
+	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
+	switch (l2->regs.rax) {
+	case L2_CALL_LEG:
+	case L2_CALL_WOKEN:
+		return L2_EXIT_CALL;
+	case L2_CALL_CHECK:
+		ktap_fail("check=\"%s\" expected=0x%lx found=0x%lx",
+			  l2->regs.rbx < sizeof(l2_checks) / sizeof(l2_checks[0])
+				  ? l2_checks[l2->regs.rbx]
+				  : "unknown check in L2",
+			  l2->regs.rcx, l2->regs.rdx);
+		return L2_EXIT_BROKEN;
+	case L2_CALL_TRAP:
+		ktap_fail("check=\"exception in L2\" vector=%lu error=0x%lx rip=0x%lx", l2->regs.rbx,
+			  l2->regs.rcx, l2->regs.rdx);
+		return L2_EXIT_BROKEN;
+	}
+	ktap_fail("check=\"call from L2\" found=0x%lx rip=0x%lx", l2->regs.rax, vmcs_read(GUEST_RIP));
+	return L2_EXIT_BROKEN;
+}
+
+enum l2_exit l2_run(struct l2 *l2)
+{
+	enum l2_entry_result entry = vmx_enter(&l2->regs, l2->launched);
+	uint32_t reason, info;
+	bool ok;
+
+	if (entry != L2_ENTRY_OK) {
+		ktap_fail("check=\"VM entry\" found=%s VM_INSTRUCTION_ERROR=%lu",
+			  entry == L2_ENTRY_FAIL_VALID ? "VMfailValid" : "VMfailInvalid",
+			  entry == L2_ENTRY_FAIL_VALID ? vmcs_read(VM_INSTRUCTION_ERROR) : 0);
+		return L2_EXIT_BROKEN;
+	}
+	l2->launched = true;
+	reason = vmcs_read(VM_EXIT_REASON);
+	info = vmcs_read(VM_EXIT_INTR_INFO);
+	ok = vmcs_check_written() & check_host_state() & l2_check_interrupts(l2, false);
+
+	if (reason == EXIT_REASON_VMCALL) {
+		if (handle_call(l2) != L2_EXIT_CALL)
+			ok = false;
+		return ok ? L2_EXIT_CALL : L2_EXIT_BROKEN;
+	}
+	if (reason == EXIT_REASON_EXCEPTION_NMI &&
+	    info == (INTR_INFO_VALID | INTR_INFO_TYPE_NMI | VECTOR_NMI)) {
+		unblock_nmi();
+		return ok ? L2_EXIT_NUDGE : L2_EXIT_BROKEN;
+	}
+	ktap_fail("check=\"unexpected VM exit\" reason=%s number=0x%x qualification=0x%lx "
+		  "intr_info=0x%x rip=0x%lx gpa=0x%lx idt_vectoring=0x%lx",
+		  vmcs_exit_reason_name(reason), reason, vmcs_read(EXIT_QUALIFICATION), info,
+		  vmcs_read(GUEST_RIP), vmcs_read(GUEST_PHYSICAL_ADDRESS),
+		  vmcs_read(IDT_VECTORING_INFO_FIELD));
+	return L2_EXIT_BROKEN;
+}

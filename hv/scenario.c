@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Selects and runs scenarios, and talks with the host between hops. */
+#include "hv/scenario.h"
+#include "boot/cmdline.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/string.h"
+#include "lib/uart.h"
+#include "lib/x2apic.h"
+
+extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
+
+static unsigned failures_before;
+
+static bool selected(const struct scenario *s)
+{
+	return !cmdline.scenario || list_has(cmdline.scenario, cmdline.scenario_len, s->name);
+}
+
+/* Number of names in the list, to tell a misspelt one. */
+static unsigned names_wanted(void)
+{
+	unsigned n = 1;
+
+	for (size_t i = 0; i < cmdline.scenario_len; i++)
+		n += cmdline.scenario[i] == ',';
+	return n;
+}
+
+void scenario_run_all(void)
+{
+	bool vmx, on = false;
+	unsigned count = 0;
+	char why[160];
+
+	for (const struct scenario *const *s = scenarios_begin; s < scenarios_end; s++)
+		count += selected(*s);
+	ktap_begin(count ? count : 1);
+	ktap_event("hello", "protocol=1 version=%s boot=%s sync=%s hops=%lu seed=%lu",
+		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none", cmdline.hops,
+		   cmdline.seed);
+	if (cmdline.scenario && count != names_wanted())
+		ktap_error_and_end("what=\"unknown scenario\" found=%u wanted=%u", count,
+				   names_wanted());
+	vmx = vmx_available(why, sizeof(why));
+	x2apic_init();
+	for (const struct scenario *const *i = scenarios_begin; i < scenarios_end; i++) {
+		const struct scenario *s = *i;
+
+		if (!selected(s))
+			continue;
+		ktap_start(s->name);
+		if (!vmx || !s->possible(why, sizeof(why))) {
+			ktap_skip("%s", why);
+		} else {
+			if (!on)
+				vmx_on();
+			on = true;
+			s->run();
+		}
+		ktap_result();
+	}
+	if (on)
+		vmx_off();
+	ktap_end();
+}
+
+void hop_begin(uint64_t hop)
+{
+	failures_before = ktap_failures();
+	ktap_event("ready", "hop=%lu", hop);
+}
+
+enum hop_answer hop_answer(void)
+{
+	int byte;
+
+	if (!cmdline.sync_host)
+		return HOP_KEEP;
+	byte = uart_receive();
+	switch (byte) {
+	case -1:
+		return HOP_NONE;
+	case 'k':
+		return HOP_KEEP;
+	case 'r':
+		return HOP_RETRY;
+	}
+	ktap_error_and_end("what=\"unexpected byte from the host\" found=0x%x", byte);
+}
+
+enum hop_answer hop_wait(void)
+{
+	enum hop_answer answer;
+
+	while ((answer = hop_answer()) == HOP_NONE)
+		cpu_relax();
+	return answer;
+}
+
+void hop_end(uint64_t hop, enum hop_answer answer)
+{
+	if (answer == HOP_RETRY)
+		ktap_event("missed", "hop=%lu", hop);
+	else
+		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
+	if (cmdline.breakage == BREAK_TRUNCATE && hop >= 2)
+		ktap_truncate();
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * halted: a posted interrupt must wake an L2 that sleeps in HLT.
+ *
+ * Architecture: SDM, "Posted-Interrupt Processing": the notification is processed in the HLT
+ * activity state as well, and the virtual interrupt that it makes pending ends that state.
+ * The host freezes the VM while L2 sleeps (HLT exiting is off) with a posting on its way.
+ * Known bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022, never
+ * merged): a restored vCPU that blocks at once never maps the virtual-APIC page, so KVM takes the
+ * notification for nothing.
+ * A failure looks like: L2 stays asleep for ever. The host's nudge (an NMI) brings L1 back on the
+ * CPU, and L1 tells where the interrupt got stuck: check="lost wake-up".
+ */
+#include "boot/cmdline.h"
+#include "hv/scenario.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/random.h"
+#include "lib/x2apic.h"
+
+/* How long L2 sleeps, in TSC ticks. Doubled when the host was too slow to freeze it in time. */
+#define SLEEP_START 2000000ull
+#define SLEEP_MAX   (1ull << 40)
+
+static struct l2 l2;
+
+/* An NMI has come. True if the wake-up was due and is lost: says where everything stands. */
+static bool wake_up_lost(uint64_t hop, uint8_t vector)
+{
+	bool due = apic_timer_expired() && !apic_irr(L2_NOTIFICATION_VECTOR) &&
+		   !apic_isr(L2_NOTIFICATION_VECTOR);
+	unsigned where = vapic_find(l2.vapic, l2.pi, vector);
+	bool lost = due && l2.shared->irq_count[vector] != l2.posted[vector];
+
+	if (lost)
+		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
+			  "in_visr=%d activity_state=%lu rvi=0x%lx",
+			  hop, vector, l2.pi->control & PI_ON, !!(where & IN_PIR),
+			  !!(where & IN_VIRR), !!(where & IN_VISR), vmcs_read(GUEST_ACTIVITY_STATE),
+			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
+	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost,
+		   vmcs_read(GUEST_ACTIVITY_STATE));
+	return lost;
+}
+
+/* One sleep of L2. False: L2 is broken. */
+static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
+{
+	uint8_t vector = 0x30 + random_below(random_state, 0xc0);
+	uint64_t hlts = l2.shared->hlts;
+	enum l2_exit exit;
+
+	if (cmdline.breakage == BREAK_DROP_INTERRUPT && hop == cmdline.hops) {
+		/* Notified, but nothing is posted: L2 sleeps on. */
+		l2.posted[vector]++;
+		l2_notify_in(ticks);
+	} else {
+		l2_post(&l2, vector);
+		l2_notify_in(ticks);
+	}
+	hop_begin(hop);
+	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE)
+		if (wake_up_lost(hop, vector))
+			l2_notify_in(1);
+	return exit == L2_EXIT_CALL && ktap_check("call from L2", L2_CALL_WOKEN, l2.regs.rax) &&
+	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
+	       l2_check_interrupts(&l2, true);
+}
+
+static void run(void)
+{
+	uint64_t random_state = cmdline.seed, ticks = SLEEP_START;
+
+	l2_create(&l2, "halted");
+	for (uint64_t hop = 1; hop <= cmdline.hops; hop++) {
+		enum hop_answer answer = HOP_KEEP;
+		bool ok;
+
+		do {
+			if (answer == HOP_RETRY && ticks < SLEEP_MAX)
+				ticks *= 2;
+			ok = run_hop(hop, ticks, &random_state);
+			if (ok)
+				answer = hop_wait();
+			if (ok && answer == HOP_RETRY)
+				hop_end(hop, answer);
+		} while (ok && answer == HOP_RETRY);
+		hop_end(hop, HOP_KEEP);
+		if (!ok)
+			break;
+	}
+	l2_destroy(&l2);
+}
+
+SCENARIO(halted, l2_possible, run);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMCS access; encodings are checked at compile time against SDM, "VMCS Data Organization". */
+#include "hv/vmcs.h"
+#include "hv/vmx.h"
+#include "lib/ktap.h"
+#include "lib/string.h"
+
+enum role { CONTROL, HOST, GUEST, LIVE, INFO };
+
+static const struct {
+	const char *name;
+	uint16_t encoding;
+	uint8_t role;
+} fields[VMCS_FIELDS] = {
+#define F(name, encoding, role) [name] = {#name, encoding, role},
+#include "hv/vmcs_fields.def"
+#undef F
+};
+
+/* Bits 11:10 of an encoding are the type; the role must not contradict it. */
+enum { TYPE_CONTROL, TYPE_INFO, TYPE_GUEST, TYPE_HOST };
+#define TYPE(encoding) ((encoding) >> 10 & 3)
+#define F(name, encoding, role)                                                                    \
+	_Static_assert((encoding & 1) == 0 && encoding < 0x8000, #name);                           \
+	_Static_assert(role == LIVE ||                                                             \
+			       TYPE(encoding) == (role == CONTROL ? TYPE_CONTROL                   \
+						  : role == HOST  ? TYPE_HOST                      \
+						  : role == GUEST ? TYPE_GUEST                     \
+								  : TYPE_INFO),                    \
+		       #name);
+#include "hv/vmcs_fields.def"
+#undef F
+
+static struct {
+	bool valid;
+	uint64_t val;
+} written[VMCS_FIELDS];
+
+uint64_t vmcs_read(enum vmcs_field field)
+{
+	uint64_t val;
+
+	if (!vmread(fields[field].encoding, &val))
+		ktap_error_and_end("what=\"VMREAD failed\" field=%s", fields[field].name);
+	return val;
+}
+
+void vmcs_corrupt(enum vmcs_field field, uint64_t val)
+{
+	if (!vmwrite(fields[field].encoding, val))
+		ktap_error_and_end("what=\"VMWRITE failed\" field=%s value=0x%lx",
+				   fields[field].name, val);
+}
+
+void vmcs_write(enum vmcs_field field, uint64_t val)
+{
+	vmcs_corrupt(field, val);
+	written[field].valid = true;
+	written[field].val = val;
+}
+
+void vmcs_forget(void)
+{
+	memset(written, 0, sizeof(written));
+}
+
+bool vmcs_check_written(void)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < VMCS_FIELDS; i++) {
+		uint64_t found;
+
+		if (!written[i].valid || fields[i].role > GUEST)
+			continue;
+		found = vmcs_read(i);
+		if (found != written[i].val) {
+			ktap_fail("check=\"VMCS field changed\" field=%s expected=0x%lx found=0x%lx",
+				  fields[i].name, written[i].val, found);
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+const char *vmcs_exit_reason_name(uint32_t reason)
+{
+	switch (reason & 0xffff) {
+#define R(name, number)                                                                            \
+	case number:                                                                               \
+		return #name;
+#include "hv/exit_reasons.def"
+#undef R
+	}
+	return "unknown";
+}

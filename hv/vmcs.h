@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Access to the current VMCS by field, with a memory of what L1 wrote. */
+#ifndef HV_VMCS_H
+#define HV_VMCS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Index into the field table, not the encoding. */
+enum vmcs_field {
+#define F(name, encoding, role) name,
+#include "hv/vmcs_fields.def"
+#undef F
+	VMCS_FIELDS
+};
+
+/* Reads or writes @field of the current VMCS; VMfail ends the run with an `error` event. */
+uint64_t vmcs_read(enum vmcs_field field);
+void vmcs_write(enum vmcs_field field, uint64_t val);
+
+/* Writes without remembering it (break=vmcs-field). */
+void vmcs_corrupt(enum vmcs_field field, uint64_t val);
+
+/* Forgets what was written (for a new VMCS). */
+void vmcs_forget(void);
+
+/*
+ * Checks that every field that L1 wrote and nobody else may change (roles CONTROL, HOST, GUEST)
+ * reads back; prints a `fail` event for each that does not. True if all do.
+ */
+bool vmcs_check_written(void);
+
+/* Name of a basic exit reason, or "unknown". */
+const char *vmcs_exit_reason_name(uint32_t reason);
+
+#endif

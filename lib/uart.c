@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* COM1. Without the line-control set-up a real 16550 (and a faithful emulator) sends 5-bit bytes. */
+#include "lib/uart.h"
+#include "lib/cpu.h"
+
+#define COM1 0x3f8
+
+enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_DLL = 0, UART_DLM = 1 };
+
+#define LCR_8N1	  0x03
+#define LCR_DLAB  0x80
+#define FCR_INIT  0x07 /* FIFOs on and cleared */
+#define MCR_READY 0x03 /* DTR, RTS */
+#define LSR_DR	  0x01 /* data ready */
+#define LSR_THRE  0x20 /* transmitter holding register empty */
+#define LSR_TEMT  0x40 /* transmitter empty */
+
+void uart_init(void)
+{
+	outb(COM1 + UART_IER, 0);
+	outb(COM1 + UART_LCR, LCR_8N1 | LCR_DLAB);
+	outb(COM1 + UART_DLL, 1); /* 115200 baud */
+	outb(COM1 + UART_DLM, 0);
+	outb(COM1 + UART_LCR, LCR_8N1);
+	outb(COM1 + UART_FCR, FCR_INIT);
+	outb(COM1 + UART_MCR, MCR_READY);
+}
+
+static void wait_lsr(uint8_t bit)
+{
+	while (!(inb(COM1 + UART_LSR) & bit))
+		cpu_relax();
+}
+
+void uart_send(const char *buf, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		wait_lsr(LSR_THRE);
+		outb(COM1 + UART_DATA, (uint8_t)buf[i]);
+	}
+}
+
+void uart_flush(void)
+{
+	wait_lsr(LSR_TEMT);
+}
+
+int uart_receive(void)
+{
+	return inb(COM1 + UART_LSR) & LSR_DR ? inb(COM1 + UART_DATA) : -1;
+}
