@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Static checks: cppcheck on C, shellcheck on scripts, and that no generated file or blob is in git.
+# Prints KTAP-like result lines for tests/run.sh.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+check() { # NAME COMMAND...
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		echo "ok - lint: $name"
+	else
+		printf '%s\n' "$out" | sed 's/^/# /'
+		echo "not ok - lint: $name"
+	fi
+}
+
+cppcheck_c() { # DIR...
+	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 -q \
+		--std=c11 -I. -D__x86_64__ --suppress=missingIncludeSystem "$@"
+}
+
+# Scripts by their first line, so that a new one cannot be forgotten.
+mapfile -d '' scripts < <(git ls-files -z | xargs -0 grep -lZ -E -m1 '^#!/bin/(ba)?sh|^# shellcheck shell=')
+
+no_binaries() {
+	local found
+	found=$(git ls-files -z | xargs -0 grep -LIZ '' | tr '\0' '\n' | while read -r f; do [ ! -s "$f" ] || echo "$f"; done)
+	[ -z "$found" ] || { echo "binary files in git: $found"; return 1; }
+}
+
+check "cppcheck host tests/unit" cppcheck_c host tests/unit
+check "cppcheck boot hv l2guest lib tests/emulator" cppcheck_c boot hv l2guest lib tests/emulator
+check "shellcheck" shellcheck -x -P SCRIPTDIR "${scripts[@]}"
+check "no binary files in git" no_binaries

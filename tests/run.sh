@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs all tests; `make check` calls it. Ends with one line: N passed, N failed[, N skipped].
+# tests/run.sh [GROUP...] runs some: unit lint tcg lab.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+skipped=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/midflight-check.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+count() { # reads result lines
+	local line
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		case $line in
+		'ok '*'# SKIP'*) skipped=$((skipped + 1)) ;;
+		'ok '*) passed=$((passed + 1)) ;;
+		'not ok '*) failed=$((failed + 1)) ;;
+		esac
+	done
+}
+
+# Feeds the results of a command into the counts; one that prints no result is a failure.
+results() { # NAME COMMAND...
+	local name=$1 before=$((passed + failed + skipped)) status=0
+	shift
+	"$@" >"$work/results" 2>"$work/stderr" || status=$?
+	count <"$work/results"
+	if [ "$((passed + failed + skipped))" = "$before" ]; then
+		sed 's/^/# /' "$work/stderr"
+		count <<<"not ok - $name: no result (exit status $status)"
+	fi
+}
+
+unit() {
+	local program status
+	make -s unit >"$work/log" 2>&1 || {
+		sed 's/^/# /' "$work/log"
+		echo "not ok - unit tests build"
+		return
+	}
+	for program in build/unit/*; do
+		[ -x "$program" ] && [ -f "$program" ] || continue
+		status=0
+		CMOCKA_MESSAGE_OUTPUT=TAP "$program" >"$work/tap" 2>"$work/err" || status=$?
+		grep -E '^(not )?ok ' "$work/tap"
+		# A sanitizer or a signal ends a program before cmocka can say so.
+		if [ "$status" != 0 ] && ! grep -q '^not ok ' "$work/tap"; then
+			sed 's/^/# /' "$work/err"
+			echo "not ok - $program: exit status $status"
+		elif [ "$status" != 0 ]; then
+			sed 's/^/# /' "$work/err"
+		fi
+	done
+}
+
+tcg() { tests/e2e/tcg.sh; }
+lab() { tests/e2e/lab.sh; }
+lint() { tests/lint.sh; }
+
+[ $# -gt 0 ] || set -- unit lint tcg lab
+for group in "$@"; do
+	echo "# $group"
+	case $group in
+	unit | lint | tcg | lab) results "$group" "$group" ;;
+	*)
+		echo "tests/run.sh: unknown group $group (unit lint tcg lab)" >&2
+		exit 2
+		;;
+	esac
+done
+skips=
+[ "$skipped" = 0 ] || skips=", $skipped skipped"
+echo "$passed passed, $failed failed$skips"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
