@@ -107,7 +107,7 @@ static enum l2_exit handle_call(struct l2 *l2)
 	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
 	switch (l2->regs.rax) {
 	case L2_CALL_LEG:
-	case L2_CALL_WOKEN:
+	case L2_CALL_SLEEP:
 		return L2_EXIT_CALL;
 	case L2_CALL_CHECK:
 		ktap_fail("check=\"%s\" expected=0x%lx found=0x%lx",

@@ -43,7 +43,7 @@ static bool wake_up_lost(uint64_t hop, uint8_t vector)
 	return lost;
 }
 
-/* One sleep of L2. False: L2 is broken. */
+/* One sleep of L2, from its call before HLT to its next one. False: L2 is broken. */
 static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 {
 	uint8_t vector = 0x30 + random_below(random_state, 0xc0);
@@ -62,7 +62,7 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE)
 		if (wake_up_lost(hop, vector))
 			l2_notify_in(1);
-	return exit == L2_EXIT_CALL && ktap_check("call from L2", L2_CALL_WOKEN, l2.regs.rax) &&
+	return exit == L2_EXIT_CALL && ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
 	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
 	       l2_check_interrupts(&l2, true);
 }
@@ -72,6 +72,10 @@ static void run(void)
 	uint64_t random_state = cmdline.seed, ticks = SLEEP_START;
 
 	l2_create(&l2, "halted");
+	if (l2_run(&l2) != L2_EXIT_CALL) {
+		l2_destroy(&l2);
+		return;
+	}
 	for (uint64_t hop = 1; hop <= cmdline.hops; hop++) {
 		enum hop_answer answer = HOP_KEEP;
 		bool ok;

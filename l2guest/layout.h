@@ -34,7 +34,7 @@ struct l2_header {
 /* L2 -> L1: VMCALL with RAX = call; arguments in RBX, RCX, RDX. */
 enum l2_call {
 	L2_CALL_LEG = 1, /* `running`: rounds_per_leg more rounds are done */
-	L2_CALL_WOKEN,	 /* `halted`: HLT was left */
+	L2_CALL_SLEEP,	 /* `halted`: all is checked, HLT comes next */
 	L2_CALL_CHECK,	 /* a check in L2 failed: RBX=enum l2_check, RCX expected, RDX found */
 	L2_CALL_TRAP,	 /* exception in L2: RBX vector, RCX error code, RDX RIP */
 };
