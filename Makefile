@@ -141,6 +141,7 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -o $@ $< $(HOST_SAN) -lcmocka $(HOST_LIBS)
 
 unit: $(UNIT_TESTS)
+.SECONDARY: $(HOST_SAN)
 
 lint:
 	$(Q)tests/lint.sh

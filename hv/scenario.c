@@ -104,6 +104,6 @@ void hop_end(uint64_t hop, enum hop_answer answer)
 		ktap_event("missed", "hop=%lu", hop);
 	else
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
-	if (cmdline.breakage == BREAK_TRUNCATE && hop >= 2)
+	if (cmdline.breakage == BREAK_TRUNCATE && hop == cmdline.hops)
 		ktap_truncate();
 }

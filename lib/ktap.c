@@ -153,6 +153,13 @@ void ktap_truncate(void)
 	truncated = true;
 }
 
+/* A VMM may end the VM some time after the write; the next, rougher way must not overtake it. */
+static void wait_for_end(void)
+{
+	for (unsigned i = 0; i < 20000000; i++)
+		cpu_relax();
+}
+
 void machine_end(void)
 {
 	/* ACPI PM1a control: where QEMU (pc, q35) and Bochs have it, SLP_EN with S5's SLP_TYP. */
@@ -162,8 +169,10 @@ void machine_end(void)
 
 	uart_flush();
 	outb(0xf4, 0);
+	wait_for_end();
 	for (unsigned i = 0; i < sizeof(acpi) / sizeof(acpi[0]); i++)
 		outw(acpi[i].port, acpi[i].value);
+	wait_for_end();
 	outb(0x64, 0xfe); /* keyboard controller: pulse reset */
 	for (;;)
 		asm volatile("cli; hlt");

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a VMM must be able to do for the hop logic (flight.c), which knows nothing else of it. */
+#ifndef HOST_DRIVER_H
+#define HOST_DRIVER_H
+
+#include "host/qemu_stream.h"
+#include "host/util.h"
+
+/* What calls return; for all but VM_OK the text of the reason is in vm_config.err. */
+enum {
+	VM_OK = 0,
+	VM_HARNESS = -1, /* something on our side or a refused command */
+	VM_ENDED = -2,	 /* the VM is gone, see end() */
+	VM_TIMEOUT = -3, /* the deadline of the call has passed */
+	VM_SIGNAL = -4,	 /* the user wants the runner to end */
+};
+
+/* How a VM ended. */
+struct vm_end {
+	enum {
+		END_ORDERLY, /* by the guest's will: debug-exit or power-off */
+		END_RESET,   /* the guest reset itself: last resort, or a triple fault */
+		END_CRASH,   /* the VMM or KVM gave up */
+	} how;
+	char text[256];
+};
+
+/* The same for all incarnations of a VM. */
+struct vm_config {
+	const char *qemu, *machine, *cpu, *accel;
+	const char *image;   /* path of L1's ELF */
+	const char *cmdline; /* of L1 */
+	const char *dir;     /* exists; for the driver's logs */
+	unsigned memory_mib;
+	int64_t deadline_ns; /* longest time for one call, relative */
+	struct err *err;
+	void (*on_serial)(void *arg, const char *bytes, size_t len);
+	void *arg;
+};
+
+/* All calls but create, end and destroy deliver serial bytes while they wait. */
+struct driver {
+	const char *name;
+	/* @config must live on. Starts nothing yet. */
+	void *(*create)(const struct vm_config *config);
+	/* Kills what runs and frees all. */
+	void (*destroy)(void *vm);
+	/* Starts a VM from the image. It runs. */
+	int (*start)(void *vm);
+	/* Starts a VM from a snapshot. It stands still until cont(). */
+	int (*restore)(void *vm, const struct buf *snapshot);
+	int (*stop)(void *vm);
+	int (*cont)(void *vm);
+	/* Whether L2 is active in the stopped VM by the VMM's own answer: 1, 0; -1: cannot say. */
+	int (*l2_active)(void *vm);
+	/* Saves the stopped VM, which can go on after cont(). */
+	int (*save)(void *vm, struct buf *snapshot, struct saved_state *state);
+	/* Ends the stopped VM and takes the last serial bytes. */
+	int (*quit)(void *vm);
+	/* Sends one byte to the serial port; one NMI to the vCPU. */
+	int (*send)(void *vm, char byte);
+	int (*nmi)(void *vm);
+	/* Waits until something came in or @until_ns (absolute) has passed. */
+	int (*wait)(void *vm, int64_t until_ns);
+	/* How the VM ended; valid after VM_ENDED. */
+	const struct vm_end *(*end)(void *vm);
+	/* Appends what a human wants to see of a VM that hangs. */
+	void (*describe)(void *vm, struct buf *text);
+	/* What the VMM has written to its stderr so far. */
+	const char *(*messages)(void *vm);
+};
+
+extern const struct driver qemu_driver;
+
+#endif

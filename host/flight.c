@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The hop logic: wait for `ready`, freeze, save, make sure that L2 was caught on the CPU, throw the
+// VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
+#include "host/flight.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERIAL_TAIL  65536	 /* bytes kept for the last lines of a HANG */
+#define SERIAL_CAP   (64u << 20) /* bytes of one boot's log */
+#define LAST_LINES   15
+#define END_NS	     (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
+#define JITTER_STEP  (500 * NS_PER_US)	 /* per miss */
+#define JITTER_LIMIT (20 * NS_PER_MS)
+#define LAST_LOOK_NS (5000 * NS_PER_MS)
+
+struct flight {
+	const struct flight_config *config;
+	struct flight_result *result;
+	struct vm_config vm_config;
+	struct err err;
+	void *vm;
+	struct assembler assembler;
+	FILE *serial_log;
+	uint64_t serial_bytes;
+	bool log_failed;
+	struct buf tail;
+	struct buf snapshot;
+	const char *phase; /* what is being done, for messages */
+	bool ready;
+	int64_t progress_ns; /* time of the last progress */
+	int64_t nudge_ns;    /* when to nudge, 0: not now */
+	uint64_t random;
+};
+
+static void on_line(void *arg, const struct line *line)
+{
+	struct flight *f = arg;
+	const char *name;
+
+	guest_log_line(&f->result->log, line);
+	if (line->kind != LINE_EVENT)
+		return;
+	name = line->event.name;
+	if (!strcmp(name, "ready")) {
+		f->ready = true;
+		f->nudge_ns = 0;
+	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
+		f->nudge_ns = 0;
+	} else if (f->nudge_ns) {
+		f->nudge_ns = now_ns() + f->config->nudge_ns;
+	}
+	/* A nudge is our doing and a failed check can repeat for ever: both are no progress. */
+	if (strcmp(name, "nudged") && strcmp(name, "fail"))
+		f->progress_ns = now_ns();
+}
+
+static void on_serial(void *arg, const char *bytes, size_t len)
+{
+	struct flight *f = arg;
+
+	f->serial_bytes += len;
+	if (f->serial_bytes <= SERIAL_CAP && !f->log_failed)
+		f->log_failed =
+			fwrite(bytes, 1, len, f->serial_log) != len || fflush(f->serial_log);
+	if (f->tail.len > SERIAL_TAIL) {
+		f->tail.len -= SERIAL_TAIL / 2;
+		memmove(f->tail.p, f->tail.p + SERIAL_TAIL / 2, f->tail.len);
+	}
+	buf_append(&f->tail, bytes, len);
+	assembler_feed(&f->assembler, bytes, len);
+}
+
+static const char *mp_state_word(uint32_t mp_state)
+{
+	switch (mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		return "runnable";
+	case KVM_MP_STATE_HALTED:
+		return "halted";
+	default:
+		return "neither runnable nor halted";
+	}
+}
+
+void state_words(const struct saved_state *state, char *text, size_t size)
+{
+	snprintf(text, size, "L2 %s%s, vCPU %s (mp_state %u)",
+		 saved_l2_active(state) ? "active" : "not active",
+		 state->nested ? "" : " (no nested state at all)", mp_state_word(state->mp_state),
+		 state->mp_state);
+}
+
+/* The guest has been told something: from now on it owes us an event. */
+static void expect_event(struct flight *f)
+{
+	f->ready = false;
+	f->progress_ns = now_ns();
+	f->nudge_ns = f->progress_ns + f->config->nudge_ns;
+}
+
+/* Waits for `ready`; nudges a VM that stays silent. */
+static int wait_ready(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	int ret = VM_OK;
+
+	f->phase = "run";
+	while (!ret && !f->ready) {
+		bool over = f->result->log.verdict;
+		int64_t limit =
+			over && END_NS < f->config->timeout_ns ? END_NS : f->config->timeout_ns;
+		int64_t until = f->progress_ns + limit, now = now_ns();
+
+		if (f->log_failed || f->serial_bytes > SERIAL_CAP) {
+			if (f->log_failed)
+				err_set(&f->err, "cannot write serial.log: %s", strerror(errno));
+			else
+				err_set(&f->err, "the serial log is larger than %u MiB",
+					SERIAL_CAP >> 20);
+			return VM_HARNESS;
+		}
+		if (now >= until && over) {
+			err_set(&f->err, "the VM does not end after its verdict");
+			return VM_HARNESS;
+		}
+		if (now >= until) {
+			err_set(&f->err, "no progress for %lld s",
+				(long long)(limit / NS_PER_MS / 1000));
+			return VM_TIMEOUT;
+		}
+		if (f->nudge_ns && now >= f->nudge_ns) {
+			f->nudge_ns = now + f->config->nudge_ns;
+			ret = d->nmi(f->vm);
+			continue;
+		}
+		if (f->nudge_ns && f->nudge_ns < until)
+			until = f->nudge_ns;
+		ret = d->wait(f->vm, until);
+	}
+	return ret;
+}
+
+/* After a miss the next try comes at another moment of L2's round. */
+static int jitter(struct flight *f, unsigned missed)
+{
+	int64_t range = missed * JITTER_STEP, until;
+	int ret = VM_OK;
+
+	if (!missed)
+		return VM_OK;
+	if (range > JITTER_LIMIT)
+		range = JITTER_LIMIT;
+	until = now_ns() + (int64_t)(random_next(&f->random) % (uint64_t)range);
+	while (!ret && now_ns() < until)
+		ret = f->config->driver->wait(f->vm, until);
+	return ret;
+}
+
+static int answer(struct flight *f, char byte)
+{
+	f->phase = byte == 'k' ? "keep" : "retry";
+	expect_event(f);
+	return f->config->driver->send(f->vm, byte);
+}
+
+/* This snapshot isn't what the scenario is about. */
+static int miss(struct flight *f, struct hop_record *hop)
+{
+	char words[128] = "L2 not active";
+	int ret;
+
+	f->result->missed++;
+	if (hop->bytes)
+		state_words(&hop->state, words, sizeof(words));
+	if (++hop->missed >= f->config->miss_limit) {
+		err_set(&f->err, "could not catch L2 on the CPU: %u snapshots missed, the last: %s",
+			hop->missed, words);
+		return VM_HARNESS;
+	}
+	f->phase = "cont after a miss";
+	ret = f->config->driver->cont(f->vm);
+	return ret ? ret : answer(f, 'r');
+}
+
+static bool wanted(const struct flight *f, const struct saved_state *state)
+{
+	return f->config->any_state ||
+	       (saved_l2_active(state) && state->mp_state == f->config->scenario->mp_state);
+}
+
+/* Stops and saves. VM_OK with *@caught. */
+static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
+{
+	const struct driver *d = f->config->driver;
+	int64_t start = now_ns(), stopped;
+	int ret;
+
+	*caught = false;
+	hop->bytes = 0;
+	f->phase = "stop";
+	ret = d->stop(f->vm);
+	stopped = now_ns();
+	if (ret)
+		return ret;
+	hop->stop_ns = stopped - start;
+	f->phase = "snapshot";
+	hop->kvm_says = d->l2_active(f->vm);
+	if (hop->kvm_says == 0 && !f->config->any_state)
+		return VM_OK; /* a cheap miss: nothing need be saved */
+	ret = d->save(f->vm, &f->snapshot, &hop->state);
+	if (ret)
+		return ret;
+	hop->save_ns = now_ns() - stopped;
+	hop->bytes = f->snapshot.len;
+	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
+		err_set(&f->err,
+			"KVM's statistics say that L2 is active, its nested state says not");
+		return VM_HARNESS;
+	}
+	*caught = wanted(f, &hop->state);
+	return VM_OK;
+}
+
+/* One `ready` of the guest, answered. */
+static int hop_once(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	struct flight_result *r = f->result;
+	unsigned n = r->log.ready_hop;
+	struct hop_record *hop;
+	int64_t start;
+	bool caught;
+	int ret;
+
+	if (!n || n > f->config->hops) {
+		err_set(&f->err, "the guest is ready for hop %u of %u", n, f->config->hops);
+		return VM_HARNESS;
+	}
+	if (f->config->progress)
+		f->config->progress(f->config->arg, n, r->missed);
+	if (f->config->control)
+		return answer(f, 'k');
+	hop = &r->hop[n - 1];
+	ret = jitter(f, hop->missed);
+	if (!ret)
+		ret = take_snapshot(f, hop, &caught);
+	if (ret)
+		return ret;
+	if (!caught)
+		return miss(f, hop);
+
+	f->phase = "quit";
+	start = now_ns();
+	ret = d->quit(f->vm);
+	if (ret)
+		return ret;
+	f->phase = "restore";
+	ret = d->restore(f->vm, &f->snapshot);
+	hop->restore_ns = now_ns() - start;
+	if (ret)
+		return ret;
+	f->phase = "cont";
+	start = now_ns();
+	ret = d->cont(f->vm);
+	hop->cont_ns = now_ns() - start;
+	if (ret)
+		return ret;
+	hop->taken = true;
+	r->taken++;
+	r->l2_active += saved_l2_active(&hop->state);
+	return answer(f, 'k');
+}
+
+/* The last whole lines of the serial log. */
+static const char *last_lines(const struct buf *tail)
+{
+	size_t at = tail->len;
+
+	for (unsigned n = 0; at; at--)
+		if (tail->p[at - 1] == '\n' && at != tail->len && ++n == LAST_LINES)
+			break;
+	return buf_text(tail) + at;
+}
+
+/* What there is to see of a VM that makes no progress. */
+static void look_at_hang(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	struct buf *text = &f->result->details, copy = {0};
+	struct saved_state state;
+	char words[128];
+
+	for (size_t i = 0; i < f->tail.len; i++)
+		if (!f->tail.p[i])
+			f->tail.p[i] = '?';
+	buf_printf(text, "last lines of the serial log:\n%s\n", last_lines(&f->tail));
+	d->describe(f->vm, text);
+	f->vm_config.deadline_ns = LAST_LOOK_NS;
+	if (!d->stop(f->vm) && !d->save(f->vm, &copy, &state)) {
+		state_words(&state, words, sizeof(words));
+		buf_printf(text, "state saved now: %s\n", words);
+		buf_free(&f->snapshot);
+		f->snapshot = copy;
+	} else {
+		buf_free(&copy);
+	}
+}
+
+static void judge(struct flight *f, int ret)
+{
+	const struct expected want = {f->config->scenario->name, f->config->hops, f->config->seed};
+	struct flight_result *r = f->result;
+	const struct vm_end *end = f->config->driver->end(f->vm);
+	char where[64] = "before the first hop";
+	struct err why = f->err; /* what follows may fail as well */
+	bool judged = false;
+
+	if (r->log.ready_hop)
+		snprintf(where, sizeof(where), "hop %u of %u", r->log.ready_hop, f->config->hops);
+	assembler_end(&f->assembler);
+	switch (ret) {
+	case VM_ENDED:
+		if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
+			verdict_raise(&r->verdict, WORD_CRASH, "%s%s (%s, phase %s)",
+				      end->how == END_RESET ? "the guest reset itself: " : "",
+				      end->text, where, f->phase);
+		else if (!strcmp(f->phase, "restore"))
+			verdict_raise(&r->verdict, WORD_CRASH, "%s (%s, phase %s)", end->text,
+				      where, f->phase);
+		else {
+			verdict_judge(&r->verdict, &r->log, &want);
+			judged = true;
+		}
+		break;
+	case VM_SIGNAL:
+		r->interrupted = true;
+		verdict_raise(&r->verdict, WORD_ERROR, "interrupted");
+		break;
+	case VM_TIMEOUT:
+		look_at_hang(f);
+		verdict_raise(&r->verdict, WORD_HANG, "%s (%s, phase %s)", why.text, where,
+			      f->phase);
+		break;
+	default:
+		verdict_raise(&r->verdict, WORD_ERROR, "%s (%s, phase %s)", why.text, where,
+			      f->phase);
+	}
+	if (r->log.damage && !judged)
+		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
+	if (r->log.fails && !judged)
+		verdict_raise(&r->verdict, WORD_FAIL, "and checks had failed before");
+}
+
+char *flight_cmdline(const struct flight_config *config)
+{
+	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s", config->scenario->name,
+			 config->hops, (unsigned long long)config->seed,
+			 config->breakage ? " break=" : "",
+			 config->breakage ? config->breakage : "");
+}
+
+void flight_run(const struct flight_config *config, struct flight_result *result)
+{
+	struct flight *f = xcalloc(1, sizeof(*f));
+	char *cmdline = flight_cmdline(config);
+	char *path = xasprintf("%s/serial.log", config->vm.dir);
+	int64_t start = now_ns();
+	int ret;
+
+	f->config = config;
+	f->result = result;
+	f->random = config->seed;
+	f->phase = "start";
+	f->assembler.on_line = on_line;
+	f->assembler.arg = f;
+	f->progress_ns = start;
+	f->vm_config = config->vm;
+	f->vm_config.cmdline = cmdline;
+	f->vm_config.deadline_ns = config->timeout_ns;
+	f->vm_config.err = &f->err;
+	f->vm_config.on_serial = on_serial;
+	f->vm_config.arg = f;
+	result->hop = xcalloc(config->hops, sizeof(*result->hop));
+	f->serial_log = fopen(path, "we");
+	if (!f->serial_log) {
+		verdict_raise(&result->verdict, WORD_ERROR, "cannot create %s: %s", path,
+			      strerror(errno));
+	} else {
+		f->vm = config->driver->create(&f->vm_config);
+		ret = config->driver->start(f->vm);
+		while (!ret) {
+			ret = wait_ready(f);
+			if (!ret)
+				ret = hop_once(f);
+		}
+		judge(f, ret);
+		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
+		config->driver->destroy(f->vm);
+		if (fclose(f->serial_log))
+			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
+				      strerror(errno));
+	}
+	if (f->snapshot.len && !result->interrupted &&
+	    (config->keep_snapshot || result->verdict.word > WORD_SKIP) &&
+	    write_file(config->vm.dir, "snapshot.bin", f->snapshot.p, f->snapshot.len, 0666,
+		       &f->err))
+		verdict_raise(&result->verdict, WORD_ERROR, "%s", f->err.text);
+	result->duration_ns = now_ns() - start;
+	free(path);
+	free(cmdline);
+	buf_free(&f->tail);
+	buf_free(&f->snapshot);
+	free(f);
+}
+
+void flight_result_free(struct flight_result *result)
+{
+	verdict_free(&result->verdict);
+	guest_log_free(&result->log);
+	free(result->hop);
+	buf_free(&result->details);
+	buf_free(&result->messages);
+	memset(result, 0, sizeof(*result));
+}

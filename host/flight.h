@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One flight: one boot of L1 with one scenario, frozen and restored at each hop, or its control. */
+#ifndef HOST_FLIGHT_H
+#define HOST_FLIGHT_H
+
+#include "host/driver.h"
+#include "host/known.h"
+
+struct flight_config {
+	const struct driver *driver;
+	const struct scenario *scenario;
+	bool control; /* the same without any snapshot */
+	unsigned hops;
+	uint64_t seed;
+	const char *breakage; /* L1's break=, or NULL */
+	int64_t timeout_ns;   /* longest time without progress */
+	int64_t nudge_ns;     /* time without an event until an NMI is sent */
+	unsigned miss_limit;  /* snapshots of one hop that may miss L2 in a row */
+	bool any_state;	      /* tests only: a snapshot need not find L2 on the CPU */
+	bool keep_snapshot;   /* keep the last one even of a pass */
+	struct vm_config vm;  /* qemu, machine, cpu, accel, image, dir, memory_mib */
+	void (*progress)(void *arg, unsigned hop, unsigned missed);
+	void *arg;
+};
+
+/* One hop, times in nanoseconds. */
+struct hop_record {
+	unsigned missed; /* snapshots that missed before this one */
+	bool taken;
+	int kvm_says; /* driver's l2_active() at the snapshot */
+	struct saved_state state;
+	size_t bytes;
+	int64_t stop_ns, save_ns, restore_ns, cont_ns;
+};
+
+struct flight_result {
+	struct verdict verdict;
+	struct guest_log log;
+	struct hop_record *hop; /* [hops] */
+	unsigned missed;	/* snapshots that missed L2 */
+	unsigned taken;		/* snapshots that were restored ... */
+	unsigned l2_active;	/* ... and those of them with L2 active */
+	bool interrupted;
+	int64_t duration_ns;
+	struct buf details;  /* of a HANG: what the VM looked like */
+	struct buf messages; /* the VMM's stderr */
+};
+
+/* Flies. @result must be zeroed. */
+void flight_run(const struct flight_config *config, struct flight_result *result);
+void flight_result_free(struct flight_result *result);
+
+/* L1's command line for @config. The caller frees it. */
+char *flight_cmdline(const struct flight_config *config);
+
+/* The vCPU's state in words: `L2 active, vCPU halted`. @text has room for @size bytes. */
+void state_words(const struct saved_state *state, char *text, size_t size);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Asks KVM whether it offers nested VMX. The device node alone proves nothing.
+#include "host/kvm_probe.h"
+#include "host/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define CPUID_ENTRIES	   256
+#define CPUID_1_ECX_VMX	   (1u << 5)
+#define CPUID_8000_ECX_SVM (1u << 2)
+
+void kvm_probe(struct kvm_probe *probe)
+{
+	struct kvm_cpuid2 *cpuid;
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), ret;
+
+	memset(probe, 0, sizeof(*probe));
+	if (fd < 0) {
+		probe->open_errno = errno;
+		return;
+	}
+	ret = ioctl(fd, KVM_GET_API_VERSION, 0);
+	probe->api_version = ret < 0 ? -errno : ret;
+	ret = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
+	probe->nested_state = ret < 0 ? 0 : ret;
+	cpuid = xcalloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
+	cpuid->nent = CPUID_ENTRIES;
+	if (!ioctl(fd, KVM_GET_SUPPORTED_CPUID, cpuid)) {
+		probe->cpuid = true;
+		for (unsigned i = 0; i < cpuid->nent; i++) {
+			const struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
+
+			if (c->function == 1)
+				probe->vmx = c->ecx & CPUID_1_ECX_VMX;
+			if (c->function == 0x80000001)
+				probe->svm = c->ecx & CPUID_8000_ECX_SVM;
+		}
+	}
+	free(cpuid);
+	close(fd);
+}
+
+const char *kvm_probe_missing(const struct kvm_probe *probe)
+{
+	switch (probe->open_errno) {
+	case 0:
+		break;
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return "there is no /dev/kvm";
+	case EACCES:
+	case EPERM:
+		return "/dev/kvm may not be opened by this user";
+	default:
+		return "/dev/kvm does not open";
+	}
+	if (probe->api_version != KVM_API_VERSION)
+		return "/dev/kvm does not speak KVM's API version 12";
+	if (!probe->cpuid)
+		return "KVM does not say what CPUID it supports";
+	if (!probe->vmx && probe->svm)
+		return "KVM offers SVM, not VMX";
+	if (!probe->vmx)
+		return "KVM offers no VMX to its guests (CPUID.1:ECX.VMX is 0)";
+	if (probe->nested_state <= 0)
+		return "KVM cannot save nested state (KVM_CAP_NESTED_STATE is 0)";
+	return NULL;
+}
+
+const char *kvm_probe_advice(const struct kvm_probe *probe)
+{
+	if (!kvm_probe_missing(probe))
+		return NULL;
+	if (probe->open_errno == EACCES || probe->open_errno == EPERM)
+		return "join group kvm to use this KVM; without it 'midflight run' uses the lab";
+	if (!probe->open_errno && !probe->vmx && !probe->svm)
+		return "on an Intel CPU load kvm_intel with nested=1; without it 'midflight run' "
+		       "uses the lab";
+	return "'midflight run' uses the lab (an emulated CPU with VMX)";
+}
+
+int kvm_probe_print(void)
+{
+	struct kvm_probe probe;
+	const char *missing;
+
+	kvm_probe(&probe);
+	missing = kvm_probe_missing(&probe);
+	if (probe.open_errno)
+		printf("/dev/kvm: %s\n", strerror(probe.open_errno));
+	else
+		printf("/dev/kvm: opens, API version %d, KVM_CAP_NESTED_STATE %d, VMX %s, SVM %s\n",
+		       probe.api_version, probe.nested_state, probe.vmx ? "yes" : "no",
+		       probe.svm ? "yes" : "no");
+	printf("nested VMX: %s%s\n", missing ? "no, " : "yes", missing ? missing : "");
+	printf("what to do: %s\n",
+	       missing ? kvm_probe_advice(&probe) : "'midflight run' uses this KVM");
+	return missing ? 4 : 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The emulated machine with VMX, for hosts whose KVM has none. */
+#ifndef HOST_LAB_H
+#define HOST_LAB_H
+
+#include "host/options.h"
+
+/*
+ * Replaces this process by the lab, which runs the same command inside. @image and @log are paths
+ * here. Returns only on failure, with @e filled.
+ */
+int lab_exec(const struct options *o, const char *image, const char *log, struct err *e);
+
+/* The words after `lab.sh` for @o as a list that ends in NULL; for the unit test. */
+char **lab_args(const struct options *o, const char *script, const char *self, const char *image,
+		const char *log);
+
+/* Seconds that the lab may take in all. */
+unsigned lab_seconds(const struct options *o);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the user wants of `midflight run`. */
+#ifndef HOST_OPTIONS_H
+#define HOST_OPTIONS_H
+
+#include "host/known.h"
+#include "host/util.h"
+
+#define MAX_SCENARIOS	  64
+#define DEFAULT_HOPS	  10
+#define DEFAULT_TIMEOUT_S 60
+#define DEFAULT_NUDGE_S	  2.0
+
+enum lab { LAB_AUTO, LAB_YES, LAB_NO };
+
+struct options {
+	const struct scenario *scenario[MAX_SCENARIOS];
+	unsigned scenarios;
+	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
+	const char *image, *log; /* paths; NULL: beside the executable */
+	unsigned hops, timeout_s;
+	double nudge_s;
+	uint64_t seed;
+	enum lab lab;
+	bool strict, keep, verbose, quiet;
+	/*
+	 * What to show to the user; the runner outside the lab tells the one inside. The command
+	 * is what options_words() is appended to, quoted for a shell.
+	 */
+	const char *shown_command, *shown_log;
+};
+
+/* Defaults. */
+void options_init(struct options *o);
+
+/* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
+void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* Directory of this executable; never freed. */
+const char *executable_dir(void);
+/* Path of this executable; never freed. */
+const char *executable_path(void);
+
+#endif

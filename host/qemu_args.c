@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// QEMU's command line. QEMU hands the image's path on to L1 in front of the command line, so the
+// path must not have spaces: QEMU runs in the image's directory and gets its bare name.
+#include "host/qemu_args.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct list {
+	char **p;
+	size_t n;
+};
+
+/* @text is taken over. */
+static void add(struct list *l, char *text)
+{
+	l->p = xrealloc(l->p, (l->n + 2) * sizeof(*l->p));
+	l->p[l->n++] = text;
+	l->p[l->n] = NULL;
+}
+
+static void add_two(struct list *l, const char *option, char *value)
+{
+	add(l, xstrdup(option));
+	add(l, value);
+}
+
+char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd, bool incoming)
+{
+	const char *slash = strrchr(config->image, '/');
+	struct list l = {0};
+
+	add(&l, xstrdup(config->qemu));
+	add(&l, xstrdup("-nodefaults"));
+	add(&l, xstrdup("-no-user-config"));
+	add_two(&l, "-display", xstrdup("none"));
+	add_two(&l, "-machine", xasprintf("%s,accel=%s", config->machine, config->accel));
+	add_two(&l, "-cpu", xstrdup(config->cpu));
+	add_two(&l, "-smp", xstrdup("1"));
+	add_two(&l, "-m", xasprintf("%uM", config->memory_mib));
+	add_two(&l, "-kernel", xasprintf("./%s", slash ? slash + 1 : config->image));
+	add_two(&l, "-append", xstrdup(config->cmdline));
+	add(&l, xstrdup("-no-reboot"));
+	add_two(&l, "-device", xstrdup("isa-debug-exit,iobase=0xf4,iosize=0x4"));
+	if (serial_fd < 0) {
+		add_two(&l, "-serial", xstrdup("stdio"));
+	} else {
+		add_two(&l, "-chardev", xasprintf("socket,id=serial,fd=%d", serial_fd));
+		add_two(&l, "-serial", xstrdup("chardev:serial"));
+		add_two(&l, "-chardev", xasprintf("socket,id=qmp,fd=%d", qmp_fd));
+		add_two(&l, "-mon", xstrdup("chardev=qmp,mode=control"));
+	}
+	if (incoming)
+		add_two(&l, "-incoming", xstrdup("defer"));
+	return l.p;
+}
+
+void qemu_args_free(char **args)
+{
+	for (char **p = args; p && *p; p++)
+		free(*p);
+	free(args);
+}
+
+char *qemu_args_dir(const struct vm_config *config)
+{
+	const char *slash = strrchr(config->image, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	if (slash == config->image)
+		return xstrdup("/");
+	return xasprintf("%.*s", (int)(slash - config->image), config->image);
+}
+
+void qemu_args_script(const struct vm_config *config, struct buf *script)
+{
+	char **args = qemu_args(config, -1, -1, false);
+	char *dir = qemu_args_dir(config);
+
+	buf_printf(script,
+		   "#!/bin/sh\n# The VM as the runner starts it, but with its serial port on "
+		   "the terminal:\n# answer each 'ready' with the letter k.\ncd ");
+	buf_shell_quote(script, dir);
+	buf_printf(script, " && exec");
+	for (char **p = args; *p; p++) {
+		buf_append(script, " ", 1);
+		buf_shell_quote(script, *p);
+	}
+	buf_append(script, "\n", 1);
+	free(dir);
+	qemu_args_free(args);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the user gets to read: KTAP on stdout. Every failure says what, where and how to repeat it.
+#include "host/report.h"
+#include "host/report_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SHOWN 10 /* failed checks per result; serial.log has all */
+
+void report_begin(struct report *r, const struct options *o, const char *log, unsigned planned)
+{
+	memset(r, 0, sizeof(*r));
+	r->options = o;
+	r->log = log;
+	r->json = report_json_begin();
+	printf("KTAP version 1\n1..%u\n", planned);
+	fflush(stdout);
+}
+
+void report_repro(const struct options *o, const struct scenario *scenario, struct buf *text)
+{
+	buf_printf(text, "%s", o->shown_command);
+	options_words(o, scenario, text);
+}
+
+/* Guest text is not trusted: one line, no control characters. */
+static void say(const char *prefix, const char *text)
+{
+	print_lines(stdout, prefix, text);
+}
+
+static void print_fails(const struct report_entry *entry)
+{
+	const struct guest_log *log = &entry->result->log;
+	unsigned shown = log->kept < MAX_SHOWN ? log->kept : MAX_SHOWN;
+
+	for (unsigned i = 0; i < shown; i++) {
+		const struct fail *fail = &log->fail[i];
+		struct buf line = {0};
+
+		if (fail->hop)
+			buf_printf(&line, "hop %u of %u: ", fail->hop, entry->config->hops);
+		else
+			buf_printf(&line, "before the first hop: ");
+		buf_printf(&line, "%s%s%s%s", *fail->scenario ? "" : "error: ", fail->check,
+			   *fail->evidence ? ": " : "", fail->evidence);
+		say("#   ", line.p);
+		buf_free(&line);
+	}
+	if (log->fails + log->errors > shown)
+		printf("#   ... and %u more in serial.log\n", log->fails + log->errors - shown);
+}
+
+static void print_failure(const struct report *r, const struct report_entry *entry)
+{
+	const struct flight_result *result = entry->result;
+	const struct verdict *v = &result->verdict;
+	struct buf text = {0};
+
+	printf("# %s: %s%s\n", entry->name, word_name(v->word), entry->known ? ", known" : "");
+	for (unsigned i = 0; i < v->findings; i++)
+		say("#   ", v->finding[i]);
+	print_fails(entry);
+	if (result->details.len)
+		say("#   | ", result->details.p);
+	if (result->messages.len && !entry->known) {
+		printf("#   QEMU's own words:\n");
+		say("#   | ", result->messages.p);
+	}
+	if (!entry->config->control && !entry->control_passed)
+		printf("#   The control without snapshots did not pass either: this says nothing "
+		       "about snapshots.\n");
+	report_repro(r->options, entry->config->scenario, &text);
+	say("#   again: ", text.p);
+	printf("#   log: %s/%s\n", r->log, entry->name);
+	buf_free(&text);
+}
+
+static void print_notes(const struct report_entry *entry)
+{
+	const struct flight_result *result = entry->result;
+
+	printf("%u hops", result->log.hops_done);
+	if (entry->config->control)
+		printf(" without snapshots");
+	else
+		printf(", L2 active in %u of %u snapshots", result->l2_active, result->taken);
+	if (result->missed)
+		printf(", %u missed and retaken", result->missed);
+	if (result->log.nudged)
+		printf(", %u nudged", result->log.nudged);
+}
+
+static void print_known(struct report *r, const struct report_entry *entry)
+{
+	const struct flight_result *result = entry->result;
+	const struct known *known = entry->known;
+
+	printf("#   see docs/known-failures.md#%s\n", known->id);
+	printf("not ok %u - %s # TODO known KVM bug: %s\n", r->results, entry->name, known->id);
+	buf_printf(&r->found, "%s%s (%u of %u restores)", r->found.len ? "; " : "", known->text,
+		   failed_hops(&result->log), result->taken);
+}
+
+void report_result(struct report *r, const struct report_entry *entry)
+{
+	const struct verdict *v = &entry->result->verdict;
+	const struct known *known = known_of(entry->config->scenario->name);
+
+	r->results++;
+	report_json_result(r->json, entry);
+	switch (v->word) {
+	case WORD_PASS:
+		r->passed++;
+		if (known && !entry->config->control)
+			printf("# %s: known failure passed: '%s' did not happen in %u restores\n",
+			       entry->name, known->text, entry->result->taken);
+		printf("ok %u - %s # ", r->results, entry->name);
+		print_notes(entry);
+		printf("\n");
+		break;
+	case WORD_SKIP:
+		r->skipped++;
+		printf("ok %u - %s # SKIP ", r->results, entry->name);
+		say("", v->findings ? v->finding[0] : "no reason");
+		break;
+	default:
+		print_failure(r, entry);
+		if (entry->known) {
+			r->known++;
+			print_known(r, entry);
+			break;
+		}
+		if (v->word == WORD_ERROR)
+			r->errors++;
+		else
+			r->failed++;
+		printf("not ok %u - %s # %s, ", r->results, entry->name, word_name(v->word));
+		print_notes(entry);
+		printf("\n");
+	}
+	fflush(stdout);
+}
+
+int report_status(const struct report *r)
+{
+	if (r->failed || (r->known && r->options->strict))
+		return 1;
+	if (r->errors)
+		return 2;
+	return r->passed || r->known ? 0 : 4;
+}
+
+int report_end(struct report *r, const char *dir, struct err *e)
+{
+	int ret = report_json_end(r, dir, e);
+
+	if (!r->options->quiet) {
+		printf("# midflight: %u passed, %u failed", r->passed, r->failed);
+		if (r->errors)
+			printf(", %u errors (the harness or L1, not KVM)", r->errors);
+		if (r->skipped)
+			printf(", %u skipped", r->skipped);
+		if (r->known)
+			printf(", %u known KVM bug%s found: %s", r->known, r->known > 1 ? "s" : "",
+			       buf_text(&r->found));
+		printf("%s\n# logs: %s\n", r->interrupted ? "; interrupted" : "", r->log);
+	}
+	if (ret)
+		printf("# %s\n", e->text);
+	fflush(stdout);
+	buf_free(&r->found);
+	return ret;
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
+#include "host/run.h"
+#include "host/kvm_probe.h"
+#include "host/lab.h"
+#include "host/report.h"
+#include "host/signals.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MEMORY_MIB 16 /* the least with which QEMU's firmware starts L1 */
+#define MISS_LIMIT 50
+#define LAB_ENV	   "MIDFLIGHT_LAB" /* set inside the lab */
+
+struct run {
+	const struct options *o;
+	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX];
+	bool progress; /* a counter on the terminal */
+	const char *name;
+};
+
+static int fail(const char *text)
+{
+	fprintf(stderr, "midflight: %s\n", text);
+	return 2;
+}
+
+/* Removes what an earlier run left in the log directory, so that nobody reads stale results. */
+static void clean_log(const char *log)
+{
+	static const char *const files[] = {"serial.log", "qmp.jsonl", "qemu.cmdline",
+					    "qemu.stderr", "snapshot.bin"};
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+	char *path = xasprintf("%s/result.json", log);
+
+	unlink(path);
+	free(path);
+	for (unsigned i = 0; i < count * 2; i++) {
+		char *dir = xasprintf("%s/%s%s", log, table[i / 2].name, i % 2 ? ".control" : "");
+
+		for (unsigned f = 0; f < ARRAY_SIZE(files); f++) {
+			path = xasprintf("%s/%s", dir, files[f]);
+			unlink(path);
+			free(path);
+		}
+		rmdir(dir);
+		free(dir);
+	}
+}
+
+/* Finds image, log directory and QEMU; all paths become absolute, as QEMU gets another cwd. */
+static int find_paths(struct run *r, struct err *e)
+{
+	const struct options *o = r->o;
+	char *path;
+
+	path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
+	if (!realpath(path, r->image))
+		err_set(e, "cannot find the image %s: %s", path, strerror(errno));
+	else if (access(r->image, R_OK))
+		err_set(e, "cannot read the image %s: %s", path, strerror(errno));
+	else if (strpbrk(strrchr(r->image, '/'), " \t\n,"))
+		err_set(e, "the image's file name must not have blanks or commas: %s", path);
+	else
+		e->text[0] = '\0';
+	free(path);
+	if (*e->text)
+		return -1;
+
+	path = o->log ? xstrdup(o->log) : xasprintf("%s/midflight-log", executable_dir());
+	if (!make_dirs(path, e) && !realpath(path, r->log))
+		err_set(e, "%s: %s", path, strerror(errno));
+	free(path);
+	if (*e->text)
+		return -1;
+
+	snprintf(r->qemu, sizeof(r->qemu), "%s", o->qemu);
+	if (strchr(o->qemu, '/') && !realpath(o->qemu, r->qemu)) {
+		err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static void on_progress(void *arg, unsigned hop, unsigned missed)
+{
+	const struct run *r = arg;
+
+	if (r->progress)
+		fprintf(stderr, "\r\033[K%s: hop %u of %u%s", r->name, hop, r->o->hops,
+			missed ? ", some missed" : "");
+	else if (r->o->verbose)
+		fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->o->hops,
+			missed);
+}
+
+static void print_times(const struct run *r, const struct flight_result *result)
+{
+	for (unsigned i = 0; i < r->o->hops; i++) {
+		const struct hop_record *hop = &result->hop[i];
+		char words[128];
+
+		if (!hop->taken)
+			continue;
+		state_words(&hop->state, words, sizeof(words));
+		fprintf(stderr,
+			"# %s: hop %u: %s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f ms, "
+			"cont %.1f ms\n",
+			r->name, i + 1, words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
+			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
+			(double)hop->cont_ns / NS_PER_MS);
+	}
+	fprintf(stderr, "# %s: %.2f s in all\n", r->name,
+		(double)result->duration_ns / NS_PER_MS / 1000);
+}
+
+/* One flight into its own directory. */
+static void fly(struct run *r, struct flight_config *config, const char *name,
+		struct flight_result *result)
+{
+	char *dir = xasprintf("%s/%s", r->log, name);
+	struct err e = {0};
+
+	r->name = name;
+	config->vm.dir = dir;
+	if (make_dirs(dir, &e))
+		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
+	else
+		flight_run(config, result);
+	if (r->progress)
+		fprintf(stderr, "\r\033[K");
+	if (r->o->verbose && result->hop)
+		print_times(r, result);
+	config->vm.dir = NULL;
+	free(dir);
+}
+
+/* The control, then the scenario itself, each with its result. False if interrupted. */
+static bool run_scenario(struct run *r, struct report *report, const struct scenario *scenario)
+{
+	const struct options *o = r->o;
+	struct flight_config config = {
+		.driver = &qemu_driver,
+		.scenario = scenario,
+		.hops = o->hops,
+		.seed = o->seed,
+		.breakage = o->breakage,
+		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
+		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
+		.miss_limit = MISS_LIMIT,
+		.keep_snapshot = o->keep,
+		.vm = {.qemu = r->qemu,
+		       .machine = o->machine,
+		       .cpu = o->cpu			? o->cpu
+			      : strcmp(o->accel, "kvm") ? "max"
+							: "host",
+		       .accel = o->accel,
+		       .image = r->image,
+		       .memory_mib = MEMORY_MIB},
+		.progress = on_progress,
+		.arg = r,
+	};
+	bool control_passed = false, control_skipped = false, go_on = true;
+	char *reason = NULL;
+
+	for (unsigned i = 0; i < 2 && go_on; i++) {
+		struct flight_result result = {0};
+		struct report_entry entry = {.config = &config, .result = &result};
+
+		config.control = i == 0;
+		entry.name = xasprintf("%s%s", scenario->name, config.control ? ".control" : "");
+		if (control_skipped)
+			verdict_raise(&result.verdict, WORD_SKIP, "%s", reason);
+		else
+			fly(r, &config, entry.name, &result);
+		entry.control_passed = control_passed;
+		if (!config.control)
+			entry.known = known_match(scenario->name, &result.log, &result.verdict,
+						  control_passed);
+		go_on = !result.interrupted;
+		if (go_on)
+			report_result(report, &entry);
+		if (config.control) {
+			control_passed = result.verdict.word == WORD_PASS;
+			control_skipped = result.verdict.word == WORD_SKIP;
+			if (control_skipped)
+				reason = xstrdup(result.verdict.finding[0]);
+		}
+		free(entry.name);
+		flight_result_free(&result);
+	}
+	free(reason);
+	return go_on;
+}
+
+/* Says why a run is impossible here: SKIP for each result. */
+static void skip_all(const struct run *r, struct report *report, const char *why, const char *what)
+{
+	for (unsigned i = 0; i < r->o->scenarios * 2; i++) {
+		struct flight_result result = {0};
+		struct flight_config config = {.scenario = r->o->scenario[i / 2],
+					       .control = i % 2 == 0};
+		struct report_entry entry = {.config = &config, .result = &result};
+
+		entry.name = xasprintf("%s%s", config.scenario->name, i % 2 ? "" : ".control");
+		verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
+		report_result(report, &entry);
+		free(entry.name);
+		flight_result_free(&result);
+	}
+}
+
+int run(struct options *o)
+{
+	struct run r = {.o = o};
+	struct kvm_probe probe;
+	struct report report;
+	const char *missing = NULL, *term = getenv("TERM");
+	struct err e = {0};
+	bool inside = getenv(LAB_ENV) != NULL;
+
+	if (find_paths(&r, &e))
+		return fail(e.text);
+	if (!o->shown_log)
+		o->shown_log = r.log;
+	if (!strcmp(o->accel, "kvm")) {
+		kvm_probe(&probe);
+		missing = kvm_probe_missing(&probe);
+		if (o->lab == LAB_YES || (o->lab == LAB_AUTO && missing && !inside)) {
+			printf("# midflight: %s: running in the lab, an emulated CPU with VMX\n",
+			       o->lab == LAB_YES ? "as asked for" : missing);
+			fflush(stdout);
+			clean_log(r.log);
+			lab_exec(o, r.image, r.log, &e);
+			return fail(e.text);
+		}
+	} else if (o->lab == LAB_YES) {
+		return fail("--lab yes needs --accel kvm");
+	}
+
+	if (signals_init())
+		return fail("cannot set up signals");
+	clean_log(r.log);
+	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
+		     !o->verbose && !o->quiet;
+	report_begin(&report, o, o->shown_log, o->scenarios * 2);
+	if (missing) {
+		skip_all(&r, &report, missing, kvm_probe_advice(&probe));
+	} else {
+		for (unsigned i = 0; i < o->scenarios; i++)
+			if (!run_scenario(&r, &report, o->scenario[i]))
+				break;
+	}
+	report.interrupted = signals_pending();
+	if (report_end(&report, r.log, &e))
+		return 2;
+	if (signals_pending()) {
+		fputs("# midflight: interrupted\n", stderr);
+		return 128 + signals_pending();
+	}
+	return report_status(&report);
+}

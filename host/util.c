@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Small helpers of the runner: time, memory, growing buffers, whole reads and writes.
+#include "host/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+int poll_ms(int64_t deadline_ns)
+{
+	int64_t left = deadline_ns - now_ns();
+
+	if (left <= 0)
+		return 0;
+	left = (left + NS_PER_MS - 1) / NS_PER_MS;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void __attribute__((noreturn)) out_of_memory(void)
+{
+	fputs("midflight: out of memory\n", stderr);
+	exit(2);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *xrealloc(void *p, size_t size)
+{
+	p = realloc(p, size ? size : 1);
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	if (vasprintf(&p, fmt, ap) < 0)
+		out_of_memory();
+	va_end(ap);
+	return p;
+}
+
+void buf_append(struct buf *b, const void *p, size_t len)
+{
+	if (b->len + len + 1 > b->cap) {
+		b->cap = (b->len + len + 1) * 2;
+		b->p = xrealloc(b->p, b->cap);
+	}
+	if (len)
+		memcpy(b->p + b->len, p, len);
+	b->len += len;
+	b->p[b->len] = '\0';
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&p, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		out_of_memory();
+	buf_append(b, p, (size_t)n);
+	free(p);
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->p);
+	memset(b, 0, sizeof(*b));
+}
+
+const char *buf_text(const struct buf *b)
+{
+	return b->p ? b->p : "";
+}
+
+void err_set(struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+int write_all(int fd, const void *p, size_t len)
+{
+	const char *c = p;
+
+	while (len) {
+		ssize_t n = write(fd, c, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		c += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
+	       struct err *e)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+	int ret = -1;
+
+	if (fd >= 0) {
+		ret = write_all(fd, p, len);
+		if (ret)
+			err_set(e, "cannot write %s: %s", path, strerror(errno));
+		if (close(fd) && !ret) {
+			err_set(e, "cannot write %s: %s", path, strerror(errno));
+			ret = -1;
+		}
+	} else {
+		err_set(e, "cannot create %s: %s", path, strerror(errno));
+	}
+	free(path);
+	return ret;
+}
+
+int make_dirs(const char *path, struct err *e)
+{
+	char *copy = xstrdup(path);
+	struct stat st;
+	int ret = 0;
+
+	for (char *p = copy + 1; p[-1] && !ret; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0777) && errno != EEXIST) {
+			err_set(e, "cannot make directory %s: %s", copy, strerror(errno));
+			ret = -1;
+		}
+		*p = c;
+	}
+	if (!ret && (stat(path, &st) || !S_ISDIR(st.st_mode))) {
+		err_set(e, "%s is not a directory", path);
+		ret = -1;
+	}
+	free(copy);
+	return ret;
+}
+
+void buf_shell_quote(struct buf *b, const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-_./,:=+@%";
+
+	if (*s && strspn(s, plain) == strlen(s)) {
+		buf_append(b, s, strlen(s));
+		return;
+	}
+	buf_append(b, "'", 1);
+	for (; *s; s++) {
+		if (*s == '\'')
+			buf_append(b, "'\\''", 4);
+		else
+			buf_append(b, s, 1);
+	}
+	buf_append(b, "'", 1);
+}
+
+void print_lines(FILE *f, const char *prefix, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		fputs(prefix, f);
+		for (size_t i = 0; i < len; i++) {
+			unsigned char c = (unsigned char)text[i];
+
+			if (c != '\r')
+				fputc((c < 0x20 && c != '\t') || c >= 0x7f ? '?' : c, f);
+		}
+		fputc('\n', f);
+		text += len + (text[len] == '\n');
+	}
+}
+
+uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Small helpers of the runner: time, memory, growing buffers, whole reads and writes. */
+#ifndef HOST_UTIL_H
+#define HOST_UTIL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define NS_PER_MS     1000000ll
+#define NS_PER_US     1000ll
+
+/* Monotonic time in nanoseconds. */
+int64_t now_ns(void);
+
+/* Milliseconds until @deadline_ns for poll(): rounded up, 0 if it has passed. */
+int poll_ms(int64_t deadline_ns);
+
+/* Allocation that never returns NULL: without memory the runner ends with exit status 2. */
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Bytes that grow; a NUL stands behind the last one once anything was appended. */
+struct buf {
+	char *p;
+	size_t len, cap;
+};
+void buf_append(struct buf *b, const void *p, size_t len);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_free(struct buf *b);
+/* The text in @b, "" if it is empty. */
+const char *buf_text(const struct buf *b);
+
+/* The text of the last error; functions that take one fill it when they return a negative value. */
+struct err {
+	char text[1024];
+};
+void err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes all of @p. 0, or -1 with errno. */
+int write_all(int fd, const void *p, size_t len);
+
+/* Replaces file @dir/@name. 0, or -1 with @e filled (disk full, not permitted, ...). */
+int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
+	       struct err *e);
+
+/* Makes directory @path and its parents. 0, or -1 with @e filled. */
+int make_dirs(const char *path, struct err *e);
+
+/* Appends @s quoted for sh, where that is needed. */
+void buf_shell_quote(struct buf *b, const char *s);
+
+/* Prints @text on @f, each line with @prefix before it, control characters shown as `?`. */
+void print_lines(FILE *f, const char *prefix, const char *text);
+
+/* Next number of a seeded sequence (splitmix64). */
+uint64_t random_next(uint64_t *state);
+
+#endif

@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Shared by the end-to-end tests (sourced): runs the runner and looks at what it printed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/midflight-e2e.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+what=
+
+report() { # ok|not ok, NAME: with the output of the run when it failed
+	if [ "$1" != ok ]; then
+		echo "# midflight $what"
+		sed 's/^/# | /' "$work/out"
+	fi
+	echo "$1 - $2"
+}
+
+run() { # EXIT-STATUS ARG...: runs `midflight run ARG...`
+	local want=$1 status=0
+	shift
+	what="run $*"
+	build/midflight run --log "$work/log" "$@" >"$work/out" 2>&1 </dev/null || status=$?
+	if [ "$status" = "$want" ]; then
+		report ok "exit status $want: midflight $what"
+	else
+		report "not ok" "exit status $want: midflight $what: was $status"
+	fi
+}
+
+expect() { # NAME REGEX...: all must match a line each
+	local name=$1 regex
+	shift
+	for regex in "$@"; do
+		grep -Eq -- "$regex" "$work/out" && continue
+		echo "# no line matches: $regex"
+		report "not ok" "$name"
+		return
+	done
+	report ok "$name"
+}
+
+refuse() { # NAME REGEX...: none may match
+	local name=$1 regex
+	shift
+	for regex in "$@"; do
+		grep -Eq -- "$regex" "$work/out" || continue
+		echo "# a line matches: $regex"
+		report "not ok" "$name"
+		return
+	done
+	report ok "$name"
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Logs for tests: a good one, and ways to change it. */
+#ifndef TESTS_UNIT_LOG_H
+#define TESTS_UNIT_LOG_H
+
+#include "tests/unit/unit.h"
+
+#include "host/verdict.h"
+
+#define HELLO                                                                       \
+	"KTAP version 1\n1..1\n"                                                    \
+	"# @1 hello protocol=1 version=v1 boot=multiboot sync=host hops=2 seed=1\n" \
+	"# @2 page name=VMCS gpa=0x1000 pages=1\n"
+#define PASSED                                                                 \
+	HELLO "# @3 start scenario=running\n"                                  \
+	      "# @4 ready hop=1\n# @5 hop hop=1 failed=0\n"                    \
+	      "# @6 missed hop=2\n# @7 ready hop=2\n# @8 hop hop=2 failed=0\n" \
+	      "ok 1 - running\n"                                               \
+	      "# @9 verdict word=PASS passed=1 failed=0 skipped=0 errors=0\n"
+#define FAILED_TWICE                                                                     \
+	HELLO "# @3 start scenario=halted\n# @4 ready hop=1\n"                           \
+	      "# @5 fail scenario=halted check=\"lost wake-up\" expected=1 found=0\n"    \
+	      "# @6 nudged hop=1 lost=1\n# @7 hop hop=1 failed=1\n# @8 ready hop=2\n"    \
+	      "# @9 fail scenario=halted check=\"lost wake-up\" expected=1 found=0\n"    \
+	      "# @10 nudged hop=2 lost=1\n# @11 hop hop=2 failed=1\nnot ok 1 - halted\n" \
+	      "# @12 verdict word=FAIL passed=0 failed=1 skipped=0 errors=0\n"
+
+/* @text with the first @from replaced by @to; the caller frees it. */
+static inline char *replaced(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+
+	if (!at)
+		fail_msg("no '%s' to replace", from);
+	return xasprintf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void log_on_line(void *arg, const struct line *line)
+{
+	guest_log_line(arg, line);
+}
+
+static inline void log_feed(struct guest_log *log, const char *bytes, size_t len)
+{
+	struct assembler *a = xcalloc(1, sizeof(*a));
+
+	a->on_line = log_on_line;
+	a->arg = log;
+	assembler_feed(a, bytes, len);
+	assembler_end(a);
+	free(a);
+}
+
+#endif

@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The hop logic against a VM that is played here, with everything that can go wrong.
+#include "tests/unit/unit.h"
+
+#include "host/flight.h"
+
+#include <linux/kvm.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOPS 3
+
+/* What the played VM does wrong; hops count from 1, 0 is never. */
+static struct play {
+	unsigned inactive, no_l2, wrong_mp_state; /* snapshots of hop 1 that miss, by their cause */
+	bool no_stats, stats_lie;
+	unsigned silent_at; /* no event after the byte of this hop ... */
+	bool nudge_helps;   /* ... until an NMI comes; then it was lost */
+	bool not_due;	    /* NMIs find that nothing was due */
+	unsigned die_at;    /* the VM ends at this hop's byte */
+	int die_how;
+	unsigned die_in_restore, refuse_restore, signal_at;
+	bool end_reset, never_end, truncate;
+	unsigned odd_ready; /* the guest is ready for this hop at once */
+	bool flood;	    /* fail events without end */
+} play;
+
+static struct vm {
+	const struct vm_config *config;
+	struct buf out;
+	unsigned hop, seq;
+	bool running, ended, silent;
+	struct vm_end end;
+	/* what the hop logic did */
+	unsigned stops, saves, quits, restores, keeps, retries, nmis;
+	bool dead_process;
+} vm;
+
+static void event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void event(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_printf(&vm.out, "# @%u %s\n", ++vm.seq, text);
+}
+
+static void *create(const struct vm_config *config)
+{
+	memset(&vm, 0, sizeof(vm));
+	vm.config = config;
+	return &vm;
+}
+
+static void destroy(void *p)
+{
+	(void)p;
+	buf_free(&vm.out);
+}
+
+static int start(void *p)
+{
+	(void)p;
+	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
+	event("hello protocol=1 version=v boot=multiboot sync=host hops=%d seed=7", HOPS);
+	event("start scenario=halted");
+	vm.hop = 1;
+	event("ready hop=%u", play.odd_ready ? play.odd_ready : 1);
+	vm.running = true;
+	return VM_OK;
+}
+
+static int end_vm(int how, const char *text)
+{
+	vm.ended = true;
+	vm.end.how = (unsigned)how;
+	snprintf(vm.end.text, sizeof(vm.end.text), "%s", text);
+	return VM_ENDED;
+}
+
+static int restore(void *p, const struct buf *snapshot)
+{
+	(void)p;
+	assert_true(vm.dead_process);
+	assert_string_equal(snapshot->p, "snapshot");
+	vm.restores++;
+	if (play.refuse_restore == vm.hop) {
+		err_set(vm.config->err, "restore: Invalid argument");
+		return VM_HARNESS;
+	}
+	if (play.die_in_restore == vm.hop)
+		return end_vm(END_ORDERLY, "QEMU exited with status 1");
+	vm.dead_process = false;
+	return VM_OK;
+}
+
+static int stop(void *p)
+{
+	(void)p;
+	vm.stops++;
+	vm.running = false;
+	return VM_OK;
+}
+
+static int cont(void *p)
+{
+	(void)p;
+	assert_false(vm.running);
+	assert_false(vm.dead_process);
+	vm.running = true;
+	return VM_OK;
+}
+
+static int l2_active(void *p)
+{
+	(void)p;
+	if (play.no_stats)
+		return -1;
+	if (play.inactive) {
+		play.inactive--;
+		return 0;
+	}
+	return 1;
+}
+
+static int save(void *p, struct buf *snapshot, struct saved_state *state)
+{
+	(void)p;
+	assert_false(vm.running);
+	vm.saves++;
+	snapshot->len = 0;
+	buf_append(snapshot, "snapshot", 8);
+	*state = (struct saved_state){.nested = true,
+				      .flags = KVM_STATE_NESTED_GUEST_MODE,
+				      .mp_state = KVM_MP_STATE_HALTED};
+	if (play.stats_lie)
+		state->flags = 0;
+	if (play.no_l2) {
+		play.no_l2--;
+		state->flags = 0;
+	} else if (play.wrong_mp_state) {
+		play.wrong_mp_state--;
+		state->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
+	return VM_OK;
+}
+
+static int quit(void *p)
+{
+	(void)p;
+	vm.quits++;
+	vm.dead_process = true;
+	return VM_OK;
+}
+
+static void finish(unsigned failed)
+{
+	buf_printf(&vm.out, "%s 1 - halted\n", failed ? "not ok" : "ok");
+	if (!play.truncate)
+		event("verdict word=%s passed=%u failed=%u skipped=0 errors=0",
+		      failed ? "FAIL" : "PASS", !failed, !!failed);
+	if (!play.never_end)
+		end_vm(play.end_reset ? END_RESET : END_ORDERLY, "the end");
+}
+
+static void next_hop(unsigned failed)
+{
+	static unsigned failed_sum;
+
+	failed_sum = vm.hop == 1 ? failed : failed_sum + failed;
+	event("hop hop=%u failed=%u", vm.hop, failed);
+	if (vm.hop++ == HOPS)
+		finish(failed_sum);
+	else
+		event("ready hop=%u", vm.hop);
+}
+
+static int send_byte(void *p, char byte)
+{
+	(void)p;
+	assert_true(vm.running);
+	if (byte == 'r') {
+		vm.retries++;
+		event("missed hop=%u", vm.hop);
+		event("ready hop=%u", vm.hop);
+		return VM_OK;
+	}
+	assert_int_equal(byte, 'k');
+	vm.keeps++;
+	if (play.die_at == vm.hop)
+		end_vm(play.die_how, "played end");
+	else if (play.silent_at == vm.hop)
+		vm.silent = true;
+	else
+		next_hop(0);
+	return VM_OK;
+}
+
+static int nmi(void *p)
+{
+	(void)p;
+	assert_true(vm.running);
+	vm.nmis++;
+	if (play.not_due)
+		event("nudged hop=%u lost=0", vm.hop);
+	if (!vm.silent || !play.nudge_helps)
+		return VM_OK;
+	vm.silent = false;
+	event("fail scenario=halted check=\"lost wake-up\" expected=1 found=0");
+	event("nudged hop=%u lost=1", vm.hop);
+	next_hop(1);
+	return VM_OK;
+}
+
+static int wait_for(void *p, int64_t until_ns)
+{
+	struct timespec nap = {.tv_nsec = 1000000};
+
+	(void)p;
+	if (play.signal_at == vm.hop)
+		return VM_SIGNAL;
+	if (vm.out.len) {
+		struct buf out = vm.out;
+
+		memset(&vm.out, 0, sizeof(vm.out));
+		vm.config->on_serial(vm.config->arg, out.p, out.len);
+		buf_free(&out);
+		return VM_OK;
+	}
+	if (vm.ended)
+		return VM_ENDED;
+	if (play.flood)
+		event("fail scenario=halted check=flood");
+	if (until_ns > now_ns())
+		nanosleep(&nap, NULL);
+	return VM_OK;
+}
+
+static const struct vm_end *end(void *p)
+{
+	(void)p;
+	return &vm.end;
+}
+
+static void describe(void *p, struct buf *text)
+{
+	(void)p;
+	buf_printf(text, "RIP=0x1234\n");
+}
+
+static const char *messages(void *p)
+{
+	(void)p;
+	return "a message";
+}
+
+static const struct driver fake = {
+	"fake", create, destroy,   start, restore,  stop, cont,	    l2_active,
+	save,	quit,	send_byte, nmi,	  wait_for, end,  describe, messages,
+};
+
+static char dir[] = "/tmp/midflight-unit-XXXXXX";
+static struct flight_result r;
+
+static void fly(bool control)
+{
+	struct flight_config config = {
+		.driver = &fake,
+		.scenario = scenario_find("halted", 6),
+		.control = control,
+		.hops = HOPS,
+		.seed = 7,
+		.timeout_ns = 200 * NS_PER_MS,
+		.nudge_ns = 20 * NS_PER_MS,
+		.miss_limit = 8,
+		.vm = {.dir = dir},
+	};
+
+	flight_run(&config, &r);
+}
+
+static int done(void **state)
+{
+	(void)state;
+	flight_result_free(&r);
+	memset(&play, 0, sizeof(play));
+	return 0;
+}
+
+static void expect(enum word word, const char *why)
+{
+	if (r.verdict.word != word)
+		fail_msg("%s (%s), expected %s", word_name(r.verdict.word),
+			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word));
+	if (why)
+		assert_contains(r.verdict.findings ? r.verdict.finding[0] : "", why);
+}
+
+static void control(void **state)
+{
+	(void)state;
+	fly(true);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(vm.keeps, HOPS);
+	assert_int_equal(vm.stops + vm.saves + vm.quits + vm.restores + vm.nmis, 0);
+	assert_int_equal(r.taken, 0);
+}
+
+static void snapshots(void **state)
+{
+	(void)state;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(vm.keeps, HOPS);
+	assert_int_equal(vm.quits, HOPS);
+	assert_int_equal(vm.restores, HOPS);
+	assert_int_equal(r.taken, HOPS);
+	assert_int_equal(r.l2_active, HOPS);
+	assert_int_equal(r.hop[HOPS - 1].bytes, 8);
+	play.no_stats = true;
+	flight_result_free(&r);
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.hop[0].kvm_says, -1);
+}
+
+/* A snapshot that did not find L2 on the CPU in the wanted state never counts. */
+static void missed(void **state)
+{
+	(void)state;
+	play.inactive = 2;
+	play.wrong_mp_state = 2;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.missed, 4);
+	assert_int_equal(vm.retries, 4);
+	assert_int_equal(r.hop[0].missed, 4);
+	assert_int_equal(vm.saves, HOPS + 2);
+	assert_int_equal(r.taken, HOPS);
+	assert_int_equal(r.log.missed, 4);
+	flight_result_free(&r);
+	play.no_stats = true;
+	play.no_l2 = 1;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.missed, 1);
+	assert_int_equal(vm.quits, HOPS);
+}
+
+static void miss_limit(void **state)
+{
+	(void)state;
+	play.no_stats = true;
+	play.no_l2 = 1000;
+	fly(false);
+	expect(WORD_ERROR, "could not catch L2 on the CPU: 8 snapshots missed, the last: L2 not");
+	assert_int_equal(vm.quits, 0);
+}
+
+static void stats_disagree(void **state)
+{
+	(void)state;
+	play.stats_lie = true;
+	fly(false);
+	expect(WORD_ERROR, "statistics say that L2 is active");
+}
+
+static void hang(void **state)
+{
+	(void)state;
+	play.silent_at = 2;
+	fly(false);
+	expect(WORD_HANG, "no progress for 0 s (hop 2 of 3, phase run)");
+	assert_true(vm.nmis >= 2);
+	assert_contains(r.details.p, "# @5 ready hop=2\n");
+	assert_contains(r.details.p, "RIP=0x1234");
+	assert_contains(r.details.p, "state saved now: L2 active, vCPU halted");
+	assert_string_equal(r.messages.p, "a message");
+}
+
+static void hang_in_control(void **state)
+{
+	(void)state;
+	play.silent_at = 1;
+	play.not_due = true; /* answers to nudges are no progress */
+	fly(true);
+	expect(WORD_HANG, "hop 1 of 3");
+}
+
+static void flood(void **state)
+{
+	(void)state;
+	play.silent_at = 1;
+	play.flood = true;
+	fly(true);
+	expect(WORD_HANG, "hop 1 of 3");
+	assert_contains(r.verdict.finding[1], "checks had failed before");
+}
+
+static void nudge(void **state)
+{
+	(void)state;
+	play.silent_at = 2;
+	play.nudge_helps = true;
+	fly(false);
+	expect(WORD_FAIL, NULL);
+	assert_true(r.verdict.complete);
+	assert_int_equal(r.log.lost, 1);
+	assert_int_equal(vm.nmis, 1);
+	assert_int_equal(r.taken, HOPS);
+	assert_int_equal(failed_hops(&r.log), 1);
+	assert_non_null(known_match("halted", &r.log, &r.verdict, true));
+}
+
+static void crash(void **state)
+{
+	(void)state;
+	play.die_at = 2;
+	play.die_how = END_CRASH;
+	fly(false);
+	expect(WORD_CRASH, "played end (hop 2 of 3, phase run)");
+	flight_result_free(&r);
+	play.die_how = END_RESET;
+	fly(true);
+	expect(WORD_CRASH, "the guest reset itself: played end");
+	flight_result_free(&r);
+	play.die_how = END_ORDERLY;
+	fly(false);
+	expect(WORD_FAIL, "log truncated: no verdict line after event 5");
+}
+
+static void truncated(void **state)
+{
+	(void)state;
+	play.truncate = true;
+	fly(false);
+	expect(WORD_FAIL, "log truncated: no verdict line after event 8");
+}
+
+static void reset_after_verdict(void **state)
+{
+	(void)state;
+	play.end_reset = true;
+	fly(false);
+	expect(WORD_PASS, NULL);
+}
+
+static void never_ends(void **state)
+{
+	(void)state;
+	play.never_end = true;
+	fly(false);
+	expect(WORD_ERROR, "does not end after its verdict");
+}
+
+static void restore_trouble(void **state)
+{
+	(void)state;
+	play.die_in_restore = 2;
+	fly(false);
+	expect(WORD_CRASH, "QEMU exited with status 1 (hop 2 of 3, phase restore)");
+	flight_result_free(&r);
+	play.die_in_restore = 0;
+	play.refuse_restore = 3;
+	fly(false);
+	expect(WORD_ERROR, "restore: Invalid argument (hop 3 of 3, phase restore)");
+}
+
+static void odd_hop(void **state)
+{
+	(void)state;
+	play.odd_ready = HOPS + 1;
+	fly(false);
+	expect(WORD_FAIL, "ready for hop 4 of 3");
+	assert_contains(r.verdict.finding[1], "log damaged: hop 4 is ready");
+}
+
+static void interrupted(void **state)
+{
+	(void)state;
+	play.signal_at = 2;
+	fly(false);
+	assert_true(r.interrupted);
+	expect(WORD_ERROR, "interrupted");
+}
+
+/* Without a directory nothing is flown. */
+static void no_log(void **state)
+{
+	struct flight_config config = {.driver = &fake,
+				       .scenario = scenario_find("halted", 6),
+				       .hops = 1,
+				       .vm = {.dir = "/dev/null/no"}};
+
+	(void)state;
+	flight_run(&config, &r);
+	expect(WORD_ERROR, "cannot create /dev/null/no/serial.log");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"serial.log", "snapshot.bin"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = xasprintf("%s/%s", dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(control, done),
+		cmocka_unit_test_teardown(snapshots, done),
+		cmocka_unit_test_teardown(missed, done),
+		cmocka_unit_test_teardown(miss_limit, done),
+		cmocka_unit_test_teardown(stats_disagree, done),
+		cmocka_unit_test_teardown(hang, done),
+		cmocka_unit_test_teardown(hang_in_control, done),
+		cmocka_unit_test_teardown(flood, done),
+		cmocka_unit_test_teardown(nudge, done),
+		cmocka_unit_test_teardown(crash, done),
+		cmocka_unit_test_teardown(truncated, done),
+		cmocka_unit_test_teardown(reset_after_verdict, done),
+		cmocka_unit_test_teardown(never_ends, done),
+		cmocka_unit_test_teardown(restore_trouble, done),
+		cmocka_unit_test_teardown(odd_hop, done),
+		cmocka_unit_test_teardown(interrupted, done),
+		cmocka_unit_test_teardown(no_log, done),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// When a failure counts as a known KVM bug, and when it must not.
+#include "tests/unit/log.h"
+
+#include "host/known.h"
+
+#include <linux/kvm.h>
+
+static const struct known *match(const char *text, bool control_passed)
+{
+	const struct expected want = {"halted", 2, 1};
+	struct guest_log log = {0};
+	struct verdict v = {0};
+	const struct known *known;
+
+	log_feed(&log, text, strlen(text));
+	verdict_judge(&v, &log, &want);
+	known = known_match("halted", &log, &v, control_passed);
+	verdict_free(&v);
+	guest_log_free(&log);
+	return known;
+}
+
+static void unknown(const char *from, const char *to)
+{
+	char *text = replaced(FAILED_TWICE, from, to);
+
+	if (match(text, true))
+		fail_msg("'%s' for '%s' still counts as known", to, from);
+	free(text);
+}
+
+static void known(void **state)
+{
+	(void)state;
+	assert_non_null(match(FAILED_TWICE, true));
+	assert_string_equal(match(FAILED_TWICE, true)->id, "halted-posted-interrupt-lost");
+}
+
+static void not_known(void **state)
+{
+	(void)state;
+	assert_null(match(FAILED_TWICE, false)); /* control failed */
+	unknown("hops=2", "hops=3");		 /* a hop is missing */
+	assert_null(match(PASSED, true));
+	unknown("lost wake-up", "digest");
+	unknown("# @5 fail scenario=halted", "# @5 fail scenario=running");
+	unknown("# @5 fail scenario=halted check=\"lost wake-up\"", "# @5 error what=trap");
+	unknown("# @10 nudged hop=2 lost=1\n", "");
+	unknown("# @12 verdict word=FAIL passed=0 failed=1 skipped=0 errors=0\n", "");
+	unknown("not ok 1 - halted", "not ok 1 - running");
+}
+
+/* What the host saw itself (a hang, a crash) is never part of a known bug. */
+static void host_findings(void **state)
+{
+	static const enum word words[] = {WORD_ERROR, WORD_FAIL, WORD_HANG, WORD_CRASH};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct guest_log log = {0};
+		struct verdict v = {0};
+
+		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
+		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
+		verdict_raise(&v, words[i], "seen by the host");
+		assert_null(known_match("halted", &log, &v, true));
+		verdict_free(&v);
+		guest_log_free(&log);
+	}
+}
+
+static void tables(void **state)
+{
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+
+	(void)state;
+	assert_true(count >= 2);
+	for (unsigned i = 0; i < count; i++)
+		assert_ptr_equal(scenario_find(table[i].name, strlen(table[i].name)), &table[i]);
+	assert_null(scenario_find("run", 3));
+	assert_null(scenario_find("runningx", 8));
+	assert_null(scenario_find("", 0));
+	assert_int_equal(scenario_find("halted", 6)->mp_state, KVM_MP_STATE_HALTED);
+	assert_non_null(known_of("halted"));
+	assert_null(known_of("running"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known),
+		cmocka_unit_test(not_known),
+		cmocka_unit_test(host_findings),
+		cmocka_unit_test(tables),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Command lines: the way from options to words, QEMU's and the lab's arguments, KVM's answers.
+#include "tests/unit/unit.h"
+
+#include "host/kvm_probe.h"
+#include "host/lab.h"
+#include "host/qemu_args.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <unistd.h>
+
+static struct options o;
+
+static int setup(void **state)
+{
+	(void)state;
+	options_init(&o);
+	o.scenario[o.scenarios++] = scenario_find("running", 7);
+	o.scenario[o.scenarios++] = scenario_find("halted", 6);
+	o.shown_command = "'a b' run";
+	return 0;
+}
+
+static void words(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	options_words(&o, NULL, &b);
+	assert_string_equal(b.p, " --scenario running,halted --loops 10 --seed 1");
+	b.len = 0;
+	o.accel = "tcg";
+	o.machine = "q35";
+	o.breakage = "digest";
+	o.nudge_s = 0.5;
+	o.timeout_s = 7;
+	o.strict = o.keep = o.verbose = o.quiet = true;
+	options_words(&o, o.scenario[1], &b);
+	assert_string_equal(b.p, " --scenario halted --loops 10 --seed 1 --accel tcg --machine q35"
+				 " --break digest --timeout 7 --nudge 0.5 --strict --keep --verbose"
+				 " --quiet");
+	buf_free(&b);
+}
+
+static char *joined(char **args)
+{
+	struct buf b = {0};
+
+	for (char **p = args; *p; p++) {
+		buf_printf(&b, "%s|", *p);
+		free(*p);
+	}
+	free(args);
+	return b.p;
+}
+
+static void lab(void **state)
+{
+	char *text = joined(
+		lab_args(&o, "/l a b/lab.sh", "/b in/midflight", "/b in/midflight.elf", "/my log"));
+
+	(void)state;
+	assert_contains(text, "/l a b/lab.sh|run|--out|/my log|--timeout|");
+	assert_contains(text, "|--put|/b in/midflight|--put|/b in/midflight.elf|--|./midflight|run|"
+			      "--lab=no|--image=./midflight.elf|--log=out|"
+			      "--shown-command='a b' run|--shown-log=/my log|"
+			      "--scenario|running,halted|--loops|10|--seed|1|");
+	free(text);
+	assert_true(lab_seconds(&o) >= 300);
+	o.hops = 1000000;
+	assert_int_equal(lab_seconds(&o), 86400);
+}
+
+static void qemu(void **state)
+{
+	struct err e = {0};
+	struct vm_config config = {.qemu = "qemu-system-x86_64",
+				   .machine = "pc",
+				   .cpu = "host",
+				   .accel = "kvm",
+				   .image = "/a b/it's/l1.elf",
+				   .cmdline = "scenario=running hops=3",
+				   .memory_mib = 16,
+				   .err = &e};
+	struct buf script = {0};
+	char **args = qemu_args(&config, 5, 7, true), *text, *dir;
+
+	(void)state;
+	text = joined(args);
+	assert_contains(text, "|-machine|pc,accel=kvm|-cpu|host|-smp|1|-m|16M|-kernel|./l1.elf|"
+			      "-append|scenario=running hops=3|");
+	assert_contains(text, "|-chardev|socket,id=serial,fd=5|");
+	assert_contains(text, "|-chardev|socket,id=qmp,fd=7|");
+	assert_contains(text, "|-incoming|defer|");
+	free(text);
+	dir = qemu_args_dir(&config);
+	assert_string_equal(dir, "/a b/it's");
+	free(dir);
+	qemu_args_script(&config, &script);
+	assert_contains(script.p, "cd '/a b/it'\\''s' && exec qemu-system-x86_64 ");
+	assert_contains(script.p, "-append 'scenario=running hops=3'");
+	buf_free(&script);
+}
+
+static void probe(void **state)
+{
+	struct kvm_probe p = {
+		.api_version = KVM_API_VERSION, .nested_state = 8320, .cpuid = true, .vmx = true};
+
+	(void)state;
+	assert_null(kvm_probe_missing(&p));
+	assert_null(kvm_probe_advice(&p));
+	p.nested_state = 0;
+	assert_contains(kvm_probe_missing(&p), "KVM_CAP_NESTED_STATE is 0");
+	p.vmx = false;
+	assert_contains(kvm_probe_missing(&p), "CPUID.1:ECX.VMX is 0");
+	assert_contains(kvm_probe_advice(&p), "nested=1");
+	p.svm = true;
+	assert_contains(kvm_probe_missing(&p), "SVM, not VMX");
+	p.cpuid = false;
+	assert_contains(kvm_probe_missing(&p), "CPUID");
+	p.api_version = -ENOTTY;
+	assert_contains(kvm_probe_missing(&p), "API version");
+	p.open_errno = ENOENT;
+	assert_contains(kvm_probe_missing(&p), "there is no /dev/kvm");
+	p.open_errno = EACCES;
+	assert_contains(kvm_probe_missing(&p), "may not be opened");
+	assert_contains(kvm_probe_advice(&p), "group kvm");
+}
+
+static void quoting(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	buf_shell_quote(&b, "plain-1.0/x");
+	buf_printf(&b, " ");
+	buf_shell_quote(&b, "");
+	buf_printf(&b, " ");
+	buf_shell_quote(&b, "a 'b' $c");
+	assert_string_equal(b.p, "plain-1.0/x '' 'a '\\''b'\\'' $c'");
+	buf_free(&b);
+}
+
+static void directories(void **state)
+{
+	char dir[] = "/tmp/midflight-unit-XXXXXX";
+	char *deep, *mid;
+	struct err e = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	mid = xasprintf("%s/a b", dir);
+	deep = xasprintf("%s/a b//c/", dir);
+	assert_int_equal(make_dirs(deep, &e), 0);
+	assert_int_equal(make_dirs(deep, &e), 0);
+	assert_int_equal(write_file(deep, "f", "x", 1, 0644, &e), 0);
+	free(deep);
+	deep = xasprintf("%s/c/f", mid);
+	assert_int_equal(make_dirs(deep, &e), -1);
+	assert_contains(e.text, "is not a directory");
+	unlink(deep);
+	*strrchr(deep, '/') = '\0';
+	rmdir(deep);
+	rmdir(mid);
+	rmdir(dir);
+	free(deep);
+	free(mid);
+	assert_int_equal(write_file("/dev", "full", "x", 1, 0644, &e), -1);
+	assert_contains(e.text, "/dev/full: No space left");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(words, setup),
+		cmocka_unit_test_setup(lab, setup),
+		cmocka_unit_test(qemu),
+		cmocka_unit_test(probe),
+		cmocka_unit_test(quoting),
+		cmocka_unit_test(directories),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The QEMU driver with a real QEMU: snapshots and restores of a tiny guest under TCG, which has no
+// L2, so that this test alone takes any state for a good one. Skipped where there is no QEMU.
+#include "tests/unit/unit.h"
+
+#include "host/flight.h"
+#include "host/qemu_process.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/*
+ * A multiboot kernel that speaks the protocol: three hops, each answered with one byte. Its line
+ * templates change in place, so a restore that loses memory or registers shows in the log.
+ */
+asm(".pushsection .rodata\n"
+    ".code32\n"
+    "stub_begin:\n"
+    ".set base, 0x100000\n"
+    "	.long 0x1badb002, 0x10000, -(0x1badb002 + 0x10000)\n"
+    "	.long base, base, 0, 0, base + (stub_entry - stub_begin)\n"
+    "stub_entry:\n"
+    "	movl	$base + (stub_head - stub_begin), %esi\n"
+    "	call	stub_print\n"
+    "	movl	$3, %ebx\n"
+    "1:	movl	$base + (stub_ready - stub_begin), %esi\n"
+    "	call	stub_print\n"
+    "2:	movw	$0x3fd, %dx\n"
+    "	inb	%dx, %al\n"
+    "	testb	$1, %al\n"
+    "	jz	2b\n"
+    "	movw	$0x3f8, %dx\n"
+    "	inb	%dx, %al\n"
+    "	cmpb	$'k', %al\n"
+    "	jne	2b\n"
+    "	movl	$base + (stub_hop - stub_begin), %esi\n"
+    "	call	stub_print\n"
+    "	addb	$2, base + (stub_ready - stub_begin) + 3\n"
+    "	incb	base + (stub_ready - stub_begin) + 15\n"
+    "	addb	$2, base + (stub_hop - stub_begin) + 3\n"
+    "	incb	base + (stub_hop - stub_begin) + 13\n"
+    "	decl	%ebx\n"
+    "	jnz	1b\n"
+    "	movl	$base + (stub_tail - stub_begin), %esi\n"
+    "	call	stub_print\n"
+    "	movw	$0xf4, %dx\n"
+    "	xorb	%al, %al\n"
+    "	outb	%al, %dx\n"
+    "3:	hlt\n"
+    "	jmp	3b\n"
+    "stub_print:\n"
+    "	movb	(%esi), %cl\n"
+    "	incl	%esi\n"
+    "	testb	%cl, %cl\n"
+    "	jz	5f\n"
+    "	movw	$0x3fd, %dx\n"
+    "4:	inb	%dx, %al\n"
+    "	testb	$0x20, %al\n"
+    "	jz	4b\n"
+    "	movw	$0x3f8, %dx\n"
+    "	movb	%cl, %al\n"
+    "	outb	%al, %dx\n"
+    "	jmp	stub_print\n"
+    "5:	ret\n"
+    "stub_ready: .asciz \"# @3 ready hop=1\\n\"\n"
+    "stub_hop: .asciz \"# @4 hop hop=1 failed=0\\n\"\n"
+    "stub_head: .ascii \"KTAP version 1\\n1..1\\n# @1 hello protocol=1 version=stub\"\n"
+    "	.asciz \" boot=multiboot sync=host hops=3 seed=5\\n# @2 start scenario=running\\n\"\n"
+    "stub_tail: .ascii \"ok 1 - running\\n# @9 verdict word=PASS passed=1 failed=0\"\n"
+    "	.asciz \" skipped=0 errors=0\\n\"\n"
+    "stub_end:\n"
+    "stub_size: .quad stub_end - stub_begin\n"
+    ".code64\n"
+    ".popsection\n");
+
+extern const char stub_begin[];
+extern const uint64_t stub_size;
+
+static char dir[] = "/tmp/midflight unit-XXXXXX";
+static char *image;
+static struct flight_result r;
+
+static void fly(bool control, const char *machine)
+{
+	struct flight_config config = {
+		.driver = &qemu_driver,
+		.scenario = scenario_find("running", 7),
+		.control = control,
+		.hops = 3,
+		.seed = 5,
+		.timeout_ns = 30000 * NS_PER_MS,
+		.nudge_ns = 20000 * NS_PER_MS,
+		.miss_limit = 3,
+		.any_state = true,
+		.keep_snapshot = true,
+		.vm = {.qemu = "qemu-system-x86_64",
+		       .machine = machine,
+		       .cpu = "max",
+		       .accel = "tcg",
+		       .image = image,
+		       .dir = dir,
+		       .memory_mib = 16},
+	};
+
+	if (system("command -v qemu-system-x86_64 > /dev/null"))
+		skip();
+	flight_run(&config, &r);
+}
+
+static int done(void **state)
+{
+	(void)state;
+	flight_result_free(&r);
+	return 0;
+}
+
+static void expect(enum word word, const char *why)
+{
+	if (r.verdict.word != word)
+		fail_msg("%s (%s), expected %s; %s", word_name(r.verdict.word),
+			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word),
+			 buf_text(&r.messages));
+	if (why)
+		assert_contains(r.verdict.finding[0], why);
+}
+
+static void control(void **state)
+{
+	(void)state;
+	fly(true, "pc");
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, 0);
+}
+
+static void snapshots(void **state)
+{
+	(void)state;
+	fly(false, "pc");
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, 3);
+	assert_int_equal(r.l2_active, 0);
+	assert_false(r.hop[0].state.nested);
+	assert_true(r.hop[2].bytes > 100000);
+	assert_string_equal(r.log.version_text, "stub");
+	flight_result_free(&r);
+	fly(false, "q35");
+	expect(WORD_PASS, NULL);
+}
+
+/* The real stream, cut and changed: refused with a reason or read, nothing worse. */
+static void real_stream(void **state)
+{
+	char *path = xasprintf("%s/snapshot.bin", dir);
+	uint8_t *bytes = xcalloc(1, 4 << 20), *copy;
+	struct saved_state s;
+	struct err e = {0};
+	uint64_t seed = 4;
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	fly(false, "pc");
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	len = fread(bytes, 1, 4 << 20, f);
+	fclose(f);
+	free(path);
+	if (qemu_stream_parse(bytes, len, 0, &s, &e))
+		fail_msg("%s", e.text);
+	for (size_t cut = 1; cut < len; cut += 1 + cut / 8)
+		assert_int_equal(qemu_stream_parse(bytes, len - cut, 0, &s, &e), -1);
+	copy = xcalloc(1, len);
+	for (int i = 0; i < 60; i++) {
+		size_t skipped = i % 2 ? len - 100000 : 0, left;
+
+		memcpy(copy, bytes, len);
+		left = mutate(copy + skipped, len - skipped, 20, &seed);
+		e.text[0] = '\0';
+		if (qemu_stream_parse(copy, skipped + left, 0, &s, &e))
+			assert_true(*e.text);
+	}
+	free(copy);
+	free(bytes);
+}
+
+static void does_not_start(void **state)
+{
+	(void)state;
+	fly(true, "no-such-machine");
+	expect(WORD_ERROR, "QEMU does not start");
+	assert_contains(r.messages.p, "machine type");
+}
+
+static void no_serial(void *arg, const char *bytes, size_t len)
+{
+	(void)arg;
+	(void)bytes;
+	(void)len;
+}
+
+/* A QEMU that dies: what killed it is named, and calls say that it is gone. */
+static void killed(void **state)
+{
+	struct err e = {0};
+	struct vm_config config = {.qemu = "qemu-system-x86_64",
+				   .machine = "pc",
+				   .cpu = "max",
+				   .accel = "tcg",
+				   .image = image,
+				   .cmdline = "",
+				   .dir = dir,
+				   .memory_mib = 16,
+				   .deadline_ns = 30000 * NS_PER_MS,
+				   .err = &e,
+				   .on_serial = no_serial};
+	struct qemu *q;
+	int ret;
+
+	(void)state;
+	if (system("command -v qemu-system-x86_64 > /dev/null"))
+		skip();
+	q = qemu_driver.create(&config);
+	assert_int_equal(qemu_driver.start(q), VM_OK);
+	assert_int_equal(kill(q->pid, SIGSEGV), 0);
+	do
+		ret = qemu_driver.wait(q, now_ns() + config.deadline_ns);
+	while (ret == VM_OK);
+	assert_int_equal(ret, VM_ENDED);
+	assert_int_equal(qemu_driver.end(q)->how, END_CRASH);
+	assert_contains(qemu_driver.end(q)->text, "killed by signal 11");
+	assert_int_equal(qemu_driver.stop(q), VM_ENDED);
+	assert_int_equal(qemu_driver.quit(q), VM_ENDED);
+	qemu_driver.destroy(q);
+}
+
+static int setup(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	signal(SIGPIPE, SIG_IGN); /* as signals_init() does */
+	image = xasprintf("%s/stub.elf", dir);
+	return write_file(dir, "stub.elf", stub_begin, stub_size, 0644, &e);
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"serial.log",   "snapshot.bin", "qmp.jsonl",
+					    "qemu.cmdline", "qemu.stderr",  "stub.elf"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = xasprintf("%s/%s", dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	free(image);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(control, done),
+		cmocka_unit_test_teardown(snapshots, done),
+		cmocka_unit_test_teardown(real_stream, done),
+		cmocka_unit_test_teardown(does_not_start, done),
+		cmocka_unit_test_teardown(killed, done),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
