@@ -25,6 +25,7 @@ kvm|qemu-system-x86_64|qemu-system-x86|runs L1
 check|qemu-system-x86_64|qemu-system-x86|tests without VMX
 check|cmocka.h|libcmocka-dev|unit tests
 check|cppcheck|cppcheck|static analysis
+check|clang-format|clang-format|code style
 check|shellcheck|shellcheck|static analysis of scripts
 '
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parser of L1's command line. Strict: a misspelt word must not turn into a run of something else. */
+/* Parser of L1's command line. Strict: a misspelt word must not turn into a run of something else.
+ */
 #include "boot/cmdline.h"
 #include "lib/string.h"
 

@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 /* break=: what to break on purpose. */
-#define BREAKAGES(B)                                                                               \
-	B(NONE, "none")                                                                            \
-	B(DIGEST, "digest")                                                                        \
-	B(DROP_INTERRUPT, "drop-interrupt")                                                        \
-	B(DOUBLE_INTERRUPT, "double-interrupt")                                                    \
-	B(PAGE, "page")                                                                            \
-	B(VMCS_FIELD, "vmcs-field")                                                                \
+#define BREAKAGES(B)                            \
+	B(NONE, "none")                         \
+	B(DIGEST, "digest")                     \
+	B(DROP_INTERRUPT, "drop-interrupt")     \
+	B(DOUBLE_INTERRUPT, "double-interrupt") \
+	B(PAGE, "page")                         \
+	B(VMCS_FIELD, "vmcs-field")             \
 	B(TRUNCATE, "truncate")
 
 enum breakage {

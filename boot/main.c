@@ -48,8 +48,8 @@ static void copy_cmdline(uint32_t how, uint64_t info)
 }
 
 /*
- * Turns on caches, SSE, XSAVE and AVX where the CPU has them. L1's own code uses none of it: the register
- * state is L2's, and stays in the registers while L1 runs.
+ * Turns on caches, SSE, XSAVE and AVX where the CPU has them. L1's own code uses none of it: the
+ * register state is L2's, and stays in the registers while L1 runs.
  */
 static void fpu_init(void)
 {

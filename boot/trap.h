@@ -7,8 +7,8 @@
 
 /*
  * Loads GDT, IDT and TSS. Every exception prints the registers and ends the run with an `error`
- * event; external interrupts are counted and acknowledged, nothing more. NMI, double fault and
- * page fault have a stack of their own.
+ * event; external interrupts are counted and acknowledged, NMIs counted, nothing more. NMI, double
+ * fault and page fault have a stack of their own.
  */
 void trap_init(void);
 

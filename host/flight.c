@@ -166,11 +166,25 @@ static int answer(struct flight *f, char byte)
 	return f->config->driver->send(f->vm, byte);
 }
 
+/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
+static int restore(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	int ret;
+
+	f->phase = "quit";
+	ret = d->quit(f->vm);
+	if (ret)
+		return ret;
+	f->phase = "restore";
+	return d->restore(f->vm, &f->snapshot);
+}
+
 /* This snapshot isn't what the scenario is about. */
 static int miss(struct flight *f, struct hop_record *hop)
 {
 	char words[128] = "L2 not active";
-	int ret;
+	int ret = VM_OK;
 
 	f->result->missed++;
 	if (hop->bytes)
@@ -180,8 +194,16 @@ static int miss(struct flight *f, struct hop_record *hop)
 			hop->missed, words);
 		return VM_HARNESS;
 	}
+	/*
+	 * A VM whose registers were read is not just continued: QEMU would write them back without
+	 * the nested state, which KVM bug cr0-read-shadow-lost turns into a failure of its own.
+	 * Method `pause` is the test for that.
+	 */
+	if (hop->bytes && f->config->method != METHOD_PAUSE)
+		ret = restore(f);
 	f->phase = "cont after a miss";
-	ret = f->config->driver->cont(f->vm);
+	if (!ret)
+		ret = f->config->driver->cont(f->vm);
 	return ret ? ret : answer(f, 'r');
 }
 
@@ -252,16 +274,13 @@ static int hop_once(struct flight *f)
 	if (!caught)
 		return miss(f, hop);
 
-	f->phase = "quit";
-	start = now_ns();
-	ret = d->quit(f->vm);
-	if (ret)
-		return ret;
-	f->phase = "restore";
-	ret = d->restore(f->vm, &f->snapshot);
-	hop->restore_ns = now_ns() - start;
-	if (ret)
-		return ret;
+	if (f->config->method != METHOD_PAUSE) {
+		start = now_ns();
+		ret = restore(f);
+		hop->restore_ns = now_ns() - start;
+		if (ret)
+			return ret;
+	}
 	f->phase = "cont";
 	start = now_ns();
 	ret = d->cont(f->vm);

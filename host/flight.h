@@ -9,6 +9,7 @@
 struct flight_config {
 	const struct driver *driver;
 	const struct scenario *scenario;
+	enum method method;
 	bool control; /* the same without any snapshot */
 	unsigned hops;
 	uint64_t seed;

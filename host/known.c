@@ -13,10 +13,37 @@ static const struct scenario scenario_table[] = {
 };
 
 static const struct known known_table[] = {
-#define K(id, scenario, check, text) {id, scenario, check, text},
+#define K(id, scenario, method, check, text) {id, scenario, METHOD_##method, check, text},
 #include "host/known.def"
 #undef K
 };
+
+static const struct {
+	const char *name, *unit;
+} methods[METHODS] = {
+#define M(id, name, text, unit) [METHOD_##id] = {name, unit},
+#include "host/methods.def"
+#undef M
+};
+
+const char *method_name(enum method m)
+{
+	return methods[m].name;
+}
+
+const char *method_unit(enum method m)
+{
+	return methods[m].unit;
+}
+
+enum method method_find(const char *name)
+{
+	enum method m = 0;
+
+	while (m < METHODS && strcmp(methods[m].name, name))
+		m++;
+	return m;
+}
 
 const struct scenario *scenarios(unsigned *count)
 {
@@ -33,10 +60,10 @@ const struct scenario *scenario_find(const char *name, size_t len)
 	return NULL;
 }
 
-const struct known *known_of(const char *scenario)
+const struct known *known_of(const char *scenario, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].scenario, scenario))
+		if (!strcmp(known_table[i].scenario, scenario) && known_table[i].method == method)
 			return &known_table[i];
 	return NULL;
 }
@@ -50,8 +77,9 @@ static bool explains(const struct known *known, const struct guest_log *log)
 	return true;
 }
 
-const struct known *known_match(const char *scenario, const struct guest_log *log,
-				const struct verdict *v, bool control_passed)
+const struct known *known_match(const char *scenario, enum method method,
+				const struct guest_log *log, const struct verdict *v,
+				bool control_passed)
 {
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if (!control_passed || v->word != WORD_FAIL || !v->complete || v->findings ||
@@ -59,7 +87,8 @@ const struct known *known_match(const char *scenario, const struct guest_log *lo
 	    log->hops_done != log->hello_hops)
 		return NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].scenario, scenario) && explains(&known_table[i], log))
+		if (!strcmp(known_table[i].scenario, scenario) && known_table[i].method == method &&
+		    explains(&known_table[i], log))
 			return &known_table[i];
 	return NULL;
 }

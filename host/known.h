@@ -5,6 +5,19 @@
 
 #include "host/verdict.h"
 
+enum method {
+#define M(id, name, text, unit) METHOD_##id,
+#include "host/methods.def"
+#undef M
+	METHODS
+};
+
+/* Name of @m, and what one hop of it is called (plural). */
+const char *method_name(enum method m);
+const char *method_unit(enum method m);
+/* The method called @name, or METHODS. */
+enum method method_find(const char *name);
+
 struct scenario {
 	const char *name;
 	uint32_t mp_state; /* KVM_MP_STATE_* at the snapshot */
@@ -17,17 +30,20 @@ const struct scenario *scenarios(unsigned *count);
 const struct scenario *scenario_find(const char *name, size_t len);
 
 struct known {
-	const char *id, *scenario, *check, *text;
+	const char *id, *scenario;
+	enum method method;
+	const char *check, *text;
 };
 
-/* The known bug of @scenario, or NULL. */
-const struct known *known_of(const char *scenario);
+/* The known bug of @scenario under @method, or NULL. */
+const struct known *known_of(const char *scenario, enum method method);
 
 /*
  * The known bug that explains all of a failed run, or NULL. @control_passed: the same scenario
  * without snapshots passed in this run.
  */
-const struct known *known_match(const char *scenario, const struct guest_log *log,
-				const struct verdict *v, bool control_passed);
+const struct known *known_match(const char *scenario, enum method method,
+				const struct guest_log *log, const struct verdict *v,
+				bool control_passed);
 
 #endif

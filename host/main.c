@@ -21,12 +21,17 @@ enum {
 	OPT_STRICT,
 	OPT_NUDGE,
 	OPT_SHOWN_COMMAND,
-	OPT_SHOWN_LOG
+	OPT_SHOWN_LOG,
+	OPT_METHOD
 };
 
 static const struct argp_option run_options[] = {
 	{"scenario", 's', "S[,S...]", 0, "Scenarios: running, halted (default: all)", 1},
 	{"loops", 'n', "N", 0, "Snapshots per scenario (default: 10)", 1},
+	{"method", OPT_METHOD, "file|pause", 0,
+	 "What happens to the frozen VM: saved, thrown away and restored in a new process (file, "
+	 "the default), or saved and continued in the same process (pause)",
+	 1},
 	{"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1},
 	{"timeout", 't', "SECONDS", 0, "Longest time without progress (default: 60)", 1},
 	{"nudge", OPT_NUDGE, "SECONDS", 0,
@@ -133,6 +138,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		o->nudge_s = strtod(arg, &end);
 		if (*end || end == arg || !(o->nudge_s >= 0.05 && o->nudge_s <= 86400))
 			argp_error(state, "--nudge: '%s' is no number from 0.05 to 86400", arg);
+		break;
+	case OPT_METHOD:
+		o->method = method_find(one_of(state, "--method", "file|pause", arg));
 		break;
 	case OPT_STRICT:
 		o->strict = true;

@@ -36,6 +36,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 	option(words, "--scenario", only ? only->name : buf_text(&names));
 	buf_free(&names);
 	buf_printf(words, " --loops %u --seed %llu", o->hops, (unsigned long long)o->seed);
+	if (o->method != standard.method)
+		option(words, "--method", method_name(o->method));
 	if (strcmp(o->driver, standard.driver))
 		option(words, "--driver", o->driver);
 	if (strcmp(o->accel, standard.accel))

@@ -17,6 +17,7 @@ struct options {
 	const struct scenario *scenario[MAX_SCENARIOS];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
+	enum method method;
 	const char *image, *log; /* paths; NULL: beside the executable */
 	unsigned hops, timeout_s;
 	double nudge_s;

@@ -96,17 +96,32 @@ static void print_known(struct report *r, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
 	const struct known *known = entry->known;
+	unsigned i;
 
 	printf("#   see docs/known-failures.md#%s\n", known->id);
 	printf("not ok %u - %s # TODO known KVM bug: %s\n", r->results, entry->name, known->id);
-	buf_printf(&r->found, "%s%s (%u of %u restores)", r->found.len ? "; " : "", known->text,
-		   failed_hops(&result->log), result->taken);
+	for (i = 0; i < r->bugs && strcmp(r->bug[i].known->id, known->id); i++)
+		;
+	if (i == ARRAY_SIZE(r->bug))
+		return; /* the result line has named it all the same */
+	if (i == r->bugs)
+		r->bug[r->bugs++].known = known;
+	r->bug[i].failed += failed_hops(&result->log);
+	r->bug[i].hops += result->taken;
+}
+
+static void print_bugs(const struct report *r)
+{
+	printf(", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
+	for (unsigned i = 0; i < r->bugs; i++)
+		printf("%s%s (%u of %u %s)", i ? "; " : "", r->bug[i].known->text, r->bug[i].failed,
+		       r->bug[i].hops, method_unit(r->bug[i].known->method));
 }
 
 void report_result(struct report *r, const struct report_entry *entry)
 {
 	const struct verdict *v = &entry->result->verdict;
-	const struct known *known = known_of(entry->config->scenario->name);
+	const struct known *known = known_of(entry->config->scenario->name, entry->config->method);
 
 	r->results++;
 	report_json_result(r->json, entry);
@@ -114,8 +129,9 @@ void report_result(struct report *r, const struct report_entry *entry)
 	case WORD_PASS:
 		r->passed++;
 		if (known && !entry->config->control)
-			printf("# %s: known failure passed: '%s' did not happen in %u restores\n",
-			       entry->name, known->text, entry->result->taken);
+			printf("# %s: known failure passed: '%s' did not happen in %u %s\n",
+			       entry->name, known->text, entry->result->taken,
+			       method_unit(known->method));
 		printf("ok %u - %s # ", r->results, entry->name);
 		print_notes(entry);
 		printf("\n");
@@ -163,13 +179,11 @@ int report_end(struct report *r, const char *dir, struct err *e)
 		if (r->skipped)
 			printf(", %u skipped", r->skipped);
 		if (r->known)
-			printf(", %u known KVM bug%s found: %s", r->known, r->known > 1 ? "s" : "",
-			       buf_text(&r->found));
+			print_bugs(r);
 		printf("%s\n# logs: %s\n", r->interrupted ? "; interrupted" : "", r->log);
 	}
 	if (ret)
 		printf("# %s\n", e->text);
 	fflush(stdout);
-	buf_free(&r->found);
 	return ret;
 }

@@ -19,8 +19,12 @@ struct report {
 	const char *log;  /* directory as the user knows it */
 	bool interrupted; /* before the last result */
 	unsigned results, passed, failed, known, skipped, errors;
-	struct buf found; /* sentences about known bugs */
-	void *json;	  /* array of results */
+	unsigned bugs; /* known bugs found, each once */
+	struct {
+		const struct known *known;
+		unsigned failed, hops;
+	} bug[8];
+	void *json; /* array of results */
 };
 
 /* Prints version and plan for @planned results. */

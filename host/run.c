@@ -148,6 +148,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	struct flight_config config = {
 		.driver = &qemu_driver,
 		.scenario = scenario,
+		.method = o->method,
 		.hops = o->hops,
 		.seed = o->seed,
 		.breakage = o->breakage,
@@ -181,8 +182,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		if (!config.control)
-			entry.known = known_match(scenario->name, &result.log, &result.verdict,
-						  control_passed);
+			entry.known = known_match(scenario->name, o->method, &result.log,
+						  &result.verdict, control_passed);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);

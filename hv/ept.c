@@ -4,11 +4,11 @@
 #include "lib/cpu.h"
 #include "lib/page.h"
 
-#define EPT_RWX		7ull
-#define EPT_WB		(6ull << 3)
-#define EPTP_WALK_4	(3ull << 3)
-#define EPTP_WB		6ull
-#define EPT_ADDR	0x000ffffffffff000ull
+#define EPT_RWX	    7ull
+#define EPT_WB	    (6ull << 3)
+#define EPTP_WALK_4 (3ull << 3)
+#define EPTP_WB	    6ull
+#define EPT_ADDR    0x000ffffffffff000ull
 
 uint64_t *ept_new(void)
 {

@@ -41,15 +41,16 @@ void l2_create(struct l2 *l2, const char *scenario);
 void l2_destroy(struct l2 *l2);
 
 enum l2_exit {
-	L2_EXIT_CALL,  /* VMCALL, regs.rax is the call; RIP is already behind it */
-	L2_EXIT_NUDGE, /* NMI from the host */
+	L2_EXIT_CALL,	/* VMCALL, regs.rax is the call; RIP is already behind it */
+	L2_EXIT_NUDGE,	/* NMI from the host */
 	L2_EXIT_BROKEN, /* a `fail` was printed; do not enter this L2 again */
+	L2_EXIT_AGAIN,	/* only inside l2.c: enter again */
 };
 
 /*
  * Enters L2 until it has something to say, and checks at each exit what must always hold: written
  * VMCS fields, interrupt bookkeeping, exit reason. Calls L2_CALL_CHECK and L2_CALL_TRAP become
- * `fail` events here.
+ * `fail` events here; after the first L2 goes on, as its check was only an observation.
  */
 enum l2_exit l2_run(struct l2 *l2);
 
@@ -60,8 +61,9 @@ void l2_post(struct l2 *l2, uint8_t vector);
 void l2_notify_in(uint64_t ticks);
 
 /*
- * Checks that each posting of each vector is either counted once by L2 or still under way in exactly
- * one place. @all_taken: nothing may be under way. Prints `fail` events; true if all is well.
+ * Checks that each posting of each vector is either counted once by L2 or still under way in
+ * exactly one place. @all_taken: nothing may be under way. Prints `fail` events; true if all is
+ * well.
  */
 bool l2_check_interrupts(struct l2 *l2, bool all_taken);
 

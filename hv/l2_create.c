@@ -17,14 +17,29 @@ extern const uint8_t l2_image[], l2_image_end[];
 
 /* What every L2 is built with. */
 static const enum vmx_control controls[] = {
-	VMX_PIN_EXT_INTR,     VMX_PIN_NMI,	       VMX_PIN_POSTED_INTR,
-	VMX_CPU_TPR_SHADOW,   VMX_CPU_IO_BITMAPS,      VMX_CPU_MSR_BITMAPS,
-	VMX_CPU_SECONDARY,    VMX_CPU2_EPT,	       VMX_CPU2_VIRT_X2APIC,
-	VMX_CPU2_VPID,	      VMX_CPU2_APIC_REGISTER_VIRT, VMX_CPU2_VIRT_INTR_DELIVERY,
-	VMX_EXIT_SAVE_DEBUG,  VMX_EXIT_HOST_64,	       VMX_EXIT_ACK_INTR,
-	VMX_EXIT_SAVE_PAT,    VMX_EXIT_LOAD_PAT,       VMX_EXIT_SAVE_EFER,
-	VMX_EXIT_LOAD_EFER,   VMX_ENTRY_LOAD_DEBUG,    VMX_ENTRY_GUEST_64,
-	VMX_ENTRY_LOAD_PAT,   VMX_ENTRY_LOAD_EFER,
+	VMX_PIN_EXT_INTR,
+	VMX_PIN_NMI,
+	VMX_PIN_POSTED_INTR,
+	VMX_CPU_TPR_SHADOW,
+	VMX_CPU_IO_BITMAPS,
+	VMX_CPU_MSR_BITMAPS,
+	VMX_CPU_SECONDARY,
+	VMX_CPU2_EPT,
+	VMX_CPU2_VIRT_X2APIC,
+	VMX_CPU2_VPID,
+	VMX_CPU2_APIC_REGISTER_VIRT,
+	VMX_CPU2_VIRT_INTR_DELIVERY,
+	VMX_EXIT_SAVE_DEBUG,
+	VMX_EXIT_HOST_64,
+	VMX_EXIT_ACK_INTR,
+	VMX_EXIT_SAVE_PAT,
+	VMX_EXIT_LOAD_PAT,
+	VMX_EXIT_SAVE_EFER,
+	VMX_EXIT_LOAD_EFER,
+	VMX_ENTRY_LOAD_DEBUG,
+	VMX_ENTRY_GUEST_64,
+	VMX_ENTRY_LOAD_PAT,
+	VMX_ENTRY_LOAD_EFER,
 };
 #define CONTROL_COUNT (sizeof(controls) / sizeof(controls[0]))
 
@@ -211,20 +226,20 @@ static void write_host_state(void)
 /* Segment access rights in VMCS form; SDM, "Guest Register State". */
 enum { AR_CODE_64 = 0xa09b, AR_DATA = 0xc093, AR_TSS_BUSY = 0x8b, AR_UNUSABLE = 0x10000 };
 
-#define WRITE_SEGMENT(seg, sel, base, limit, ar)                                                   \
-	do {                                                                                       \
-		vmcs_write(GUEST_##seg##_SELECTOR, sel);                                           \
-		vmcs_write(GUEST_##seg##_BASE, base);                                              \
-		vmcs_write(GUEST_##seg##_LIMIT, limit);                                            \
-		vmcs_write(GUEST_##seg##_AR_BYTES, ar);                                            \
+#define WRITE_SEGMENT(seg, sel, base, limit, ar)         \
+	do {                                             \
+		vmcs_write(GUEST_##seg##_SELECTOR, sel); \
+		vmcs_write(GUEST_##seg##_BASE, base);    \
+		vmcs_write(GUEST_##seg##_LIMIT, limit);  \
+		vmcs_write(GUEST_##seg##_AR_BYTES, ar);  \
 	} while (0)
 
 static void write_guest_state(struct l2 *l2, const struct area areas[AREAS])
 {
 	const struct l2_header *header = (const void *)l2_image;
 	uint64_t cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE |
-		       (read_cr4() & CR4_OSXSAVE);
+	uint64_t cr4 =
+		CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_VMXE | (read_cr4() & CR4_OSXSAVE);
 
 	cr0 = (cr0 | rdmsr(MSR_IA32_VMX_CR0_FIXED0)) & rdmsr(MSR_IA32_VMX_CR0_FIXED1);
 	cr4 = (cr4 | rdmsr(MSR_IA32_VMX_CR4_FIXED0)) & rdmsr(MSR_IA32_VMX_CR4_FIXED1);

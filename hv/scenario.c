@@ -2,6 +2,7 @@
 /* Selects and runs scenarios, and talks with the host between hops. */
 #include "hv/scenario.h"
 #include "boot/cmdline.h"
+#include "boot/trap.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/string.h"
@@ -10,7 +11,8 @@
 
 extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 
-static unsigned failures_before;
+static unsigned failures_before, nudges_told;
+static uint64_t current_hop;
 
 static bool selected(const struct scenario *s)
 {
@@ -37,8 +39,8 @@ void scenario_run_all(void)
 		count += selected(*s);
 	ktap_begin(count ? count : 1);
 	ktap_event("hello", "protocol=1 version=%s boot=%s sync=%s hops=%lu seed=%lu",
-		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none", cmdline.hops,
-		   cmdline.seed);
+		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none",
+		   cmdline.hops, cmdline.seed);
 	if (cmdline.scenario && count != names_wanted())
 		ktap_error_and_end("what=\"unknown scenario\" found=%u wanted=%u", count,
 				   names_wanted());
@@ -68,6 +70,7 @@ void scenario_run_all(void)
 void hop_begin(uint64_t hop)
 {
 	failures_before = ktap_failures();
+	current_hop = hop;
 	ktap_event("ready", "hop=%lu", hop);
 }
 
@@ -75,6 +78,9 @@ enum hop_answer hop_answer(void)
 {
 	int byte;
 
+	/* An NMI that met L1 itself proves that L1 is awake: nothing was lost. */
+	for (; nudges_told != trap_count(VECTOR_NMI); nudges_told++)
+		ktap_event("nudged", "hop=%lu lost=0 in=l1", current_hop);
 	if (!cmdline.sync_host)
 		return HOP_KEEP;
 	byte = uart_receive();

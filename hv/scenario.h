@@ -13,15 +13,16 @@
 
 struct scenario {
 	const char *name;
-	/* True if the CPU can run it; else @why names register and bit. VMX itself is checked before. */
+	/* True if the CPU can run it; else @why names register and bit. VMX itself is checked
+	 * before. */
 	bool (*possible)(char *why, size_t size);
 	/* In VMX root operation, interrupts off. Results by ktap_fail, ktap_check, ktap_skip. */
 	void (*run)(void);
 };
 
-#define SCENARIO(id, possible_fn, run_fn)                                                          \
-	static const struct scenario scenario_##id = {#id, possible_fn, run_fn};                   \
-	static const struct scenario *const scenario_##id##_entry                                  \
+#define SCENARIO(id, possible_fn, run_fn)                                        \
+	static const struct scenario scenario_##id = {#id, possible_fn, run_fn}; \
+	static const struct scenario *const scenario_##id##_entry                \
 		__attribute__((used, section(".scenarios." #id))) = &scenario_##id
 
 /* Runs what the command line names, prints all results, ends the VM. */

@@ -20,13 +20,12 @@ static const struct {
 /* Bits 11:10 of an encoding are the type; the role must not contradict it. */
 enum { TYPE_CONTROL, TYPE_INFO, TYPE_GUEST, TYPE_HOST };
 #define TYPE(encoding) ((encoding) >> 10 & 3)
-#define F(name, encoding, role)                                                                    \
-	_Static_assert((encoding & 1) == 0 && encoding < 0x8000, #name);                           \
-	_Static_assert(role == LIVE ||                                                             \
-			       TYPE(encoding) == (role == CONTROL ? TYPE_CONTROL                   \
-						  : role == HOST  ? TYPE_HOST                      \
-						  : role == GUEST ? TYPE_GUEST                     \
-								  : TYPE_INFO),                    \
+#define F(name, encoding, role)                                                          \
+	_Static_assert((encoding & 1) == 0 && encoding < 0x8000, #name);                 \
+	_Static_assert(role == LIVE || TYPE(encoding) == (role == CONTROL ? TYPE_CONTROL \
+							  : role == HOST  ? TYPE_HOST    \
+							  : role == GUEST ? TYPE_GUEST   \
+									  : TYPE_INFO),  \
 		       #name);
 #include "hv/vmcs_fields.def"
 #undef F
@@ -75,8 +74,9 @@ bool vmcs_check_written(void)
 			continue;
 		found = vmcs_read(i);
 		if (found != written[i].val) {
-			ktap_fail("check=\"VMCS field changed\" field=%s expected=0x%lx found=0x%lx",
-				  fields[i].name, written[i].val, found);
+			ktap_fail(
+				"check=\"VMCS field changed\" field=%s expected=0x%lx found=0x%lx",
+				fields[i].name, written[i].val, found);
 			ok = false;
 		}
 	}
@@ -86,8 +86,8 @@ bool vmcs_check_written(void)
 const char *vmcs_exit_reason_name(uint32_t reason)
 {
 	switch (reason & 0xffff) {
-#define R(name, number)                                                                            \
-	case number:                                                                               \
+#define R(name, number) \
+	case number:    \
 		return #name;
 #include "hv/exit_reasons.def"
 #undef R

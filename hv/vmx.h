@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VMX instructions, in VMX root mode. All of them return true for VMsucceed (CF=0 and ZF=0);
- * after false, VM_INSTRUCTION_ERROR tells why if a VMCS is current. SDM, "VMX Instruction Reference".
+ * after false, VM_INSTRUCTION_ERROR tells why if a VMCS is current. SDM, "VMX Instruction
+ * Reference".
  */
 #ifndef HV_VMX_H
 #define HV_VMX_H

@@ -19,7 +19,7 @@ static const struct {
 	uint32_t msr, true_msr;
 	const char *msr_name, *true_msr_name;
 } groups[VMX_GROUPS] = {
-#define G(group, name, ctls, true_ctls)                                                            \
+#define G(group, name, ctls, true_ctls) \
 	[group] = {name, MSR_##ctls, MSR_##true_ctls, #ctls, #true_ctls}
 	G(VMX_PIN, "pin-based", IA32_VMX_PINBASED_CTLS, IA32_VMX_TRUE_PINBASED_CTLS),
 	G(VMX_PRIMARY, "primary", IA32_VMX_PROCBASED_CTLS, IA32_VMX_TRUE_PROCBASED_CTLS),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The integer half of L2's computation; linked into L2, into L1 (as its model) and into unit tests. */
+/* The integer half of L2's computation; linked into L2, into L1 (as its model) and into unit tests.
+ */
 #include "l2guest/compute.h"
 #include "lib/random.h"
 

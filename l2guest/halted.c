@@ -20,7 +20,8 @@ static void halted(struct l2_shared *shared)
 		uint64_t before;
 
 		l2_turn_registers(shared, round);
-		/* Nothing that exits may stand between this call and HLT: the host freezes there. */
+		/* Nothing that exits may stand between this call and HLT: the host freezes there.
+		 */
 		l2_call(L2_CALL_SLEEP, 0, 0, 0);
 		before = interrupts(shared);
 		after = shared->compute;

@@ -11,9 +11,9 @@ struct l2_scenario {
 };
 
 /* Registers L2's half of scenario @id; L1 names the half it wants in the shared page. */
-#define L2_SCENARIO(id, fn)                                                                        \
-	static const struct l2_scenario l2_scenario_##id = {#id, fn};                              \
-	static const struct l2_scenario *const l2_scenario_##id##_entry                            \
+#define L2_SCENARIO(id, fn)                                             \
+	static const struct l2_scenario l2_scenario_##id = {#id, fn};   \
+	static const struct l2_scenario *const l2_scenario_##id##_entry \
 		__attribute__((used, section(".l2_scenarios"))) = &l2_scenario_##id
 
 static inline void l2_call(enum l2_call call, uint64_t rbx, uint64_t rcx, uint64_t rdx)

@@ -40,32 +40,32 @@ enum l2_call {
 };
 
 /* What L2 checks about itself: K(NAME, "text"). */
-#define L2_CHECKS(K)                                                                               \
-	K(SCENARIO, "L2 knows the scenario")                                                       \
-	K(CR0, "L2 CR0")                                                                           \
-	K(CR2, "L2 CR2")                                                                           \
-	K(CR3, "L2 CR3")                                                                           \
-	K(CR4, "L2 CR4")                                                                           \
-	K(CR8, "L2 CR8")                                                                           \
-	K(DR0, "L2 DR0")                                                                           \
-	K(DR1, "L2 DR1")                                                                           \
-	K(DR2, "L2 DR2")                                                                           \
-	K(DR3, "L2 DR3")                                                                           \
-	K(DR7, "L2 DR7")                                                                           \
-	K(EFER, "L2 IA32_EFER")                                                                    \
-	K(FS_BASE, "L2 IA32_FS_BASE")                                                              \
-	K(GS_BASE, "L2 IA32_GS_BASE")                                                              \
-	K(KERNEL_GS_BASE, "L2 IA32_KERNEL_GS_BASE")                                                \
-	K(STAR, "L2 IA32_STAR")                                                                    \
-	K(LSTAR, "L2 IA32_LSTAR")                                                                  \
-	K(CSTAR, "L2 IA32_CSTAR")                                                                  \
-	K(FMASK, "L2 IA32_FMASK")                                                                  \
-	K(SELECTORS, "L2 segment selectors")                                                       \
-	K(GDTR, "L2 GDTR base")                                                                    \
-	K(IDTR, "L2 IDTR base")                                                                    \
-	K(TSC, "L2 TSC goes forward")                                                              \
-	K(REGISTERS, "L2 registers across HLT (index)")                                            \
-	K(HLT_NO_INTERRUPT, "HLT was left by an interrupt")                                        \
+#define L2_CHECKS(K)                                        \
+	K(SCENARIO, "L2 knows the scenario")                \
+	K(CR0, "L2 CR0")                                    \
+	K(CR2, "L2 CR2")                                    \
+	K(CR3, "L2 CR3")                                    \
+	K(CR4, "L2 CR4")                                    \
+	K(CR8, "L2 CR8")                                    \
+	K(DR0, "L2 DR0")                                    \
+	K(DR1, "L2 DR1")                                    \
+	K(DR2, "L2 DR2")                                    \
+	K(DR3, "L2 DR3")                                    \
+	K(DR7, "L2 DR7")                                    \
+	K(EFER, "L2 IA32_EFER")                             \
+	K(FS_BASE, "L2 IA32_FS_BASE")                       \
+	K(GS_BASE, "L2 IA32_GS_BASE")                       \
+	K(KERNEL_GS_BASE, "L2 IA32_KERNEL_GS_BASE")         \
+	K(STAR, "L2 IA32_STAR")                             \
+	K(LSTAR, "L2 IA32_LSTAR")                           \
+	K(CSTAR, "L2 IA32_CSTAR")                           \
+	K(FMASK, "L2 IA32_FMASK")                           \
+	K(SELECTORS, "L2 segment selectors")                \
+	K(GDTR, "L2 GDTR base")                             \
+	K(IDTR, "L2 IDTR base")                             \
+	K(TSC, "L2 TSC goes forward")                       \
+	K(REGISTERS, "L2 registers across HLT (index)")     \
+	K(HLT_NO_INTERRUPT, "HLT was left by an interrupt") \
 	K(VISR, "L2 in-service register empty outside handlers")
 
 enum l2_check {
@@ -79,12 +79,12 @@ struct l2_shared {
 	/* L1 */
 	char scenario[16];
 	uint64_t rounds_per_leg;
-	uint64_t cr0, cr3, cr4;	 /* what L2 must read */
+	uint64_t cr0, cr3, cr4; /* what L2 must read */
 	uint64_t data_va, data_pages;
 	uint64_t seed;
 	/* L2 */
-	uint64_t rounds;	 /* finished rounds of `running` */
-	uint64_t hlts;		 /* HLTs left in `halted` */
+	uint64_t rounds;	   /* finished rounds of `running` */
+	uint64_t hlts;		   /* HLTs left in `halted` */
 	uint64_t fs_base, gs_base; /* what L2 wrote last */
 	struct compute_state compute;
 	uint32_t irq_count[256];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An L2 that only counts, for checks of the CPU itself (tests/emulator). rounds_per_leg says whether
- * interrupts are on.
+ * An L2 that only counts, for checks of the CPU itself (tests/emulator). rounds_per_leg says
+ * whether interrupts are on.
  */
 #include "l2guest/l2.h"
 

@@ -58,12 +58,12 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return c;
 }
 
-#define CPUID_1_ECX_VMX	      (1u << 5)
-#define CPUID_1_ECX_X2APIC    (1u << 21)
-#define CPUID_1_ECX_TSC_DL    (1u << 24)
-#define CPUID_1_ECX_XSAVE     (1u << 26)
-#define CPUID_1_ECX_AVX	      (1u << 28)
-#define CPUID_7_EBX_AVX2      (1u << 5)
+#define CPUID_1_ECX_VMX	   (1u << 5)
+#define CPUID_1_ECX_X2APIC (1u << 21)
+#define CPUID_1_ECX_TSC_DL (1u << 24)
+#define CPUID_1_ECX_XSAVE  (1u << 26)
+#define CPUID_1_ECX_AVX	   (1u << 28)
+#define CPUID_7_EBX_AVX2   (1u << 5)
 
 static inline uint64_t rdmsr(uint32_t msr)
 {
@@ -109,16 +109,16 @@ static inline uint8_t inb(uint16_t port)
 	return val;
 }
 
-#define CPU_REG(reg)                                                                               \
-	static inline uint64_t read_##reg(void)                                                    \
-	{                                                                                          \
-		uint64_t v;                                                                        \
-		asm volatile("mov %%" #reg ", %0" : "=r"(v)::"memory");                            \
-		return v;                                                                          \
-	}                                                                                          \
-	static inline void write_##reg(uint64_t v)                                                 \
-	{                                                                                          \
-		asm volatile("mov %0, %%" #reg ::"r"(v) : "memory");                               \
+#define CPU_REG(reg)                                                    \
+	static inline uint64_t read_##reg(void)                         \
+	{                                                               \
+		uint64_t v;                                             \
+		asm volatile("mov %%" #reg ", %0" : "=r"(v)::"memory"); \
+		return v;                                               \
+	}                                                               \
+	static inline void write_##reg(uint64_t v)                      \
+	{                                                               \
+		asm volatile("mov %0, %%" #reg ::"r"(v) : "memory");    \
 	}
 CPU_REG(cr0)
 CPU_REG(cr2)
@@ -133,12 +133,12 @@ CPU_REG(dr6)
 CPU_REG(dr7)
 #undef CPU_REG
 
-#define CPU_SEG(seg)                                                                               \
-	static inline uint16_t read_##seg(void)                                                    \
-	{                                                                                          \
-		uint16_t v;                                                                        \
-		asm volatile("mov %%" #seg ", %0" : "=r"(v));                                      \
-		return v;                                                                          \
+#define CPU_SEG(seg)                                          \
+	static inline uint16_t read_##seg(void)               \
+	{                                                     \
+		uint16_t v;                                   \
+		asm volatile("mov %%" #seg ", %0" : "=r"(v)); \
+		return v;                                     \
 	}
 CPU_SEG(cs)
 CPU_SEG(ds)
@@ -160,6 +160,13 @@ static inline void cpu_relax(void)
 }
 
 /* Interrupt vectors of exceptions that we name. */
-enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_GP = 13, VECTOR_PF = 14 };
+enum {
+	VECTOR_DB = 1,
+	VECTOR_NMI = 2,
+	VECTOR_UD = 6,
+	VECTOR_DF = 8,
+	VECTOR_GP = 13,
+	VECTOR_PF = 14
+};
 
 #endif

@@ -2,7 +2,7 @@
 /* Builds an IDT over the stubs of trap_entry.S. */
 #include "lib/idt.h"
 
-#define TRAP_STUB_SIZE	    16
+#define TRAP_STUB_SIZE	   16
 #define IDT_INTERRUPT_GATE 0x8e /* present, DPL 0, 64-bit interrupt gate */
 
 extern const uint8_t trap_stubs[];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* COM1. Without the line-control set-up a real 16550 (and a faithful emulator) sends 5-bit bytes. */
+/* COM1. Without the line-control set-up a real 16550 (and a faithful emulator) sends 5-bit bytes.
+ */
 #include "lib/uart.h"
 #include "lib/cpu.h"
 

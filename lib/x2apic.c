@@ -3,14 +3,14 @@
 #include "lib/x2apic.h"
 #include "lib/cpu.h"
 
-#define APIC_BASE_EXTD	  (1ull << 10)
-#define APIC_BASE_ENABLE  (1ull << 11)
-#define SIVR_ENABLE	  (1u << 8)
-#define LVT_MASKED	  (1u << 16)
-#define LVT_NMI		  (4u << 8)
-#define LVT_TSC_DEADLINE  (2u << 17)
-#define DIV_CONF_BY_1	  0xb
-#define SPURIOUS_VECTOR	  0xff
+#define APIC_BASE_EXTD	 (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+#define SIVR_ENABLE	 (1u << 8)
+#define LVT_MASKED	 (1u << 16)
+#define LVT_NMI		 (4u << 8)
+#define LVT_TSC_DEADLINE (2u << 17)
+#define DIV_CONF_BY_1	 0xb
+#define SPURIOUS_VECTOR	 0xff
 
 static bool tsc_deadline;
 

@@ -27,7 +27,8 @@ void apic_timer_stop(void);
 bool apic_irr(uint8_t vector);
 bool apic_isr(uint8_t vector);
 
-/* Takes a pending @vector out of the IRR by way of L1's IDT; interrupts are off before and after. */
+/* Takes a pending @vector out of the IRR by way of L1's IDT; interrupts are off before and after.
+ */
 void apic_drain(void);
 
 #endif

@@ -24,6 +24,10 @@ cppcheck_c() { # DIR...
 # Scripts by their first line, so that a new one cannot be forgotten.
 mapfile -d '' scripts < <(git ls-files -z | xargs -0 grep -lZ -E -m1 '^#!/bin/(ba)?sh|^# shellcheck shell=')
 
+clang_format() {
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
+}
+
 no_binaries() {
 	local found
 	found=$(git ls-files -z | xargs -0 grep -LIZ '' | tr '\0' '\n' | while read -r f; do [ ! -s "$f" ] || echo "$f"; done)
@@ -32,5 +36,6 @@ no_binaries() {
 
 check "cppcheck host tests/unit" cppcheck_c host tests/unit
 check "cppcheck boot hv l2guest lib tests/emulator" cppcheck_c boot hv l2guest lib tests/emulator
+check "clang-format" clang_format
 check "shellcheck" shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check "no binary files in git" no_binaries

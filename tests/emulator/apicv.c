@@ -9,9 +9,9 @@
 #include "lib/ktap.h"
 #include "lib/x2apic.h"
 
-#define KICK_VECTOR    0x60 /* brings L2 back to L1; not the notification vector */
-#define POSTED_VECTOR  0x50
-#define TICKS	       200000
+#define KICK_VECTOR	0x60 /* brings L2 back to L1; not the notification vector */
+#define POSTED_VECTOR	0x50
+#define TICKS		200000
 #define INTR_INFO_VALID (1ull << 31)
 
 static struct l2 l2;

@@ -13,6 +13,7 @@
 /* What the played VM does wrong; hops count from 1, 0 is never. */
 static struct play {
 	unsigned inactive, no_l2, wrong_mp_state; /* snapshots of hop 1 that miss, by their cause */
+	bool pause;				  /* method pause */
 	bool no_stats, stats_lie;
 	unsigned silent_at; /* no event after the byte of this hop ... */
 	bool nudge_helps;   /* ... until an NMI comes; then it was lost */
@@ -275,6 +276,7 @@ static void fly(bool control)
 		.seed = 7,
 		.timeout_ns = 200 * NS_PER_MS,
 		.nudge_ns = 20 * NS_PER_MS,
+		.method = play.pause ? METHOD_PAUSE : METHOD_FILE,
 		.miss_limit = 8,
 		.vm = {.dir = dir},
 	};
@@ -347,7 +349,24 @@ static void missed(void **state)
 	fly(false);
 	expect(WORD_PASS, NULL);
 	assert_int_equal(r.missed, 1);
-	assert_int_equal(vm.quits, HOPS);
+	assert_int_equal(vm.quits, HOPS + 1); /* what was saved is restored, even after a miss */
+}
+
+/* Method pause: everything is saved and looked at, and the same process goes on. */
+static void pause_only(void **state)
+{
+	(void)state;
+	play.pause = true;
+	play.no_stats = true;
+	play.no_l2 = 2;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, HOPS);
+	assert_int_equal(r.l2_active, HOPS);
+	assert_int_equal(r.missed, 2);
+	assert_int_equal(vm.saves, HOPS + 2);
+	assert_int_equal(vm.quits, 0);
+	assert_int_equal(vm.restores, 0);
 }
 
 static void miss_limit(void **state)
@@ -357,7 +376,7 @@ static void miss_limit(void **state)
 	play.no_l2 = 1000;
 	fly(false);
 	expect(WORD_ERROR, "could not catch L2 on the CPU: 8 snapshots missed, the last: L2 not");
-	assert_int_equal(vm.quits, 0);
+	assert_int_equal(vm.quits, 7);
 }
 
 static void stats_disagree(void **state)
@@ -412,7 +431,7 @@ static void nudge(void **state)
 	assert_int_equal(vm.nmis, 1);
 	assert_int_equal(r.taken, HOPS);
 	assert_int_equal(failed_hops(&r.log), 1);
-	assert_non_null(known_match("halted", &r.log, &r.verdict, true));
+	assert_non_null(known_match("halted", METHOD_FILE, &r.log, &r.verdict, true));
 }
 
 static void crash(void **state)
@@ -527,6 +546,7 @@ int main(void)
 		cmocka_unit_test_teardown(snapshots, done),
 		cmocka_unit_test_teardown(missed, done),
 		cmocka_unit_test_teardown(miss_limit, done),
+		cmocka_unit_test_teardown(pause_only, done),
 		cmocka_unit_test_teardown(stats_disagree, done),
 		cmocka_unit_test_teardown(hang, done),
 		cmocka_unit_test_teardown(hang_in_control, done),

@@ -15,7 +15,7 @@ static const struct known *match(const char *text, bool control_passed)
 
 	log_feed(&log, text, strlen(text));
 	verdict_judge(&v, &log, &want);
-	known = known_match("halted", &log, &v, control_passed);
+	known = known_match("halted", METHOD_FILE, &log, &v, control_passed);
 	verdict_free(&v);
 	guest_log_free(&log);
 	return known;
@@ -64,7 +64,7 @@ static void host_findings(void **state)
 		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
 		verdict_raise(&v, words[i], "seen by the host");
-		assert_null(known_match("halted", &log, &v, true));
+		assert_null(known_match("halted", METHOD_FILE, &log, &v, true));
 		verdict_free(&v);
 		guest_log_free(&log);
 	}
@@ -83,8 +83,8 @@ static void tables(void **state)
 	assert_null(scenario_find("runningx", 8));
 	assert_null(scenario_find("", 0));
 	assert_int_equal(scenario_find("halted", 6)->mp_state, KVM_MP_STATE_HALTED);
-	assert_non_null(known_of("halted"));
-	assert_null(known_of("running"));
+	assert_non_null(known_of("halted", METHOD_FILE));
+	assert_null(known_of("running", METHOD_FILE));
 }
 
 int main(void)
