@@ -100,7 +100,7 @@ static void build_tables(const struct area areas[AREAS])
 
 static uint64_t build_memory(struct area areas[AREAS])
 {
-	size_t image_size = l2_image_end - l2_image;
+	size_t image_size = (uintptr_t)l2_image_end - (uintptr_t)l2_image;
 	uint64_t *ept = ept_new();
 	uint64_t offset = 0;
 

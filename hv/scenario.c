@@ -35,7 +35,7 @@ void scenario_run_all(void)
 	unsigned count = 0;
 	char why[160];
 
-	for (const struct scenario *const *s = scenarios_begin; s < scenarios_end; s++)
+	for (const struct scenario *const *s = scenarios_begin; s != scenarios_end; s++)
 		count += selected(*s);
 	ktap_begin(count ? count : 1);
 	ktap_event("hello", "protocol=1 version=%s boot=%s sync=%s hops=%lu seed=%lu",
@@ -46,7 +46,7 @@ void scenario_run_all(void)
 				   names_wanted());
 	vmx = vmx_available(why, sizeof(why));
 	x2apic_init();
-	for (const struct scenario *const *i = scenarios_begin; i < scenarios_end; i++) {
+	for (const struct scenario *const *i = scenarios_begin; i != scenarios_end; i++) {
 		const struct scenario *s = *i;
 
 		if (!selected(s))

@@ -99,7 +99,7 @@ void l2_main(struct l2_shared *shared)
 {
 	l2_shared = shared;
 	idt_build(l2_idt, L2_SEL_CODE, 0);
-	for (const struct l2_scenario *const *s = l2_scenarios_begin; s < l2_scenarios_end; s++)
+	for (const struct l2_scenario *const *s = l2_scenarios_begin; s != l2_scenarios_end; s++)
 		if (!strcmp((*s)->name, shared->scenario))
 			(*s)->run(shared);
 	l2_expect(L2_CHECK_SCENARIO, 1, 0);

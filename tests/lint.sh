@@ -3,7 +3,7 @@
 # Static checks: cppcheck on C, shellcheck on scripts, and that no generated file or blob is in git.
 # Prints KTAP-like result lines for tests/run.sh.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 
 check() { # NAME COMMAND...
 	local name=$1 out

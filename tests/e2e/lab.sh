@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The real thing, with VMX, in the lab (or on this machine's KVM): both scenarios with their
-# controls, the known KVM bug, and every breakage that the guest can make on purpose.
+# The real thing, with VMX, in the lab: both scenarios with their controls, the known KVM bugs, and
+# every breakage that L1 can make on purpose.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -14,8 +14,28 @@ expect "the lost wake-up is found and named as a known KVM bug" \
 	'^not ok [0-9]+ - halted # TODO known KVM bug: halted-posted-interrupt-lost' \
 	'lost wake-up: .*on=1 in_pir=1 in_virr=0 in_visr=0 activity_state=1' \
 	'1 known KVM bug found: a halted L2 never hears .*\(3 of 3 restores\)'
+expect "the document that explains it is named" 'docs/known-failures.md#halted-posted-interrupt-lost'
 
 run 1 --loops 1 --scenario halted --strict
-expect "--strict: a known KVM bug is a failure" '^not ok [0-9]+ - halted'
+expect "--strict: the known KVM bug turns the exit status" '^not ok [0-9]+ - halted # TODO'
 
-run 0 --loops 2 --scenario running --method pause
+run 0 --loops 2 --method pause
+expect "pause: the lost read shadow is found, the wake-up is not lost" \
+	'^not ok [0-9]+ - running # TODO known KVM bug: cr0-read-shadow-lost' \
+	'^not ok [0-9]+ - halted # TODO known KVM bug: cr0-read-shadow-lost' \
+	'1 known KVM bug found: L2 reads CR0 .*\(4 of 4 pauses\)'
+refuse "pause: no other check fails" 'lost wake-up'
+
+# Each breakage must be caught in words that name it, and never be taken for a known KVM bug.
+broken() { # WHAT SCENARIO REGEX
+	run 1 --loops 1 --scenario "$2" --break "$1"
+	expect "--break $1 ($2) is caught" "$3" "^not ok [0-9]+ - $2 # FAIL"
+	refuse "--break $1 ($2) is no known bug and no pass" 'TODO' '^ok '
+}
+broken digest running 'L2 digest: expected=0x[0-9a-f]+ found=0x[0-9a-f]+'
+broken page running 'L2 data page: gpa=0x[0-9a-f]+ offset=0x[0-9a-f]+ expected=0x[0-9a-f]+ found='
+broken drop-interrupt running 'interrupt lost: vector=0x[0-9a-f]+ expected=1 found=0'
+broken drop-interrupt halted 'interrupt lost: vector=0x[0-9a-f]+ expected=1 found=0'
+broken double-interrupt running 'interrupt taken twice: vector=0x[0-9a-f]+ expected=0 found=1'
+broken vmcs-field running 'VMCS field changed: field=PAGE_FAULT_ERROR_CODE_MATCH expected=0x0 found=0x10'
+broken truncate running 'log truncated: no verdict line'
