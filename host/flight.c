@@ -196,7 +196,7 @@ static int miss(struct flight *f, struct hop_record *hop)
 	}
 	/*
 	 * A VM whose registers were read is not just continued: QEMU would write them back without
-	 * the nested state, which KVM bug cr0-read-shadow-lost turns into a failure of its own.
+	 * the nested state, which KVM bug cr-read-shadow-lost turns into a failure of its own.
 	 * Method `pause` is the test for that.
 	 */
 	if (hop->bytes && f->config->method != METHOD_PAUSE)

@@ -49,6 +49,12 @@ void l2_turn_registers(struct l2_shared *shared, uint64_t round)
 	static uint64_t last_tsc;
 	struct desc_ptr gdtr, idtr;
 	uint64_t tsc;
+	/*
+	 * Read together and first: a failed check calls L1, and the VM entry behind it may mend the
+	 * others.
+	 */
+	uint64_t cr0 = read_cr0(), cr2 = read_cr2(), cr3 = read_cr3(), cr4 = read_cr4(),
+		 cr8 = read_cr8(), dr7 = read_dr7();
 
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t mask = msrs[i].msr == MSR_IA32_FMASK ? 0xffffffff : ~0ull;
@@ -62,7 +68,7 @@ void l2_turn_registers(struct l2_shared *shared, uint64_t round)
 	shared->gs_base = turn_value(shared->seed, round, 1);
 
 	if (round) {
-		l2_expect(L2_CHECK_CR2, turn_value(shared->seed, round - 1, count), read_cr2());
+		l2_expect(L2_CHECK_CR2, turn_value(shared->seed, round - 1, count), cr2);
 		l2_expect(L2_CHECK_DR0, turn_value(shared->seed, round - 1, count + 1), read_dr0());
 		l2_expect(L2_CHECK_DR1, turn_value(shared->seed, round - 1, count + 2), read_dr1());
 		l2_expect(L2_CHECK_DR2, turn_value(shared->seed, round - 1, count + 3), read_dr2());
@@ -74,11 +80,11 @@ void l2_turn_registers(struct l2_shared *shared, uint64_t round)
 	write_dr2(turn_value(shared->seed, round, count + 3));
 	write_dr3(turn_value(shared->seed, round, count + 4));
 
-	l2_expect(L2_CHECK_DR7, 0x400, read_dr7());
-	l2_expect(L2_CHECK_CR0, shared->cr0, read_cr0());
-	l2_expect(L2_CHECK_CR3, shared->cr3, read_cr3());
-	l2_expect(L2_CHECK_CR4, shared->cr4, read_cr4());
-	l2_expect(L2_CHECK_CR8, 0, read_cr8());
+	l2_expect(L2_CHECK_DR7, 0x400, dr7);
+	l2_expect(L2_CHECK_CR0, shared->cr0, cr0);
+	l2_expect(L2_CHECK_CR3, shared->cr3, cr3);
+	l2_expect(L2_CHECK_CR4, shared->cr4, cr4);
+	l2_expect(L2_CHECK_CR8, 0, cr8);
 	l2_expect(L2_CHECK_EFER, EFER_LME | EFER_LMA, rdmsr(MSR_IA32_EFER));
 	l2_expect(L2_CHECK_SELECTORS,
 		  (uint64_t)L2_SEL_CODE << 48 | (uint64_t)L2_SEL_DATA << 32 | L2_SEL_DATA << 16 |

@@ -6,7 +6,7 @@
 
 #include <linux/kvm.h>
 
-static const struct known *match(const char *text, bool control_passed)
+static const struct known *match_method(const char *text, enum method method, bool control_passed)
 {
 	const struct expected want = {"halted", 2, 1};
 	struct guest_log log = {0};
@@ -15,10 +15,15 @@ static const struct known *match(const char *text, bool control_passed)
 
 	log_feed(&log, text, strlen(text));
 	verdict_judge(&v, &log, &want);
-	known = known_match("halted", METHOD_FILE, &log, &v, control_passed);
+	known = known_match("halted", method, &log, &v, control_passed);
 	verdict_free(&v);
 	guest_log_free(&log);
 	return known;
+}
+
+static const struct known *match(const char *text, bool control_passed)
+{
+	return match_method(text, METHOD_FILE, control_passed);
 }
 
 static void unknown(const char *from, const char *to)
@@ -49,6 +54,26 @@ static void not_known(void **state)
 	unknown("# @10 nudged hop=2 lost=1\n", "");
 	unknown("# @12 verdict word=FAIL passed=0 failed=1 skipped=0 errors=0\n", "");
 	unknown("not ok 1 - halted", "not ok 1 - running");
+}
+
+/* A row counts for its method alone, and for each of its checks but no part of one. */
+static void method_and_checks(void **state)
+{
+	static const struct {
+		const char *check;
+		bool known;
+	} checks[] = {
+		{"L2 CR0", true}, {"L2 CR4", true}, {"L2 CR", false}, {"L2 CR0|L2 CR4", false}};
+
+	(void)state;
+	assert_null(match_method(FAILED_TWICE, METHOD_PAUSE, true));
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		char *text = replaced(FAILED_TWICE, "lost wake-up", checks[i].check);
+
+		assert_int_equal(match_method(text, METHOD_PAUSE, true) != NULL, checks[i].known);
+		assert_null(match(text, true));
+		free(text);
+	}
 }
 
 /* What the host saw itself (a hang, a crash) is never part of a known bug. */
@@ -92,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known),
 		cmocka_unit_test(not_known),
+		cmocka_unit_test(method_and_checks),
 		cmocka_unit_test(host_findings),
 		cmocka_unit_test(tables),
 	};
