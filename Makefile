@@ -62,12 +62,12 @@ help:
 
 run:
 	$(Q)./deps.sh build run
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) all $(B)/emucheck.iso
 	$(Q)$(B)/midflight run $(RUN_ARGS)
 
 check:
 	$(Q)./deps.sh build run check
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) all $(B)/emucheck.iso
 	$(Q)tests/run.sh
 
 deps:
