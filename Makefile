@@ -14,6 +14,7 @@ endif
 OBJCOPY ?= objcopy
 B       := build
 Q       := $(if $(V),,@)
+MAKEFLAGS += --no-print-directory
 say      = $(if $(V),,@echo "  $(1)	$(2)")
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -62,12 +63,12 @@ help:
 
 run:
 	$(Q)./deps.sh build run
-	$(Q)$(MAKE) all $(B)/emucheck.iso
+	$(Q)$(MAKE) -s all $(B)/emucheck.iso
 	$(Q)$(B)/midflight run $(RUN_ARGS)
 
 check:
 	$(Q)./deps.sh build run check
-	$(Q)$(MAKE) all $(B)/emucheck.iso
+	$(Q)$(MAKE) -s all $(B)/emucheck.iso
 	$(Q)tests/run.sh
 
 deps:

@@ -7,8 +7,7 @@
 #define SYS_EXIT     60
 #define SYS_IOPERM   173
 
-static long
-call(long number, long a, long b, long c)
+static long call(long number, long a, long b, long c)
 {
 	long result;
 
@@ -19,8 +18,7 @@ call(long number, long a, long b, long c)
 	return result;
 }
 
-__attribute__((noreturn, used)) void
-control(const long *stack)
+__attribute__((noreturn, used)) void control(const long *stack)
 {
 	const char *const *argv = (const char *const *)(stack + 1);
 	int failed = stack[0] != 2 || call(SYS_IOPERM, CONTROL_PORT, 1, 1) != 0;
