@@ -141,7 +141,12 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -o $@ $< $(HOST_SAN) -lcmocka $(HOST_LIBS)
 
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(B)/fuzz_snapshot
+
+$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot.o $(B)/san/util.o
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^
+
 .SECONDARY: $(HOST_SAN)
 
 lint:

@@ -26,7 +26,9 @@ check|qemu-system-x86_64|qemu-system-x86|tests without VMX
 check|cmocka.h|libcmocka-dev|unit tests
 check|cppcheck|cppcheck|static analysis
 check|clang-format|clang-format|code style
+check|git|git|lists the files to check
 check|shellcheck|shellcheck|static analysis of scripts
+build|xxhash.h|libxxhash-dev|checksums of snapshot files
 '
 
 usage() {

@@ -3,6 +3,7 @@
 #ifndef HOST_DRIVER_H
 #define HOST_DRIVER_H
 
+#include "host/pages.h"
 #include "host/qemu_stream.h"
 #include "host/util.h"
 
@@ -32,6 +33,10 @@ struct vm_config {
 	const char *cmdline; /* of L1 */
 	const char *dir;     /* exists; for the driver's logs */
 	unsigned memory_mib;
+	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
+	const struct order *order;
+	const struct pages_config *pages;
+	const struct page_names *names;
 	int64_t deadline_ns; /* longest time for one call, relative */
 	struct err *err;
 	void (*on_serial)(void *arg, const char *bytes, size_t len);
@@ -68,8 +73,15 @@ struct driver {
 	void (*describe)(void *vm, struct buf *text);
 	/* What the VMM has written to its stderr so far. */
 	const char *(*messages)(void *vm);
+	/*
+	 * The rest may be NULL. Posts @vector in the descriptor at guest-physical @pi_desc as a
+	 * device would: PIR, ON, notification.
+	 */
+	int (*post)(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification);
+	/* The page requests of the last restored VM that was stopped; *@list is for the caller. */
+	unsigned (*fetches)(void *vm, struct fetch **list);
 };
 
-extern const struct driver qemu_driver;
+extern const struct driver qemu_driver, kvm_driver;
 
 #endif

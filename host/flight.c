@@ -28,12 +28,23 @@ struct flight {
 	bool log_failed;
 	struct buf tail;
 	struct buf snapshot;
-	const char *phase; /* what is being done, for messages */
+	struct page_names names;
+	struct hop_record *restored; /* the hop whose restored VM runs now */
+	const char *phase;	     /* what is being done, for messages */
 	bool ready;
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
 	uint64_t random;
 };
+
+static void page_event(struct flight *f, const struct event *event)
+{
+	const char *name = event_get(event, "name");
+	uint64_t gpa, pages;
+
+	if (name && event_u64(event, "gpa", &gpa) && event_u64(event, "pages", &pages))
+		page_names_add(&f->names, name, gpa, pages);
+}
 
 static void on_line(void *arg, const struct line *line)
 {
@@ -44,6 +55,8 @@ static void on_line(void *arg, const struct line *line)
 	if (line->kind != LINE_EVENT)
 		return;
 	name = line->event.name;
+	if (!strcmp(name, "page"))
+		page_event(f, &line->event);
 	if (!strcmp(name, "ready")) {
 		f->ready = true;
 		f->nudge_ns = 0;
@@ -166,6 +179,16 @@ static int answer(struct flight *f, char byte)
 	return f->config->driver->send(f->vm, byte);
 }
 
+/* The page requests of the VM that was restored last go to its hop. */
+static void take_fetches(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+
+	if (f->restored && d->fetches && !f->restored->fetch)
+		f->restored->fetches = d->fetches(f->vm, &f->restored->fetch);
+	f->restored = NULL;
+}
+
 /* Throws the VM away and restores it from the snapshot in a new one, stopped. */
 static int restore(struct flight *f)
 {
@@ -227,6 +250,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	stopped = now_ns();
 	if (ret)
 		return ret;
+	take_fetches(f);
 	hop->stop_ns = stopped - start;
 	f->phase = "snapshot";
 	hop->kvm_says = d->l2_active(f->vm);
@@ -288,6 +312,8 @@ static int hop_once(struct flight *f)
 	if (ret)
 		return ret;
 	hop->taken = true;
+	if (f->config->method != METHOD_PAUSE)
+		f->restored = hop;
 	r->taken++;
 	r->l2_active += saved_l2_active(&hop->state);
 	return answer(f, 'k');
@@ -398,11 +424,13 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->progress_ns = start;
 	f->vm_config = config->vm;
 	f->vm_config.cmdline = cmdline;
+	f->vm_config.names = &f->names;
 	f->vm_config.deadline_ns = config->timeout_ns;
 	f->vm_config.err = &f->err;
 	f->vm_config.on_serial = on_serial;
 	f->vm_config.arg = f;
 	result->hop = xcalloc(config->hops, sizeof(*result->hop));
+	result->hops = config->hops;
 	f->serial_log = fopen(path, "we");
 	if (!f->serial_log) {
 		verdict_raise(&result->verdict, WORD_ERROR, "cannot create %s: %s", path,
@@ -416,6 +444,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 				ret = hop_once(f);
 		}
 		judge(f, ret);
+		take_fetches(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		config->driver->destroy(f->vm);
 		if (fclose(f->serial_log))
@@ -432,6 +461,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	free(cmdline);
 	buf_free(&f->tail);
 	buf_free(&f->snapshot);
+	page_names_free(&f->names);
 	free(f);
 }
 
@@ -439,6 +469,8 @@ void flight_result_free(struct flight_result *result)
 {
 	verdict_free(&result->verdict);
 	guest_log_free(&result->log);
+	for (unsigned i = 0; i < result->hops; i++)
+		free(result->hop[i].fetch);
 	free(result->hop);
 	buf_free(&result->details);
 	buf_free(&result->messages);

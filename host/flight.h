@@ -32,15 +32,18 @@ struct hop_record {
 	struct saved_state state;
 	size_t bytes;
 	int64_t stop_ns, save_ns, restore_ns, cont_ns;
+	struct fetch *fetch; /* page requests of the restored VM */
+	unsigned fetches;
 };
 
 struct flight_result {
 	struct verdict verdict;
 	struct guest_log log;
 	struct hop_record *hop; /* [hops] */
-	unsigned missed;	/* snapshots that missed L2 */
-	unsigned taken;		/* snapshots that were restored ... */
-	unsigned l2_active;	/* ... and those of them with L2 active */
+	unsigned hops;
+	unsigned missed;    /* snapshots that missed L2 */
+	unsigned taken;	    /* snapshots that were restored ... */
+	unsigned l2_active; /* ... and those of them with L2 active */
 	bool interrupted;
 	int64_t duration_ns;
 	struct buf details;  /* of a HANG: what the VM looked like */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of `midflight`.
 #include "host/kvm_probe.h"
+#include "host/kvm_state.h"
 #include "host/protocol.h"
 #include "host/run.h"
 
@@ -22,7 +23,9 @@ enum {
 	OPT_NUDGE,
 	OPT_SHOWN_COMMAND,
 	OPT_SHOWN_LOG,
-	OPT_METHOD
+	OPT_METHOD,
+	OPT_ORDER,
+	OPT_PAGES
 };
 
 static const struct argp_option run_options[] = {
@@ -39,7 +42,20 @@ static const struct argp_option run_options[] = {
 	 "the run (default: 2)",
 	 1},
 	{"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1},
-	{"driver", OPT_DRIVER, "qemu", 0, "What runs the VM (default: qemu)", 2},
+	{"driver", OPT_DRIVER, "qemu|kvm", 0,
+	 "What runs the VM: QEMU, or a small VMM in this program on /dev/kvm itself (default: "
+	 "qemu)",
+	 2},
+	{"order", OPT_ORDER, "ORDER", 0,
+	 "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
+	 "nested-last, legacy, or a file with the steps",
+	 2},
+	{"pages", OPT_PAGES, "HOW", 0,
+	 "Driver kvm: how the restored VM's memory arrives: eager (before the restore, the "
+	 "default), "
+	 "remote (each page when it is asked for), late=PHASE (not before that phase), "
+	 "delay=MICROSECONDS (each after a random delay), lost=PAGE (that page never)",
+	 2},
 	{"accel", OPT_ACCEL, "kvm|tcg", 0, "(default: kvm)", 2},
 	{"machine", OPT_MACHINE, "pc|q35", 0, "QEMU's machine type (default: pc)", 2},
 	{"cpu", OPT_CPU, "MODEL", 0, "QEMU's CPU model (default: host with kvm, max with tcg)", 2},
@@ -119,6 +135,8 @@ static void add_scenarios(struct argp_state *state, struct options *o, const cha
 static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
+	struct order order;
+	struct err e;
 	char *end;
 
 	switch (key) {
@@ -142,11 +160,20 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 	case OPT_METHOD:
 		o->method = method_find(one_of(state, "--method", "file|pause", arg));
 		break;
+	case OPT_ORDER:
+		if (order_load(&order, arg, &e))
+			argp_error(state, "--order: %s", e.text);
+		o->order = arg;
+		break;
+	case OPT_PAGES:
+		if (options_pages(o, arg, &e))
+			argp_error(state, "--pages: %s", e.text);
+		break;
 	case OPT_STRICT:
 		o->strict = true;
 		break;
 	case OPT_DRIVER:
-		o->driver = one_of(state, "--driver", "qemu", arg);
+		o->driver = one_of(state, "--driver", "qemu|kvm", arg);
 		break;
 	case OPT_ACCEL:
 		o->accel = one_of(state, "--accel", "kvm|tcg", arg);

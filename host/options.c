@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Defaults of `midflight run`, and the way back from options to a command line.
 #include "host/options.h"
+#include "host/protocol.h"
 
 #include <limits.h>
 #include <string.h>
@@ -11,12 +12,51 @@ void options_init(struct options *o)
 	memset(o, 0, sizeof(*o));
 	o->driver = "qemu";
 	o->accel = "kvm";
+	o->order = "qemu";
+	o->pages = "eager";
 	o->machine = "pc";
 	o->qemu = "qemu-system-x86_64";
 	o->hops = DEFAULT_HOPS;
 	o->timeout_s = DEFAULT_TIMEOUT_S;
 	o->nudge_s = DEFAULT_NUDGE_S;
 	o->seed = 1;
+}
+
+int options_pages(struct options *o, const char *text, struct err *e)
+{
+	struct pages_config *c = &o->pages_config;
+	const char *value = strchr(text, '=');
+	size_t len = value ? (size_t)(value - text) : strlen(text);
+	static const struct {
+		const char *name;
+		bool value;
+	} modes[] = {[PAGES_EAGER] = {"eager", false},
+		     [PAGES_REMOTE] = {"remote", false},
+		     [PAGES_LATE] = {"late", true},
+		     [PAGES_DELAY] = {"delay", true},
+		     [PAGES_LOST] = {"lost", true}};
+	uint64_t us;
+
+	*c = (struct pages_config){.seed = o->seed, .grace_ns = PAGES_GRACE_NS};
+	while (c->mode < ARRAY_SIZE(modes) &&
+	       (strlen(modes[c->mode].name) != len || memcmp(modes[c->mode].name, text, len)))
+		c->mode++;
+	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1])) {
+		err_set(e,
+			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, lost=PAGE",
+			text);
+		return -1;
+	}
+	if (c->mode == PAGES_DELAY) {
+		if (!parse_number(value + 1, &us) || us > 10000000) {
+			err_set(e, "'%s' is no number of microseconds up to 10000000", value + 1);
+			return -1;
+		}
+		c->delay_ns = (int64_t)us * NS_PER_US;
+	}
+	c->late = c->lost = value ? value + 1 : NULL;
+	o->pages = text;
+	return 0;
 }
 
 static void option(struct buf *words, const char *name, const char *value)
@@ -40,6 +80,10 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		option(words, "--method", method_name(o->method));
 	if (strcmp(o->driver, standard.driver))
 		option(words, "--driver", o->driver);
+	if (strcmp(o->order, standard.order))
+		option(words, "--order", o->order);
+	if (strcmp(o->pages, standard.pages))
+		option(words, "--pages", o->pages);
 	if (strcmp(o->accel, standard.accel))
 		option(words, "--accel", o->accel);
 	if (strcmp(o->machine, standard.machine))

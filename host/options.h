@@ -4,12 +4,14 @@
 #define HOST_OPTIONS_H
 
 #include "host/known.h"
+#include "host/pages.h"
 #include "host/util.h"
 
 #define MAX_SCENARIOS	  64
 #define DEFAULT_HOPS	  10
 #define DEFAULT_TIMEOUT_S 60
 #define DEFAULT_NUDGE_S	  2.0
+#define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
 enum lab { LAB_AUTO, LAB_YES, LAB_NO };
 
@@ -18,6 +20,8 @@ struct options {
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
 	enum method method;
+	const char *order, *pages; /* as given; pages_config is what --pages means */
+	struct pages_config pages_config;
 	const char *image, *log; /* paths; NULL: beside the executable */
 	unsigned hops, timeout_s;
 	double nudge_s;
@@ -36,6 +40,9 @@ void options_init(struct options *o);
 
 /* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
 void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
+int options_pages(struct options *o, const char *text, struct err *e);
 
 /* Directory of this executable; never freed. */
 const char *executable_dir(void);

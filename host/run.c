@@ -2,24 +2,29 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run.h"
 #include "host/kvm_probe.h"
+#include "host/kvm_state.h"
 #include "host/lab.h"
 #include "host/report.h"
 #include "host/signals.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#define MEMORY_MIB 16 /* the least with which QEMU's firmware starts L1 */
-#define MISS_LIMIT 50
-#define LAB_ENV	   "MIDFLIGHT_LAB" /* set inside the lab */
+#define MEMORY_MIB     16 /* the least with which QEMU's firmware starts L1 */
+#define MEMORY_MIB_KVM 4  /* L1 alone */
+#define MISS_LIMIT     50
+#define LAB_ENV	       "MIDFLIGHT_LAB" /* set inside the lab */
 
 struct run {
 	const struct options *o;
 	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX];
+	struct order order;
 	bool progress; /* a counter on the terminal */
 	const char *name;
 };
@@ -141,12 +146,50 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	free(dir);
 }
 
+/* What each restored VM asked for, as pages-HOP.txt and pages-HOP.json. */
+static void write_pages(const struct run *r, const char *name, const struct flight_result *result)
+{
+	char *dir = xasprintf("%s/%s", r->log, name);
+	struct utsname uts;
+	struct err e;
+
+	if (uname(&uts))
+		snprintf(uts.release, sizeof(uts.release), "?");
+	for (unsigned i = 0; i < result->hops; i++) {
+		const struct hop_record *hop = &result->hop[i];
+		struct buf text = {0};
+		char file[40];
+		json_t *json;
+		char *dump;
+
+		if (!hop->fetch)
+			continue;
+		pages_report(hop->fetch, hop->fetches, uts.release, &text);
+		snprintf(file, sizeof(file), "pages-%u.txt", i + 1);
+		if (write_file(dir, file, text.p, text.len, 0666, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		json = pages_report_json(hop->fetch, hop->fetches, uts.release);
+		dump = json_dumps(json, JSON_INDENT(1));
+		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
+		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		if (i == 0 || r->o->verbose) {
+			printf("# %s: hop %u\n", name, i + 1);
+			print_lines(stdout, "#   ", text.p);
+		}
+		free(dump);
+		json_decref(json);
+		buf_free(&text);
+	}
+	free(dir);
+}
+
 /* The control, then the scenario itself, each with its result. False if interrupted. */
 static bool run_scenario(struct run *r, struct report *report, const struct scenario *scenario)
 {
 	const struct options *o = r->o;
 	struct flight_config config = {
-		.driver = &qemu_driver,
+		.driver = strcmp(o->driver, "kvm") ? &qemu_driver : &kvm_driver,
 		.scenario = scenario,
 		.method = o->method,
 		.hops = o->hops,
@@ -163,7 +206,9 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 							: "host",
 		       .accel = o->accel,
 		       .image = r->image,
-		       .memory_mib = MEMORY_MIB},
+		       .memory_mib = strcmp(o->driver, "kvm") ? MEMORY_MIB : MEMORY_MIB_KVM,
+		       .order = &r->order,
+		       .pages = &o->pages_config},
 		.progress = on_progress,
 		.arg = r,
 	};
@@ -181,6 +226,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		else
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
+		write_pages(r, entry.name, &result);
 		if (!config.control)
 			entry.known = known_match(scenario->name, o->method, &result.log,
 						  &result.verdict, control_passed);
@@ -226,7 +272,7 @@ int run(struct options *o)
 	struct err e = {0};
 	bool inside = getenv(LAB_ENV) != NULL;
 
-	if (find_paths(&r, &e))
+	if (find_paths(&r, &e) || order_load(&r.order, o->order, &e))
 		return fail(e.text);
 	if (!o->shown_log)
 		o->shown_log = r.log;

@@ -26,6 +26,7 @@ struct l2 {
 	struct vapic_page *vapic;
 	struct pi_desc *pi;
 	uint32_t posted[256]; /* interrupts posted so far, per vector */
+	uint8_t by_host;      /* a vector that the host may have posted once more; 0: none */
 };
 
 /*

@@ -5,11 +5,14 @@
 #include "boot/trap.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
+#include "lib/page.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "lib/uart.h"
 #include "lib/x2apic.h"
 
 extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
+extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
 static uint64_t current_hop;
@@ -44,6 +47,9 @@ void scenario_run_all(void)
 	if (cmdline.scenario && count != names_wanted())
 		ktap_error_and_end("what=\"unknown scenario\" found=%u wanted=%u", count,
 				   names_wanted());
+	/* First, so that the roles of single pages, announced later, stand above these. */
+	page_announce("L1 image", load_start, ((uintptr_t)load_end - (uintptr_t)load_start) / 4096);
+	page_announce("L1 memory", load_end, ((uintptr_t)bss_end - (uintptr_t)load_end) / 4096);
 	vmx = vmx_available(why, sizeof(why));
 	x2apic_init();
 	for (const struct scenario *const *i = scenarios_begin; i != scenarios_end; i++) {
@@ -89,10 +95,19 @@ enum hop_answer hop_answer(void)
 		return HOP_NONE;
 	case 'k':
 		return HOP_KEEP;
+	case 'p':
+		return HOP_POSTED;
 	case 'r':
 		return HOP_RETRY;
 	}
 	ktap_error_and_end("what=\"unexpected byte from the host\" found=0x%x", byte);
+}
+
+bool hop_host_there(char *why, size_t size)
+{
+	if (!cmdline.sync_host)
+		format(why, size, "no host to post interrupts (sync=none)");
+	return cmdline.sync_host;
 }
 
 enum hop_answer hop_wait(void)

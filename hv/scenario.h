@@ -30,12 +30,16 @@ void scenario_run_all(void) __attribute__((noreturn));
 
 /*
  * One hop: hop_begin prints `ready` - call it right before entering L2. hop_answer says whether the
- * host has spoken: 0 not yet, else HOP_KEEP or HOP_RETRY. Without sync=host it is HOP_KEEP at once.
+ * host has spoken: 0 not yet, else HOP_KEEP, HOP_POSTED (it posted an interrupt) or HOP_RETRY.
+ * Without sync=host it is HOP_KEEP at once.
  */
-enum hop_answer { HOP_NONE, HOP_KEEP, HOP_RETRY };
+enum hop_answer { HOP_NONE, HOP_KEEP, HOP_POSTED, HOP_RETRY };
 void hop_begin(uint64_t hop);
 enum hop_answer hop_answer(void);
 enum hop_answer hop_wait(void); /* polls until the host has spoken */
+
+/* Whether there is a host to speak with (sync=host); else @why says so. */
+bool hop_host_there(char *why, size_t size);
 
 /* Prints `missed` or `hop` with the number of failures since hop_begin. */
 void hop_end(uint64_t hop, enum hop_answer answer);

@@ -43,6 +43,12 @@ unit() {
 		echo "not ok - unit tests build"
 		return
 	}
+	if build/fuzz_snapshot >"$work/tap" 2>&1; then
+		echo "ok - snapshot files: $(tail -n 1 "$work/tap")"
+	else
+		sed 's/^/# /' "$work/tap"
+		echo "not ok - snapshot files, mutated"
+	fi
 	for program in tests/unit/test_*.c; do
 		program=build/unit/$(basename "$program" .c)
 		status=0

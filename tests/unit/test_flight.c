@@ -259,8 +259,22 @@ static const char *messages(void *p)
 }
 
 static const struct driver fake = {
-	"fake", create, destroy,   start, restore,  stop, cont,	    l2_active,
-	save,	quit,	send_byte, nmi,	  wait_for, end,  describe, messages,
+	.name = "fake",
+	.create = create,
+	.destroy = destroy,
+	.start = start,
+	.restore = restore,
+	.stop = stop,
+	.cont = cont,
+	.l2_active = l2_active,
+	.save = save,
+	.quit = quit,
+	.send = send_byte,
+	.nmi = nmi,
+	.wait = wait_for,
+	.end = end,
+	.describe = describe,
+	.messages = messages,
 };
 
 static char dir[] = "/tmp/midflight-unit-XXXXXX";

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Driver `kvm`: the small VMM of kvm_vm.c with a thread for the vCPU. All that may block on a page
+// that is not there yet (the restore's ioctls, KVM_RUN) runs in that thread; the caller's thread
+// watches it.
+#include "host/driver.h"
+#include "host/kvm_vm.h"
+#include "host/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define KICK		SIGUSR1
+#define MSI_ADDRESS	0xfee00000 /* local APIC 0, physical destination */
+#define PI_ON		1u
+#define PI_CONTROL	32 /* offset in the posted-interrupt descriptor */
+#define WATCH_NS	(100 * NS_PER_MS)
+#define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
+#define FETCHES_STALLED "a page that KVM asked for did not come"
+
+struct machine {
+	const struct vm_config *config;
+	struct kvm_vm vm;
+	bool exists;
+	pthread_t thread;
+	bool has_thread;
+	int event; /* eventfd: something to tell the caller */
+
+	pthread_mutex_t lock; /* all below, and vm.uart */
+	pthread_cond_t changed;
+	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
+	bool busy; /* the thread does what is wanted */
+	struct buf sent;
+	struct vm_end end;
+	bool ended;
+	int restore_status;
+	struct err restore_err;
+
+	struct snapshot source; /* what the running VM was restored from */
+	struct pages *pages;
+	struct fetch *fetch;
+	unsigned fetches;
+};
+
+static void kick(int signal)
+{
+	(void)signal;
+}
+
+static void tell(struct machine *m)
+{
+	const uint64_t one = 1;
+
+	if (write(m->event, &one, sizeof(one)) < 0)
+		return; /* full: it has been told */
+}
+
+/* ---- the vCPU's thread -------------------------------------------------------------------- */
+
+static void phase(struct machine *m, const char *text)
+{
+	if (m->pages)
+		pages_phase(m->pages, text);
+}
+
+static int restore_steps(struct machine *m)
+{
+	const struct order *o = m->config->order;
+	char text[64];
+
+	for (unsigned i = 0; i < o->steps; i++) {
+		order_step_text(o->step[i], text, sizeof(text));
+		phase(m, text);
+		if (kvm_state_restore_step(&m->vm.fds, &m->source, o, i, &m->restore_err))
+			return -1;
+	}
+	phase(m, "before KVM_RUN");
+	return 0;
+}
+
+/* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
+static void run_vcpu(struct machine *m)
+{
+	bool interrupted = false;
+
+	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
+		struct vm_end end = {0};
+		struct buf sent = {0};
+		enum vcpu_exit exit;
+		char text[32];
+		int error;
+
+		/* When told to stop: once more, to complete what the last exit left open. */
+		m->vm.run->immediate_exit = m->want != DO_RUN;
+		m->vm.runs++;
+		pthread_mutex_unlock(&m->lock);
+		if (m->pages) {
+			snprintf(text, sizeof(text), "KVM_RUN %llu",
+				 (unsigned long long)m->vm.runs);
+			phase(m, text);
+		}
+		error = kvm_vm_enter(&m->vm);
+		pthread_mutex_lock(&m->lock);
+		exit = kvm_vm_handle(&m->vm, error, &sent, &interrupted, &end);
+		if (sent.len)
+			buf_append(&m->sent, sent.p, sent.len);
+		if (exit == VCPU_ENDED) {
+			m->end = end;
+			m->ended = true;
+		}
+		if (sent.len || m->ended)
+			tell(m);
+		buf_free(&sent);
+	}
+	m->vm.run->immediate_exit = 0;
+}
+
+static void *thread_main(void *arg)
+{
+	struct machine *m = arg;
+
+	pthread_mutex_lock(&m->lock);
+	for (;;) {
+		while (m->want == DO_NOTHING || (m->want == DO_RUN && m->ended))
+			pthread_cond_wait(&m->changed, &m->lock);
+		if (m->want == DO_QUIT)
+			break;
+		m->busy = true;
+		if (m->want == DO_RUN) {
+			run_vcpu(m);
+		} else {
+			pthread_mutex_unlock(&m->lock);
+			if (m->pages)
+				pages_vcpu_thread(m->pages, gettid());
+			m->restore_status = restore_steps(m);
+			pthread_mutex_lock(&m->lock);
+			if (m->want == DO_RESTORE)
+				m->want = DO_NOTHING;
+		}
+		m->busy = false;
+		pthread_cond_broadcast(&m->changed);
+		tell(m);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* ---- the caller's side -------------------------------------------------------------------- */
+
+static void want(struct machine *m, int what)
+{
+	pthread_mutex_lock(&m->lock);
+	m->want = (unsigned)what;
+	if (m->exists && m->vm.run && what != DO_RUN)
+		__atomic_store_n(&m->vm.run->immediate_exit, 1, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&m->changed);
+	if (m->has_thread)
+		pthread_kill(m->thread, KICK);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Hands serial bytes on. True if the thread has nothing more to do. */
+static bool drain(struct machine *m)
+{
+	struct buf sent;
+	bool idle;
+
+	pthread_mutex_lock(&m->lock);
+	sent = m->sent;
+	memset(&m->sent, 0, sizeof(m->sent));
+	idle = !m->busy && (m->want == DO_NOTHING || m->ended);
+	pthread_mutex_unlock(&m->lock);
+	if (sent.len)
+		m->config->on_serial(m->config->arg, sent.p, sent.len);
+	buf_free(&sent);
+	return idle;
+}
+
+/* Waits for news, a signal for the runner, or @until_ns. */
+static int sleep_until(struct machine *m, int64_t until_ns)
+{
+	struct pollfd fds[] = {{.fd = m->event, .events = POLLIN},
+			       {.fd = signals_fd(), .events = POLLIN}};
+	uint64_t count;
+
+	if (poll(fds, 2, poll_ms(until_ns)) < 0 && errno != EINTR) {
+		err_set(m->config->err, "poll: %s", strerror(errno));
+		return VM_HARNESS;
+	}
+	if (read(m->event, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return VM_HARNESS;
+	return signals_pending() ? VM_SIGNAL : VM_OK;
+}
+
+/* A request for a page that has waited too long: nothing will answer it, so go on without. */
+static bool stalled(struct machine *m)
+{
+	struct fetch waiting;
+
+	return m->pages && pages_waiting(m->pages, &waiting) && waiting.waited_ns > PAGE_LIMIT_NS;
+}
+
+/* Waits until the thread is idle. */
+static int wait_idle(struct machine *m)
+{
+	int64_t until = now_ns() + m->config->deadline_ns;
+
+	while (!drain(m)) {
+		int64_t next = now_ns() + WATCH_NS;
+		int ret;
+
+		if (now_ns() >= until) {
+			err_set(m->config->err, "the vCPU's thread does not stop");
+			return VM_TIMEOUT;
+		}
+		if (stalled(m))
+			pages_release(m->pages);
+		ret = sleep_until(m, next < until ? next : until);
+		if (ret)
+			return ret;
+	}
+	return VM_OK;
+}
+
+static void *create(const struct vm_config *config)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	struct sigaction action = {.sa_handler = kick};
+
+	m->config = config;
+	m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->changed, NULL);
+	sigaction(KICK, &action, NULL);
+	return m;
+}
+
+static void collect_fetches(struct machine *m)
+{
+	if (!m->pages)
+		return;
+	free(m->fetch);
+	m->fetches = pages_fetches(m->pages, &m->fetch);
+	pages_stop(m->pages);
+	m->pages = NULL;
+}
+
+/* Ends the thread and the VM, whatever they are at. */
+static void throw_away(struct machine *m)
+{
+	if (m->pages)
+		pages_release(m->pages);
+	if (m->has_thread) {
+		want(m, DO_QUIT);
+		pthread_join(m->thread, NULL);
+		m->has_thread = false;
+	}
+	collect_fetches(m);
+	if (m->exists)
+		kvm_vm_destroy(&m->vm);
+	m->exists = false;
+	snapshot_free(&m->source);
+	m->want = DO_NOTHING;
+	m->busy = false;
+}
+
+static void destroy(void *vm)
+{
+	struct machine *m = vm;
+
+	throw_away(m);
+	close(m->event);
+	buf_free(&m->sent);
+	free(m->fetch);
+	pthread_mutex_destroy(&m->lock);
+	pthread_cond_destroy(&m->changed);
+	free(m);
+}
+
+static int make(struct machine *m, uint64_t memory_size, bool bare)
+{
+	int ret;
+
+	throw_away(m);
+	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
+		return VM_HARNESS;
+	m->exists = true;
+	m->ended = false;
+	ret = pthread_create(&m->thread, NULL, thread_main, m);
+	if (ret) {
+		err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
+		return VM_HARNESS;
+	}
+	m->has_thread = true;
+	return VM_OK;
+}
+
+static int start(void *vm)
+{
+	struct machine *m = vm;
+	int ret = make(m, (uint64_t)m->config->memory_mib << 20, false);
+
+	if (ret)
+		return ret;
+	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
+		return VM_HARNESS;
+	want(m, DO_RUN);
+	return VM_OK;
+}
+
+static const void *page_source(void *arg, uint64_t gpa)
+{
+	return snapshot_page(arg, gpa);
+}
+
+/* Memory of the new VM: filled now, or when it is asked for. */
+static int restore_memory(struct machine *m)
+{
+	const struct pages_config *pages = m->config->pages;
+
+	if (pages->mode != PAGES_EAGER) {
+		m->pages = pages_start(pages, m->vm.memory, m->vm.memory_size, m->config->names,
+				       page_source, &m->source, m->config->err);
+		return m->pages ? VM_OK : VM_HARNESS;
+	}
+	for (uint64_t gpa = 0; gpa < m->vm.memory_size; gpa += SNAPSHOT_PAGE)
+		if (m->source.page[gpa / SNAPSHOT_PAGE])
+			memcpy(m->vm.memory + gpa, snapshot_page(&m->source, gpa), SNAPSHOT_PAGE);
+	return VM_OK;
+}
+
+static int restore(void *vm, const struct buf *file)
+{
+	struct machine *m = vm;
+	struct snapshot source = {0};
+	const struct snapshot_section *uart;
+	int ret;
+
+	if (snapshot_decode(&source, file->p, file->len, m->config->err))
+		return VM_HARNESS;
+	ret = make(m, source.memory_size, true);
+	m->source = source;
+	uart = snapshot_find(&m->source, "UART");
+	if (!ret && uart && uart->len == sizeof(m->vm.uart))
+		memcpy(&m->vm.uart, uart->data, uart->len);
+	if (!ret)
+		ret = restore_memory(m);
+	if (ret)
+		return ret;
+	m->restore_err.text[0] = '\0';
+	want(m, DO_RESTORE);
+	ret = wait_idle(m);
+	if (!ret && m->restore_status) {
+		*m->config->err = m->restore_err;
+		return VM_HARNESS;
+	}
+	return ret;
+}
+
+static int stop(void *vm)
+{
+	struct machine *m = vm;
+	int ret;
+
+	want(m, DO_NOTHING);
+	ret = wait_idle(m);
+	if (!ret)
+		collect_fetches(m);
+	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+}
+
+static int cont(void *vm)
+{
+	want(vm, DO_RUN);
+	return VM_OK;
+}
+
+static int l2_active(void *vm)
+{
+	return kvm_vm_l2_active(&((struct machine *)vm)->vm);
+}
+
+static int save(void *vm, struct buf *file, struct saved_state *state)
+{
+	struct machine *m = vm;
+	struct snapshot s = {0};
+
+	if (kvm_state_save(&m->vm.fds, &s, m->config->err)) {
+		snapshot_free(&s);
+		return VM_HARNESS;
+	}
+	snapshot_add(&s, "UART", &m->vm.uart, sizeof(m->vm.uart));
+	snapshot_set_memory(&s, m->vm.memory, m->vm.memory_size);
+	kvm_state_summary(&s, state);
+	file->len = 0;
+	snapshot_encode(&s, file);
+	snapshot_free(&s);
+	return VM_OK;
+}
+
+static int quit(void *vm)
+{
+	struct machine *m = vm;
+
+	drain(m);
+	throw_away(m);
+	return VM_OK;
+}
+
+static int send_byte(void *vm, char byte)
+{
+	struct machine *m = vm;
+	bool pushed;
+
+	pthread_mutex_lock(&m->lock);
+	pushed = uart_push(&m->vm.uart, (uint8_t)byte);
+	pthread_mutex_unlock(&m->lock);
+	if (pushed)
+		return VM_OK;
+	err_set(m->config->err, "the guest does not read its serial port");
+	return VM_HARNESS;
+}
+
+static int msi(struct machine *m, uint32_t data)
+{
+	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
+
+	if (ioctl(m->vm.fds.vm, KVM_SIGNAL_MSI, &msi) >= 0)
+		return VM_OK;
+	err_set(m->config->err, "KVM_SIGNAL_MSI: %s", strerror(errno));
+	return VM_HARNESS;
+}
+
+/*
+ * As QEMU does it: the vCPU leaves KVM_RUN, and its events are read, which makes the queued NMI a
+ * pending one. An NMI that is only queued meets KVM with a posted interrupt that it could not
+ * complete, and ends the VM (docs/known-failures.md#halted-posted-interrupt-lost).
+ */
+static int nmi(void *vm)
+{
+	struct machine *m = vm;
+	struct kvm_vcpu_events events;
+	int ret;
+
+	want(m, DO_NOTHING);
+	ret = wait_idle(m);
+	if (ret || m->ended)
+		return ret ? ret : VM_ENDED;
+	if (ioctl(m->vm.fds.vcpu, KVM_NMI, 0) ||
+	    ioctl(m->vm.fds.vcpu, KVM_GET_VCPU_EVENTS, &events)) {
+		err_set(m->config->err, "KVM_NMI: %s", strerror(errno));
+		return VM_HARNESS;
+	}
+	want(m, DO_RUN);
+	return VM_OK;
+}
+
+static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification)
+{
+	struct machine *m = vm;
+	uint32_t *pir = (uint32_t *)(m->vm.memory + pi_desc) + vector / 32;
+
+	if (pi_desc % 64 || pi_desc + 64 > m->vm.memory_size) {
+		err_set(m->config->err, "no posted-interrupt descriptor at 0x%llx",
+			(unsigned long long)pi_desc);
+		return VM_HARNESS;
+	}
+	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or((uint32_t *)(m->vm.memory + pi_desc + PI_CONTROL), PI_ON,
+			  __ATOMIC_SEQ_CST);
+	return msi(m, notification);
+}
+
+static int wait_for(void *vm, int64_t until_ns)
+{
+	struct machine *m = vm;
+	int ret;
+
+	drain(m);
+	if (m->ended)
+		return VM_ENDED;
+	if (stalled(m)) {
+		pages_release(m->pages);
+		return VM_OK;
+	}
+	if (m->pages && until_ns > now_ns() + WATCH_NS)
+		until_ns = now_ns() + WATCH_NS;
+	ret = sleep_until(m, until_ns);
+	drain(m);
+	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+}
+
+static const struct vm_end *end_of(void *vm)
+{
+	return &((struct machine *)vm)->end;
+}
+
+static void describe(void *vm, struct buf *text)
+{
+	struct machine *m = vm;
+	struct fetch waiting;
+	struct kvm_regs regs;
+
+	if (m->pages && pages_waiting(m->pages, &waiting))
+		buf_printf(text, "%s: %s (gpa 0x%llx), in %s\n", FETCHES_STALLED, waiting.name,
+			   (unsigned long long)waiting.gpa, waiting.phase);
+	if (!stop(m) && !ioctl(m->vm.fds.vcpu, KVM_GET_REGS, &regs))
+		buf_printf(text, "rip 0x%llx rsp 0x%llx rflags 0x%llx\n",
+			   (unsigned long long)regs.rip, (unsigned long long)regs.rsp,
+			   (unsigned long long)regs.rflags);
+}
+
+static const char *messages(void *vm)
+{
+	(void)vm;
+	return "";
+}
+
+static unsigned fetches(void *vm, struct fetch **list)
+{
+	struct machine *m = vm;
+	unsigned count;
+
+	collect_fetches(m);
+	count = m->fetches;
+	*list = m->fetch;
+	m->fetch = NULL;
+	m->fetches = 0;
+	return count;
+}
+
+const struct driver kvm_driver = {
+	.name = "kvm",
+	.create = create,
+	.destroy = destroy,
+	.start = start,
+	.restore = restore,
+	.stop = stop,
+	.cont = cont,
+	.l2_active = l2_active,
+	.save = save,
+	.quit = quit,
+	.send = send_byte,
+	.nmi = nmi,
+	.wait = wait_for,
+	.end = end_of,
+	.describe = describe,
+	.messages = messages,
+	.post = post,
+	.fetches = fetches,
+};

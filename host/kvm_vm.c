@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
+#include "host/kvm_vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TSS_ADDRESS	0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
+#define DEBUG_EXIT	0xf4
+#define KEYBOARD	0x64
+#define KEYBOARD_RESET	0xfe
+#define ACPI_SLEEP	0x2000 /* SLP_EN */
+#define CMDLINE_ADDRESS 0x1000
+#define INFO_ADDRESS	0x800
+#define CPUID_MAX	256
+
+static const uint16_t acpi_ports[] = {0x604, 0xb004};
+
+static int failed(struct err *e, const char *what)
+{
+	err_set(e, "%s: %s", what, strerror(errno));
+	return -1;
+}
+
+static int set_cpuid(struct kvm_vm *vm, struct err *e)
+{
+	struct kvm_cpuid2 *cpuid =
+		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
+	bool deadline = ioctl(vm->fds.kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	int ret = 0;
+
+	cpuid->nent = CPUID_MAX;
+	if (ioctl(vm->fds.kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
+		ret = failed(e, "KVM_GET_SUPPORTED_CPUID");
+	for (unsigned i = 0; !ret && i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
+
+		if (c->function == 1) {
+			c->ecx |= 1u << 31; /* a hypervisor is there */
+			if (deadline)
+				c->ecx |= 1u << 24; /* KVM leaves it to us to say so */
+			c->ebx &= 0x00ffffff;	    /* APIC ID 0 */
+		} else if (c->function == 0xb || c->function == 0x1f) {
+			c->edx = 0; /* x2APIC ID 0 */
+		}
+	}
+	if (!ret && ioctl(vm->fds.vcpu, KVM_SET_CPUID2, cpuid))
+		ret = failed(e, "KVM_SET_CPUID2");
+	free(cpuid);
+	return ret;
+}
+
+static int create(struct kvm_vm *vm, bool bare, struct err *e)
+{
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	struct kvm_userspace_memory_region region = {.memory_size = vm->memory_size};
+	int size;
+
+	vm->memory = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->memory == MAP_FAILED) {
+		vm->memory = NULL;
+		return failed(e, "guest memory");
+	}
+	/* Huge pages would let one fetched page stand for 512. */
+	madvise(vm->memory, vm->memory_size, MADV_NOHUGEPAGE);
+	vm->fds.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->fds.kvm < 0)
+		return failed(e, "/dev/kvm");
+	vm->fds.vm = ioctl(vm->fds.kvm, KVM_CREATE_VM, 0);
+	if (vm->fds.vm < 0)
+		return failed(e, "KVM_CREATE_VM");
+	if (ioctl(vm->fds.vm, KVM_SET_TSS_ADDR, TSS_ADDRESS))
+		return failed(e, "KVM_SET_TSS_ADDR");
+	if (ioctl(vm->fds.vm, KVM_CREATE_IRQCHIP, 0))
+		return failed(e, "KVM_CREATE_IRQCHIP");
+	if (ioctl(vm->fds.vm, KVM_CREATE_PIT2, &pit))
+		return failed(e, "KVM_CREATE_PIT2");
+	region.userspace_addr = (uint64_t)(uintptr_t)vm->memory;
+	if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region))
+		return failed(e, "KVM_SET_USER_MEMORY_REGION");
+	vm->fds.vcpu = ioctl(vm->fds.vm, KVM_CREATE_VCPU, 0);
+	if (vm->fds.vcpu < 0)
+		return failed(e, "KVM_CREATE_VCPU");
+	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(*vm->run))
+		return failed(e, "KVM_GET_VCPU_MMAP_SIZE");
+	vm->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->fds.vcpu, 0);
+	if (vm->run == MAP_FAILED) {
+		vm->run = NULL;
+		return failed(e, "mmap of the vCPU");
+	}
+	vm->run_size = (size_t)size;
+	return bare ? 0 : set_cpuid(vm, e);
+}
+
+int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e)
+{
+	memset(vm, 0, sizeof(*vm));
+	vm->fds = (struct kvm_fds){-1, -1, -1};
+	vm->memory_size = memory_size;
+	if (!create(vm, bare, e))
+		return 0;
+	kvm_vm_destroy(vm);
+	return -1;
+}
+
+void kvm_vm_destroy(struct kvm_vm *vm)
+{
+	if (vm->run)
+		munmap(vm->run, vm->run_size);
+	if (vm->fds.vcpu >= 0)
+		close(vm->fds.vcpu);
+	if (vm->fds.vm >= 0)
+		close(vm->fds.vm);
+	if (vm->fds.kvm >= 0)
+		close(vm->fds.kvm);
+	if (vm->memory)
+		munmap(vm->memory, vm->memory_size);
+	vm->run = NULL;
+	vm->memory = NULL;
+	vm->fds = (struct kvm_fds){-1, -1, -1};
+}
+
+/* ---- loading ------------------------------------------------------------------------------ */
+
+struct multiboot_header {
+	uint32_t magic, flags, checksum;
+	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
+};
+#define MULTIBOOT_MAGIC	   0x1badb002
+#define MULTIBOOT_BOOTED   0x2badb002
+#define MULTIBOOT_SEARCH   8192
+#define MULTIBOOT_ADDRESS  (1u << 16) /* the address fields count */
+#define MULTIBOOT_HAS_LINE (1u << 2)
+
+/* The header's place in the file, or -1. */
+static long find_header(const uint8_t *file, size_t len, struct multiboot_header *h)
+{
+	for (size_t at = 0; at + sizeof(*h) <= len && at < MULTIBOOT_SEARCH; at += 4) {
+		memcpy(h, file + at, sizeof(*h));
+		if (h->magic == MULTIBOOT_MAGIC && !(h->magic + h->flags + h->checksum) &&
+		    (h->flags & MULTIBOOT_ADDRESS))
+			return (long)at;
+	}
+	return -1;
+}
+
+static int place(struct kvm_vm *vm, const uint8_t *file, size_t len, const char *image,
+		 uint32_t *entry, struct err *e)
+{
+	struct multiboot_header h;
+	long at = find_header(file, len, &h);
+	uint64_t start, size;
+
+	if (at < 0 || h.header_addr < h.load_addr || h.header_addr - h.load_addr > (uint64_t)at) {
+		err_set(e, "%s has no multiboot header with addresses", image);
+		return -1;
+	}
+	start = (uint64_t)at - (h.header_addr - h.load_addr);
+	size = h.load_end_addr - (uint64_t)h.load_addr;
+	if (h.load_end_addr <= h.load_addr || start + size > len ||
+	    h.bss_end_addr < h.load_end_addr) {
+		err_set(e, "%s: its multiboot header does not agree with the file", image);
+		return -1;
+	}
+	if (h.bss_end_addr > vm->memory_size) {
+		err_set(e, "%s needs memory up to 0x%x, the VM has 0x%llx", image, h.bss_end_addr,
+			(unsigned long long)vm->memory_size);
+		return -1;
+	}
+	memcpy(vm->memory + h.load_addr, file + start, size);
+	*entry = h.entry_addr;
+	return 0;
+}
+
+static int read_image(const char *image, uint8_t **file, size_t *len, struct err *e)
+{
+	struct stat st;
+	FILE *f = fopen(image, "re");
+
+	if (!f || fstat(fileno(f), &st)) {
+		err_set(e, "cannot read %s: %s", image, strerror(errno));
+		if (f)
+			fclose(f);
+		return -1;
+	}
+	*len = st.st_size > 0 && st.st_size < (64 << 20) ? (size_t)st.st_size : 0;
+	*file = xcalloc(1, *len + 1);
+	if (!*len || fread(*file, 1, *len, f) != *len) {
+		err_set(e, "cannot read %s: no image of a size that makes sense", image);
+		free(*file);
+		fclose(f);
+		return -1;
+	}
+	fclose(f);
+	return 0;
+}
+
+/* Flat 32-bit protected mode, as the multiboot specification asks for. */
+static int enter_protected_mode(struct kvm_vm *vm, uint32_t entry, struct err *e)
+{
+	struct kvm_segment code = {.limit = 0xffffffff,
+				   .selector = 8,
+				   .type = 0xb,
+				   .present = 1,
+				   .db = 1,
+				   .s = 1,
+				   .g = 1};
+	struct kvm_segment data = code;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = {
+		.rax = MULTIBOOT_BOOTED, .rbx = INFO_ADDRESS, .rip = entry, .rflags = 2};
+
+	data.selector = 16;
+	data.type = 3;
+	if (ioctl(vm->fds.vcpu, KVM_GET_SREGS, &sregs))
+		return failed(e, "KVM_GET_SREGS");
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.cr0 |= 1;
+	if (ioctl(vm->fds.vcpu, KVM_SET_SREGS, &sregs))
+		return failed(e, "KVM_SET_SREGS");
+	if (ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs))
+		return failed(e, "KVM_SET_REGS");
+	return 0;
+}
+
+int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e)
+{
+	uint32_t info[5] = {MULTIBOOT_HAS_LINE, 0, 0, 0, CMDLINE_ADDRESS};
+	uint32_t entry = 0;
+	uint8_t *file;
+	size_t len;
+	int ret;
+
+	if (strlen(cmdline) >= 4096) {
+		err_set(e, "L1's command line is too long");
+		return -1;
+	}
+	if (read_image(image, &file, &len, e))
+		return -1;
+	ret = place(vm, file, len, image, &entry, e);
+	free(file);
+	if (ret)
+		return ret;
+	memcpy(vm->memory + INFO_ADDRESS, info, sizeof(info));
+	memcpy(vm->memory + CMDLINE_ADDRESS, cmdline, strlen(cmdline) + 1);
+	return enter_protected_mode(vm, entry, e);
+}
+
+/* ---- exits -------------------------------------------------------------------------------- */
+
+static enum vcpu_exit ended(struct vm_end *end, int how, const char *text)
+{
+	end->how = (unsigned)how;
+	snprintf(end->text, sizeof(end->text), "%s", text);
+	return VCPU_ENDED;
+}
+
+static enum vcpu_exit port_out(struct kvm_vm *vm, uint16_t port, uint32_t value, struct buf *sent,
+			       struct vm_end *end)
+{
+	uint8_t byte;
+
+	if (port >= UART_BASE && port < UART_BASE + UART_PORTS) {
+		if (uart_write(&vm->uart, port - UART_BASE, (uint8_t)value, &byte))
+			buf_append(sent, &byte, 1);
+		return VCPU_AGAIN;
+	}
+	if (port == DEBUG_EXIT)
+		return ended(end, END_ORDERLY, "the guest wrote to the debug-exit port");
+	if (port == KEYBOARD && value == KEYBOARD_RESET)
+		return ended(end, END_RESET, "the guest pulsed the reset line");
+	for (unsigned i = 0; i < ARRAY_SIZE(acpi_ports); i++)
+		if (port == acpi_ports[i] && (value & ACPI_SLEEP))
+			return ended(end, END_ORDERLY, "the guest powered the VM off");
+	return VCPU_AGAIN;
+}
+
+static enum vcpu_exit handle_io(struct kvm_vm *vm, struct buf *sent, struct vm_end *end)
+{
+	uint8_t *data = (uint8_t *)vm->run + vm->run->io.data_offset;
+	unsigned size = vm->run->io.size;
+	uint16_t port = vm->run->io.port;
+
+	for (unsigned i = 0; i < vm->run->io.count; i++, data += size) {
+		uint32_t value = 0;
+
+		if (vm->run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&value, data, size);
+			if (port_out(vm, port, value, sent, end) == VCPU_ENDED)
+				return VCPU_ENDED;
+			continue;
+		}
+		value = port >= UART_BASE && port < UART_BASE + UART_PORTS
+				? uart_read(&vm->uart, port - UART_BASE)
+				: 0xffffffff;
+		memcpy(data, &value, size);
+	}
+	return VCPU_AGAIN;
+}
+
+static void internal_error(const struct kvm_vm *vm, char *text, size_t size)
+{
+	const struct kvm_run *run = vm->run;
+	struct kvm_regs regs = {0};
+	size_t len;
+
+	ioctl(vm->fds.vcpu, KVM_GET_REGS, &regs);
+	len = (size_t)snprintf(text, size, "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
+			       run->internal.suberror, (unsigned long long)regs.rip,
+			       kvm_vm_l2_active(vm) == 1 ? "active" : "not active");
+	for (unsigned i = 0; i < run->internal.ndata && i < 16 && len < size; i++)
+		len += (size_t)snprintf(text + len, size - len, " 0x%llx",
+					(unsigned long long)run->internal.data[i]);
+}
+
+int kvm_vm_enter(struct kvm_vm *vm)
+{
+	return ioctl(vm->fds.vcpu, KVM_RUN, 0) ? errno : 0;
+}
+
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
+			     struct vm_end *end)
+{
+	char text[200];
+
+	*interrupted = error == EINTR || error == EAGAIN;
+	if (*interrupted)
+		return VCPU_AGAIN;
+	if (error) {
+		snprintf(text, sizeof(text), "KVM_RUN: %s (exit reason %u)", strerror(error),
+			 vm->run->exit_reason);
+		return ended(end, END_CRASH, text);
+	}
+	switch (vm->run->exit_reason) {
+	case KVM_EXIT_IO:
+		return handle_io(vm, sent, end);
+	case KVM_EXIT_MMIO: /* nothing is there: reads give ones */
+		memset(vm->run->mmio.data, 0xff, sizeof(vm->run->mmio.data));
+		return VCPU_AGAIN;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_INTR:
+		return VCPU_AGAIN;
+	case KVM_EXIT_SHUTDOWN:
+		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
+	case KVM_EXIT_FAIL_ENTRY:
+		snprintf(text, sizeof(text), "KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
+			 (unsigned long long)vm->run->fail_entry.hardware_entry_failure_reason);
+		return ended(end, END_CRASH, text);
+	case KVM_EXIT_INTERNAL_ERROR:
+		internal_error(vm, text, sizeof(text));
+		return ended(end, END_CRASH, text);
+	}
+	snprintf(text, sizeof(text), "KVM exit %u, which this driver does not handle",
+		 vm->run->exit_reason);
+	return ended(end, END_CRASH, text);
+}
+
+int kvm_vm_l2_active(const struct kvm_vm *vm)
+{
+	struct kvm_nested_state *state;
+	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), active = -1;
+
+	if (size <= 0)
+		return -1;
+	state = xcalloc(1, (size_t)size);
+	state->size = (uint32_t)size;
+	if (!ioctl(vm->fds.vcpu, KVM_GET_NESTED_STATE, state))
+		active = !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
+	free(state);
+	return active;
+}

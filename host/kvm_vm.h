@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM with one vCPU on /dev/kvm itself: memory, devices, what happens at an exit. No threads. */
+#ifndef HOST_KVM_VM_H
+#define HOST_KVM_VM_H
+
+#include "host/driver.h"
+#include "host/kvm_state.h"
+#include "host/uart.h"
+
+#include <linux/kvm.h>
+
+struct kvm_vm {
+	struct kvm_fds fds; /* -1: not there */
+	struct kvm_run *run;
+	size_t run_size;
+	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */
+	uint64_t memory_size;
+	struct uart uart;
+	uint64_t runs; /* KVM_RUNs so far */
+};
+
+/*
+ * A fresh VM with @memory_size bytes of untouched memory, in-kernel irqchip and PIT, one vCPU.
+ * CPUID is set unless @bare (a restore sets it). 0, or -1 with @e filled and nothing left.
+ */
+int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
+void kvm_vm_destroy(struct kvm_vm *vm);
+
+/*
+ * Loads a multiboot image by its header's address fields, as GRUB and QEMU do, and sets the vCPU to
+ * its entry with @cmdline. 0, or -1 with @e filled.
+ */
+int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e);
+
+/* What one KVM_RUN led to. */
+enum vcpu_exit {
+	VCPU_AGAIN, /* handled, or interrupted by a signal: *@sent has what COM1 sent */
+	VCPU_ENDED, /* @end is filled */
+};
+
+/*
+ * KVM_RUN, then what its exit asks for. With run->immediate_exit set it only completes what the
+ * last exit left open. kvm_vm_enter returns 0 or an errno for kvm_vm_handle, which appends to @sent
+ * what COM1 sent, and sets *@interrupted if KVM_RUN said EINTR. Only kvm_vm_handle touches
+ * vm->uart.
+ */
+int kvm_vm_enter(struct kvm_vm *vm);
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
+			     struct vm_end *end);
+
+/* Whether L2 is active by KVM's nested state of a vCPU that stands still; -1: cannot say. */
+int kvm_vm_l2_active(const struct kvm_vm *vm);
+
+#endif
