@@ -78,6 +78,11 @@ struct driver {
 	 * device would: PIR, ON, notification.
 	 */
 	int (*post)(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification);
+	/* Whether the vCPU of the running VM waits inside KVM for an event: 1, 0; -1: cannot say.
+	 */
+	int (*blocked)(void *vm);
+	/* Lets the stopped vCPU run as if it had not been halted. */
+	int (*make_runnable)(void *vm);
 	/* The page requests of the last restored VM that was stopped; *@list is for the caller. */
 	unsigned (*fetches)(void *vm, struct fetch **list);
 };

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIAL_TAIL  65536	 /* bytes kept for the last lines of a HANG */
-#define SERIAL_CAP   (64u << 20) /* bytes of one boot's log */
-#define LAST_LINES   15
-#define END_NS	     (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
-#define JITTER_STEP  (500 * NS_PER_US)	 /* per miss */
-#define JITTER_LIMIT (20 * NS_PER_MS)
-#define LAST_LOOK_NS (5000 * NS_PER_MS)
+#define SERIAL_TAIL   65536	  /* bytes kept for the last lines of a HANG */
+#define SERIAL_CAP    (64u << 20) /* bytes of one boot's log */
+#define LAST_LINES    15
+#define END_NS	      (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
+#define JITTER_STEP   (500 * NS_PER_US)	  /* per miss */
+#define JITTER_LIMIT  (20 * NS_PER_MS)
+#define LAST_LOOK_NS  (5000 * NS_PER_MS)
+#define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
 
 struct flight {
 	const struct flight_config *config;
@@ -29,8 +30,9 @@ struct flight {
 	struct buf tail;
 	struct buf snapshot;
 	struct page_names names;
-	struct hop_record *restored; /* the hop whose restored VM runs now */
-	const char *phase;	     /* what is being done, for messages */
+	uint64_t pi_desc, vector, notification; /* of the last `expect` */
+	struct hop_record *restored;		/* the hop whose restored VM runs now */
+	const char *phase;			/* what is being done, for messages */
 	bool ready;
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
@@ -57,6 +59,11 @@ static void on_line(void *arg, const struct line *line)
 	name = line->event.name;
 	if (!strcmp(name, "page"))
 		page_event(f, &line->event);
+	if (!strcmp(name, "expect") &&
+	    !(event_u64(&line->event, "vector", &f->vector) &&
+	      event_u64(&line->event, "notification", &f->notification) &&
+	      event_u64(&line->event, "descriptor", &f->pi_desc)))
+		f->vector = 0;
 	if (!strcmp(name, "ready")) {
 		f->ready = true;
 		f->nudge_ns = 0;
@@ -174,7 +181,7 @@ static int jitter(struct flight *f, unsigned missed)
 
 static int answer(struct flight *f, char byte)
 {
-	f->phase = byte == 'k' ? "keep" : "retry";
+	f->phase = byte == 'r' ? "retry" : "keep";
 	expect_event(f);
 	return f->config->driver->send(f->vm, byte);
 }
@@ -236,6 +243,42 @@ static bool wanted(const struct flight *f, const struct saved_state *state)
 	       (saved_l2_active(state) && state->mp_state == f->config->scenario->mp_state);
 }
 
+/* Posts the vector that L1 expects. */
+static int post(struct flight *f)
+{
+	f->phase = "post";
+	if (!f->vector || f->vector > 255 || f->notification > 255) {
+		err_set(&f->err, "the guest has not said which vector it expects");
+		return VM_HARNESS;
+	}
+	return f->config->driver->post(f->vm, f->pi_desc, (uint8_t)f->vector,
+				       (uint8_t)f->notification);
+}
+
+/* Waits until the vCPU sleeps inside KVM_RUN, if the scenario is about that. */
+static int wait_blocked(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	int64_t until = now_ns() + f->config->timeout_ns;
+	int ret = VM_OK, blocked;
+
+	f->phase = "wait for the vCPU to block";
+	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED)
+		return VM_OK;
+	while (!ret && (blocked = d->blocked(f->vm)) != 1) {
+		if (blocked < 0) {
+			err_set(&f->err, "this KVM does not say whether a vCPU blocks");
+			return VM_HARNESS;
+		}
+		if (now_ns() >= until) {
+			err_set(&f->err, "the vCPU does not block");
+			return VM_TIMEOUT;
+		}
+		ret = d->wait(f->vm, now_ns() + BLOCK_POLL_NS);
+	}
+	return ret;
+}
+
 /* Stops and saves. VM_OK with *@caught. */
 static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 {
@@ -267,13 +310,47 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		return VM_HARNESS;
 	}
 	*caught = wanted(f, &hop->state);
-	return VM_OK;
+	if (!*caught || !f->config->scenario->posts || f->config->post != POST_PAUSED)
+		return VM_OK;
+	ret = post(f);
+	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
+}
+
+/* A hop without a snapshot. */
+static int hop_control(struct flight *f)
+{
+	int ret;
+
+	if (!f->config->scenario->posts)
+		return answer(f, 'k');
+	ret = wait_blocked(f);
+	if (!ret)
+		ret = post(f);
+	return ret ? ret : answer(f, 'p');
+}
+
+/* The restored VM goes on, with a posting at its moment. */
+static int go_on(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	enum post when = f->config->scenario->posts ? f->config->post : POST_NONE;
+	int ret = VM_OK;
+
+	if (when == POST_RUNNABLE)
+		ret = d->make_runnable(f->vm);
+	if (!ret && (when == POST_RESTORED || when == POST_RUNNABLE))
+		ret = post(f);
+	f->phase = "cont";
+	if (!ret)
+		ret = d->cont(f->vm);
+	if (!ret && when == POST_BLOCKED)
+		ret = wait_blocked(f);
+	return ret || when != POST_BLOCKED ? ret : post(f);
 }
 
 /* One `ready` of the guest, answered. */
 static int hop_once(struct flight *f)
 {
-	const struct driver *d = f->config->driver;
 	struct flight_result *r = f->result;
 	unsigned n = r->log.ready_hop;
 	struct hop_record *hop;
@@ -288,7 +365,7 @@ static int hop_once(struct flight *f)
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
 	if (f->config->control)
-		return answer(f, 'k');
+		return hop_control(f);
 	hop = &r->hop[n - 1];
 	ret = jitter(f, hop->missed);
 	if (!ret)
@@ -305,9 +382,8 @@ static int hop_once(struct flight *f)
 		if (ret)
 			return ret;
 	}
-	f->phase = "cont";
 	start = now_ns();
-	ret = d->cont(f->vm);
+	ret = go_on(f);
 	hop->cont_ns = now_ns() - start;
 	if (ret)
 		return ret;
@@ -316,7 +392,7 @@ static int hop_once(struct flight *f)
 		f->restored = hop;
 	r->taken++;
 	r->l2_active += saved_l2_active(&hop->state);
-	return answer(f, 'k');
+	return answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
 }
 
 /* The last whole lines of the serial log. */

@@ -10,7 +10,8 @@ struct flight_config {
 	const struct driver *driver;
 	const struct scenario *scenario;
 	enum method method;
-	bool control; /* the same without any snapshot */
+	enum post post; /* scenarios with posts */
+	bool control;	/* the same without any snapshot */
 	unsigned hops;
 	uint64_t seed;
 	const char *breakage; /* L1's break=, or NULL */

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static const struct scenario scenario_table[] = {
-#define S(name, mp_state, state) {name, mp_state, state},
+#define S(name, mp_state, state, posts) {name, mp_state, state, posts},
 #include "host/scenarios.def"
 #undef S
 };
 
 static const struct known known_table[] = {
-#define K(id, scenario, method, check, text) {id, scenario, METHOD_##method, check, text},
+#define K(id, result, method, check, text) {id, result, METHOD_##method, check, text},
 #include "host/known.def"
 #undef K
 };
@@ -25,6 +25,17 @@ static const struct {
 #include "host/methods.def"
 #undef M
 };
+
+const char *post_name(enum post p)
+{
+	static const char *const names[POSTS] = {
+#define P(id, name, text) [POST_##id] = name,
+#include "host/posts.def"
+#undef P
+	};
+
+	return names[p];
+}
 
 const char *method_name(enum method m)
 {
@@ -60,10 +71,10 @@ const struct scenario *scenario_find(const char *name, size_t len)
 	return NULL;
 }
 
-const struct known *known_of(const char *scenario, enum method method)
+const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].scenario, scenario) && known_table[i].method == method)
+		if (!strcmp(known_table[i].result, result) && known_table[i].method == method)
 			return &known_table[i];
 	return NULL;
 }
@@ -81,16 +92,18 @@ static bool listed(const char *list, const char *check)
 
 static bool explains(const struct known *known, const struct guest_log *log)
 {
+	size_t len = strcspn(known->result, ".");
+
 	for (unsigned i = 0; i < log->kept; i++)
-		if (strcmp(log->fail[i].scenario, known->scenario) ||
+		if (strlen(log->fail[i].scenario) != len ||
+		    memcmp(log->fail[i].scenario, known->result, len) ||
 		    !listed(known->check, log->fail[i].check))
 			return false;
 	return true;
 }
 
-const struct known *known_match(const char *scenario, enum method method,
-				const struct guest_log *log, const struct verdict *v,
-				bool control_passed)
+const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
+				const struct verdict *v, bool control_passed)
 {
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if (!control_passed || v->word != WORD_FAIL || !v->complete || v->findings ||
@@ -98,7 +111,7 @@ const struct known *known_match(const char *scenario, enum method method,
 	    log->hops_done != log->hello_hops)
 		return NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].scenario, scenario) && known_table[i].method == method &&
+		if (!strcmp(known_table[i].result, result) && known_table[i].method == method &&
 		    explains(&known_table[i], log))
 			return &known_table[i];
 	return NULL;

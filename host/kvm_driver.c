@@ -3,6 +3,7 @@
 // that is not there yet (the restore's ioctls, KVM_RUN) runs in that thread; the caller's thread
 // watches it.
 #include "host/driver.h"
+#include "host/kvm_stats.h"
 #include "host/kvm_vm.h"
 #include "host/signals.h"
 
@@ -477,6 +478,22 @@ static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification
 	return msi(m, notification);
 }
 
+static int blocked(void *vm)
+{
+	return (int)kvm_stats_read(((struct machine *)vm)->vm.stats, "blocking");
+}
+
+static int make_runnable(void *vm)
+{
+	struct machine *m = vm;
+	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
+
+	if (!ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state))
+		return VM_OK;
+	err_set(m->config->err, "KVM_SET_MP_STATE: %s", strerror(errno));
+	return VM_HARNESS;
+}
+
 static int wait_for(void *vm, int64_t until_ns)
 {
 	struct machine *m = vm;
@@ -553,5 +570,7 @@ const struct driver kvm_driver = {
 	.describe = describe,
 	.messages = messages,
 	.post = post,
+	.blocked = blocked,
+	.make_runnable = make_runnable,
 	.fetches = fetches,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm_vm.h"
+#include "host/kvm_stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +98,7 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 		return failed(e, "mmap of the vCPU");
 	}
 	vm->run_size = (size_t)size;
+	vm->stats = kvm_stats_open(vm->fds.vcpu);
 	return bare ? 0 : set_cpuid(vm, e);
 }
 
@@ -104,6 +106,7 @@ int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->fds = (struct kvm_fds){-1, -1, -1};
+	vm->stats = -1;
 	vm->memory_size = memory_size;
 	if (!create(vm, bare, e))
 		return 0;
@@ -115,6 +118,8 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 {
 	if (vm->run)
 		munmap(vm->run, vm->run_size);
+	if (vm->stats >= 0)
+		close(vm->stats);
 	if (vm->fds.vcpu >= 0)
 		close(vm->fds.vcpu);
 	if (vm->fds.vm >= 0)
@@ -125,6 +130,7 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 		munmap(vm->memory, vm->memory_size);
 	vm->run = NULL;
 	vm->memory = NULL;
+	vm->stats = -1;
 	vm->fds = (struct kvm_fds){-1, -1, -1};
 }
 
@@ -314,7 +320,8 @@ static void internal_error(const struct kvm_vm *vm, char *text, size_t size)
 	size_t len;
 
 	ioctl(vm->fds.vcpu, KVM_GET_REGS, &regs);
-	len = (size_t)snprintf(text, size, "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
+	len = (size_t)snprintf(text, size,
+			       "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
 			       run->internal.suberror, (unsigned long long)regs.rip,
 			       kvm_vm_l2_active(vm) == 1 ? "active" : "not active");
 	for (unsigned i = 0; i < run->internal.ndata && i < 16 && len < size; i++)

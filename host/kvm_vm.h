@@ -11,6 +11,7 @@
 
 struct kvm_vm {
 	struct kvm_fds fds; /* -1: not there */
+	int stats;	    /* of the vCPU; -1: this KVM has none */
 	struct kvm_run *run;
 	size_t run_size;
 	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */

@@ -29,7 +29,10 @@ enum {
 };
 
 static const struct argp_option run_options[] = {
-	{"scenario", 's', "S[,S...]", 0, "Scenarios: running, halted (default: all)", 1},
+	{"scenario", 's', "S[,S...]", 0,
+	 "Scenarios: running, halted; with driver kvm also posted_running, posted_halted (default: "
+	 "all)",
+	 1},
 	{"loops", 'n', "N", 0, "Snapshots per scenario (default: 10)", 1},
 	{"method", OPT_METHOD, "file|pause", 0,
 	 "What happens to the frozen VM: saved, thrown away and restored in a new process (file, "
@@ -293,10 +296,13 @@ int main(int argc, char **argv)
 		argv[1] = name;
 		argp_parse(&run_argp, argc - 1, argv + 1, 0, NULL, &o);
 		if (!o.scenarios) {
-			const struct scenario *table = scenarios(&o.scenarios);
+			unsigned count;
+			const struct scenario *table = scenarios(&count);
 
-			for (unsigned i = 0; i < o.scenarios; i++)
-				o.scenario[i] = &table[i];
+			/* All that this driver can do. */
+			for (unsigned i = 0; i < count; i++)
+				if (!table[i].posts || !strcmp(o.driver, "kvm"))
+					o.scenario[o.scenarios++] = &table[i];
 		}
 		if (!o.shown_command) {
 			buf_shell_quote(&command, argv0);

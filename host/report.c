@@ -121,7 +121,7 @@ static void print_bugs(const struct report *r)
 void report_result(struct report *r, const struct report_entry *entry)
 {
 	const struct verdict *v = &entry->result->verdict;
-	const struct known *known = known_of(entry->config->scenario->name, entry->config->method);
+	const struct known *known = known_of(entry->name, entry->config->method);
 
 	r->results++;
 	report_json_result(r->json, entry);

@@ -35,6 +35,43 @@ static int fail(const char *text)
 	return 2;
 }
 
+/* A scenario's results: its control, then itself, once for each moment of posting if it posts. */
+static unsigned results_of(const struct scenario *s)
+{
+	return 1 + (s->posts ? POSTS : 1);
+}
+
+/* Name of result @i of @s; the caller frees it. */
+static char *result_name(const struct scenario *s, unsigned i)
+{
+	if (i == 0)
+		return xasprintf("%s.control", s->name);
+	return s->posts ? xasprintf("%s.%s", s->name, post_name(i - 1)) : xstrdup(s->name);
+}
+
+static unsigned results_planned(const struct options *o)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < o->scenarios; i++)
+		sum += results_of(o->scenario[i]);
+	return sum;
+}
+
+/* pages-HOP.txt and .json in @dir. */
+static void clean_pages(const char *dir)
+{
+	static const char *const suffix[] = {"txt", "json"};
+
+	for (unsigned hop = 1, gone = 0; !gone; hop++)
+		for (unsigned i = 0; i < ARRAY_SIZE(suffix); i++) {
+			char *path = xasprintf("%s/pages-%u.%s", dir, hop, suffix[i]);
+
+			gone = unlink(path) != 0;
+			free(path);
+		}
+}
+
 /* Removes what an earlier run left in the log directory, so that nobody reads stale results. */
 static void clean_log(const char *log)
 {
@@ -46,17 +83,21 @@ static void clean_log(const char *log)
 
 	unlink(path);
 	free(path);
-	for (unsigned i = 0; i < count * 2; i++) {
-		char *dir = xasprintf("%s/%s%s", log, table[i / 2].name, i % 2 ? ".control" : "");
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned n = 0; n < results_of(&table[i]); n++) {
+			char *name = result_name(&table[i], n);
+			char *dir = xasprintf("%s/%s", log, name);
 
-		for (unsigned f = 0; f < ARRAY_SIZE(files); f++) {
-			path = xasprintf("%s/%s", dir, files[f]);
-			unlink(path);
-			free(path);
+			for (unsigned f = 0; f < ARRAY_SIZE(files); f++) {
+				path = xasprintf("%s/%s", dir, files[f]);
+				unlink(path);
+				free(path);
+			}
+			clean_pages(dir);
+			rmdir(dir);
+			free(dir);
+			free(name);
 		}
-		rmdir(dir);
-		free(dir);
-	}
 }
 
 /* Finds image, log directory and QEMU; all paths become absolute, as QEMU gets another cwd. */
@@ -215,12 +256,18 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	bool control_passed = false, control_skipped = false, go_on = true;
 	char *reason = NULL;
 
-	for (unsigned i = 0; i < 2 && go_on; i++) {
+	if (scenario->posts && !config.driver->post) {
+		control_skipped = true;
+		reason = xasprintf("driver %s cannot post interrupts (--driver kvm can)",
+				   config.driver->name);
+	}
+	for (unsigned i = 0; i < results_of(scenario) && go_on; i++) {
 		struct flight_result result = {0};
 		struct report_entry entry = {.config = &config, .result = &result};
 
 		config.control = i == 0;
-		entry.name = xasprintf("%s%s", scenario->name, config.control ? ".control" : "");
+		config.post = scenario->posts && i ? i - 1 : POST_NONE;
+		entry.name = result_name(scenario, i);
 		if (control_skipped)
 			verdict_raise(&result.verdict, WORD_SKIP, "%s", reason);
 		else
@@ -228,7 +275,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
 		if (!config.control)
-			entry.known = known_match(scenario->name, o->method, &result.log,
+			entry.known = known_match(entry.name, o->method, &result.log,
 						  &result.verdict, control_passed);
 		go_on = !result.interrupted;
 		if (go_on)
@@ -236,7 +283,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		if (config.control) {
 			control_passed = result.verdict.word == WORD_PASS;
 			control_skipped = result.verdict.word == WORD_SKIP;
-			if (control_skipped)
+			if (control_skipped && !reason)
 				reason = xstrdup(result.verdict.finding[0]);
 		}
 		free(entry.name);
@@ -249,18 +296,19 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 /* Says why a run is impossible here: SKIP for each result. */
 static void skip_all(const struct run *r, struct report *report, const char *why, const char *what)
 {
-	for (unsigned i = 0; i < r->o->scenarios * 2; i++) {
-		struct flight_result result = {0};
-		struct flight_config config = {.scenario = r->o->scenario[i / 2],
-					       .control = i % 2 == 0};
-		struct report_entry entry = {.config = &config, .result = &result};
+	for (unsigned i = 0; i < r->o->scenarios; i++)
+		for (unsigned n = 0; n < results_of(r->o->scenario[i]); n++) {
+			struct flight_result result = {0};
+			struct flight_config config = {.scenario = r->o->scenario[i],
+						       .control = n == 0};
+			struct report_entry entry = {.config = &config, .result = &result};
 
-		entry.name = xasprintf("%s%s", config.scenario->name, i % 2 ? "" : ".control");
-		verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
-		report_result(report, &entry);
-		free(entry.name);
-		flight_result_free(&result);
-	}
+			entry.name = result_name(r->o->scenario[i], n);
+			verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
+			report_result(report, &entry);
+			free(entry.name);
+			flight_result_free(&result);
+		}
 }
 
 int run(struct options *o)
@@ -296,7 +344,7 @@ int run(struct options *o)
 	clean_log(r.log);
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
-	report_begin(&report, o, o->shown_log, o->scenarios * 2);
+	report_begin(&report, o, o->shown_log, results_planned(o));
 	if (missing) {
 		skip_all(&r, &report, missing, kvm_probe_advice(&probe));
 	} else {

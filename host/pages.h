@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest memory that arrives late: a userfaultfd over the memory of a restored VM, and a listener
+ * thread that serves each page when it is asked for, as post-copy migration does. Every request is
+ * recorded: in which phase of the restore, which page, by whom, how long it waited.
+ */
+#ifndef HOST_PAGES_H
+#define HOST_PAGES_H
+
+#include "host/util.h"
+
+#include <sys/types.h>
+
+/* How pages arrive. */
+enum pages_mode {
+	PAGES_EAGER,  /* memory is filled before the restore: no listener (control) */
+	PAGES_REMOTE, /* served at once when asked for */
+	PAGES_LATE,   /* not served before phase @late: an earlier request is a finding */
+	PAGES_DELAY,  /* served after a random delay, in the order in which the delays end */
+	PAGES_LOST,   /* pages with the name @lost never come: UFFDIO_POISON, or unanswered */
+};
+
+struct pages_config {
+	enum pages_mode mode;
+	const char *late; /* phase name, PAGES_LATE */
+	const char *lost; /* page name, PAGES_LOST */
+	int64_t delay_ns; /* largest delay, PAGES_DELAY */
+	uint64_t seed;
+	int64_t grace_ns; /* PAGES_LATE: how long a too early request stays unanswered */
+};
+
+/* A range of guest memory with a role, as L1 announced it. */
+struct page_name {
+	char name[64];
+	uint64_t gpa; /* of the first page */
+	uint64_t pages;
+};
+
+/* The names; `page` events of the guest fill it (page_names_add), later ones win. */
+struct page_names {
+	struct page_name *entry;
+	unsigned count;
+};
+void page_names_add(struct page_names *n, const char *name, uint64_t gpa, uint64_t pages);
+/* The name of the page at @gpa, or "other". */
+const char *page_names_find(const struct page_names *n, uint64_t gpa);
+void page_names_free(struct page_names *n);
+
+/* Whether KVM itself maps this role at nested_get_vmcs12_pages() or reads it as part of vmcs12. */
+bool page_name_is_vmcs12(const char *name);
+
+/* One request, in the order of arrival. */
+struct fetch {
+	unsigned order; /* from 1 */
+	char phase[40]; /* pages_phase() in force: an ioctl's name, KVM_RUN 1, ... */
+	char name[64];	/* of the page */
+	uint64_t gpa;	/* page-aligned */
+	pid_t tid;	/* thread that touched it, 0: unknown */
+	bool vcpu;	/* that was the vCPU thread */
+	bool write;
+	bool too_early;	   /* PAGES_LATE: asked for before the phase from which pages are served */
+	bool lost;	   /* PAGES_LOST: never served, or poisoned */
+	int64_t asked_ns;  /* since pages_start() */
+	int64_t waited_ns; /* until it was served; -1: it never was */
+};
+
+struct pages;
+
+/* Why userfaultfd can't be used here, or NULL if it can. Static text. */
+const char *pages_unavailable(void);
+
+/*
+ * Registers @size bytes at @memory (page-aligned, private anonymous, never touched) and starts the
+ * listener. @source gives the contents of the page at a guest-physical address; it is called from
+ * the listener. NULL with @e on error. Phase is "before restore" at first.
+ */
+struct pages *pages_start(const struct pages_config *config, void *memory, uint64_t size,
+			  const struct page_names *names,
+			  const void *(*source)(void *arg, uint64_t gpa), void *arg, struct err *e);
+
+/* Names the phase that starts now; in PAGES_LATE the phase called `late` opens the gate for good.
+ */
+void pages_phase(struct pages *p, const char *phase);
+
+/* The thread that counts as the vCPU's. */
+void pages_vcpu_thread(struct pages *p, pid_t tid);
+
+/*
+ * Milliseconds for which a request has now been waiting unanswered and why (the oldest one): what a
+ * watchdog asks. False if none waits. @fetch gets a copy.
+ */
+bool pages_waiting(struct pages *p, struct fetch *fetch);
+
+/* Answers everything that still waits (so that no thread stays blocked) and serves at once from now
+ * on. */
+void pages_release(struct pages *p);
+
+/* Copies the records so far: returns their number, *@list is for the caller to free. */
+unsigned pages_fetches(struct pages *p, struct fetch **list);
+
+/* Serves all pages that were never asked for, unregisters, ends the listener, frees. */
+void pages_stop(struct pages *p);
+
+/* ---- the report (pages_report.c) --------------------------------------------------------- */
+
+/* Appends a table for people, then totals per phase and kind, then the answer in one sentence:
+ * "this KVM (6.12.107) fetches the vmcs12 pages in: KVM_RUN 1". */
+void pages_report(const struct fetch *list, unsigned count, const char *kernel, struct buf *text);
+
+/* The same as a JSON object (jansson, new reference). */
+struct json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel);
+
+#endif

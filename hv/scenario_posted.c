@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * posted_halted, posted_running: the host posts an interrupt, as a device would, at a moment of its
+ * choice around the snapshot; L2 sleeps in HLT or computes.
+ *
+ * Architecture: as for halted and running; whoever sets a bit in the PIR, then ON, and then sends
+ * the notification vector, may count on it.
+ * The host posts before it stops the vCPU, between stop and save, between restore and the first
+ * KVM_RUN, when the restored vCPU has blocked, or not at all (then L2 must sleep on).
+ * Known bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022), see
+ * hv/scenario_halted.c.
+ * A failure looks like: check="lost wake-up" (L2 asleep with the posting in the PIR), "interrupt
+ * lost", "interrupt taken twice", or a wake-up without a posting.
+ */
+#include "boot/cmdline.h"
+#include "hv/scenario.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/page.h"
+#include "lib/random.h"
+#include "lib/x2apic.h"
+
+#define LEGS_AFTER     2 /* whole legs in which a posting must have arrived */
+#define ROUNDS_PER_LEG 256
+
+static struct l2 l2;
+
+/*
+ * Whether the host posted is known only when its byte has come; until then the vector may be under
+ * way or taken, once. Afterwards the books are balanced.
+ */
+static uint8_t next_vector(uint64_t *random_state)
+{
+	l2.by_host = 0x30 + random_below(random_state, 0xc0);
+	return l2.by_host;
+}
+
+static void settle(enum hop_answer answer)
+{
+	if (answer == HOP_POSTED)
+		l2.posted[l2.by_host]++;
+	l2.by_host = 0;
+}
+
+static void begin(uint64_t hop, uint8_t vector)
+{
+	ktap_event("expect", "hop=%lu vector=0x%x notification=0x%x descriptor=0x%lx", hop, vector,
+		   L2_NOTIFICATION_VECTOR, page_gpa(l2.pi));
+	hop_begin(hop);
+}
+
+static bool still_asleep(uint64_t hop, uint8_t vector, enum hop_answer answer)
+{
+	unsigned where = vapic_find(l2.vapic, l2.pi, vector);
+	bool lost = answer == HOP_POSTED && !apic_irr(L2_NOTIFICATION_VECTOR) &&
+		    !apic_isr(L2_NOTIFICATION_VECTOR) &&
+		    l2.shared->irq_count[vector] != l2.posted[vector];
+
+	if (lost)
+		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
+			  "in_visr=%d activity_state=%lu rvi=0x%lx",
+			  hop, vector, l2.pi->control & PI_ON, !!(where & IN_PIR),
+			  !!(where & IN_VIRR), !!(where & IN_VISR), vmcs_read(GUEST_ACTIVITY_STATE),
+			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
+	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost,
+		   vmcs_read(GUEST_ACTIVITY_STATE));
+	return lost;
+}
+
+/* L2 sleeps until the posting or the host's nudge. False: L2 is broken. */
+static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_state)
+{
+	uint8_t vector = next_vector(random_state);
+	uint64_t hlts = l2.shared->hlts;
+	enum l2_exit exit;
+
+	begin(hop, vector);
+	exit = l2_run(&l2);
+	if (exit == L2_EXIT_BROKEN)
+		return false;
+	*answer = hop_wait();
+	settle(*answer);
+	if (exit == L2_EXIT_NUDGE) {
+		/* Asleep. If that is wrong, wake L2 by a new notification, so that the next hop can
+		 * be. */
+		if (*answer != HOP_POSTED || l2.shared->irq_count[vector] == l2.posted[vector]) {
+			still_asleep(hop, vector, *answer);
+			return l2_check_interrupts(&l2, true) &&
+			       ktap_check("HLTs left by L2", hlts, l2.shared->hlts);
+		}
+		still_asleep(hop, vector, *answer);
+		l2_notify_in(1);
+		if (l2_run(&l2) != L2_EXIT_CALL)
+			return false;
+	} else {
+		ktap_check("L2 was woken by a posting", 1, *answer == HOP_POSTED);
+	}
+	return ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
+	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
+	       l2_check_interrupts(&l2, true);
+}
+
+static void run_halted(void)
+{
+	uint64_t random_state = cmdline.seed;
+	bool ok;
+
+	l2_create(&l2, "halted");
+	ok = l2_run(&l2) == L2_EXIT_CALL;
+	for (uint64_t hop = 1; ok && hop <= cmdline.hops; hop++) {
+		enum hop_answer answer = HOP_KEEP;
+
+		do {
+			ok = sleep_hop(hop, &answer, &random_state);
+			if (ok && answer == HOP_RETRY)
+				hop_end(hop, answer);
+		} while (ok && answer == HOP_RETRY);
+		hop_end(hop, HOP_KEEP);
+	}
+	l2_destroy(&l2);
+}
+
+/* L2 runs until the host has spoken, and then long enough to take what was posted. */
+static bool leg_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_state)
+{
+	unsigned after = 0;
+
+	begin(hop, next_vector(random_state));
+	*answer = HOP_NONE;
+	while (*answer == HOP_NONE || after++ < LEGS_AFTER) {
+		enum l2_exit exit = l2_run(&l2);
+
+		if (exit == L2_EXIT_NUDGE)
+			ktap_event("nudged", "hop=%lu lost=0", hop);
+		else if (exit != L2_EXIT_CALL)
+			return false;
+		if (*answer == HOP_NONE) {
+			*answer = hop_answer();
+			if (*answer != HOP_NONE)
+				settle(*answer);
+		}
+	}
+	if (l2_check_interrupts(&l2, true))
+		return true;
+	/* Lost: a new notification brings it, so that one lost interrupt costs one hop. */
+	l2_notify_in(1);
+	while (!apic_timer_expired())
+		cpu_relax();
+	return l2_run(&l2) == L2_EXIT_CALL && l2_check_interrupts(&l2, true);
+}
+
+static void run_running(void)
+{
+	uint64_t random_state = cmdline.seed;
+	bool ok = true;
+
+	l2_create(&l2, "running");
+	l2.shared->rounds_per_leg = ROUNDS_PER_LEG;
+	for (uint64_t hop = 1; ok && hop <= cmdline.hops; hop++) {
+		enum hop_answer answer = HOP_KEEP;
+
+		do {
+			ok = leg_hop(hop, &answer, &random_state);
+			if (ok && answer == HOP_RETRY)
+				hop_end(hop, answer);
+		} while (ok && answer == HOP_RETRY);
+		hop_end(hop, HOP_KEEP);
+	}
+	l2_destroy(&l2);
+}
+
+/* Without a host there is nobody to post. */
+static bool possible(char *why, size_t size)
+{
+	return l2_possible(why, size) && hop_host_there(why, size);
+}
+
+SCENARIO(posted_halted, possible, run_halted);
+SCENARIO(posted_running, possible, run_running);
