@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct scenario scenario_table[] = {
-#define S(name, mp_state, state, posts) {name, mp_state, state, posts},
+#define S(name, mp_state, state, posts, quick) {name, mp_state, state, posts, quick},
 #include "host/scenarios.def"
 #undef S
 };

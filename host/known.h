@@ -32,6 +32,7 @@ struct scenario {
 	uint32_t mp_state; /* KVM_MP_STATE_* at the snapshot */
 	const char *state; /* in words */
 	bool posts;	   /* the host posts interrupts */
+	bool quick;	   /* runs unasked with every driver */
 };
 
 /* All scenarios; @count is their number. */

@@ -66,6 +66,7 @@ void l2_turn_registers(struct l2_shared *shared, uint64_t round)
 	}
 	shared->fs_base = turn_value(shared->seed, round, 0);
 	shared->gs_base = turn_value(shared->seed, round, 1);
+	shared->kernel_gs_base = turn_value(shared->seed, round, 2);
 
 	if (round) {
 		l2_expect(L2_CHECK_CR2, turn_value(shared->seed, round - 1, count), cr2);

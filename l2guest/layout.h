@@ -83,9 +83,9 @@ struct l2_shared {
 	uint64_t data_va, data_pages;
 	uint64_t seed;
 	/* L2 */
-	uint64_t rounds;	   /* finished rounds of `running` */
-	uint64_t hlts;		   /* HLTs left in `halted` */
-	uint64_t fs_base, gs_base; /* what L2 wrote last */
+	uint64_t rounds;			   /* finished rounds of `running` */
+	uint64_t hlts;				   /* HLTs left in `halted` */
+	uint64_t fs_base, gs_base, kernel_gs_base; /* what L2 wrote last */
 	struct compute_state compute;
 	uint32_t irq_count[256];
 };
