@@ -1,14 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# apt.sh DOWNLOAD_DIR OUT_DIR: fetches the lab's Debian packages and the emulator's source into
-# OUT_DIR through a private apt configuration. The host's own packages and lists stay untouched.
+# apt.sh DOWNLOAD_DIR programs OUT_DIR: fetches QEMU, busybox and the emulator's source
+# apt.sh DOWNLOAD_DIR kernel SERIES SUITE OUT_DIR: fetches SUITE's cloud kernel, which has to be SERIES
+# into OUT_DIR through a private apt configuration. The host's own packages and lists stay untouched.
 set -euo pipefail
 
-SUITE=trixie
+PROGRAMS_SUITE=trixie
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 BOCHS_UPSTREAM=3.0 # what bochs/*.patch were made for
 
-root=$1 out=$2
+case $#:$2 in
+    3:programs) what=$2 suite=$PROGRAMS_SUITE out=$3 ;;
+    5:kernel) what=$2 series=$3 suite=$4 out=$5 ;;
+    *) exit 2 ;;
+esac
+root=$1/$suite
 
 # The host's own Debian mirror, so that proxies and local mirrors go on working.
 mirror() {
@@ -33,11 +39,11 @@ if [ ! -r "$KEYRING" ]; then
     exit 1
 fi
 
-mkdir -p "$root"/{lists/partial,cache/archives/partial,prefs,src} "$out/debs" "$out/src"
+mkdir -p "$root"/{lists/partial,cache/archives/partial,prefs,src} "$out/debs"
 : > "$root/status"
 {
-    echo "deb [arch=amd64 signed-by=$KEYRING] $uri $SUITE main"
-    echo "deb-src [signed-by=$KEYRING] $uri $SUITE main"
+    echo "deb [arch=amd64 signed-by=$KEYRING] $uri $suite main"
+    [ "$what" != programs ] || echo "deb-src [signed-by=$KEYRING] $uri $suite main"
 } > "$root/sources.list"
 
 # Proxies and the like of the host's configuration stay in force; its hooks, which expect root
@@ -58,6 +64,7 @@ APT::Install-Recommends "false";
 APT::Install-Suggests "false";
 APT::Sandbox::User "";
 APT::Get::AllowUnauthenticated "false";
+APT::Get::List-Cleanup "false";
 Acquire::AllowInsecureRepositories "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
@@ -73,38 +80,59 @@ export APT_CONFIG="$root/apt.conf"
 
 apt-get -qq --error-on=any update
 
-# The versioned kernel package alone, without the tools that it wants on a real machine.
-kernel=$(apt-cache show --no-all-versions linux-image-cloud-amd64 |
-    sed -n 's/^Depends: *\(linux-image-[^ ,]*\).*/\1/p')
-if [ -z "$kernel" ]; then
-    echo "linux-image-cloud-amd64 of $SUITE names no kernel package." >&2
-    exit 1
-fi
-source_version=$(apt-cache showsrc --only-source bochs | sed -n 's/^Version: //p' | tail -n 1)
-if [ "${source_version%%[+-]*}" != "$BOCHS_UPSTREAM" ]; then
-    echo "$SUITE carries Bochs $source_version now; lab/bochs/*.patch are made for" \
-        "$BOCHS_UPSTREAM and have to be revised." >&2
-    exit 1
-fi
+depends() { # PACKAGE REGEX: the packages among those that PACKAGE depends on
+    apt-cache show --no-all-versions "$1" | sed -n 's/^Depends: *//p' | tr ',' '\n' |
+        sed -nE "s/^ *($2)( .*)?\$/\1/p" || :
+}
 
-apt-get -qq -y --download-only install qemu-system-x86 seabios
-mv "$root"/cache/archives/*.deb "$out/debs/"
-(cd "$out/debs" && apt-get -qq download "$kernel" busybox-static bochsbios)
+# The versioned kernel packages alone, without the tools that they want on a real machine. Since
+# Linux 7 an image is an empty package that depends on two others.
+fetch_kernel() {
+    local meta=linux-image-cloud-amd64 image version parts
+    image=$(depends "$meta" 'linux-image-[0-9][^ ]*')
+    if [ -z "$image" ]; then
+        echo "$meta of $suite names no kernel package." >&2
+        exit 1
+    fi
+    version=$(apt-cache show --no-all-versions "$image" | sed -n 's/^Version: //p')
+    if [[ $version != "$series".* ]]; then
+        echo "$suite carries Linux $version now, and no $series any more;" \
+            "the table of kernels in lab/lab.sh has to be revised." >&2
+        exit 1
+    fi
+    parts=$(depends "$image" 'linux-(binary|modules)-[0-9][^ ]*')
+    # shellcheck disable=SC2086 # words
+    (cd "$out/debs" && apt-get -qq download "$image" $parts)
+}
 
-(cd "$out/src" && apt-get -qq source --download-only --tar-only "bochs=$source_version")
-# apt has compared the hash; a second look, because this file is compiled and run.
-sums=$(apt-cache showsrc --only-source bochs |
-    awk -v v="$source_version" '
-        /^Version:/ { ours = ($2 == v) }
-        /^[^ ]/ { sums = ($1 == "Checksums-Sha256:") }
-        ours && sums && $3 ~ /\.orig\.tar\./ && $3 !~ /\.asc$/ { print $1 "  " $3 }')
-[ -n "$sums" ] || { echo "The Sources index has no SHA-256 for Bochs $source_version." >&2; exit 1; }
-(cd "$out/src" && printf '%s\n' "$sums" | sha256sum --quiet --strict -c -)
+fetch_programs() {
+    local version sums
+    version=$(apt-cache showsrc --only-source bochs | sed -n 's/^Version: //p' | tail -n 1)
+    if [ "${version%%[+-]*}" != "$BOCHS_UPSTREAM" ]; then
+        echo "$suite carries Bochs $version now; lab/bochs/*.patch are made for" \
+            "$BOCHS_UPSTREAM and have to be revised." >&2
+        exit 1
+    fi
 
-{
-    echo "bochs source $source_version"
-    for deb in "$out"/debs/*.deb; do
-        # shellcheck disable=SC2016 # dpkg-deb expands these
-        dpkg-deb --showformat='${Package} ${Version}\n' --show "$deb"
-    done
-} > "$out/versions"
+    apt-get -qq -y --download-only install qemu-system-x86 seabios
+    mv "$root"/cache/archives/*.deb "$out/debs/"
+    (cd "$out/debs" && apt-get -qq download busybox-static bochsbios)
+
+    mkdir "$out/src"
+    (cd "$out/src" && apt-get -qq source --download-only --tar-only "bochs=$version")
+    # apt has compared the hash; a second look, because this file is compiled and run.
+    sums=$(apt-cache showsrc --only-source bochs |
+        awk -v v="$version" '
+            /^Version:/ { ours = ($2 == v) }
+            /^[^ ]/ { sums = ($1 == "Checksums-Sha256:") }
+            ours && sums && $3 ~ /\.orig\.tar\./ && $3 !~ /\.asc$/ { print $1 "  " $3 }')
+    [ -n "$sums" ] || { echo "The Sources index has no SHA-256 for Bochs $version." >&2; exit 1; }
+    (cd "$out/src" && printf '%s\n' "$sums" | sha256sum --quiet --strict -c -)
+    echo "bochs source $version" > "$out/versions"
+}
+
+"fetch_$what"
+for deb in "$out"/debs/*.deb; do
+    # shellcheck disable=SC2016 # dpkg-deb expands these
+    dpkg-deb --showformat='${Package} ${Version}\n' --show "$deb"
+done >> "$out/versions"

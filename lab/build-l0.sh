@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build-l0.sh PACKAGES_DIR OUT_DIR: makes boot.iso, the Linux that runs on the emulated CPU, out of
+# build-l0.sh PACKAGES_DIR KERNEL_DIR OUT_DIR: makes boot.iso, the Linux that runs on the emulated CPU, out of
 # Debian's kernel, busybox and QEMU. Only what is needed goes in: it is all copied by the emulator.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-packages=$(cd "$1" && pwd) out=$(cd "$2" && pwd)
+packages=$(cd "$1" && pwd) linux=$(cd "$2" && pwd) out=$(cd "$3" && pwd)
 MODULES='kvm-intel ata_piix sd_mod'
 FIRMWARE='bios.bin bios-256k.bin kvmvapic.bin linuxboot.bin linuxboot_dma.bin multiboot.bin
     multiboot_dma.bin pvh.bin'
@@ -19,7 +19,7 @@ for tree in "$debs" "$root"; do
     ln -s usr/lib "$tree/lib"
     ln -s usr/lib64 "$tree/lib64"
 done
-for deb in "$packages"/debs/*.deb; do
+for deb in "$packages"/debs/*.deb "$linux"/debs/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" | tar -C "$debs" --keep-directory-symlink -x \
         --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
 done
@@ -64,7 +64,8 @@ done
 PATH=$PATH:/usr/sbin:/sbin ldconfig -X -r "$root"
 
 # ---- kernel and modules -------------------------------------------------------------------------
-kernel=$(echo "$debs"/boot/vmlinuz-*)
+# Until Linux 6 it lies in /boot, since Linux 7 beside its modules.
+kernel=$(find "$debs" -name 'vmlinuz*' -type f | head -n 1)
 cp "$kernel" "$iso/boot/vmlinuz"
 
 # The signature goes: checking it takes the emulated CPU longer than all the rest of loading.

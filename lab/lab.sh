@@ -16,6 +16,15 @@ case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 lab=$cache/lab
 emucheck=$repo/build/emucheck.iso
 
+# The kernels that L0 can run, and the Debian suite that each comes from.
+KERNELS=(
+    '6.1 bookworm'
+    '6.12 trixie'
+    '7.3 trixie-backports'
+)
+DEFAULT_KERNEL=6.12
+preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
+
 SPACE_MB=1200 # what an empty cache takes at most while it is built
 DISK_MB=64    # the disk through which files go into L0 and out again
 
@@ -23,11 +32,12 @@ DISK_MB=64    # the disk through which files go into L0 and out again
 . "$here/emulator.sh"
 
 usage() {
-    cat <<'HELP'
+    cat <<HELP
 usage: lab/lab.sh COMMAND
 
-  build [--force]     build what is missing of the lab (--force: all of it)
-  run [--out DIR] [--timeout SECONDS] [--put FILE]... -- COMMAND [ARG...]
+  build [--kernel VERSION] [--force]
+                      build what is missing of the lab (--force: remove it all first)
+  run [--kernel VERSION] [--out DIR] [--timeout SECONDS] [--put FILE]... -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log.
@@ -37,8 +47,12 @@ usage: lab/lab.sh COMMAND
                       up to the verdict. Exit status: 0 PASS, 1 FAIL, 4 SKIP, 2 anything else.
   clean               remove the lab from the cache
 
+VERSION is that of L0's kernel: $(kernel_list).
+
 environment:
-  MIDFLIGHT_CACHE     the cache's directory (default: ${XDG_CACHE_HOME:-~/.cache}/midflight)
+  MIDFLIGHT_LAB_KERNEL
+                      the kernel when there is no --kernel
+  MIDFLIGHT_CACHE     the cache's directory (default: \${XDG_CACHE_HOME:-~/.cache}/midflight)
   MIDFLIGHT_MIRROR    the Debian mirror (default: that of this machine's apt configuration)
   MIDFLIGHT_LAB_UNCHECKED=1
                       skip the emulator's self-checks
@@ -48,6 +62,26 @@ HELP
 die() { # MESSAGE...
     printf 'lab: %s\n' "$@" >&2
     exit 2
+}
+
+kernel_list() {
+    local entry list=
+    for entry in "${KERNELS[@]}"; do
+        entry=${entry% *}
+        list+=${list:+, }$entry
+        [ "$entry" != "$DEFAULT_KERNEL" ] || list+=' (default)'
+    done
+    printf '%s\n' "$list"
+}
+
+# Sets $kernel, and $suite from which it comes.
+choose_kernel() { # VERSION
+    local entry
+    for entry in "${KERNELS[@]}"; do
+        read -r kernel suite <<< "$entry"
+        [ "$kernel" != "$1" ] || return 0
+    done
+    die "There is no lab with Linux '$1'. Its kernels: $(kernel_list)."
 }
 
 on_signal() {
@@ -97,7 +131,7 @@ step() { # STEP KEY TITLE COMMAND...
             die "The file system of $cache or of ${TMPDIR:-/tmp} is full."
         fi
         die "Step '$name' ($title) failed; the whole log: $log" \
-            "'lab/lab.sh build' takes it up again at this step, 'lab/lab.sh build --force' starts afresh."
+            "The same command takes it up again at this step, 'lab/lab.sh build --force' starts afresh."
     fi
     printf '%s\n' "$stamp" > "$tmp/.key"
     rm -rf "${lab:?}/$name"
@@ -122,22 +156,29 @@ prepare_cache() {
 }
 
 packages_key() { key "$here/apt.sh"; }
-bochs_key() { key "$here/build-bochs.sh" "$here"/bochs/*.patch "$lab/packages/versions"; }
-l0_key() { key "$here/build-l0.sh" "$here/init" "$here/control.c" "$lab/packages/versions"; }
+bochs_key() {
+    key "$here/build-bochs.sh" "$here"/bochs/*.patch "$(grep '^bochs' "$lab/packages/versions" || :)"
+}
+kernel_key() { key "$here/apt.sh" "$kernel" "$suite"; }
+l0_key() {
+    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$lab/packages/versions" \
+        "$lab/kernel-$kernel/versions"
+}
 
 checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/verdict.awk" "$emucheck"; }
 saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/save-l0.sh" "$DISK_MB"; }
 
 complete_bochs() { is_built packages "$(packages_key)" && is_built bochs "$(bochs_key)"; }
 complete_lab() {
-    complete_bochs && is_built l0 "$(l0_key)" && is_built saved "$(saved_key)" &&
+    complete_bochs && is_built "kernel-$kernel" "$(kernel_key)" &&
+        is_built "l0-$kernel" "$(l0_key)" && is_built "saved-$kernel" "$(saved_key)" &&
         { [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || is_built checked "$(checked_key)"; }
 }
 
 build_bochs() {
     mkdir -p "$lab" 2> /dev/null || cant_write
     step packages "$(packages_key)" "Debian packages and the emulator's source" \
-        "$here/apt.sh" "$lab/apt"
+        "$here/apt.sh" "$lab/apt" programs
     rm -rf "$lab/apt"
     step bochs "$(bochs_key)" 'Bochs, the emulator (about 2 minutes)' \
         "$here/build-bochs.sh" "$lab/packages"
@@ -169,9 +210,13 @@ build_lab() {
             die "build/emucheck.iso is missing: 'make build/emucheck.iso' makes it ('make lab' does all)."
         step checked "$(checked_key)" "the emulator's self-checks" check_emulator
     fi
-    step l0 "$(l0_key)" 'L0, the Linux with KVM' "$here/build-l0.sh" "$lab/packages"
-    step saved "$(saved_key)" 'booting L0 and saving its state' \
-        "$here/save-l0.sh" "$lab/bochs" "$lab/l0" "$DISK_MB"
+    step "kernel-$kernel" "$(kernel_key)" "Debian's kernel $kernel" \
+        "$here/apt.sh" "$lab/apt" kernel "$kernel" "$suite"
+    rm -rf "$lab/apt"
+    step "l0-$kernel" "$(l0_key)" "L0, the Linux $kernel with KVM" \
+        "$here/build-l0.sh" "$lab/packages" "$lab/kernel-$kernel"
+    step "saved-$kernel" "$(saved_key)" "booting L0 with Linux $kernel and saving its state" \
+        "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB"
 }
 
 cant_write() {
@@ -283,9 +328,10 @@ lab_failed() { # WHAT
 }
 
 cmd_run() {
-    local seconds=900 out='' put=() status=0 tail_pid
+    local seconds=900 out='' put=() status=0 version=$preset_kernel tail_pid
     while [ $# -gt 0 ]; do
         case $1 in
+            --kernel) version=${2:?}; shift 2 ;;
             --out) out=${2:?}; shift 2 ;;
             --timeout) seconds=${2:?}; shift 2 ;;
             --put) put+=("${2:?}"); shift 2 ;;
@@ -294,11 +340,14 @@ cmd_run() {
         esac
     done
     [ $# -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
+    choose_kernel "$version"
     [ -z "$out" ] || mkdir -p -- "$out" || die "run: can't make the directory $out."
     complete_lab || locked build_lab
     emulator_dir "$lab/bochs"
-    ln -s "$lab/l0/boot.iso" "$SCRATCH/boot.iso"
-    make_job "$lab/saved/state" "$@"
+    ln -s "$lab/l0-$kernel/boot.iso" "$SCRATCH/boot.iso"
+    make_job "$lab/saved-$kernel/state" "$@"
+    [ "$kernel" = "$DEFAULT_KERNEL" ] ||
+        grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
     touch "$SCRATCH/com1" "$SCRATCH/com2"
     emulator_start "$lab/bochs" "$seconds" -r saved
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
@@ -323,11 +372,15 @@ cmd_run() {
 }
 
 cmd_build() {
-    if [ "${1:-}" = --force ]; then
-        force=yes
-        shift
-    fi
-    [ $# -eq 0 ] || die 'usage: lab/lab.sh build [--force]'
+    local version=$preset_kernel
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --kernel) version=${2:?}; shift 2 ;;
+            --force) force=yes; shift ;;
+            *) die 'usage: lab/lab.sh build [--kernel VERSION] [--force]' ;;
+        esac
+    done
+    choose_kernel "$version"
     if [ -n "$force" ] || ! complete_lab; then locked build_lab; fi
 }
 
