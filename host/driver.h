@@ -37,7 +37,9 @@ struct vm_config {
 	const struct order *order;
 	const struct pages_config *pages;
 	const struct page_names *names;
-	int64_t deadline_ns; /* longest time for one call, relative */
+	const char *serve_from; /* socket of the process that has the pages, or NULL */
+	uint64_t serve_id;	/* the snapshot that it must serve (serve.h) */
+	int64_t deadline_ns;	/* longest time for one call, relative */
 	struct err *err;
 	void (*on_serial)(void *arg, const char *bytes, size_t len);
 	void *arg;
@@ -83,6 +85,13 @@ struct driver {
 	int (*blocked)(void *vm);
 	/* Lets the stopped vCPU run as if it had not been halted. */
 	int (*make_runnable)(void *vm);
+	/*
+	 * A driver that has this keeps what save() saved to itself: save() leaves @snapshot empty,
+	 * and restore() of an empty one restores that. Appends it to @file as the bytes of a file,
+	 * which a later restore() takes too; without @file it only gives the number of bytes of
+	 * guest memory and state, 0: nothing was saved.
+	 */
+	size_t (*kept)(void *vm, struct buf *file);
 	/* The page requests of the last restored VM that was stopped; *@list is for the caller. */
 	unsigned (*fetches)(void *vm, struct fetch **list);
 };

@@ -1,43 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The hop logic: wait for `ready`, freeze, save, make sure that L2 was caught on the CPU, throw the
 // VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
-#include "host/flight.h"
+#include "host/flight_state.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIAL_TAIL   65536	  /* bytes kept for the last lines of a HANG */
-#define SERIAL_CAP    (64u << 20) /* bytes of one boot's log */
-#define LAST_LINES    15
+#define SERIAL_TAIL   65536		  /* bytes kept for the last lines of a HANG */
+#define SERIAL_CAP    (64u << 20)	  /* bytes of one boot's log */
 #define END_NS	      (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
 #define JITTER_STEP   (500 * NS_PER_US)	  /* per miss */
 #define JITTER_LIMIT  (20 * NS_PER_MS)
-#define LAST_LOOK_NS  (5000 * NS_PER_MS)
 #define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
-
-struct flight {
-	const struct flight_config *config;
-	struct flight_result *result;
-	struct vm_config vm_config;
-	struct err err;
-	void *vm;
-	struct assembler assembler;
-	FILE *serial_log;
-	uint64_t serial_bytes;
-	bool log_failed;
-	struct buf tail;
-	struct buf snapshot;
-	struct page_names names;
-	uint64_t pi_desc, vector, notification; /* of the last `expect` */
-	struct hop_record *restored;		/* the hop whose restored VM runs now */
-	const char *phase;			/* what is being done, for messages */
-	bool ready;
-	int64_t progress_ns; /* time of the last progress */
-	int64_t nudge_ns;    /* when to nudge, 0: not now */
-	uint64_t random;
-};
 
 static void page_event(struct flight *f, const struct event *event)
 {
@@ -65,6 +41,8 @@ static void on_line(void *arg, const struct line *line)
 	      event_u64(&line->event, "descriptor", &f->pi_desc)))
 		f->vector = 0;
 	if (!strcmp(name, "ready")) {
+		if (!f->result->ready_ns)
+			f->result->ready_ns = now_ns() - f->start_ns;
 		f->ready = true;
 		f->nudge_ns = 0;
 	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
@@ -303,7 +281,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	if (ret)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
-	hop->bytes = f->snapshot.len;
+	hop->bytes = d->kept ? d->kept(f->vm, NULL) : f->snapshot.len;
 	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
 		err_set(&f->err,
 			"KVM's statistics say that L2 is active, its nested state says not");
@@ -348,6 +326,48 @@ static int go_on(struct flight *f)
 	return ret || when != POST_BLOCKED ? ret : post(f);
 }
 
+/* The restored VM goes on from @hop. */
+static int land(struct flight *f, struct hop_record *hop)
+{
+	struct flight_result *r = f->result;
+	int64_t start = now_ns();
+	int ret = go_on(f);
+
+	hop->cont_ns = now_ns() - start;
+	if (ret)
+		return ret;
+	hop->taken = true;
+	if (f->config->method != METHOD_PAUSE)
+		f->restored = hop;
+	r->taken++;
+	r->l2_active += saved_l2_active(&hop->state);
+	return answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
+}
+
+/* What was saved at `ready`: the log says all that was learned up to there. */
+static int resume(struct flight *f)
+{
+	const struct flight_resume *from = f->config->resume;
+	unsigned n;
+	struct hop_record *hop;
+	int64_t start = now_ns();
+	int ret;
+
+	f->phase = "restore";
+	on_serial(f, from->log.p, from->log.len);
+	n = f->result->log.ready_hop;
+	if (!f->ready || !n || n > f->config->hops) {
+		err_set(&f->err, "the saved log does not end with `ready`");
+		return VM_HARNESS;
+	}
+	hop = &f->result->hop[n - 1];
+	hop->state = from->state;
+	hop->bytes = from->snapshot.len;
+	ret = f->config->driver->restore(f->vm, &from->snapshot);
+	hop->restore_ns = now_ns() - start;
+	return ret ? ret : land(f, hop);
+}
+
 /* One `ready` of the guest, answered. */
 static int hop_once(struct flight *f)
 {
@@ -364,7 +384,7 @@ static int hop_once(struct flight *f)
 	}
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
-	if (f->config->control)
+	if (f->config->control && n != f->config->save_hop)
 		return hop_control(f);
 	hop = &r->hop[n - 1];
 	ret = jitter(f, hop->missed);
@@ -374,6 +394,10 @@ static int hop_once(struct flight *f)
 		return ret;
 	if (!caught)
 		return miss(f, hop);
+	if (n == f->config->save_hop) {
+		r->saved = true;
+		return FLIGHT_SAVED;
+	}
 
 	if (f->config->method != METHOD_PAUSE) {
 		start = now_ns();
@@ -382,97 +406,7 @@ static int hop_once(struct flight *f)
 		if (ret)
 			return ret;
 	}
-	start = now_ns();
-	ret = go_on(f);
-	hop->cont_ns = now_ns() - start;
-	if (ret)
-		return ret;
-	hop->taken = true;
-	if (f->config->method != METHOD_PAUSE)
-		f->restored = hop;
-	r->taken++;
-	r->l2_active += saved_l2_active(&hop->state);
-	return answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
-}
-
-/* The last whole lines of the serial log. */
-static const char *last_lines(const struct buf *tail)
-{
-	size_t at = tail->len;
-
-	for (unsigned n = 0; at; at--)
-		if (tail->p[at - 1] == '\n' && at != tail->len && ++n == LAST_LINES)
-			break;
-	return buf_text(tail) + at;
-}
-
-/* What there is to see of a VM that makes no progress. */
-static void look_at_hang(struct flight *f)
-{
-	const struct driver *d = f->config->driver;
-	struct buf *text = &f->result->details, copy = {0};
-	struct saved_state state;
-	char words[128];
-
-	for (size_t i = 0; i < f->tail.len; i++)
-		if (!f->tail.p[i])
-			f->tail.p[i] = '?';
-	buf_printf(text, "last lines of the serial log:\n%s\n", last_lines(&f->tail));
-	d->describe(f->vm, text);
-	f->vm_config.deadline_ns = LAST_LOOK_NS;
-	if (!d->stop(f->vm) && !d->save(f->vm, &copy, &state)) {
-		state_words(&state, words, sizeof(words));
-		buf_printf(text, "state saved now: %s\n", words);
-		buf_free(&f->snapshot);
-		f->snapshot = copy;
-	} else {
-		buf_free(&copy);
-	}
-}
-
-static void judge(struct flight *f, int ret)
-{
-	const struct expected want = {f->config->scenario->name, f->config->hops, f->config->seed};
-	struct flight_result *r = f->result;
-	const struct vm_end *end = f->config->driver->end(f->vm);
-	char where[64] = "before the first hop";
-	struct err why = f->err; /* what follows may fail as well */
-	bool judged = false;
-
-	if (r->log.ready_hop)
-		snprintf(where, sizeof(where), "hop %u of %u", r->log.ready_hop, f->config->hops);
-	assembler_end(&f->assembler);
-	switch (ret) {
-	case VM_ENDED:
-		if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
-			verdict_raise(&r->verdict, WORD_CRASH, "%s%s (%s, phase %s)",
-				      end->how == END_RESET ? "the guest reset itself: " : "",
-				      end->text, where, f->phase);
-		else if (!strcmp(f->phase, "restore"))
-			verdict_raise(&r->verdict, WORD_CRASH, "%s (%s, phase %s)", end->text,
-				      where, f->phase);
-		else {
-			verdict_judge(&r->verdict, &r->log, &want);
-			judged = true;
-		}
-		break;
-	case VM_SIGNAL:
-		r->interrupted = true;
-		verdict_raise(&r->verdict, WORD_ERROR, "interrupted");
-		break;
-	case VM_TIMEOUT:
-		look_at_hang(f);
-		verdict_raise(&r->verdict, WORD_HANG, "%s (%s, phase %s)", why.text, where,
-			      f->phase);
-		break;
-	default:
-		verdict_raise(&r->verdict, WORD_ERROR, "%s (%s, phase %s)", why.text, where,
-			      f->phase);
-	}
-	if (r->log.damage && !judged)
-		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
-	if (r->log.fails && !judged)
-		verdict_raise(&r->verdict, WORD_FAIL, "and checks had failed before");
+	return land(f, hop);
 }
 
 char *flight_cmdline(const struct flight_config *config)
@@ -489,6 +423,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	char *cmdline = flight_cmdline(config);
 	char *path = xasprintf("%s/serial.log", config->vm.dir);
 	int64_t start = now_ns();
+	bool keep = false;
 	int ret;
 
 	f->config = config;
@@ -497,7 +432,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->phase = "start";
 	f->assembler.on_line = on_line;
 	f->assembler.arg = f;
-	f->progress_ns = start;
+	f->progress_ns = f->start_ns = start;
 	f->vm_config = config->vm;
 	f->vm_config.cmdline = cmdline;
 	f->vm_config.names = &f->names;
@@ -513,22 +448,25 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			      strerror(errno));
 	} else {
 		f->vm = config->driver->create(&f->vm_config);
-		ret = config->driver->start(f->vm);
+		ret = config->resume ? resume(f) : config->driver->start(f->vm);
 		while (!ret) {
 			ret = wait_ready(f);
 			if (!ret)
 				ret = hop_once(f);
 		}
-		judge(f, ret);
+		flight_judge(f, ret);
 		take_fetches(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
+		keep = !result->interrupted &&
+		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
+		if (keep && config->driver->kept && !f->snapshot.len)
+			config->driver->kept(f->vm, &f->snapshot);
 		config->driver->destroy(f->vm);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));
 	}
-	if (f->snapshot.len && !result->interrupted &&
-	    (config->keep_snapshot || result->verdict.word > WORD_SKIP) &&
+	if (f->snapshot.len && keep &&
 	    write_file(config->vm.dir, "snapshot.bin", f->snapshot.p, f->snapshot.len, 0666,
 		       &f->err))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", f->err.text);

@@ -20,9 +20,17 @@ struct flight_config {
 	unsigned miss_limit;  /* snapshots of one hop that may miss L2 in a row */
 	bool any_state;	      /* tests only: a snapshot need not find L2 on the CPU */
 	bool keep_snapshot;   /* keep the last one even of a pass */
-	struct vm_config vm;  /* qemu, machine, cpu, accel, image, dir, memory_mib */
+	unsigned save_hop;    /* at this hop freeze, save, keep the snapshot and end; 0: at none */
+	const struct flight_resume *resume; /* go on from there instead of booting, or NULL */
+	struct vm_config vm;		    /* qemu, machine, cpu, accel, image, dir, memory_mib */
 	void (*progress)(void *arg, unsigned hop, unsigned missed);
 	void *arg;
+};
+
+/* A flight that was saved at `ready`. */
+struct flight_resume {
+	struct buf snapshot, log; /* a file's bytes; the serial log up to the snapshot */
+	struct saved_state state;
 };
 
 /* One hop, times in nanoseconds. */
@@ -46,6 +54,8 @@ struct flight_result {
 	unsigned taken;	    /* snapshots that were restored ... */
 	unsigned l2_active; /* ... and those of them with L2 active */
 	bool interrupted;
+	bool saved;	  /* at save_hop: snapshot.bin and serial.log are there */
+	int64_t ready_ns; /* from the start to the first `ready` */
 	int64_t duration_ns;
 	struct buf details;  /* of a HANG: what the VM looked like */
 	struct buf messages; /* the VMM's stderr */

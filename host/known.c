@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 static const struct scenario scenario_table[] = {
 #define S(name, mp_state, state, posts, quick) {name, mp_state, state, posts, quick},
@@ -13,7 +14,7 @@ static const struct scenario scenario_table[] = {
 };
 
 static const struct known known_table[] = {
-#define K(id, result, method, check, text) {id, result, METHOD_##method, check, text},
+#define K(id, result, method, check, fixed, text) {id, result, METHOD_##method, check, fixed, text},
 #include "host/known.def"
 #undef K
 };
@@ -71,14 +72,6 @@ const struct scenario *scenario_find(const char *name, size_t len)
 	return NULL;
 }
 
-const struct known *known_of(const char *result, enum method method)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].result, result) && known_table[i].method == method)
-			return &known_table[i];
-	return NULL;
-}
-
 /* Whether @check is one of @list, which is separated by `|`. */
 static bool listed(const char *list, const char *check)
 {
@@ -90,29 +83,84 @@ static bool listed(const char *list, const char *check)
 	return false;
 }
 
-static bool explains(const struct known *known, const struct guest_log *log)
+bool kernel_before(const char *kernel, const char *version)
 {
-	size_t len = strcspn(known->result, ".");
+	unsigned k[2] = {0}, v[2] = {0};
 
-	for (unsigned i = 0; i < log->kept; i++)
-		if (strlen(log->fail[i].scenario) != len ||
-		    memcmp(log->fail[i].scenario, known->result, len) ||
-		    !listed(known->check, log->fail[i].check))
-			return false;
-	return true;
+	if (sscanf(kernel, "%u.%u", &k[0], &k[1]) != 2 ||
+	    sscanf(version, "%u.%u", &v[0], &v[1]) != 2)
+		return false;
+	return k[0] != v[0] ? k[0] < v[0] : k[1] < v[1];
+}
+
+static char kernel[128];
+
+void known_kernel_set(const char *release)
+{
+	snprintf(kernel, sizeof(kernel), "%s", release);
+}
+
+const char *known_kernel(void)
+{
+	struct utsname uts;
+
+	if (!*kernel)
+		known_kernel_set(uname(&uts) ? "unknown" : uts.release);
+	return kernel;
+}
+
+static bool applies(const struct known *k)
+{
+	return !*k->fixed || kernel_before(known_kernel(), k->fixed);
+}
+
+const struct known *known_of(const char *result, enum method method)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
+		if (!strcmp(known_table[i].result, result) && known_table[i].method == method &&
+		    applies(&known_table[i]))
+			return &known_table[i];
+	return NULL;
+}
+
+/* The row for one fail event of @result. @only: rows of that bug alone, NULL: all. */
+static const struct known *explain(const char *result, enum method method, const struct fail *fail,
+				   const struct known *only)
+{
+	size_t len = strcspn(result, ".");
+
+	/* The event must be of this scenario. */
+	if (strlen(fail->scenario) != len || memcmp(fail->scenario, result, len))
+		return NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
+		const struct known *k = &known_table[i];
+
+		if ((!strcmp(k->result, result) || !strcmp(k->result, "*")) &&
+		    k->method == method && listed(k->check, fail->check) && applies(k) &&
+		    (!only || !strcmp(only->id, k->id) || !strcmp(k->result, "*")))
+			return k;
+	}
+	return NULL;
 }
 
 const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
-				const struct verdict *v, bool control_passed)
+				const struct verdict *v, bool control_passed,
+				const struct known *control_known)
 {
+	const struct known *first = NULL;
+
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
-	if (!control_passed || v->word != WORD_FAIL || !v->complete || v->findings ||
-	    log->word != WORD_FAIL || !log->fails || log->errors || log->kept != log->fails ||
-	    log->hops_done != log->hello_hops)
+	if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
+	    v->findings || log->word != WORD_FAIL || !log->fails || log->errors ||
+	    log->kept != log->fails || log->hops_done != log->hello_hops)
 		return NULL;
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].result, result) && known_table[i].method == method &&
-		    explains(&known_table[i], log))
-			return &known_table[i];
-	return NULL;
+	for (unsigned i = 0; i < log->kept; i++) {
+		const struct known *k = explain(result, method, &log->fail[i], control_known);
+
+		if (!k)
+			return NULL;
+		if (!first)
+			first = k;
+	}
+	return first;
 }

@@ -43,17 +43,28 @@ const struct scenario *scenario_find(const char *name, size_t len);
 struct known {
 	const char *id, *result;
 	enum method method;
-	const char *check, *text;
+	const char *check;
+	const char *fixed; /* first fixed kernel, "": none yet */
+	const char *text;
 };
 
-/* The known bug of @result (a scenario, or scenario.post) under @method, or NULL. */
+/* The bug that @result (a scenario, or scenario.post) is known for on this kernel, or NULL. */
 const struct known *known_of(const char *result, enum method method);
 
 /*
- * The known bug that explains all of a failed run, or NULL. @control_passed: the same scenario
- * without snapshots passed in this run.
+ * The known bug that explains a failed run, or NULL. If several bugs together explain it, the first
+ * one that is met. @control: what the same scenario without snapshots gave in this run: it passed,
+ * or failed by the bug @control_known (NULL: no known one). A control itself counts as passed.
  */
 const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
-				const struct verdict *v, bool control_passed);
+				const struct verdict *v, bool control_passed,
+				const struct known *control_known);
+
+/* Whether @kernel, a release like 6.1.0-50-amd64, is older than @version, like 6.11. */
+bool kernel_before(const char *kernel, const char *version);
+
+/* The kernel under test: this machine's, unless known_kernel_set() named another (tests). */
+const char *known_kernel(void);
+void known_kernel_set(const char *release);
 
 #endif

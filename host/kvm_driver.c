@@ -3,8 +3,10 @@
 // that is not there yet (the restore's ioctls, KVM_RUN) runs in that thread; the caller's thread
 // watches it.
 #include "host/driver.h"
+#include "host/kvm_memory.h"
 #include "host/kvm_stats.h"
 #include "host/kvm_vm.h"
+#include "host/serve.h"
 #include "host/signals.h"
 
 #include <errno.h>
@@ -18,9 +20,6 @@
 #include <unistd.h>
 
 #define KICK		SIGUSR1
-#define MSI_ADDRESS	0xfee00000 /* local APIC 0, physical destination */
-#define PI_ON		1u
-#define PI_CONTROL	32 /* offset in the posted-interrupt descriptor */
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
@@ -43,8 +42,9 @@ struct machine {
 	int restore_status;
 	struct err restore_err;
 
-	struct snapshot source; /* what the running VM was restored from */
+	struct snapshot kept; /* the last save; what the running VM was restored from */
 	struct pages *pages;
+	struct serve_client *remote; /* where its pages come from, if that is another process */
 	struct fetch *fetch;
 	unsigned fetches;
 };
@@ -78,7 +78,7 @@ static int restore_steps(struct machine *m)
 	for (unsigned i = 0; i < o->steps; i++) {
 		order_step_text(o->step[i], text, sizeof(text));
 		phase(m, text);
-		if (kvm_state_restore_step(&m->vm.fds, &m->source, o, i, &m->restore_err))
+		if (kvm_state_restore_step(&m->vm.fds, &m->kept, o, i, &m->restore_err))
 			return -1;
 	}
 	phase(m, "before KVM_RUN");
@@ -207,6 +207,16 @@ static bool stalled(struct machine *m)
 	return m->pages && pages_waiting(m->pages, &waiting) && waiting.waited_ns > PAGE_LIMIT_NS;
 }
 
+/* Whether the process that has the pages is gone: an error, whatever the VM made of it. */
+static bool source_dead(struct machine *m)
+{
+	if (!m->remote || !serve_dead(m->remote, m->config->err))
+		return false;
+	if (m->pages)
+		pages_release(m->pages);
+	return true;
+}
+
 /* Waits until the thread is idle. */
 static int wait_idle(struct machine *m)
 {
@@ -225,8 +235,10 @@ static int wait_idle(struct machine *m)
 		ret = sleep_until(m, next < until ? next : until);
 		if (ret)
 			return ret;
+		if (source_dead(m))
+			return VM_HARNESS;
 	}
-	return VM_OK;
+	return source_dead(m) ? VM_HARNESS : VM_OK;
 }
 
 static void *create(const struct vm_config *config)
@@ -239,6 +251,7 @@ static void *create(const struct vm_config *config)
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
 	sigaction(KICK, &action, NULL);
+	kvm_vm_catch_poison();
 	return m;
 }
 
@@ -250,6 +263,10 @@ static void collect_fetches(struct machine *m)
 	m->fetches = pages_fetches(m->pages, &m->fetch);
 	pages_stop(m->pages);
 	m->pages = NULL;
+	if (m->remote && !serve_dead(m->remote, m->config->err)) {
+		serve_disconnect(m->remote);
+		m->remote = NULL;
+	}
 }
 
 /* Ends the thread and the VM, whatever they are at. */
@@ -266,7 +283,9 @@ static void throw_away(struct machine *m)
 	if (m->exists)
 		kvm_vm_destroy(&m->vm);
 	m->exists = false;
-	snapshot_free(&m->source);
+	if (m->remote)
+		serve_disconnect(m->remote);
+	m->remote = NULL;
 	m->want = DO_NOTHING;
 	m->busy = false;
 }
@@ -276,6 +295,7 @@ static void destroy(void *vm)
 	struct machine *m = vm;
 
 	throw_away(m);
+	snapshot_free(&m->kept);
 	close(m->event);
 	buf_free(&m->sent);
 	free(m->fetch);
@@ -325,15 +345,20 @@ static int restore_memory(struct machine *m)
 {
 	const struct pages_config *pages = m->config->pages;
 
-	if (pages->mode != PAGES_EAGER) {
-		m->pages = pages_start(pages, m->vm.memory, m->vm.memory_size, m->config->names,
-				       page_source, &m->source, m->config->err);
-		return m->pages ? VM_OK : VM_HARNESS;
+	if (pages->mode == PAGES_EAGER) {
+		kvm_memory_restore(&m->kept, m->vm.memory);
+		return VM_OK;
 	}
-	for (uint64_t gpa = 0; gpa < m->vm.memory_size; gpa += SNAPSHOT_PAGE)
-		if (m->source.page[gpa / SNAPSHOT_PAGE])
-			memcpy(m->vm.memory + gpa, snapshot_page(&m->source, gpa), SNAPSHOT_PAGE);
-	return VM_OK;
+	if (m->config->serve_from) {
+		m->remote = serve_connect(m->config->serve_from, m->vm.memory_size,
+					  m->config->serve_id, PAGE_LIMIT_NS, m->config->err);
+		if (!m->remote)
+			return VM_HARNESS;
+	}
+	m->pages = pages_start(pages, m->vm.memory, m->vm.memory_size, m->config->names,
+			       m->remote ? serve_page : page_source,
+			       m->remote ? (void *)m->remote : &m->kept, m->config->err);
+	return m->pages ? VM_OK : VM_HARNESS;
 }
 
 static int restore(void *vm, const struct buf *file)
@@ -343,11 +368,15 @@ static int restore(void *vm, const struct buf *file)
 	const struct snapshot_section *uart;
 	int ret;
 
-	if (snapshot_decode(&source, file->p, file->len, m->config->err))
-		return VM_HARNESS;
-	ret = make(m, source.memory_size, true);
-	m->source = source;
-	uart = snapshot_find(&m->source, "UART");
+	if (file->len) {
+		if (snapshot_decode(&source, file->p, file->len, m->config->err))
+			return VM_HARNESS;
+		throw_away(m); /* the VM that runs may still get pages from the last one */
+		snapshot_free(&m->kept);
+		m->kept = source;
+	}
+	ret = make(m, m->kept.memory_size, true);
+	uart = snapshot_find(&m->kept, "UART");
 	if (!ret && uart && uart->len == sizeof(m->vm.uart))
 		memcpy(&m->vm.uart, uart->data, uart->len);
 	if (!ret)
@@ -373,6 +402,8 @@ static int stop(void *vm)
 	ret = wait_idle(m);
 	if (!ret)
 		collect_fetches(m);
+	if (!ret && source_dead(m)) /* then memory is not whole */
+		return VM_HARNESS;
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
@@ -390,19 +421,28 @@ static int l2_active(void *vm)
 static int save(void *vm, struct buf *file, struct saved_state *state)
 {
 	struct machine *m = vm;
-	struct snapshot s = {0};
+	struct snapshot *s = &m->kept;
 
-	if (kvm_state_save(&m->vm.fds, &s, m->config->err)) {
-		snapshot_free(&s);
+	collect_fetches(m); /* it may be the source of pages until here */
+	file->len = 0;
+	snapshot_drop_sections(s);
+	if (kvm_state_save(&m->vm.fds, s, m->config->err)) {
+		snapshot_free(s);
 		return VM_HARNESS;
 	}
-	snapshot_add(&s, "UART", &m->vm.uart, sizeof(m->vm.uart));
-	snapshot_set_memory(&s, m->vm.memory, m->vm.memory_size);
-	kvm_state_summary(&s, state);
-	file->len = 0;
-	snapshot_encode(&s, file);
-	snapshot_free(&s);
+	snapshot_add(s, "UART", &m->vm.uart, sizeof(m->vm.uart));
+	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
+	kvm_state_summary(s, state);
 	return VM_OK;
+}
+
+static size_t kept(void *vm, struct buf *file)
+{
+	const struct snapshot *s = &((struct machine *)vm)->kept;
+
+	if (file && s->sections)
+		snapshot_encode(s, file);
+	return s->sections ? kvm_memory_bytes(s) : 0;
 }
 
 static int quit(void *vm)
@@ -425,16 +465,6 @@ static int send_byte(void *vm, char byte)
 	if (pushed)
 		return VM_OK;
 	err_set(m->config->err, "the guest does not read its serial port");
-	return VM_HARNESS;
-}
-
-static int msi(struct machine *m, uint32_t data)
-{
-	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
-
-	if (ioctl(m->vm.fds.vm, KVM_SIGNAL_MSI, &msi) >= 0)
-		return VM_OK;
-	err_set(m->config->err, "KVM_SIGNAL_MSI: %s", strerror(errno));
 	return VM_HARNESS;
 }
 
@@ -465,17 +495,9 @@ static int nmi(void *vm)
 static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification)
 {
 	struct machine *m = vm;
-	uint32_t *pir = (uint32_t *)(m->vm.memory + pi_desc) + vector / 32;
 
-	if (pi_desc % 64 || pi_desc + 64 > m->vm.memory_size) {
-		err_set(m->config->err, "no posted-interrupt descriptor at 0x%llx",
-			(unsigned long long)pi_desc);
-		return VM_HARNESS;
-	}
-	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
-	__atomic_fetch_or((uint32_t *)(m->vm.memory + pi_desc + PI_CONTROL), PI_ON,
-			  __ATOMIC_SEQ_CST);
-	return msi(m, notification);
+	return kvm_vm_post(&m->vm, pi_desc, vector, notification, m->config->err) ? VM_HARNESS
+										  : VM_OK;
 }
 
 static int blocked(void *vm)
@@ -500,6 +522,8 @@ static int wait_for(void *vm, int64_t until_ns)
 	int ret;
 
 	drain(m);
+	if (source_dead(m))
+		return VM_HARNESS;
 	if (m->ended)
 		return VM_ENDED;
 	if (stalled(m)) {
@@ -510,6 +534,8 @@ static int wait_for(void *vm, int64_t until_ns)
 		until_ns = now_ns() + WATCH_NS;
 	ret = sleep_until(m, until_ns);
 	drain(m);
+	if (source_dead(m))
+		return VM_HARNESS;
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
@@ -572,5 +598,6 @@ const struct driver kvm_driver = {
 	.post = post,
 	.blocked = blocked,
 	.make_runnable = make_runnable,
+	.kept = kept,
 	.fetches = fetches,
 };

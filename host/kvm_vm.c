@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,9 @@
 #define CMDLINE_ADDRESS 0x1000
 #define INFO_ADDRESS	0x800
 #define CPUID_MAX	256
+#define MSI_ADDRESS	0xfee00000 /* local APIC 0, physical destination */
+#define PI_ON		1u
+#define PI_CONTROL	32 /* offset in the posted-interrupt descriptor */
 
 static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
@@ -329,9 +333,51 @@ static void internal_error(const struct kvm_vm *vm, char *text, size_t size)
 					(unsigned long long)run->internal.data[i]);
 }
 
+/*
+ * KVM reports a guest access to a poisoned page by a SIGBUS to the vCPU's thread. Any other SIGBUS
+ * is one of ours, and fatal.
+ */
+static __thread volatile sig_atomic_t running, poisoned;
+
+static void on_sigbus(int number)
+{
+	if (running)
+		poisoned = 1;
+	else
+		signal(number, SIG_DFL);
+}
+
+void kvm_vm_catch_poison(void)
+{
+	struct sigaction action = {.sa_handler = on_sigbus};
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
 int kvm_vm_enter(struct kvm_vm *vm)
 {
-	return ioctl(vm->fds.vcpu, KVM_RUN, 0) ? errno : 0;
+	int error;
+
+	poisoned = 0;
+	running = 1;
+	error = ioctl(vm->fds.vcpu, KVM_RUN, 0) ? errno : 0;
+	running = 0;
+	return poisoned ? EHWPOISON : error;
+}
+
+int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
+		struct err *e)
+{
+	uint32_t *pir = (uint32_t *)(vm->memory + pi_desc) + vector / 32;
+	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = notification};
+
+	if (pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
+		err_set(e, "no posted-interrupt descriptor at 0x%llx", (unsigned long long)pi_desc);
+		return -1;
+	}
+	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
+	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? failed(e, "KVM_SIGNAL_MSI") : 0;
 }
 
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,

@@ -49,6 +49,13 @@ int kvm_vm_enter(struct kvm_vm *vm);
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
 			     struct vm_end *end);
 
+/* Lets kvm_vm_enter return EHWPOISON, where a poisoned page would end the process. */
+void kvm_vm_catch_poison(void);
+
+/* What a device does to post @vector: PIR, ON, notification. 0, or -1 with @e filled. */
+int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
+		struct err *e);
+
 /* Whether L2 is active by KVM's nested state of a vCPU that stands still; -1: cannot say. */
 int kvm_vm_l2_active(const struct kvm_vm *vm);
 

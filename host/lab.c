@@ -3,8 +3,11 @@
 #include "host/lab.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef PREFIX
@@ -33,6 +36,8 @@ unsigned lab_seconds(const struct options *o)
 {
 	unsigned long long s = LAB_START_S;
 
+	if (o->command == CMD_RESTORE)
+		s += LAB_BOOT_S + 1000ull * LAB_HOP_S; /* the file knows how many there are */
 	s += 2ull * o->scenarios * (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
 	return s > 86400 ? 86400 : (unsigned)s;
@@ -45,6 +50,37 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
+static char *next_word(char **at)
+{
+	char *from = *at + strspn(*at, " "), *to = from, *word = from;
+	bool quoted = false;
+
+	if (!*from)
+		return NULL;
+	for (; *from && (quoted || *from != ' '); from++) {
+		if (*from == '\'')
+			quoted = !quoted;
+		else if (*from == '\\' && !quoted && from[1])
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*at = *from ? from + 1 : from;
+	*to = '\0';
+	return word;
+}
+
+/* What the command is called inside, where `pages` is a run with its options spelled out. */
+static const char *command_inside(const struct options *o)
+{
+	static const char *const names[] = {
+		[CMD_RUN] = "run",   [CMD_PAGES] = "run",	[CMD_BENCH] = "bench",
+		[CMD_SAVE] = "save", [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve"};
+
+	return names[o->command];
+}
+
 char **lab_args(const struct options *o, const char *script, const char *self, const char *image,
 		const char *log)
 {
@@ -52,8 +88,9 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 		char **p;
 		size_t n;
 	} l = {NULL, 0};
+	struct options inside = *o;
 	struct buf words = {0};
-	char *word, *rest;
+	char *order = NULL;
 
 #define ADD(...)                                               \
 	do {                                                   \
@@ -71,21 +108,58 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("%s", self);
 	ADD("--put");
 	ADD("%s", image);
+	if (strpbrk(o->order, "/.")) {
+		ADD("--put");
+		ADD("%s", o->order);
+		inside.order = order = xasprintf("./%s", base_name(o->order));
+	}
+	if (o->command == CMD_RESTORE) {
+		ADD("--put");
+		ADD("%s", o->file);
+	}
 	ADD("--");
 	ADD("./%s", base_name(self));
-	ADD("run");
+	ADD("%s", command_inside(o));
 	ADD("--lab=no");
 	ADD("--image=./%s", base_name(image));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-log=%s", log);
-	/* Values with blanks are refused by the parser of options, so that words are words. */
-	options_words(o, NULL, &words);
-	for (word = strtok_r(words.p, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+	options_words(&inside, NULL, &words);
+	for (char *at = words.p, *word; at && (word = next_word(&at));)
 		ADD("%s", word);
 	buf_free(&words);
+	free(order);
+	if (o->command == CMD_SAVE)
+		ADD("out/%s", LAB_SNAPSHOT);
+	if (o->command == CMD_RESTORE)
+		ADD("./%s", base_name(o->file));
 #undef ADD
 	return l.p;
+}
+
+int lab_run(const struct options *o, const char *image, const char *log, struct err *e)
+{
+	pid_t child = fork(), got;
+	int status;
+
+	if (child < 0) {
+		err_set(e, "cannot start the lab: %s", strerror(errno));
+		return -1;
+	}
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		lab_exec(o, image, log, e);
+		fprintf(stderr, "midflight: %s\n", e->text);
+		_exit(2);
+	}
+	do
+		got = waitpid(child, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got == child && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	err_set(e, "the lab was ended by signal %d", got == child ? WTERMSIG(status) : 0);
+	return -1;
 }
 
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e)

@@ -11,6 +11,11 @@
  */
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e);
 
+#define LAB_SNAPSHOT "saved.snapshot" /* what `save` writes in the lab; it comes out in the log */
+
+/* The same in a child: its exit status, or -1 with @e filled. */
+int lab_run(const struct options *o, const char *image, const char *log, struct err *e);
+
 /* The words after `lab.sh` for @o as a list that ends in NULL; for the unit test. */
 char **lab_args(const struct options *o, const char *script, const char *self, const char *image,
 		const char *log);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Defaults of `midflight run`, and the way back from options to a command line.
+// Defaults of the options, and the way back from options to a command line.
 #include "host/options.h"
 #include "host/protocol.h"
 
@@ -73,12 +73,18 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 	options_init(&standard);
 	for (unsigned i = 0; i < o->scenarios && !only; i++)
 		buf_printf(&names, "%s%s", i ? "," : "", o->scenario[i]->name);
-	option(words, "--scenario", only ? only->name : buf_text(&names));
+	if (o->command != CMD_RESTORE) { /* which has all three from the file */
+		option(words, "--scenario", only ? only->name : buf_text(&names));
+		buf_printf(words, " --loops %u --seed %llu", o->hops, (unsigned long long)o->seed);
+	}
 	buf_free(&names);
-	buf_printf(words, " --loops %u --seed %llu", o->hops, (unsigned long long)o->seed);
+	if (o->serve_from)
+		option(words, "--serve-from", o->serve_from);
+	if (o->hops_before)
+		buf_printf(words, " --hops-before %u", o->hops_before);
 	if (o->method != standard.method)
 		option(words, "--method", method_name(o->method));
-	if (strcmp(o->driver, standard.driver))
+	if (o->command <= CMD_PAGES && strcmp(o->driver, standard.driver))
 		option(words, "--driver", o->driver);
 	if (strcmp(o->order, standard.order))
 		option(words, "--order", o->order);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the user wants of `midflight run`. */
+/* What the user wants of `midflight`. */
 #ifndef HOST_OPTIONS_H
 #define HOST_OPTIONS_H
 
@@ -13,9 +13,16 @@
 #define DEFAULT_NUDGE_S	  2.0
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
+enum command { CMD_RUN, CMD_PAGES, CMD_BENCH, CMD_SAVE, CMD_RESTORE, CMD_SERVE };
+
 enum lab { LAB_AUTO, LAB_YES, LAB_NO };
 
 struct options {
+	enum command command;
+	const char *command_name;
+	const char *file;		 /* save, restore, serve: the snapshot */
+	const char *socket, *serve_from; /* serve; restore */
+	unsigned hops_before;		 /* save: hops that end before the snapshot */
 	const struct scenario *scenario[MAX_SCENARIOS];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
@@ -27,7 +34,7 @@ struct options {
 	double nudge_s;
 	uint64_t seed;
 	enum lab lab;
-	bool strict, keep, verbose, quiet;
+	bool strict, keep, verbose, quiet, pages_given;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command
 	 * is what options_words() is appended to, quoted for a shell.

@@ -57,6 +57,7 @@ struct pages {
 	int64_t start_ns;
 	pthread_t listener;
 	uint8_t *content; /* enum content of each page; the listener's own */
+	unsigned asked;	  /* records whose asker was looked for; the listener's own */
 
 	pthread_mutex_t lock; /* for all that follows */
 	char phase[40];
@@ -194,6 +195,17 @@ static void add_request(struct pages *p, const struct uffd_msg *msg, uint64_t gp
 	p->waiting[p->waits++] = (struct waiting){p->count++, judge(p, f, now)};
 }
 
+/* Who asked. Unlocked, as it takes its time; the list's only writer is the listener. */
+static void find_asker(struct pages *p, unsigned record)
+{
+	char via[sizeof(p->list->via)];
+
+	page_via_read(p->list[record].tid, via, sizeof(via));
+	pthread_mutex_lock(&p->lock);
+	memcpy(p->list[record].via, via, sizeof(via));
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* ---- answers ------------------------------------------------------------------------------ */
 
 static struct uffdio_range range_of(const struct pages *p, uint64_t gpa)
@@ -322,8 +334,8 @@ static bool serve_one(struct pages *p)
 	return true;
 }
 
-/* Reads all requests before the first is served, as serving one wakes all threads at its page. */
-static void take_requests(struct pages *p)
+/* All that were made so far: a request's phase is the one in force when it is read here. */
+static void read_requests(struct pages *p)
 {
 	struct uffd_msg msg;
 
@@ -342,6 +354,19 @@ static void take_requests(struct pages *p)
 			wake_page(p, gpa);
 	}
 	pthread_mutex_unlock(&p->lock);
+}
+
+/*
+ * Reads all requests before the first is served, as serving one wakes all threads at its page, and
+ * looks at the stacks of those who made them while they still wait.
+ */
+static void take_requests(struct pages *p)
+{
+	read_requests(p);
+	while (p->asked < p->count) {
+		find_asker(p, p->asked++);
+		read_requests(p);
+	}
 }
 
 /* Sleeps until there is a request, one is due or somebody calls wake(). False to stop. */

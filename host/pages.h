@@ -58,11 +58,38 @@ struct fetch {
 	pid_t tid;	/* thread that touched it, 0: unknown */
 	bool vcpu;	/* that was the vCPU thread */
 	bool write;
+	char via[48];	   /* what in KVM needed it (page_via()); "": not known */
 	bool too_early;	   /* PAGES_LATE: asked for before the phase from which pages are served */
 	bool lost;	   /* PAGES_LOST: never served, or poisoned */
 	int64_t asked_ns;  /* since pages_start() */
 	int64_t waited_ns; /* until it was served; -1: it never was */
 };
+
+/* ---- who needed the page (pages_via.c) ---------------------------------------------------- */
+
+/*
+ * Reduces @stack, the text of /proc/TID/stack of a thread that waits for a page, to a word: a
+ * function of KVM as nested_get_vmcs12_pages, "walk of L2's EPT", "guest access by L1", ... or
+ * "outside KVM". False, and an empty word, if that's no such thread's stack.
+ */
+bool page_via(const char *stack, char *via, size_t size);
+
+/*
+ * The same for a thread that waits now, a kernel thread included; an empty word if its stack cannot
+ * be read, for which the kernel wants CAP_SYS_ADMIN. Slow: it takes 10 ms on the lab's CPU, which
+ * are part of the page's waiting time.
+ */
+void page_via_read(pid_t tid, char *via, size_t size);
+
+enum page_asker {
+	ASKER_UNKNOWN,
+	ASKER_KVM,
+	ASKER_L1,
+	ASKER_L2,
+	ASKER_GUEST, /* one of the two */
+	ASKER_OTHER, /* the host's programs */
+};
+enum page_asker page_asker(const char *via);
 
 struct pages;
 
@@ -71,8 +98,9 @@ const char *pages_unavailable(void);
 
 /*
  * Registers @size bytes at @memory (page-aligned, private anonymous, never touched) and starts the
- * listener. @source gives the contents of the page at a guest-physical address; it is called from
- * the listener. NULL with @e on error. Phase is "before restore" at first.
+ * listener. @names are copied. @source gives the contents of the page at a guest-physical address;
+ * it is called from the listener. The page need only stay valid until the next call; NULL counts as
+ * lost. NULL with @e on error. Phase is "before restore" at first.
  */
 struct pages *pages_start(const struct pages_config *config, void *memory, uint64_t size,
 			  const struct page_names *names,
@@ -86,8 +114,8 @@ void pages_phase(struct pages *p, const char *phase);
 void pages_vcpu_thread(struct pages *p, pid_t tid);
 
 /*
- * Milliseconds for which a request has now been waiting unanswered and why (the oldest one): what a
- * watchdog asks. False if none waits. @fetch gets a copy.
+ * The oldest request that waits unanswered, for a watchdog: @fetch gets a copy, whose waited_ns is
+ * the time so far. False if none waits.
  */
 bool pages_waiting(struct pages *p, struct fetch *fetch);
 
@@ -103,11 +131,17 @@ void pages_stop(struct pages *p);
 
 /* ---- the report (pages_report.c) --------------------------------------------------------- */
 
-/* Appends a table for people, then totals per phase and kind, then the answer in one sentence:
- * "this KVM (6.12.107) fetches the vmcs12 pages in: KVM_RUN 1". */
-void pages_report(const struct fetch *list, unsigned count, const char *kernel, struct buf *text);
+/*
+ * Appends a table for people, in which like rows are one (with the longest wait), then totals per
+ * phase and kind, then the answer in one sentence: "this KVM (6.12.107) fetches the vmcs12 pages
+ * in: KVM_RUN 1 (virtual-APIC page, MSR bitmap)". @late: the phase from which pages were served, or
+ * NULL.
+ */
+void pages_report(const struct fetch *list, unsigned count, const char *kernel, const char *late,
+		  struct buf *text);
 
-/* The same as a JSON object (jansson, new reference). */
-struct json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel);
+/* The same as a JSON object (jansson, new reference), with every request. */
+struct json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,
+				 const char *late);
 
 #endif

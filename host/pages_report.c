@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What was fetched when: a table and totals for people, JSON for programs, and in both the answer
-// to the question in which phase of the restore this KVM needs the vmcs12 pages.
+// to the question in which phase of the restore this KVM needs the vmcs12 pages. What the guest
+// itself touches is no need of KVM's.
 #include "host/pages.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MAX_ROWS 40 /* of the table for people */
 
 enum kind { VMCS12, EPT, L2, OTHER, KINDS };
 static const char *const kind_keys[KINDS] = {"vmcs12", "ept", "l2", "other"};
@@ -21,11 +24,33 @@ static enum kind kind_of(const struct fetch *f)
 	return strncmp(f->name, "L2 ", 3) ? OTHER : L2;
 }
 
+/* By KVM itself, or by nobody knows whom. */
+static bool is_kvms(const struct fetch *f)
+{
+	enum page_asker asker = page_asker(f->via);
+
+	return kind_of(f) == VMCS12 && (asker == ASKER_KVM || asker == ASKER_UNKNOWN);
+}
+
+static const char *guest_of(const struct fetch *f)
+{
+	switch (kind_of(f) == VMCS12 ? page_asker(f->via) : ASKER_OTHER) {
+	case ASKER_L1:
+		return "L1";
+	case ASKER_L2:
+		return "L2";
+	case ASKER_GUEST:
+		return "the guest";
+	default:
+		return NULL;
+	}
+}
+
 /* One phase's pages, each counted where it was asked for first. */
 struct total {
 	const char *phase;
 	unsigned pages[KINDS], all;
-	bool asked_vmcs12; /* maybe not for the first time */
+	bool kvms; /* KVM itself asked for a vmcs12 page, maybe not for the first time */
 };
 
 struct totals {
@@ -33,6 +58,8 @@ struct totals {
 	unsigned phases;
 	struct total sum;
 	unsigned requests, never; /* all requests; pages that never came */
+	unsigned unread;	  /* requests whose asker is unknown */
+	bool unread_vmcs12;
 };
 
 static int by_page(const void *a, const void *b)
@@ -77,7 +104,9 @@ static void add_up(struct totals *t, const struct fetch *list, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		struct total *total = phase_total(t, list[i].phase);
 
-		total->asked_vmcs12 |= kind_of(&list[i]) == VMCS12;
+		total->kvms |= is_kvms(&list[i]);
+		t->unread += !*list[i].via;
+		t->unread_vmcs12 |= !*list[i].via && kind_of(&list[i]) == VMCS12;
 		sorted[i] = &list[i];
 	}
 	qsort(sorted, count, sizeof(const struct fetch *), by_page);
@@ -111,16 +140,51 @@ static bool is_repeated(const struct fetch *list, unsigned i)
 	return false;
 }
 
-static void finding(const struct fetch *f, struct buf *text)
+static void finding(const struct fetch *f, const char *late, struct buf *text)
 {
-	buf_printf(text, "%s needs page '%s' (gpa 0x%" PRIx64 "): %s", f->phase, f->name, f->gpa,
-		   f->lost ? "it never came"
-			   : "asked for before the phase from which pages are served");
+	buf_printf(text, "%s needs page '%s' (gpa 0x%" PRIx64, f->phase, f->name, f->gpa);
+	if (*f->via)
+		buf_printf(text, ", via %s", f->via);
+	buf_printf(text, "): ");
+	if (f->lost)
+		buf_printf(text, "it never came");
+	else if (late && *late)
+		buf_printf(text, "asked for before pages are served from %s on", late);
+	else
+		buf_printf(text, "asked for before the phase from which pages are served");
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */
 
-static void answer(const struct totals *t, const char *kernel, struct buf *text)
+/* A vmcs12 page in @phase that KVM itself (@guest is NULL) or @guest asked for. */
+static bool is_of(const struct fetch *f, const char *phase, const char *guest)
+{
+	const char *who = guest_of(f);
+
+	return (guest ? who && !strcmp(who, guest) : is_kvms(f)) && !strcmp(f->phase, phase);
+}
+
+/* These pages, each name once. */
+static void page_list(const struct fetch *list, unsigned count, const char *phase,
+		      const char *guest, struct buf *text)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < count; i++) {
+		bool again = !is_of(&list[i], phase, guest);
+
+		for (unsigned k = 0; k < i && !again; k++)
+			again = !strcmp(list[k].name, list[i].name) &&
+				is_of(&list[k], phase, guest);
+		if (again)
+			continue;
+		buf_printf(text, "%s%s", comma, list[i].name);
+		comma = ", ";
+	}
+}
+
+static void answer(const struct totals *t, const struct fetch *list, unsigned count,
+		   const char *kernel, struct buf *text)
 {
 	bool any = false;
 
@@ -128,20 +192,61 @@ static void answer(const struct totals *t, const char *kernel, struct buf *text)
 	if (kernel && *kernel)
 		buf_printf(text, " (%s)", kernel);
 	for (unsigned i = 0; i < t->phases; i++) {
-		if (!t->phase[i].asked_vmcs12)
+		if (!t->phase[i].kvms)
 			continue;
-		buf_printf(text, "%s%s",
-			   any ? ", " : " fetches the vmcs12 pages in: ", t->phase[i].phase);
+		buf_printf(text, "%s%s (",
+			   any ? "; " : " fetches the vmcs12 pages in: ", t->phase[i].phase);
+		page_list(list, count, t->phase[i].phase, NULL, text);
+		buf_printf(text, ")");
 		any = true;
 	}
 	if (!any)
-		buf_printf(text, " fetches no vmcs12 page");
+		buf_printf(text, " fetched no vmcs12 page");
+	if (t->unread_vmcs12)
+		buf_printf(text, " (the kernel's stacks could not be read: accesses by L1 itself "
+				 "are counted too)");
+}
+
+static bool touched_in(const struct fetch *list, unsigned count, const char *phase,
+		       const char *guest)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (is_of(&list[i], phase, guest))
+			return true;
+	return false;
+}
+
+/* What the guest touched in its own time: a line for each level that did. */
+static void touched(const struct totals *t, const struct fetch *list, unsigned count,
+		    struct buf *text)
+{
+	static const char *const guests[] = {"L1", "L2", "the guest"};
+
+	for (size_t g = 0; g < ARRAY_SIZE(guests); g++) {
+		bool any = false;
+
+		for (unsigned i = 0; i < t->phases; i++) {
+			const char *phase = t->phase[i].phase;
+
+			if (!touched_in(list, count, phase, guests[g]))
+				continue;
+			if (any)
+				buf_printf(text, "; ");
+			else
+				buf_printf(text, "%s itself touched: ", guests[g]);
+			page_list(list, count, phase, guests[g], text);
+			buf_printf(text, " in %s", phase);
+			any = true;
+		}
+		if (any)
+			buf_printf(text, "\n");
+	}
 }
 
 /* ---- for people --------------------------------------------------------------------------- */
 
 struct widths {
-	int phase, name;
+	int phase, name, via;
 };
 
 static int wider(int width, const char *text)
@@ -156,25 +261,108 @@ static const char *marks(const struct fetch *f)
 	return f->lost ? "  lost" : "";
 }
 
-static void row(const struct fetch *f, const struct widths *w, struct buf *text)
+static const char *via_of(const struct fetch *f)
 {
-	char gpa[24], waited[24] = "never";
+	return *f->via ? f->via : "?";
+}
+
+/* Like requests in a row. */
+struct run_of {
+	const struct fetch *first;
+	unsigned count;
+	int64_t waited_ns; /* the longest; -1: one of them never came */
+};
+
+static bool is_like(const struct fetch *a, const struct fetch *b)
+{
+	return !strcmp(a->phase, b->phase) && !strcmp(a->name, b->name) && a->vcpu == b->vcpu &&
+	       !strcmp(a->via, b->via) && a->write == b->write && a->too_early == b->too_early &&
+	       a->lost == b->lost;
+}
+
+/* The caller frees *@runs. */
+static unsigned fold(const struct fetch *list, unsigned count, struct run_of **runs)
+{
+	unsigned n = 0;
+
+	*runs = xcalloc(count ? count : 1, sizeof(**runs));
+	for (unsigned i = 0; i < count; i++) {
+		struct run_of *run = *runs + n;
+
+		if (!i || !is_like(&list[i], &list[i - 1])) {
+			*run = (struct run_of){&list[i], 1, list[i].waited_ns};
+			n++;
+			continue;
+		}
+		run--;
+		run->count++;
+		if (list[i].waited_ns < 0)
+			run->waited_ns = -1;
+		else if (run->waited_ns >= 0 && list[i].waited_ns > run->waited_ns)
+			run->waited_ns = list[i].waited_ns;
+	}
+	return n;
+}
+
+static void row(const struct run_of *run, const struct widths *w, struct buf *text)
+{
+	const struct fetch *f = run->first;
+	char gpa[24], times[16] = "", waited[24] = "never";
 
 	snprintf(gpa, sizeof(gpa), "0x%" PRIx64, f->gpa);
-	if (f->waited_ns >= 0)
-		snprintf(waited, sizeof(waited), "%lld", (long long)(f->waited_ns / NS_PER_US));
-	buf_printf(text, "%5u  %-*s  %-*s  %12s  %-6s  %-6s  %10s%s\n", f->order, w->phase,
-		   f->phase, w->name, f->name, gpa, f->vcpu ? "vCPU" : "other",
-		   f->write ? "write" : "read", waited, marks(f));
+	if (run->count > 1)
+		snprintf(times, sizeof(times), "x%u", run->count);
+	if (run->waited_ns >= 0)
+		snprintf(waited, sizeof(waited), "%lld", (long long)(run->waited_ns / NS_PER_US));
+	buf_printf(text, "%5u  %-*s  %-*s  %12s  %-4s  %-6s  %-*s  %-6s  %9s%s\n", f->order,
+		   w->phase, f->phase, w->name, f->name, gpa, times, f->vcpu ? "vCPU" : "other",
+		   w->via, via_of(f), f->write ? "write" : "read", waited, marks(f));
+}
+
+/* What the table is for: stays in it however long it gets. */
+static bool matters(const struct fetch *f)
+{
+	return kind_of(f) == VMCS12 || is_finding(f);
 }
 
 static void table(const struct fetch *list, unsigned count, const struct widths *w,
 		  struct buf *text)
 {
-	buf_printf(text, "%5s  %-*s  %-*s  %12s  %-6s  %-6s  %10s  %s\n", "order", w->phase,
-		   "phase", w->name, "page", "gpa", "thread", "access", "waited us", "mark");
-	for (unsigned i = 0; i < count; i++)
-		row(&list[i], w, text);
+	unsigned matter = 0, shown = 0, others = 0, n;
+	struct run_of *runs;
+
+	n = fold(list, count, &runs);
+	for (unsigned i = 0; i < n; i++)
+		matter += matters(runs[i].first);
+	buf_printf(text, "%5s  %-*s  %-*s  %12s  %-4s  %-6s  %-*s  %-6s  %9s  %s\n", "order",
+		   w->phase, "phase", w->name, "page", "gpa", "", "thread", w->via, "by", "access",
+		   "waited us", "mark");
+	for (unsigned i = 0; i < n; i++) {
+		bool it_matters = matters(runs[i].first);
+
+		if (shown == MAX_ROWS || (!it_matters && others + matter >= MAX_ROWS))
+			continue;
+		row(&runs[i], w, text);
+		shown++;
+		others += !it_matters;
+	}
+	if (shown < n)
+		buf_printf(text, "(%u more rows are left out; the JSON report has all)\n",
+			   n - shown);
+	free(runs);
+}
+
+/* What the column `by` can't say. */
+static void unread(const struct totals *t, struct buf *text)
+{
+	if (!t->unread)
+		return;
+	buf_printf(text, "by: the kernel's stacks could not be read");
+	if (t->unread < t->requests)
+		buf_printf(text, " for %u of %u requests", t->unread, t->requests);
+	else
+		buf_printf(text, " (it wants root, or CAP_SYS_ADMIN)");
+	buf_printf(text, "\n");
 }
 
 static void total_row(const struct total *t, const struct widths *w, struct buf *text)
@@ -198,9 +386,10 @@ static void totals_table(const struct totals *t, const struct widths *w, struct 
 		buf_printf(text, "of these %u never came\n", t->never);
 }
 
-void pages_report(const struct fetch *list, unsigned count, const char *kernel, struct buf *text)
+void pages_report(const struct fetch *list, unsigned count, const char *kernel, const char *late,
+		  struct buf *text)
 {
-	struct widths w = {wider(0, "pages first asked for in"), wider(0, "page")};
+	struct widths w = {wider(0, "pages first asked for in"), wider(0, "page"), wider(0, "by")};
 	struct totals t;
 
 	add_up(&t, list, count);
@@ -208,9 +397,11 @@ void pages_report(const struct fetch *list, unsigned count, const char *kernel, 
 	for (unsigned i = 0; i < count; i++) {
 		w.phase = wider(w.phase, list[i].phase);
 		w.name = wider(w.name, list[i].name);
+		w.via = wider(w.via, via_of(&list[i]));
 	}
 	if (count) {
 		table(list, count, &w, text);
+		unread(&t, text);
 		buf_printf(text, "\n");
 		totals_table(&t, &w, text);
 		buf_printf(text, "\n");
@@ -220,11 +411,12 @@ void pages_report(const struct fetch *list, unsigned count, const char *kernel, 
 	for (unsigned i = 0; i < count; i++) {
 		if (!is_finding(&list[i]) || is_repeated(list, i))
 			continue;
-		finding(&list[i], text);
+		finding(&list[i], late, text);
 		buf_printf(text, "\n");
 	}
-	answer(&t, kernel, text);
+	answer(&t, list, count, kernel, text);
 	buf_printf(text, "\n");
+	touched(&t, list, count, text);
 	free(t.phase);
 }
 
@@ -294,6 +486,7 @@ static json_t *fetch_json(const struct fetch *f)
 	set(o, "thread", json_string(f->vcpu ? "vcpu" : "other"));
 	set(o, "tid", f->tid ? json_integer(f->tid) : json_null());
 	set(o, "write", json_boolean(f->write));
+	set(o, "via", *f->via ? json_text(f->via) : json_null());
 	set(o, "too_early", json_boolean(f->too_early));
 	set(o, "lost", json_boolean(f->lost));
 	set(o, "asked_us", json_us(f->asked_ns));
@@ -313,25 +506,39 @@ static json_t *total_json(const struct total *t)
 	return o;
 }
 
-static json_t *finding_json(const struct fetch *f)
+static json_t *finding_json(const struct fetch *f, const char *late)
 {
 	json_t *o = got(json_object());
 	struct buf text = {0};
 
-	finding(f, &text);
+	finding(f, late, &text);
 	set(o, "phase", json_text(f->phase));
 	set(o, "page", json_text(f->name));
 	set(o, "gpa", json_hex(f->gpa));
+	set(o, "via", *f->via ? json_text(f->via) : json_null());
 	set(o, "mark", json_string(f->lost ? "lost" : "too_early"));
 	set(o, "text", json_text(buf_text(&text)));
 	buf_free(&text);
 	return o;
 }
 
-json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel)
+static json_t *touched_json(const struct fetch *f)
+{
+	json_t *o = got(json_object());
+
+	set(o, "phase", json_text(f->phase));
+	set(o, "page", json_text(f->name));
+	set(o, "gpa", json_hex(f->gpa));
+	set(o, "via", json_text(f->via));
+	return o;
+}
+
+json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,
+			  const char *late)
 {
 	json_t *o = got(json_object()), *fetches = got(json_array()), *findings = got(json_array());
 	json_t *phases = got(json_array()), *vmcs12 = got(json_array()), *sum;
+	json_t *guests = got(json_array());
 	struct buf text = {0};
 	struct totals t;
 
@@ -339,23 +546,27 @@ json_t *pages_report_json(const struct fetch *list, unsigned count, const char *
 	for (unsigned i = 0; i < count; i++) {
 		append(fetches, fetch_json(&list[i]));
 		if (is_finding(&list[i]) && !is_repeated(list, i))
-			append(findings, finding_json(&list[i]));
+			append(findings, finding_json(&list[i], late));
+		if (guest_of(&list[i]))
+			append(guests, touched_json(&list[i]));
 	}
 	for (unsigned i = 0; i < t.phases; i++) {
 		append(phases, total_json(&t.phase[i]));
-		if (t.phase[i].asked_vmcs12)
+		if (t.phase[i].kvms)
 			append(vmcs12, json_text(t.phase[i].phase));
 	}
 	sum = total_json(&t.sum);
 	set(sum, "requests", json_integer(t.requests));
 	set(sum, "never_came", json_integer(t.never));
-	answer(&t, kernel, &text);
+	set(sum, "via_unknown", json_integer(t.unread));
+	answer(&t, list, count, kernel, &text);
 	set(o, "kernel", kernel ? json_text(kernel) : json_null());
 	set(o, "fetches", fetches);
 	set(o, "phases", phases);
 	set(o, "total", sum);
 	set(o, "findings", findings);
 	set(o, "vmcs12_phases", vmcs12);
+	set(o, "vmcs12_touched_by_guest", guests);
 	set(o, "answer", json_text(buf_text(&text)));
 	buf_free(&text);
 	free(t.phase);

@@ -68,7 +68,7 @@ static void print_failure(const struct report *r, const struct report_entry *ent
 		printf("#   QEMU's own words:\n");
 		say("#   | ", result->messages.p);
 	}
-	if (!entry->config->control && !entry->control_passed)
+	if (!entry->config->control && !entry->control_passed && !entry->known)
 		printf("#   The control without snapshots did not pass either: this says nothing "
 		       "about snapshots.\n");
 	report_repro(r->options, entry->config->scenario, &text);
@@ -82,7 +82,9 @@ static void print_notes(const struct report_entry *entry)
 	const struct flight_result *result = entry->result;
 
 	printf("%u hops", result->log.hops_done);
-	if (entry->config->control)
+	if (entry->config->resume)
+		printf(", restored from a file");
+	else if (entry->config->control)
 		printf(" without snapshots");
 	else
 		printf(", L2 active in %u of %u snapshots", result->l2_active, result->taken);
@@ -107,7 +109,8 @@ static void print_known(struct report *r, const struct report_entry *entry)
 	if (i == r->bugs)
 		r->bug[r->bugs++].known = known;
 	r->bug[i].failed += failed_hops(&result->log);
-	r->bug[i].hops += result->taken;
+	r->bug[i].hops += entry->config->control ? result->log.hops_done : result->taken;
+	r->bug[i].control |= entry->config->control;
 }
 
 static void print_bugs(const struct report *r)
@@ -115,7 +118,8 @@ static void print_bugs(const struct report *r)
 	printf(", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
 	for (unsigned i = 0; i < r->bugs; i++)
 		printf("%s%s (%u of %u %s)", i ? "; " : "", r->bug[i].known->text, r->bug[i].failed,
-		       r->bug[i].hops, method_unit(r->bug[i].known->method));
+		       r->bug[i].hops,
+		       r->bug[i].control ? "hops" : method_unit(r->bug[i].known->method));
 }
 
 void report_result(struct report *r, const struct report_entry *entry)

@@ -23,6 +23,7 @@ struct report {
 	struct {
 		const struct known *known;
 		unsigned failed, hops;
+		bool control; /* seen without a snapshot, too */
 	} bug[8];
 	void *json; /* array of results */
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run.h"
-#include "host/kvm_probe.h"
-#include "host/kvm_state.h"
+#include "host/cmd.h"
 #include "host/lab.h"
 #include "host/report.h"
 #include "host/signals.h"
@@ -16,24 +15,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define MEMORY_MIB     16 /* the least with which QEMU's firmware starts L1 */
-#define MEMORY_MIB_KVM 4  /* L1 alone */
-#define MISS_LIMIT     50
-#define LAB_ENV	       "MIDFLIGHT_LAB" /* set inside the lab */
-
 struct run {
 	const struct options *o;
-	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX];
-	struct order order;
+	struct setup setup;
 	bool progress; /* a counter on the terminal */
 	const char *name;
 };
-
-static int fail(const char *text)
-{
-	fprintf(stderr, "midflight: %s\n", text);
-	return 2;
-}
 
 /* A scenario's results: its control, then itself, once for each moment of posting if it posts. */
 static unsigned results_of(const struct scenario *s)
@@ -100,40 +87,6 @@ static void clean_log(const char *log)
 		}
 }
 
-/* Finds image, log directory and QEMU; all paths become absolute, as QEMU gets another cwd. */
-static int find_paths(struct run *r, struct err *e)
-{
-	const struct options *o = r->o;
-	char *path;
-
-	path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
-	if (!realpath(path, r->image))
-		err_set(e, "cannot find the image %s: %s", path, strerror(errno));
-	else if (access(r->image, R_OK))
-		err_set(e, "cannot read the image %s: %s", path, strerror(errno));
-	else if (strpbrk(strrchr(r->image, '/'), " \t\n,"))
-		err_set(e, "the image's file name must not have blanks or commas: %s", path);
-	else
-		e->text[0] = '\0';
-	free(path);
-	if (*e->text)
-		return -1;
-
-	path = o->log ? xstrdup(o->log) : xasprintf("%s/midflight-log", executable_dir());
-	if (!make_dirs(path, e) && !realpath(path, r->log))
-		err_set(e, "%s: %s", path, strerror(errno));
-	free(path);
-	if (*e->text)
-		return -1;
-
-	snprintf(r->qemu, sizeof(r->qemu), "%s", o->qemu);
-	if (strchr(o->qemu, '/') && !realpath(o->qemu, r->qemu)) {
-		err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
 static void on_progress(void *arg, unsigned hop, unsigned missed)
 {
 	const struct run *r = arg;
@@ -170,7 +123,7 @@ static void print_times(const struct run *r, const struct flight_result *result)
 static void fly(struct run *r, struct flight_config *config, const char *name,
 		struct flight_result *result)
 {
-	char *dir = xasprintf("%s/%s", r->log, name);
+	char *dir = xasprintf("%s/%s", r->setup.log, name);
 	struct err e = {0};
 
 	r->name = name;
@@ -190,7 +143,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 /* What each restored VM asked for, as pages-HOP.txt and pages-HOP.json. */
 static void write_pages(const struct run *r, const char *name, const struct flight_result *result)
 {
-	char *dir = xasprintf("%s/%s", r->log, name);
+	char *dir = xasprintf("%s/%s", r->setup.log, name);
 	struct utsname uts;
 	struct err e;
 
@@ -205,11 +158,12 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 
 		if (!hop->fetch)
 			continue;
-		pages_report(hop->fetch, hop->fetches, uts.release, &text);
+		pages_report(hop->fetch, hop->fetches, uts.release, r->o->pages_config.late, &text);
 		snprintf(file, sizeof(file), "pages-%u.txt", i + 1);
 		if (write_file(dir, file, text.p, text.len, 0666, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
-		json = pages_report_json(hop->fetch, hop->fetches, uts.release);
+		json = pages_report_json(hop->fetch, hop->fetches, uts.release,
+					 r->o->pages_config.late);
 		dump = json_dumps(json, JSON_INDENT(1));
 		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
 		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
@@ -228,34 +182,15 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 /* The control, then the scenario itself, each with its result. False if interrupted. */
 static bool run_scenario(struct run *r, struct report *report, const struct scenario *scenario)
 {
-	const struct options *o = r->o;
-	struct flight_config config = {
-		.driver = strcmp(o->driver, "kvm") ? &qemu_driver : &kvm_driver,
-		.scenario = scenario,
-		.method = o->method,
-		.hops = o->hops,
-		.seed = o->seed,
-		.breakage = o->breakage,
-		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
-		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
-		.miss_limit = MISS_LIMIT,
-		.keep_snapshot = o->keep,
-		.vm = {.qemu = r->qemu,
-		       .machine = o->machine,
-		       .cpu = o->cpu			? o->cpu
-			      : strcmp(o->accel, "kvm") ? "max"
-							: "host",
-		       .accel = o->accel,
-		       .image = r->image,
-		       .memory_mib = strcmp(o->driver, "kvm") ? MEMORY_MIB : MEMORY_MIB_KVM,
-		       .order = &r->order,
-		       .pages = &o->pages_config},
-		.progress = on_progress,
-		.arg = r,
-	};
+	struct flight_config config;
 	bool control_passed = false, control_skipped = false, go_on = true;
+	const struct known *control_known = NULL;
 	char *reason = NULL;
 
+	setup_flight(&r->setup, &config);
+	config.scenario = scenario;
+	config.progress = on_progress;
+	config.arg = r;
 	if (scenario->posts && !config.driver->post) {
 		control_skipped = true;
 		reason = xasprintf("driver %s cannot post interrupts (--driver kvm can)",
@@ -274,14 +209,14 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
-		if (!config.control)
-			entry.known = known_match(entry.name, o->method, &result.log,
-						  &result.verdict, control_passed);
+		entry.known = known_match(entry.name, config.method, &result.log, &result.verdict,
+					  config.control || control_passed, control_known);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);
 		if (config.control) {
 			control_passed = result.verdict.word == WORD_PASS;
+			control_known = entry.known;
 			control_skipped = result.verdict.word == WORD_SKIP;
 			if (control_skipped && !reason)
 				reason = xstrdup(result.verdict.finding[0]);
@@ -314,46 +249,37 @@ static void skip_all(const struct run *r, struct report *report, const char *why
 int run(struct options *o)
 {
 	struct run r = {.o = o};
-	struct kvm_probe probe;
+	struct setup *s = &r.setup;
 	struct report report;
-	const char *missing = NULL, *term = getenv("TERM");
+	const char *term = getenv("TERM");
 	struct err e = {0};
-	bool inside = getenv(LAB_ENV) != NULL;
 
-	if (find_paths(&r, &e) || order_load(&r.order, o->order, &e))
+	if (setup(s, o, &e))
 		return fail(e.text);
 	if (!o->shown_log)
-		o->shown_log = r.log;
-	if (!strcmp(o->accel, "kvm")) {
-		kvm_probe(&probe);
-		missing = kvm_probe_missing(&probe);
-		if (o->lab == LAB_YES || (o->lab == LAB_AUTO && missing && !inside)) {
-			printf("# midflight: %s: running in the lab, an emulated CPU with VMX\n",
-			       o->lab == LAB_YES ? "as asked for" : missing);
-			fflush(stdout);
-			clean_log(r.log);
-			lab_exec(o, r.image, r.log, &e);
-			return fail(e.text);
-		}
-	} else if (o->lab == LAB_YES) {
-		return fail("--lab yes needs --accel kvm");
+		o->shown_log = s->log;
+	if (s->lab) {
+		setup_say_lab(s);
+		clean_log(s->log);
+		lab_exec(o, s->image, s->log, &e);
+		return fail(e.text);
 	}
 
 	if (signals_init())
 		return fail("cannot set up signals");
-	clean_log(r.log);
+	clean_log(s->log);
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
 	report_begin(&report, o, o->shown_log, results_planned(o));
-	if (missing) {
-		skip_all(&r, &report, missing, kvm_probe_advice(&probe));
+	if (s->missing) {
+		skip_all(&r, &report, s->missing, kvm_probe_advice(&s->probe));
 	} else {
 		for (unsigned i = 0; i < o->scenarios; i++)
 			if (!run_scenario(&r, &report, o->scenario[i]))
 				break;
 	}
 	report.interrupted = signals_pending();
-	if (report_end(&report, r.log, &e))
+	if (report_end(&report, s->log, &e))
 		return 2;
 	if (signals_pending()) {
 		fputs("# midflight: interrupted\n", stderr);

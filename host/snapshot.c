@@ -63,11 +63,18 @@ static void free_memory(struct snapshot *s)
 	s->memory_size = 0;
 }
 
-void snapshot_free(struct snapshot *s)
+void snapshot_drop_sections(struct snapshot *s)
 {
 	for (unsigned i = 0; i < s->sections; i++)
 		free(s->section[i].data);
 	free(s->section);
+	s->section = NULL;
+	s->sections = 0;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	snapshot_drop_sections(s);
 	free_memory(s);
 	memset(s, 0, sizeof(*s));
 }

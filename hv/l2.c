@@ -8,6 +8,7 @@
 
 #define INTR_INFO_VALID	   (1u << 31)
 #define INTR_INFO_TYPE_NMI (2u << 8)
+#define ACTIVITY_ACTIVE	   0
 #define FIRST_VECTOR	   32
 #define FAILURES_MAX	   50 /* of L2's own checks, then L1 gives up */
 
@@ -27,6 +28,14 @@ void l2_post(struct l2 *l2, uint8_t vector)
 void l2_notify_in(uint64_t ticks)
 {
 	apic_timer_arm(L2_NOTIFICATION_VECTOR, ticks);
+}
+
+void l2_wake(void)
+{
+	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	l2_notify_in(1);
+	while (!apic_timer_expired())
+		cpu_relax();
 }
 
 /* One posting is in one place: counted by L2's handler, or once in PIR, VIRR or VISR. */

@@ -62,6 +62,12 @@ void l2_post(struct l2 *l2, uint8_t vector);
 void l2_notify_in(uint64_t ticks);
 
 /*
+ * Brings a posting that got stuck: L2 is made active, and a notification is pending in L1's own
+ * APIC when it is entered next, so that the VM entry itself processes it.
+ */
+void l2_wake(void);
+
+/*
  * Checks that each posting of each vector is either counted once by L2 or still under way in
  * exactly one place. @all_taken: nothing may be under way. Prints `fail` events; true if all is
  * well.

@@ -61,7 +61,7 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 	hop_begin(hop);
 	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE)
 		if (wake_up_lost(hop, vector))
-			l2_notify_in(1);
+			l2_wake();
 	return exit == L2_EXIT_CALL && ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
 	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
 	       l2_check_interrupts(&l2, true);

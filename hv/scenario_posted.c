@@ -89,7 +89,7 @@ static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_st
 			       ktap_check("HLTs left by L2", hlts, l2.shared->hlts);
 		}
 		still_asleep(hop, vector, *answer);
-		l2_notify_in(1);
+		l2_wake();
 		if (l2_run(&l2) != L2_EXIT_CALL)
 			return false;
 	} else {
@@ -143,9 +143,7 @@ static bool leg_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_stat
 	if (l2_check_interrupts(&l2, true))
 		return true;
 	/* Lost: a new notification brings it, so that one lost interrupt costs one hop. */
-	l2_notify_in(1);
-	while (!apic_timer_expired())
-		cpu_relax();
+	l2_wake();
 	return l2_run(&l2) == L2_EXIT_CALL && l2_check_interrupts(&l2, true);
 }
 

@@ -15,7 +15,7 @@ static const struct known *match_method(const char *text, enum method method, bo
 
 	log_feed(&log, text, strlen(text));
 	verdict_judge(&v, &log, &want);
-	known = known_match("halted", method, &log, &v, control_passed);
+	known = known_match("halted", method, &log, &v, control_passed, NULL);
 	verdict_free(&v);
 	guest_log_free(&log);
 	return known;
@@ -78,6 +78,52 @@ static void method_and_checks(void **state)
 	}
 }
 
+static void versions(void **state)
+{
+	(void)state;
+	assert_true(kernel_before("6.1.0-50-cloud-amd64", "6.11"));
+	assert_true(kernel_before("5.19.0", "6.1"));
+	assert_false(kernel_before("6.11.0", "6.11"));
+	assert_false(kernel_before("6.12.107+deb13-cloud-amd64", "6.8"));
+	assert_false(kernel_before("7.3.4", "6.11"));
+	assert_false(kernel_before("unknown", "6.11"));
+}
+
+/* On an old kernel the control fails by a bug of its own, and that alone may explain the rest. */
+static void control_known(void **state)
+{
+	struct guest_log log = {0};
+	struct verdict v = {0};
+	const struct expected want = {"halted", 2, 1};
+	const struct known *control;
+	char *once, *twice;
+
+	(void)state;
+	log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
+	verdict_judge(&v, &log, &want);
+	known_kernel_set("6.12.1");
+	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, true, NULL));
+	known_kernel_set("6.1.0-50-amd64");
+	control = known_match("halted.control", METHOD_FILE, &log, &v, true, NULL);
+	assert_non_null(control);
+	assert_string_equal(control->id, "halted-posted-interrupt-unheard");
+	assert_string_equal(known_match("halted", METHOD_FILE, &log, &v, false, control)->id,
+			    "halted-posted-interrupt-unheard");
+	assert_null(known_match("halted", METHOD_FILE, &log, &v, false, NULL));
+	verdict_free(&v);
+	guest_log_free(&log);
+
+	/* Two bugs may meet in one run; each event must have its row, for this kernel. */
+	once = replaced(FAILED_TWICE, "lost wake-up", "L2 TSC goes forward");
+	assert_non_null(match(once, true));
+	twice = replaced(once, "lost wake-up", "digest");
+	assert_null(match(twice, true));
+	known_kernel_set("6.12.1");
+	assert_null(match(once, true));
+	free(once);
+	free(twice);
+}
+
 /* What the host saw itself (a hang, a crash) is never part of a known bug. */
 static void host_findings(void **state)
 {
@@ -91,7 +137,7 @@ static void host_findings(void **state)
 		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
 		verdict_raise(&v, words[i], "seen by the host");
-		assert_null(known_match("halted", METHOD_FILE, &log, &v, true));
+		assert_null(known_match("halted", METHOD_FILE, &log, &v, true, NULL));
 		verdict_free(&v);
 		guest_log_free(&log);
 	}
@@ -119,6 +165,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known),
 		cmocka_unit_test(not_known),
+		cmocka_unit_test(versions),
+		cmocka_unit_test(control_known),
 		cmocka_unit_test(method_and_checks),
 		cmocka_unit_test(host_findings),
 		cmocka_unit_test(tables),

@@ -72,6 +72,33 @@ static void lab(void **state)
 	assert_int_equal(lab_seconds(&o), 86400);
 }
 
+static void lab_commands(void **state)
+{
+	char phase[] = "late=KVM_RUN 1", file[] = "/some where/a b", order[] = "/my/order.txt";
+	struct err e = {0};
+	char *text;
+
+	(void)state;
+	o.command = CMD_PAGES;
+	o.driver = "kvm";
+	o.order = order;
+	assert_int_equal(options_pages(&o, phase, &e), 0);
+	text = joined(lab_args(&o, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	assert_contains(text, "|--put|/my/order.txt|--|./midflight|run|--lab=no|");
+	assert_contains(text, "|--driver|kvm|--order|./order.txt|--pages|late=KVM_RUN 1|");
+	free(text);
+
+	options_init(&o);
+	o.command = CMD_RESTORE;
+	o.file = file;
+	o.shown_command = "x restore";
+	text = joined(lab_args(&o, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	assert_contains(text, "|--put|/some where/a b|--|./midflight|restore|--lab=no|");
+	assert_contains(text, "|--shown-log=/log|./a b|");
+	assert_null(strstr(text, "--scenario"));
+	free(text);
+}
+
 static void qemu(void **state)
 {
 	struct err e = {0};
@@ -176,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(words, setup),
 		cmocka_unit_test_setup(lab, setup),
+		cmocka_unit_test_setup(lab_commands, setup),
 		cmocka_unit_test(qemu),
 		cmocka_unit_test(probe),
 		cmocka_unit_test(quoting),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Pages that arrive late: real faults of threads, most of them in the kernel as KVM's are, in each
-// mode; names; and the report of made-up lists.
+// mode; names; kernel stacks as text; and the report of made-up lists.
 #include "tests/unit/unit.h"
 
 #include "host/pages.h"
@@ -102,11 +102,16 @@ static void join(struct toucher *t)
 	t->thread = 0;
 }
 
-static void nap(void)
+static void nap_for(int64_t us)
 {
-	struct timespec ts = {.tv_nsec = 200 * NS_PER_US};
+	struct timespec ts = {.tv_nsec = us * NS_PER_US};
 
 	nanosleep(&ts, NULL);
+}
+
+static void nap(void)
+{
+	nap_for(200);
 }
 
 static void get_list(void)
@@ -274,6 +279,9 @@ static void remote(void **state)
 		assert_false(list[i].too_early || list[i].lost);
 		assert_true(list[i].waited_ns >= 0);
 		assert_true(!i || list[i].asked_ns >= list[i - 1].asked_ns);
+		/* Not everybody may read stacks. */
+		if (*list[i].via)
+			assert_string_equal(list[i].via, "outside KVM");
 	}
 	stop();
 	expect_complete(9);
@@ -509,7 +517,7 @@ static void asked_again(void **state)
 	pthread_kill(t->thread, SIGUSR1);
 	wait_requests(2);
 	pthread_kill(t->thread, SIGUSR1); /* the same request again */
-	nap();
+	nap_for(50000);			  /* until it is read: nothing shows that */
 	pages_phase(pages, "x");
 	join(t);
 	assert_int_equal(t->seen, byte_of(4 * PAGE));
@@ -669,25 +677,230 @@ static void vmcs12_names(void **state)
 		assert_false(page_name_is_vmcs12(no[i]));
 }
 
+/* ---- stacks ------------------------------------------------------------------------------- */
+
+#define WAITS                                   \
+	"[<0>] handle_userfault+0x427/0x8c0\n"  \
+	"[<0>] __handle_mm_fault+0xb14/0xf70\n" \
+	"[<0>] handle_mm_fault+0xe2/0x2c0\n"
+#define BY_GUP                                             \
+	WAITS "[<0>] __get_user_pages+0x89f/0x1580\n"      \
+	      "[<0>] get_user_pages_unlocked+0xe6/0x360\n" \
+	      "[<0>] hva_to_pfn+0xb1/0x4f0 [kvm]\n"
+#define BY_COPY                                        \
+	WAITS "[<0>] do_user_addr_fault+0x175/0x6a0\n" \
+	      "[<0>] exc_page_fault+0x7e/0x180\n"      \
+	      "[<0>] asm_exc_page_fault+0x26/0x30\n"   \
+	      "[<0>] rep_movs_alternative+0x4a/0x70\n"
+#define EXIT                                              \
+	"[<0>] kvm_mmu_do_page_fault+0x1b3/0x1f0 [kvm]\n" \
+	"[<0>] kvm_mmu_page_fault+0x8a/0x610 [kvm]\n" RUN
+#define RUN                                                 \
+	"[<0>] vmx_handle_exit+0x1b2/0x8c0 [kvm_intel]\n"   \
+	"[<0>] vcpu_run+0x828/0x1870 [kvm]\n"               \
+	"[<0>] kvm_arch_vcpu_ioctl_run+0x35b/0x4d0 [kvm]\n" \
+	"[<0>] kvm_vcpu_ioctl+0x22e/0x950 [kvm]\n" SYSCALL
+#define SYSCALL                             \
+	"[<0>] __x64_sys_ioctl+0x94/0xc0\n" \
+	"[<0>] do_syscall_64+0x87/0x180\n"  \
+	"[<0>] entry_SYSCALL_64_after_hwframe+0x76/0x7e\n"
+#define SET_NESTED                                             \
+	"[<0>] vmx_set_nested_state+0x3f1/0x6e0 [kvm_intel]\n" \
+	"[<0>] kvm_arch_vcpu_ioctl+0xc15/0x1a20 [kvm]\n"       \
+	"[<0>] kvm_vcpu_ioctl+0x5a3/0x950 [kvm]\n" SYSCALL
+
+static const struct {
+	const char *stack, *via;
+	enum page_asker asker;
+} stacks[] = {
+	/* KVM itself */
+	{BY_GUP "[<0>] kvm_vcpu_map+0x5c/0x110 [kvm]\n"
+		"[<0>] nested_get_vmcs12_pages+0x22a/0xc60 [kvm_intel]\n"
+		"[<0>] vcpu_run+0x828/0x1870 [kvm]\n" SYSCALL,
+	 "nested_get_vmcs12_pages", ASKER_KVM},
+	{BY_GUP "[<0>] kvm_vcpu_map+0x5c/0x110 [kvm]\n"
+		"[<0>] nested_get_vmcs12_pages+0xb6/0xc60 [kvm_intel]\n"
+		"[<0>] nested_vmx_enter_non_root_mode+0x5c7/0xf20 [kvm_intel]\n"
+		"[<0>] nested_vmx_run+0x15c/0x280 [kvm_intel]\n" RUN,
+	 "nested_get_vmcs12_pages", ASKER_KVM},
+	{BY_GUP "[<0>] __kvm_vcpu_map+0x5c/0x110 [kvm]\n"
+		"[<0>] nested_vmx_prepare_msr_bitmap.isra.0+0x6a/0x2f0 [kvm_intel]\n"
+		"[<0>] vmx_get_nested_state_pages+0x2f/0xa0 [kvm_intel]\n" RUN,
+	 "nested_get_vmcs12_pages", ASKER_KVM},
+	{BY_COPY "[<0>] __kvm_read_guest_page+0x6d/0xa0 [kvm]\n"
+		 "[<0>] kvm_vcpu_read_guest+0x5a/0xb0 [kvm]\n"
+		 "[<0>] nested_cache_shadow_vmcs12+0x7c/0xd0 [kvm_intel]\n" SET_NESTED,
+	 "nested_cache_shadow_vmcs12", ASKER_KVM},
+	{BY_COPY "[<0>] kvm_read_guest_offset_cached+0x96/0x140 [kvm]\n"
+		 "[<0>] nested_vmx_check_vmcs_link_ptr.part.0+0x5b/0xc0 [kvm_intel]\n" SET_NESTED,
+	 "nested_vmx_check_vmcs_link_ptr", ASKER_KVM},
+	{BY_COPY "[<0>] kvm_vcpu_read_guest+0x5a/0xb0 [kvm]\n"
+		 "[<0>] read_and_check_msr_entry+0x52/0x130 [kvm_intel]\n"
+		 "[<0>] prepare_vmx_msr_autostore_list+0x8e/0x1c0 [kvm_intel]\n"
+		 "[<0>] nested_vmx_enter_non_root_mode+0x5c7/0xf20 [kvm_intel]\n" SET_NESTED,
+	 "prepare_vmx_msr_autostore_list", ASKER_KVM},
+	{BY_COPY "[<0>] __kvm_write_guest_page+0x8a/0xe0 [kvm]\n"
+		 "[<0>] nested_vmx_write_pml_buffer+0x9c/0xf0 [kvm_intel]\n"
+		 "[<0>] ept_walk_addr_generic+0x751/0x9c0 [kvm]\n" EXIT,
+	 "nested_vmx_write_pml_buffer", ASKER_KVM},
+	{BY_COPY "[<0>] ept_walk_addr_generic+0x2d1/0x9c0 [kvm]\n"
+		 "[<0>] ept_page_fault+0x9b/0x7a0 [kvm]\n" EXIT,
+	 "walk of L2's EPT", ASKER_KVM},
+	{BY_COPY "[<0>] ept_page_fault+0x9b/0x7a0 [kvm]\n" EXIT, "walk of L2's EPT", ASKER_KVM},
+	{BY_COPY "[<0>] paging64_walk_addr_generic+0x2d1/0x9c0 [kvm]\n"
+		 "[<0>] paging64_gva_to_gpa+0x5f/0xd0 [kvm]\n" EXIT,
+	 "walk of page tables", ASKER_KVM},
+	/* in no table: its own name, or of its helper if there is nothing else */
+	{BY_COPY "[<0>] __kvm_write_guest_page+0x8a/0xe0 [kvm]\n"
+		 "[<0>] handle_vmclear+0x114/0x1d0 [kvm_intel]\n" RUN,
+	 "handle_vmclear", ASKER_KVM},
+	{BY_COPY "[<0>] kvm_read_guest_page+0x8a/0xe0 [kvm]\n" SYSCALL, "kvm_read_guest_page",
+	 ASKER_KVM},
+	{BY_GUP "[<0>] nested_svm_vmrun+0x14/0x1d0 [kvm_amd a1b2c3]\n" RUN, "nested_svm_vmrun",
+	 ASKER_KVM},
+
+	/* the guest */
+	{BY_GUP "[<0>] kvm_faultin_pfn+0x10c/0x590 [kvm]\n"
+		"[<0>] kvm_tdp_page_fault+0x8d/0xe0 [kvm]\n" EXIT,
+	 "guest access by L1", ASKER_L1},
+	{BY_GUP "[<0>] __kvm_faultin_pfn+0x6c/0x90 [kvm]\n"
+		"[<0>] kvm_mmu_faultin_pfn+0x10c/0x590 [kvm]\n"
+		"[<0>] direct_page_fault+0x8d/0xe0 [kvm]\n" EXIT,
+	 "guest access by L1", ASKER_L1},
+	{BY_GUP "[<0>] kvm_faultin_pfn+0x10c/0x590 [kvm]\n"
+		"[<0>] ept_page_fault+0x3c2/0x7a0 [kvm]\n" EXIT,
+	 "guest access by L2", ASKER_L2},
+	{BY_GUP "[<0>] kvm_faultin_pfn+0x10c/0x590 [kvm]\n"
+		"[<0>] paging64_page_fault+0x3c2/0x7a0 [kvm]\n" EXIT,
+	 "guest access", ASKER_GUEST},
+	{BY_GUP "[<0>] kvm_mmu_faultin_pfn+0x10c/0x590 [kvm]\n" EXIT, "guest access", ASKER_GUEST},
+	{WAITS "[<0>] __get_user_pages+0x89f/0x1580\n"
+	       "[<0>] get_user_pages_remote+0x11b/0x420\n"
+	       "[<0>] async_pf_execute+0x7c/0x1d0 [kvm]\n"
+	       "[<0>] process_one_work+0x17c/0x390\n"
+	       "[<0>] worker_thread+0x251/0x390\n"
+	       "[<0>] kthread+0xd2/0x100\n"
+	       "[<0>] ret_from_fork+0x34/0x50\n"
+	       "[<0>] ret_from_fork_asm+0x1a/0x30\n",
+	 "guest access (async)", ASKER_GUEST},
+	{BY_COPY "[<0>] __kvm_write_guest_page+0x8a/0xe0 [kvm]\n"
+		 "[<0>] kvm_write_guest_virt_system+0x4c/0xa0 [kvm]\n"
+		 "[<0>] handle_vmread+0x2d4/0x3d0 [kvm_intel]\n" RUN,
+	 "guest access (emulated)", ASKER_GUEST},
+
+	/* a KVM that is no module */
+	{WAITS "[<0>] hva_to_pfn+0xb1/0x4f0\n"
+	       "[<0>] kvm_vcpu_map+0x5c/0x110\n"
+	       "[<0>] nested_get_vmcs12_pages+0x22a/0xc60\n" SYSCALL,
+	 "nested_get_vmcs12_pages", ASKER_KVM},
+	{WAITS "[<0>] __kvm_read_guest_page+0x6d/0xa0\n"
+	       "[<0>] vmx_something_new+0x5c/0x110\n" SYSCALL,
+	 "vmx_something_new", ASKER_KVM},
+
+	/* no KVM */
+	{WAITS "[<0>] exc_page_fault+0x7e/0x180\n"
+	       "[<0>] asm_exc_page_fault+0x26/0x30\n",
+	 "outside KVM", ASKER_OTHER},
+	{WAITS "[<0>] something+0x7e/0x180 [ext4]\n", "outside KVM", ASKER_OTHER},
+	{"handle_userfault", "outside KVM", ASKER_OTHER},
+
+	/* woken by a signal meanwhile, unreadable, garbage */
+	{"[<0>] futex_wait_queue+0x60/0x90\n" RUN, "", ASKER_UNKNOWN},
+	{"", "", ASKER_UNKNOWN},
+	{"\n\n\n", "", ASKER_UNKNOWN},
+	{"[<0>] 0xffffffffffffffff\n", "", ASKER_UNKNOWN},
+	{"[<0>", "", ASKER_UNKNOWN},
+	{"[<0>]", "", ASKER_UNKNOWN},
+	{"] [ ] + [kvm\n[kvm]\n+0x1 [kvm]\n\x01\xff [kvm]", "", ASKER_UNKNOWN},
+	{WAITS "[<0>] 0xffffffffc0a81234 [\n[kvm] [kvm]\n+ [kvm]\n\xff\xfe", "outside KVM",
+	 ASKER_OTHER},
+};
+
+static void find_via(void **state)
+{
+	char via[48];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++) {
+		assert_int_equal(page_via(stacks[i].stack, via, sizeof(via)), *stacks[i].via != 0);
+		assert_string_equal(via, stacks[i].via);
+		assert_int_equal(page_asker(via), stacks[i].asker);
+	}
+}
+
+/* Any beginning of a stack, as of a read that was cut short, and small buffers. */
+static void cut_stacks(void **state)
+{
+	char via[8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++)
+		for (size_t len = 0; len <= strlen(stacks[i].stack); len++) {
+			char *cut = xasprintf("%.*s", (int)len, stacks[i].stack);
+
+			page_via(cut, via, sizeof(via));
+			assert_in_range(strlen(via), 0, sizeof(via) - 1);
+			free(cut);
+		}
+}
+
+/* A name longer than any real one counts as none. */
+static void long_function(void **state)
+{
+	char *stack = xasprintf(WAITS "[<0>] %0200d+0x1/0x2 [kvm]\n", 0), via[48];
+
+	(void)state;
+	assert_true(page_via(stack, via, sizeof(via)));
+	assert_string_equal(via, "outside KVM");
+	free(stack);
+}
+
+/* Threads that are not there, or don't wait for a page. */
+static void no_stack(void **state)
+{
+	char via[48] = "x";
+
+	(void)state;
+	page_via_read(0, via, sizeof(via));
+	assert_string_equal(via, "");
+	page_via_read(-1, via, sizeof(via));
+	assert_string_equal(via, "");
+	page_via_read(INT32_MAX, via, sizeof(via));
+	assert_string_equal(via, "");
+	page_via_read(gettid(), via, sizeof(via));
+	assert_string_equal(via, "");
+}
+
 /* ---- the report --------------------------------------------------------------------------- */
 
 #define SET "KVM_SET_NESTED_STATE"
+#define GET "nested_get_vmcs12_pages"
+#define L1  "guest access by L1"
 
 static const struct fetch sample[] = {
-	{1, SET, "shadow VMCS", 0x12a000, 11, true, false, true, false, 1000, 250999},
-	{2, SET, "shadow VMCS", 0x12a000, 12, false, true, true, false, 2000, 249999},
-	{3, "KVM_RUN 1", "virtual-APIC page", 0x101000, 11, true, true, false, true, 5000, -1},
-	{4, "KVM_RUN 1", "EPT table", 0x103000, 11, true, false, false, false, 6000, 7000},
-	{5, "KVM_RUN 1", "L2 image", 0x203000, 11, true, false, false, false, 7000, 8000},
-	{6, "KVM_RUN 2", "other", 0x5000, 0, false, false, false, false, 900000, 1234567},
-	{7, "KVM_RUN 2", "virtual-APIC page", 0x101000, 12, false, false, false, true, 950000, -1},
+	{1, SET, "shadow VMCS", 0x12a000, 11, true, false, "nested_cache_shadow_vmcs12", true,
+	 false, 1000, 250999},
+	{2, SET, "shadow VMCS", 0x12a000, 12, false, true, L1, true, false, 2000, 249999},
+	{3, "KVM_RUN 1", "virtual-APIC page", 0x101000, 11, true, true, GET, false, true, 5000, -1},
+	{4, "KVM_RUN 1", "EPT table", 0x103000, 11, true, false, "walk of L2's EPT", false, false,
+	 6000, 7000},
+	{5, "KVM_RUN 1", "L2 image", 0x203000, 11, true, false, "guest access by L2", false, false,
+	 7000, 8000},
+	{6, "KVM_RUN 1", "L2 image", 0x202000, 11, true, false, "guest access by L2", false, false,
+	 7000, 9000},
+	{7, "KVM_RUN 1", "MSR bitmap", 0x104000, 11, true, false, GET, false, false, 7500, 9000},
+	{8, "KVM_RUN 2", "other", 0x5000, 0, false, false, "outside KVM", false, false, 900000,
+	 1234567},
+	{9, "KVM_RUN 2", "virtual-APIC page", 0x101000, 12, true, false, L1, false, true, 950000,
+	 -1},
 };
 
-static struct buf report(const struct fetch *fetches, unsigned n, const char *kernel)
+static struct buf report(const struct fetch *fetches, unsigned n, const char *kernel,
+			 const char *from)
 {
 	struct buf text = {0};
 
-	pages_report(fetches, n, kernel, &text);
+	pages_report(fetches, n, kernel, from, &text);
 	return text;
 }
 
@@ -695,28 +908,30 @@ static void report_all(void **state)
 {
 	/* clang-format off */
 	static const char want[] =
-		"order  phase                     page                        gpa  thread  access   waited us  mark\n"
-		"    1  KVM_SET_NESTED_STATE      shadow VMCS            0x12a000  vCPU    read           250  too early\n"
-		"    2  KVM_SET_NESTED_STATE      shadow VMCS            0x12a000  other   write          249  too early\n"
-		"    3  KVM_RUN 1                 virtual-APIC page      0x101000  vCPU    write        never  lost\n"
-		"    4  KVM_RUN 1                 EPT table              0x103000  vCPU    read             7\n"
-		"    5  KVM_RUN 1                 L2 image               0x203000  vCPU    read             8\n"
-		"    6  KVM_RUN 2                 other                    0x5000  other   read          1234\n"
-		"    7  KVM_RUN 2                 virtual-APIC page      0x101000  other   read         never  lost\n"
+		"order  phase                     page                        gpa        thread  by                          access  waited us  mark\n"
+		"    1  KVM_SET_NESTED_STATE      shadow VMCS            0x12a000        vCPU    nested_cache_shadow_vmcs12  read          250  too early\n"
+		"    2  KVM_SET_NESTED_STATE      shadow VMCS            0x12a000        other   guest access by L1          write         249  too early\n"
+		"    3  KVM_RUN 1                 virtual-APIC page      0x101000        vCPU    nested_get_vmcs12_pages     write       never  lost\n"
+		"    4  KVM_RUN 1                 EPT table              0x103000        vCPU    walk of L2's EPT            read            7\n"
+		"    5  KVM_RUN 1                 L2 image               0x203000  x2    vCPU    guest access by L2          read            9\n"
+		"    7  KVM_RUN 1                 MSR bitmap             0x104000        vCPU    nested_get_vmcs12_pages     read            9\n"
+		"    8  KVM_RUN 2                 other                    0x5000        other   outside KVM                 read         1234\n"
+		"    9  KVM_RUN 2                 virtual-APIC page      0x101000        vCPU    guest access by L1          read        never  lost\n"
 		"\n"
 		"pages first asked for in  vmcs12     EPT      L2   other     all\n"
 		"KVM_SET_NESTED_STATE           1       0       0       0       1\n"
-		"KVM_RUN 1                      1       1       1       0       3\n"
+		"KVM_RUN 1                      2       1       2       0       5\n"
 		"KVM_RUN 2                      0       0       0       1       1\n"
-		"in all                         2       1       1       1       5\n"
+		"in all                         3       1       2       1       7\n"
 		"of these 1 never came\n"
 		"\n"
-		"KVM_SET_NESTED_STATE needs page 'shadow VMCS' (gpa 0x12a000): asked for before the phase from which pages are served\n"
-		"KVM_RUN 1 needs page 'virtual-APIC page' (gpa 0x101000): it never came\n"
-		"KVM_RUN 2 needs page 'virtual-APIC page' (gpa 0x101000): it never came\n"
-		"this KVM (6.12.107) fetches the vmcs12 pages in: KVM_SET_NESTED_STATE, KVM_RUN 1, KVM_RUN 2\n";
+		"KVM_SET_NESTED_STATE needs page 'shadow VMCS' (gpa 0x12a000, via nested_cache_shadow_vmcs12): asked for before pages are served from KVM_RUN 1 on\n"
+		"KVM_RUN 1 needs page 'virtual-APIC page' (gpa 0x101000, via nested_get_vmcs12_pages): it never came\n"
+		"KVM_RUN 2 needs page 'virtual-APIC page' (gpa 0x101000, via guest access by L1): it never came\n"
+		"this KVM (6.12.107) fetches the vmcs12 pages in: KVM_SET_NESTED_STATE (shadow VMCS); KVM_RUN 1 (virtual-APIC page, MSR bitmap)\n"
+		"L1 itself touched: shadow VMCS in KVM_SET_NESTED_STATE; virtual-APIC page in KVM_RUN 2\n";
 	/* clang-format on */
-	struct buf text = report(sample, ARRAY_SIZE(sample), "6.12.107");
+	struct buf text = report(sample, ARRAY_SIZE(sample), "6.12.107", "KVM_RUN 1");
 
 	(void)state;
 	assert_string_equal(buf_text(&text), want);
@@ -726,27 +941,168 @@ static void report_all(void **state)
 static void report_small(void **state)
 {
 	struct fetch odd = sample[0];
-	struct buf text = report(NULL, 0, "6.1.180");
+	struct buf text = report(NULL, 0, "6.1.180", NULL);
 
 	(void)state;
 	assert_string_equal(buf_text(&text), "no page was asked for\n"
-					     "this KVM (6.1.180) fetches no vmcs12 page\n");
+					     "this KVM (6.1.180) fetched no vmcs12 page\n");
 	buf_free(&text);
-	text = report(&sample[3], 3, NULL);
-	assert_contains(buf_text(&text), "\n\nthis KVM fetches no vmcs12 page\n");
+	text = report(&sample[3], 3, NULL, NULL);
+	assert_contains(buf_text(&text), "\n\nthis KVM fetched no vmcs12 page\n");
 	assert_null(strstr(buf_text(&text), "never came"));
+	assert_null(strstr(buf_text(&text), "itself touched"));
+	assert_null(strstr(buf_text(&text), "could not be read"));
 	buf_free(&text);
-	text = report(&sample[2], 1, "7.3.4");
-	assert_contains(buf_text(&text),
-			"this KVM (7.3.4) fetches the vmcs12 pages in: KVM_RUN 1\n");
+	text = report(&sample[2], 1, "7.3.4", NULL);
+	assert_contains(buf_text(&text), "this KVM (7.3.4) fetches the vmcs12 pages in: "
+					 "KVM_RUN 1 (virtual-APIC page)\n");
 	buf_free(&text);
 	odd.lost = true;
 	memset(odd.name, 'n', sizeof(odd.name) - 1);
-	text = report(&odd, 1, "");
+	text = report(&odd, 1, "", NULL);
 	assert_contains(buf_text(&text), "  too early, lost\n");
-	assert_contains(buf_text(&text), "nnn      0x12a000  vCPU");
-	assert_contains(buf_text(&text), "this KVM fetches no");
+	assert_contains(buf_text(&text), "nnn      0x12a000        vCPU");
+	assert_contains(buf_text(&text), "this KVM fetched no");
 	buf_free(&text);
+	odd.lost = false;
+	text = report(&odd, 1, "", NULL);
+	assert_contains(buf_text(&text),
+			"asked for before the phase from which pages are served\n");
+	buf_free(&text);
+}
+
+/* What the guest touched is none of KVM's: neither L1's access nor that of anybody else. */
+static void report_touched(void **state)
+{
+	struct fetch f[4] = {sample[8], sample[8], sample[8], sample[8]};
+	struct buf text;
+
+	(void)state;
+	snprintf(f[1].name, sizeof(f[1].name), "MSR bitmap");
+	snprintf(f[2].via, sizeof(f[2].via), "guest access by L2");
+	snprintf(f[3].via, sizeof(f[3].via), "guest access (async)");
+	snprintf(f[3].phase, sizeof(f[3].phase), "KVM_RUN 7");
+	text = report(f, 4, "6.12", NULL);
+	assert_contains(buf_text(&text), "\nthis KVM (6.12) fetched no vmcs12 page\n"
+					 "L1 itself touched: virtual-APIC page, MSR bitmap in "
+					 "KVM_RUN 2\n"
+					 "L2 itself touched: virtual-APIC page in KVM_RUN 2\n"
+					 "the guest itself touched: virtual-APIC page in "
+					 "KVM_RUN 7\n");
+	buf_free(&text);
+	snprintf(f[0].via, sizeof(f[0].via), "outside KVM");
+	text = report(f, 1, "6.12", NULL);
+	assert_contains(buf_text(&text), "\nthis KVM (6.12) fetched no vmcs12 page\n");
+	assert_null(strstr(buf_text(&text), "touched"));
+	buf_free(&text);
+}
+
+static void report_unread(void **state)
+{
+	struct fetch f[3] = {sample[2], sample[8], sample[3]};
+	struct buf text;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		f[i].via[0] = '\0';
+	text = report(f, 3, "6.12", NULL);
+	assert_contains(buf_text(&text), "  vCPU    ?   write  ");
+	assert_contains(buf_text(&text), "\nby: the kernel's stacks could not be read (it wants "
+					 "root, or CAP_SYS_ADMIN)\n\n");
+	assert_contains(buf_text(&text), "'virtual-APIC page' (gpa 0x101000): it never came\n");
+	assert_contains(buf_text(&text),
+			"this KVM (6.12) fetches the vmcs12 pages in: KVM_RUN 1 (virtual-APIC "
+			"page); KVM_RUN 2 (virtual-APIC page) (the kernel's stacks could not be "
+			"read: accesses by L1 itself are counted too)\n");
+	assert_null(strstr(buf_text(&text), "touched"));
+	buf_free(&text);
+	/* Some were read; those that were not concern no vmcs12 page. */
+	f[0] = sample[2];
+	f[1] = sample[8];
+	text = report(f, 3, "6.12", NULL);
+	assert_contains(buf_text(&text),
+			"\nby: the kernel's stacks could not be read for 1 of 3 requests\n\n");
+	assert_contains(buf_text(&text), "in: KVM_RUN 1 (virtual-APIC page)\nL1 itself touched");
+	buf_free(&text);
+}
+
+static unsigned lines(const char *text, const char *with)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, with)); text++)
+		n++;
+	return n;
+}
+
+#define MANY 200
+
+/* 200 requests, alternating if @fold is false, the last one for a vmcs12 page. */
+static void many(struct fetch *f, bool fold)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		f[i] = sample[4];
+		f[i].order = i + 1;
+		f[i].gpa = i * PAGE;
+		f[i].write = !fold && i & 1;
+	}
+	f[MANY - 1] = sample[6];
+	f[MANY - 1].order = MANY;
+}
+
+static void report_long(void **state)
+{
+	static struct fetch f[MANY];
+	struct buf text;
+
+	(void)state;
+	many(f, true);
+	f[50].waited_ns = 77777000;
+	text = report(f, MANY, "6.12", NULL);
+	assert_contains(buf_text(&text), " 0x0  x199  vCPU    guest access by L2       read        "
+					 "77777\n  200  KVM_RUN 1 ");
+	assert_null(strstr(buf_text(&text), "left out"));
+	buf_free(&text);
+
+	many(f, false);
+	text = report(f, MANY, "6.12", NULL);
+	assert_int_equal(lines(buf_text(&text), "  guest access by L2  "), 39);
+	assert_contains(buf_text(&text), "\n   39  KVM_RUN 1 ");
+	assert_contains(buf_text(&text), "\n  200  KVM_RUN 1                 MSR bitmap ");
+	assert_contains(buf_text(&text),
+			"\n(160 more rows are left out; the JSON report has all)\n");
+	buf_free(&text);
+
+	for (unsigned i = 0; i < MANY; i++)
+		f[i].too_early = true;
+	text = report(f, MANY, "6.12", NULL);
+	assert_int_equal(lines(buf_text(&text), "  too early\n"), 40);
+	buf_free(&text);
+}
+
+/* Whatever a row shows keeps requests apart, but for address and time. */
+static void report_apart(void **state)
+{
+	struct fetch f[2] = {sample[4], sample[4]};
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		struct buf text;
+
+		f[1] = f[0];
+		f[1].gpa += PAGE;
+		f[1].waited_ns += 5;
+		f[1].vcpu ^= i == 1;
+		f[1].write ^= i == 2;
+		f[1].too_early ^= i == 3;
+		f[1].lost ^= i == 4;
+		f[1].phase[0] ^= i == 5;
+		f[1].name[0] ^= i == 6;
+		f[1].via[0] ^= i == 7;
+		text = report(f, 2, NULL, NULL);
+		assert_int_equal(strstr(buf_text(&text), "  x2  ") != NULL, i == 0);
+		buf_free(&text);
+	}
 }
 
 static const char *string_at(json_t *o, const char *key)
@@ -763,7 +1119,7 @@ static json_int_t integer_at(json_t *o, const char *key)
 /* Written and read again. */
 static json_t *round_trip(const struct fetch *fetches, unsigned n, const char *kernel)
 {
-	json_t *made = pages_report_json(fetches, n, kernel), *read_back;
+	json_t *made = pages_report_json(fetches, n, kernel, "KVM_RUN 1"), *read_back;
 	char *text = json_dumps(made, JSON_INDENT(2));
 
 	assert_non_null(text);
@@ -780,7 +1136,7 @@ static void json_all(void **state)
 
 	(void)state;
 	assert_string_equal(string_at(o, "kernel"), "6.12.107");
-	assert_int_equal(json_array_size(json_object_get(o, "fetches")), 7);
+	assert_int_equal(json_array_size(json_object_get(o, "fetches")), 9);
 	item = json_array_get(json_object_get(o, "fetches"), 0);
 	assert_int_equal(integer_at(item, "order"), 1);
 	assert_string_equal(string_at(item, "phase"), SET);
@@ -790,13 +1146,14 @@ static void json_all(void **state)
 	assert_string_equal(string_at(item, "thread"), "vcpu");
 	assert_int_equal(integer_at(item, "tid"), 11);
 	assert_true(json_is_false(json_object_get(item, "write")));
+	assert_string_equal(string_at(item, "via"), "nested_cache_shadow_vmcs12");
 	assert_true(json_is_true(json_object_get(item, "too_early")));
 	assert_true(json_is_false(json_object_get(item, "lost")));
 	assert_int_equal(integer_at(item, "asked_us"), 1);
 	assert_int_equal(integer_at(item, "waited_us"), 250);
 	item = json_array_get(json_object_get(o, "fetches"), 2);
 	assert_true(json_is_null(json_object_get(item, "waited_us")));
-	item = json_array_get(json_object_get(o, "fetches"), 5);
+	item = json_array_get(json_object_get(o, "fetches"), 7);
 	assert_true(json_is_null(json_object_get(item, "tid")));
 	assert_string_equal(string_at(item, "thread"), "other");
 
@@ -804,21 +1161,52 @@ static void json_all(void **state)
 	item = json_array_get(json_object_get(o, "phases"), 1);
 	assert_string_equal(string_at(item, "phase"), "KVM_RUN 1");
 	assert_int_equal(integer_at(item, "ept"), 1);
-	assert_int_equal(integer_at(item, "pages"), 3);
+	assert_int_equal(integer_at(item, "pages"), 5);
 	total = json_object_get(o, "total");
-	assert_int_equal(integer_at(total, "vmcs12"), 2);
-	assert_int_equal(integer_at(total, "l2"), 1);
+	assert_int_equal(integer_at(total, "vmcs12"), 3);
+	assert_int_equal(integer_at(total, "l2"), 2);
 	assert_int_equal(integer_at(total, "other"), 1);
-	assert_int_equal(integer_at(total, "pages"), 5);
-	assert_int_equal(integer_at(total, "requests"), 7);
+	assert_int_equal(integer_at(total, "pages"), 7);
+	assert_int_equal(integer_at(total, "requests"), 9);
+	assert_int_equal(integer_at(total, "via_unknown"), 0);
 	assert_int_equal(integer_at(total, "never_came"), 1);
 
 	assert_int_equal(json_array_size(json_object_get(o, "findings")), 3);
+	item = json_array_get(json_object_get(o, "findings"), 0);
+	assert_contains(string_at(item, "text"), "before pages are served from KVM_RUN 1 on");
 	item = json_array_get(json_object_get(o, "findings"), 1);
 	assert_string_equal(string_at(item, "mark"), "lost");
-	assert_contains(string_at(item, "text"), "needs page 'virtual-APIC page' (gpa 0x101000)");
-	assert_int_equal(json_array_size(json_object_get(o, "vmcs12_phases")), 3);
-	assert_contains(string_at(o, "answer"), "fetches the vmcs12 pages in: " SET ", KVM_RUN 1");
+	assert_string_equal(string_at(item, "via"), GET);
+	assert_contains(string_at(item, "text"),
+			"needs page 'virtual-APIC page' (gpa 0x101000, via " GET ")");
+	item = json_object_get(o, "vmcs12_phases");
+	assert_int_equal(json_array_size(item), 2);
+	assert_string_equal(json_string_value(json_array_get(item, 1)), "KVM_RUN 1");
+	assert_int_equal(json_array_size(json_object_get(o, "vmcs12_touched_by_guest")), 2);
+	item = json_array_get(json_object_get(o, "vmcs12_touched_by_guest"), 1);
+	assert_string_equal(string_at(item, "phase"), "KVM_RUN 2");
+	assert_string_equal(string_at(item, "page"), "virtual-APIC page");
+	assert_string_equal(string_at(item, "gpa"), "0x101000");
+	assert_string_equal(string_at(item, "via"), L1);
+	assert_contains(string_at(o, "answer"),
+			"fetches the vmcs12 pages in: " SET " (shadow VMCS); KVM_RUN 1 (");
+	json_decref(o);
+}
+
+/* All requests, however few rows the table has. */
+static void json_many(void **state)
+{
+	static struct fetch f[MANY];
+	json_t *o;
+
+	(void)state;
+	many(f, true);
+	f[3].via[0] = '\0';
+	o = round_trip(f, MANY, "6.12");
+	assert_int_equal(json_array_size(json_object_get(o, "fetches")), MANY);
+	assert_true(json_is_null(
+		json_object_get(json_array_get(json_object_get(o, "fetches"), 3), "via")));
+	assert_int_equal(integer_at(json_object_get(o, "total"), "via_unknown"), 1);
 	json_decref(o);
 }
 
@@ -831,7 +1219,7 @@ static void json_small(void **state)
 	assert_true(json_is_null(json_object_get(o, "kernel")));
 	assert_int_equal(json_array_size(json_object_get(o, "fetches")), 0);
 	assert_int_equal(json_array_size(json_object_get(o, "vmcs12_phases")), 0);
-	assert_string_equal(string_at(o, "answer"), "this KVM fetches no vmcs12 page");
+	assert_string_equal(string_at(o, "answer"), "this KVM fetched no vmcs12 page");
 	json_decref(o);
 	snprintf(odd.name, sizeof(odd.name), "\xff\xfe name");
 	o = round_trip(&odd, 1, "6.1");
@@ -861,9 +1249,18 @@ int main(void)
 		WITH_MEMORY(refused),
 		cmocka_unit_test(find_names),
 		cmocka_unit_test(vmcs12_names),
+		cmocka_unit_test(find_via),
+		cmocka_unit_test(cut_stacks),
+		cmocka_unit_test(long_function),
+		cmocka_unit_test(no_stack),
 		cmocka_unit_test(report_all),
 		cmocka_unit_test(report_small),
+		cmocka_unit_test(report_touched),
+		cmocka_unit_test(report_unread),
+		cmocka_unit_test(report_long),
+		cmocka_unit_test(report_apart),
 		cmocka_unit_test(json_all),
+		cmocka_unit_test(json_many),
 		cmocka_unit_test(json_small),
 	};
 

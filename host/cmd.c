@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
+#include "host/cmd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MEMORY_MIB     16 /* the least with which QEMU's firmware starts L1 */
+#define MEMORY_MIB_KVM 4  /* L1 alone */
+#define MISS_LIMIT     50
+#define LAB_ENV	       "MIDFLIGHT_LAB" /* set inside the lab */
+
+int fail(const char *text)
+{
+	fprintf(stderr, "midflight: %s\n", text);
+	return 2;
+}
+
+/* All paths become absolute, as QEMU gets another cwd. */
+static int find_paths(struct setup *s, struct err *e)
+{
+	const struct options *o = s->o;
+	char *path;
+
+	path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
+	if (!realpath(path, s->image))
+		err_set(e, "cannot find the image %s: %s", path, strerror(errno));
+	else if (access(s->image, R_OK))
+		err_set(e, "cannot read the image %s: %s", path, strerror(errno));
+	else if (strpbrk(strrchr(s->image, '/'), " \t\n,"))
+		err_set(e, "the image's file name must not have blanks or commas: %s", path);
+	else
+		e->text[0] = '\0';
+	free(path);
+	if (*e->text)
+		return -1;
+
+	path = o->log ? xstrdup(o->log) : xasprintf("%s/midflight-log", executable_dir());
+	if (!make_dirs(path, e) && !realpath(path, s->log))
+		err_set(e, "%s: %s", path, strerror(errno));
+	free(path);
+	if (*e->text)
+		return -1;
+
+	snprintf(s->qemu, sizeof(s->qemu), "%s", o->qemu);
+	if (strchr(o->qemu, '/') && !realpath(o->qemu, s->qemu)) {
+		err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+int setup(struct setup *s, const struct options *o, struct err *e)
+{
+	bool inside = getenv(LAB_ENV) != NULL;
+
+	memset(s, 0, sizeof(*s));
+	s->o = o;
+	if (find_paths(s, e) || order_load(&s->order, o->order, e))
+		return -1;
+	if (strcmp(o->accel, "kvm")) {
+		if (o->lab != LAB_YES)
+			return 0;
+		err_set(e, "--lab yes needs --accel kvm");
+		return -1;
+	}
+	kvm_probe(&s->probe);
+	s->missing = kvm_probe_missing(&s->probe);
+	s->lab = o->lab == LAB_YES || (o->lab == LAB_AUTO && s->missing && !inside);
+	return 0;
+}
+
+void setup_say_lab(const struct setup *s)
+{
+	printf("# midflight: %s: running in the lab, an emulated CPU with VMX\n",
+	       s->o->lab == LAB_YES ? "as asked for" : s->missing);
+	fflush(stdout);
+}
+
+void setup_flight(const struct setup *s, struct flight_config *c)
+{
+	const struct options *o = s->o;
+	bool kvm = !strcmp(o->driver, "kvm");
+
+	*c = (struct flight_config){
+		.driver = kvm ? &kvm_driver : &qemu_driver,
+		.method = o->method,
+		.hops = o->hops,
+		.seed = o->seed,
+		.breakage = o->breakage,
+		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
+		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
+		.miss_limit = MISS_LIMIT,
+		.keep_snapshot = o->keep,
+		.vm = {.qemu = s->qemu,
+		       .machine = o->machine,
+		       .cpu = o->cpu			? o->cpu
+			      : strcmp(o->accel, "kvm") ? "max"
+							: "host",
+		       .accel = o->accel,
+		       .image = s->image,
+		       .memory_mib = kvm ? MEMORY_MIB_KVM : MEMORY_MIB,
+		       .order = &s->order,
+		       .pages = &o->pages_config,
+		       .serve_from = o->serve_from},
+	};
+}

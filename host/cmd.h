@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all commands that fly have in common, and the commands beside `run`. */
+#ifndef HOST_CMD_H
+#define HOST_CMD_H
+
+#include "host/flight.h"
+#include "host/kvm_probe.h"
+#include "host/kvm_state.h"
+#include "host/options.h"
+
+#include <limits.h>
+
+struct setup {
+	const struct options *o;
+	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX]; /* absolute */
+	struct order order;
+	struct kvm_probe probe;
+	const char *missing; /* why KVM cannot do it here, NULL: it can */
+	bool lab;	     /* to be handed over to the lab */
+};
+
+/* Finds image, log directory and QEMU, asks KVM. 0, or -1 with @e filled. */
+int setup(struct setup *s, const struct options *o, struct err *e);
+
+/* Fills @c for what @o asks for; scenario, control, post and directory are the caller's. */
+void setup_flight(const struct setup *s, struct flight_config *c);
+
+/* Says on stdout that the lab takes over, and why. */
+void setup_say_lab(const struct setup *s);
+
+/* Prints `midflight: TEXT` on stderr; 2, the exit status of a failure that is nobody's but ours. */
+int fail(const char *text);
+
+/* The commands: their exit status. */
+int cmd_bench(struct options *o);
+int cmd_save(struct options *o);
+int cmd_restore(struct options *o);
+int cmd_serve(const struct options *o);
+
+#endif

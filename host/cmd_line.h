@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command lines of all commands that have options. */
+#ifndef HOST_CMD_LINE_H
+#define HOST_CMD_LINE_H
+
+#include "host/options.h"
+
+#define BENCH_CYCLES 200
+
+/* Reads `midflight COMMAND ...`, or ends the program. False if there is no such command. */
+bool cmd_line_parse(struct options *o, int argc, char **argv);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How a flight ended: what the log says if the VM ended in order, else what stopped it.
+#include "host/flight_state.h"
+
+#include <string.h>
+
+#define LAST_LINES   15
+#define LAST_LOOK_NS (5000 * NS_PER_MS)
+
+/* The last whole lines of the serial log. */
+static const char *last_lines(const struct buf *tail)
+{
+	size_t at = tail->len;
+
+	for (unsigned n = 0; at; at--)
+		if (tail->p[at - 1] == '\n' && at != tail->len && ++n == LAST_LINES)
+			break;
+	return buf_text(tail) + at;
+}
+
+/* What there is to see of a VM that makes no progress. */
+static void look_at_hang(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	struct buf *text = &f->result->details, copy = {0};
+	struct saved_state state;
+	char words[128];
+
+	for (size_t i = 0; i < f->tail.len; i++)
+		if (!f->tail.p[i])
+			f->tail.p[i] = '?';
+	buf_printf(text, "last lines of the serial log:\n%s\n", last_lines(&f->tail));
+	d->describe(f->vm, text);
+	f->vm_config.deadline_ns = LAST_LOOK_NS;
+	if (!d->stop(f->vm) && !d->save(f->vm, &copy, &state)) {
+		state_words(&state, words, sizeof(words));
+		buf_printf(text, "state saved now: %s\n", words);
+		buf_free(&f->snapshot);
+		f->snapshot = copy;
+	} else {
+		buf_free(&copy);
+	}
+}
+
+void flight_judge(struct flight *f, int ret)
+{
+	const struct expected want = {f->config->scenario->name, f->config->hops, f->config->seed};
+	struct flight_result *r = f->result;
+	const struct vm_end *end = f->config->driver->end(f->vm);
+	char where[64] = "before the first hop";
+	struct err why = f->err; /* what follows may fail as well */
+	bool judged = false;
+
+	if (r->log.ready_hop)
+		snprintf(where, sizeof(where), "hop %u of %u", r->log.ready_hop, f->config->hops);
+	assembler_end(&f->assembler);
+	switch (ret) {
+	case FLIGHT_SAVED:
+		break;
+	case VM_ENDED:
+		if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
+			verdict_raise(&r->verdict, WORD_CRASH, "%s%s (%s, phase %s)",
+				      end->how == END_RESET ? "the guest reset itself: " : "",
+				      end->text, where, f->phase);
+		else if (!strcmp(f->phase, "restore"))
+			verdict_raise(&r->verdict, WORD_CRASH, "%s (%s, phase %s)", end->text,
+				      where, f->phase);
+		else {
+			verdict_judge(&r->verdict, &r->log, &want);
+			judged = true;
+		}
+		break;
+	case VM_SIGNAL:
+		r->interrupted = true;
+		verdict_raise(&r->verdict, WORD_ERROR, "interrupted");
+		break;
+	case VM_TIMEOUT:
+		look_at_hang(f);
+		verdict_raise(&r->verdict, WORD_HANG, "%s (%s, phase %s)", why.text, where,
+			      f->phase);
+		break;
+	default:
+		verdict_raise(&r->verdict, WORD_ERROR, "%s (%s, phase %s)", why.text, where,
+			      f->phase);
+	}
+	if (r->log.damage && !judged)
+		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
+	if (r->log.fails && !judged)
+		verdict_raise(&r->verdict, WORD_FAIL, "and checks had failed before");
+}
