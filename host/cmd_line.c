@@ -197,7 +197,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 	struct order order;
-	struct err e;
+	struct err e = {0};
 	char *end;
 
 	switch (key) {
@@ -383,7 +383,7 @@ static void add_all(struct options *o)
 static void set_defaults(struct options *o)
 {
 	static char remote[] = "remote";
-	struct err e;
+	struct err e = {0};
 
 	if (o->command != CMD_RUN)
 		o->driver = "kvm";
@@ -413,7 +413,7 @@ bool cmd_line_parse(struct options *o, int argc, char **argv)
 	struct argp_option list[ARRAY_SIZE(options) + 1] = {{0}};
 	struct argp argp = {list, parse_option, NULL, NULL, NULL, NULL, NULL};
 	unsigned n = 0;
-	struct err e;
+	struct err e = {0};
 	static char name[40]; /* argp keeps it */
 
 	if (argc < 2 || !find_command(argv[1], &o->command))
