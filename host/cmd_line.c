@@ -83,7 +83,8 @@ static const struct {
 	  "Driver kvm: how the restored VM's memory arrives: eager (before the restore, the "
 	  "default), "
 	  "remote (each page when it is asked for), late=PHASE (not before that phase), "
-	  "delay=MICROSECONDS (each after a random delay), lost=PAGE (that page never)",
+	  "delay=MICROSECONDS (each after a random delay), lost=PAGE (that page never), "
+	  "exit (leave KVM_RUN for each, where a kernel can)",
 	  2}},
 	{T,
 	 {"serve-from", OPT_SERVE_FROM, "SOCKET", 0,

@@ -86,6 +86,26 @@ const char *kvm_probe_advice(const struct kvm_probe *probe)
 	return "'midflight run' uses the lab (an emulated CPU with VMX)";
 }
 
+#ifndef KVM_CAP_MEMORY_FAULT_INFO
+#define KVM_CAP_MEMORY_FAULT_INFO 232
+#endif
+
+const char *kvm_probe_no_page_exit(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int info = kvm < 0 ? 0 : ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MEMORY_FAULT_INFO);
+
+	if (kvm >= 0)
+		close(kvm);
+	if (info > 0)
+		return "KVM_CAP_MEMORY_FAULT_INFO is there, but tells only of guest_memfd: for a "
+		       "page "
+		       "missing from ordinary memory KVM_RUN waits (userfaultfd) or fails with "
+		       "EFAULT "
+		       "and no address";
+	return "this KVM has no KVM_CAP_MEMORY_FAULT_INFO nor anything like it";
+}
+
 int kvm_probe_print(void)
 {
 	struct kvm_probe probe;

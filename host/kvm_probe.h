@@ -22,6 +22,12 @@ const char *kvm_probe_missing(const struct kvm_probe *probe);
 /* What the user can do about it; NULL if nested VMX is there. */
 const char *kvm_probe_advice(const struct kvm_probe *probe);
 
+/*
+ * Why this KVM cannot leave KVM_RUN for a page that is missing from ordinary guest memory, in
+ * words. There is no kernel yet that can; the text says what comes nearest.
+ */
+const char *kvm_probe_no_page_exit(void);
+
 /* `midflight probe`: one line per fact. 0 if nested VMX is there, else 4. */
 int kvm_probe_print(void);
 

@@ -30,11 +30,9 @@ int options_pages(struct options *o, const char *text, struct err *e)
 	static const struct {
 		const char *name;
 		bool value;
-	} modes[] = {[PAGES_EAGER] = {"eager", false},
-		     [PAGES_REMOTE] = {"remote", false},
-		     [PAGES_LATE] = {"late", true},
-		     [PAGES_DELAY] = {"delay", true},
-		     [PAGES_LOST] = {"lost", true}};
+	} modes[] = {[PAGES_EAGER] = {"eager", false}, [PAGES_REMOTE] = {"remote", false},
+		     [PAGES_LATE] = {"late", true},    [PAGES_DELAY] = {"delay", true},
+		     [PAGES_EXIT] = {"exit", false},   [PAGES_LOST] = {"lost", true}};
 	uint64_t us;
 
 	*c = (struct pages_config){.seed = o->seed, .grace_ns = PAGES_GRACE_NS};
@@ -43,7 +41,8 @@ int options_pages(struct options *o, const char *text, struct err *e)
 		c->mode++;
 	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1])) {
 		err_set(e,
-			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, lost=PAGE",
+			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, exit, "
+			"lost=PAGE",
 			text);
 		return -1;
 	}

@@ -17,6 +17,7 @@ enum pages_mode {
 	PAGES_REMOTE, /* served at once when asked for */
 	PAGES_LATE,   /* not served before phase @late: an earlier request is a finding */
 	PAGES_DELAY,  /* served after a random delay, in the order in which the delays end */
+	PAGES_EXIT,   /* KVM_RUN is left for each missing page: see kvm_probe_no_page_exit() */
 	PAGES_LOST,   /* pages with the name @lost never come: UFFDIO_POISON, or unanswered */
 };
 

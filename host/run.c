@@ -271,7 +271,9 @@ int run(struct options *o)
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
 	report_begin(&report, o, o->shown_log, results_planned(o));
-	if (s->missing) {
+	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
+		skip_all(&r, &report, "--pages exit", kvm_probe_no_page_exit());
+	} else if (s->missing) {
 		skip_all(&r, &report, s->missing, kvm_probe_advice(&s->probe));
 	} else {
 		for (unsigned i = 0; i < o->scenarios; i++)

@@ -17,10 +17,16 @@ report() { # ok|not ok, NAME: with the output of the run when it failed
 }
 
 run() { # EXIT-STATUS ARG...: runs `midflight run ARG...`
-	local want=$1 status=0
+	local want=$1
 	shift
-	what="run $*"
-	build/midflight run --log "$work/log" "$@" >"$work/out" 2>&1 </dev/null || status=$?
+	command_exits "$want" run "$@"
+}
+
+command_exits() { # EXIT-STATUS COMMAND ARG...: runs `midflight COMMAND ARG...`
+	local want=$1 command=$2 status=0
+	shift 2
+	what="$command $*"
+	build/midflight "$command" --log "$work/log" "$@" >"$work/out" 2>&1 </dev/null || status=$?
 	if [ "$status" = "$want" ]; then
 		report ok "exit status $want: midflight $what"
 	else

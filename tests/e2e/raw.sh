@@ -42,3 +42,22 @@ for order in selftests nested-first nested-last legacy; do
 done
 run 2 --driver kvm --order no-such-order
 expect "an unknown order is named" "no-such-order"
+
+# A snapshot file outlives the process, and the machine (each lab run is a boot of its own).
+command_exits 0 save "$work/running.snapshot" --scenario running --loops 3 --hops-before 1
+command_exits 0 restore "$work/running.snapshot" --pages remote
+expect "a restored file goes on to a verdict over the whole log" '^ok 1 - running\.restored # 3 hops'
+cp "$work/running.snapshot" "$work/damaged"
+printf X | dd of="$work/damaged" bs=1 seek=20000 conv=notrunc status=none
+command_exits 2 restore "$work/damaged"
+expect "a damaged file is refused with the reason" 'checksum'
+head -c 20000 "$work/running.snapshot" >"$work/truncated"
+command_exits 2 restore "$work/truncated"
+expect "a truncated file is refused with the reason" 'truncated: 20000 bytes'
+
+run 4 --driver kvm --pages exit --loops 1 --scenario running
+expect "pages=exit: skipped with the reason" '^ok [0-9]+ - running # SKIP .*KVM_CAP_MEMORY_FAULT_INFO'
+
+run 1 --driver kvm --pages 'lost=virtual-APIC page' --loops 1 --scenario running
+expect "a page that never comes is named, and KVM's answer is not a hang" \
+	"needs page 'virtual-APIC page' .*it never came" '^not ok [0-9]+ - running # CRASH'

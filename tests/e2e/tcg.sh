@@ -22,7 +22,7 @@ boot() { # NAME EXPECTED QEMU-ARG...
 	what="boot: $name"
 	timeout 60 qemu-system-x86_64 -accel tcg -m 32 -nodefaults -display none -serial stdio \
 		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4 "$@" >"$work/out" 2>&1 </dev/null
-	expect "boots: $name" "^# @1 hello .*$regex" 'verdict word=SKIP passed=0 failed=0 skipped=2 errors=0'
+	expect "boots: $name" "^# @1 hello .*$regex" 'verdict word=SKIP passed=0 failed=0 skipped=[1-9][0-9]* errors=0'
 }
 
 boot "multiboot, QEMU -kernel" 'boot=multiboot' -kernel build/midflight.elf
