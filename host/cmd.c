@@ -60,6 +60,11 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	s->o = o;
 	if (find_paths(s, e) || order_load(&s->order, o->order, e))
 		return -1;
+	if ((o->freeze.at == FREEZE_PORT || o->freeze.at == FREEZE_EXITS) &&
+	    strcmp(o->driver, "kvm")) {
+		err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
+		return -1;
+	}
 	if (strcmp(o->accel, "kvm")) {
 		if (o->lab != LAB_YES)
 			return 0;
@@ -91,6 +96,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.seed = o->seed,
 		.breakage = o->breakage,
 		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
+		.freeze = o->freeze,
 		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,

@@ -25,6 +25,7 @@ enum {
 	OPT_METHOD,
 	OPT_ORDER,
 	OPT_PAGES,
+	OPT_FREEZE,
 	OPT_HOPS_BEFORE,
 	OPT_SERVE_FROM,
 	OPT_SOCKET,
@@ -77,6 +78,13 @@ static const struct {
 	 {"order", OPT_ORDER, "ORDER", 0,
 	  "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
 	  "nested-last, legacy, or a file with the steps",
+	  2}},
+	{R | P | S,
+	 {"freeze", OPT_FREEZE, "WHEN", 0,
+	  "When the VM is frozen: now (as soon as L2 is about to run, the default), "
+	  "time=MICROSECONDS after that; with driver kvm also exits=N (after that many exits of "
+	  "KVM_RUN to userspace) and port (at L2's next write to a port that L1 lets pass: always "
+	  "the same instruction, in scenarios where L2 runs)",
 	  2}},
 	{R | P | T,
 	 {"pages", OPT_PAGES, "HOW", 0,
@@ -226,6 +234,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (order_load(&order, arg, &e))
 			argp_error(state, "--order: %s", e.text);
 		o->order = arg;
+		break;
+	case OPT_FREEZE:
+		if (options_freeze(o, arg, &e))
+			argp_error(state, "--freeze: %s", e.text);
 		break;
 	case OPT_PAGES:
 		if (options_pages(o, arg, &e))

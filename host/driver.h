@@ -3,6 +3,7 @@
 #ifndef HOST_DRIVER_H
 #define HOST_DRIVER_H
 
+#include "host/freeze.h"
 #include "host/pages.h"
 #include "host/qemu_stream.h"
 #include "host/util.h"
@@ -57,6 +58,8 @@ struct driver {
 	/* Starts a VM from a snapshot. It stands still until cont(). */
 	int (*restore)(void *vm, const struct buf *snapshot);
 	int (*stop)(void *vm);
+	/* Stops at FREEZE_EXITS or FREEZE_PORT, and waits for that. NULL: cannot do that. */
+	int (*stop_at)(void *vm, const struct freeze *freeze);
 	int (*cont)(void *vm);
 	/* Whether L2 is active in the stopped VM by the VMM's own answer: 1, 0; -1: cannot say. */
 	int (*l2_active)(void *vm);

@@ -257,6 +257,22 @@ static int wait_blocked(struct flight *f)
 	return ret;
 }
 
+/* Stops the VM at the moment that the user chose. */
+static int freeze(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	const struct freeze *when = &f->config->freeze;
+	int64_t until = now_ns() + when->value;
+	int ret = VM_OK;
+
+	f->phase = "stop";
+	if (when->at == FREEZE_EXITS || when->at == FREEZE_PORT)
+		return d->stop_at(f->vm, when);
+	while (!ret && when->at == FREEZE_TIME && now_ns() < until)
+		ret = d->wait(f->vm, until);
+	return ret ? ret : d->stop(f->vm);
+}
+
 /* Stops and saves. VM_OK with *@caught. */
 static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 {
@@ -266,8 +282,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 
 	*caught = false;
 	hop->bytes = 0;
-	f->phase = "stop";
-	ret = d->stop(f->vm);
+	ret = freeze(f);
 	stopped = now_ns();
 	if (ret)
 		return ret;

@@ -17,10 +17,11 @@ struct flight_config {
 	const char *breakage; /* L1's break=, or NULL */
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
-	unsigned miss_limit;  /* snapshots of one hop that may miss L2 in a row */
-	bool any_state;	      /* tests only: a snapshot need not find L2 on the CPU */
-	bool keep_snapshot;   /* keep the last one even of a pass */
-	unsigned save_hop;    /* at this hop freeze, save, keep the snapshot and end; 0: at none */
+	struct freeze freeze;
+	unsigned miss_limit; /* snapshots of one hop that may miss L2 in a row */
+	bool any_state;	     /* tests only: a snapshot need not find L2 on the CPU */
+	bool keep_snapshot;  /* keep the last one even of a pass */
+	unsigned save_hop;   /* at this hop freeze, save, keep the snapshot and end; 0: at none */
 	const struct flight_resume *resume; /* go on from there instead of booting, or NULL */
 	struct vm_config vm;		    /* qemu, machine, cpu, accel, image, dir, memory_mib */
 	void (*progress)(void *arg, unsigned hop, unsigned missed);

@@ -8,6 +8,7 @@
 #include "host/kvm_vm.h"
 #include "host/serve.h"
 #include "host/signals.h"
+#include "l2guest/layout.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,7 +36,8 @@ struct machine {
 	pthread_mutex_t lock; /* all below, and vm.uart */
 	pthread_cond_t changed;
 	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
-	bool busy; /* the thread does what is wanted */
+	bool busy;	      /* the thread does what is wanted */
+	struct freeze freeze; /* FREEZE_EXITS, FREEZE_PORT: where the thread stops by itself */
 	struct buf sent;
 	struct vm_end end;
 	bool ended;
@@ -85,6 +87,20 @@ static int restore_steps(struct machine *m)
 	return 0;
 }
 
+/* Stops the vCPU's thread where stop_at() asked for. Locked. */
+static void freeze_here(struct machine *m)
+{
+	const struct kvm_run *run = m->vm.run;
+	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+		    run->io.port == L2_FREEZE_PORT;
+
+	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0
+					 : m->freeze.at == FREEZE_PORT && port) {
+		m->freeze.at = FREEZE_NOW;
+		m->want = DO_NOTHING;
+	}
+}
+
 /* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
 static void run_vcpu(struct machine *m)
 {
@@ -111,6 +127,8 @@ static void run_vcpu(struct machine *m)
 		exit = kvm_vm_handle(&m->vm, error, &sent, &interrupted, &end);
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
+		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
+			freeze_here(m);
 		if (exit == VCPU_ENDED) {
 			m->end = end;
 			m->ended = true;
@@ -407,6 +425,21 @@ static int stop(void *vm)
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
+static int stop_at(void *vm, const struct freeze *freeze)
+{
+	struct machine *m = vm;
+	int ret;
+
+	pthread_mutex_lock(&m->lock);
+	m->freeze = *freeze;
+	pthread_mutex_unlock(&m->lock);
+	ret = wait_idle(m);
+	m->freeze.at = FREEZE_NOW;
+	if (!ret)
+		collect_fetches(m);
+	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+}
+
 static int cont(void *vm)
 {
 	want(vm, DO_RUN);
@@ -585,6 +618,7 @@ const struct driver kvm_driver = {
 	.start = start,
 	.restore = restore,
 	.stop = stop,
+	.stop_at = stop_at,
 	.cont = cont,
 	.l2_active = l2_active,
 	.save = save,

@@ -14,12 +14,42 @@ void options_init(struct options *o)
 	o->accel = "kvm";
 	o->order = "qemu";
 	o->pages = "eager";
+	o->freeze_text = "now";
 	o->machine = "pc";
 	o->qemu = "qemu-system-x86_64";
 	o->hops = DEFAULT_HOPS;
 	o->timeout_s = DEFAULT_TIMEOUT_S;
 	o->nudge_s = DEFAULT_NUDGE_S;
 	o->seed = 1;
+}
+
+int options_freeze(struct options *o, const char *text, struct err *e)
+{
+	uint64_t value = 0;
+	struct freeze *f = &o->freeze;
+
+	*f = (struct freeze){FREEZE_NOW, 0};
+	o->freeze_text = text;
+	if (!strcmp(text, "now"))
+		return 0;
+	if (!strcmp(text, "port")) {
+		f->at = FREEZE_PORT;
+		return 0;
+	}
+	if (!strncmp(text, "time=", 5) && parse_number(text + 5, &value) && value <= 60000000) {
+		*f = (struct freeze){FREEZE_TIME, (int64_t)value * NS_PER_US};
+		return 0;
+	}
+	if (!strncmp(text, "exits=", 6) && parse_number(text + 6, &value) && value &&
+	    value <= 1000000) {
+		*f = (struct freeze){FREEZE_EXITS, (int64_t)value};
+		return 0;
+	}
+	err_set(e,
+		"'%s' is none of now, port, time=MICROSECONDS (up to 60000000), exits=N (1 to "
+		"1000000)",
+		text);
+	return -1;
 }
 
 int options_pages(struct options *o, const char *text, struct err *e)
@@ -87,6 +117,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		option(words, "--driver", o->driver);
 	if (strcmp(o->order, standard.order))
 		option(words, "--order", o->order);
+	if (strcmp(o->freeze_text, standard.freeze_text))
+		option(words, "--freeze", o->freeze_text);
 	if (strcmp(o->pages, standard.pages))
 		option(words, "--pages", o->pages);
 	if (strcmp(o->accel, standard.accel))

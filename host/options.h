@@ -3,6 +3,7 @@
 #ifndef HOST_OPTIONS_H
 #define HOST_OPTIONS_H
 
+#include "host/freeze.h"
 #include "host/known.h"
 #include "host/pages.h"
 #include "host/util.h"
@@ -27,6 +28,8 @@ struct options {
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
 	enum method method;
+	const char *freeze_text; /* --freeze as given */
+	struct freeze freeze;
 	const char *order, *pages; /* as given; pages_config is what --pages means */
 	struct pages_config pages_config;
 	const char *image, *log; /* paths; NULL: beside the executable */
@@ -47,6 +50,9 @@ void options_init(struct options *o);
 
 /* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
 void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* Sets what --freeze @text means. 0, or -1 with @e filled. @text must live on. */
+int options_freeze(struct options *o, const char *text, struct err *e);
 
 /* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
 int options_pages(struct options *o, const char *text, struct err *e);

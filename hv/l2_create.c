@@ -143,7 +143,7 @@ static void *build_msr_bitmap(void)
 static void write_controls(struct l2 *l2, uint64_t eptp)
 {
 	bool wanted[VMX_CONTROLS] = {false};
-	void *io_a, *io_b;
+	uint8_t *io_a, *io_b;
 	uint8_t *pi_page;
 
 	for (unsigned i = 0; i < CONTROL_COUNT; i++)
@@ -174,6 +174,7 @@ static void write_controls(struct l2 *l2, uint64_t eptp)
 	io_b = page_alloc_named("I/O bitmap B");
 	memset(io_a, 0xff, PAGE_SIZE);
 	memset(io_b, 0xff, PAGE_SIZE);
+	io_a[L2_FREEZE_PORT / 8] &= ~(1 << L2_FREEZE_PORT % 8);
 	vmcs_write(IO_BITMAP_A, page_gpa(io_a));
 	vmcs_write(IO_BITMAP_B, page_gpa(io_b));
 	vmcs_write(MSR_BITMAP, page_gpa(build_msr_bitmap()));

@@ -12,6 +12,12 @@
 #define L2_VA_BASE  0x40000000
 #define L2_GPA_BASE 0x123400000
 
+/*
+ * L2 writes here once per leg, and L1 lets it pass: the write exits to the VMM alone, which can
+ * freeze the VM at exactly that instruction. Nothing decodes the port.
+ */
+#define L2_FREEZE_PORT 0xe5
+
 /* Selectors in L2's GDT. */
 #define L2_SEL_CODE 0x08
 #define L2_SEL_DATA 0x10

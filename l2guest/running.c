@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's half of `running`: rounds of computation with interrupts on; see hv/scenario_running.c. */
 #include "l2guest/l2.h"
+#include "lib/cpu.h"
 
 static void running(struct l2_shared *shared)
 {
@@ -13,6 +14,7 @@ static void running(struct l2_shared *shared)
 			compute_walk(&shared->compute, data, shared->data_pages);
 			shared->rounds++;
 		}
+		outb(L2_FREEZE_PORT, 0);
 		l2_turn_registers(shared, leg);
 		l2_call(L2_CALL_LEG, 0, 0, 0);
 	}

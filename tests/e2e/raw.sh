@@ -43,6 +43,13 @@ done
 run 2 --driver kvm --order no-such-order
 expect "an unknown order is named" "no-such-order"
 
+run 0 --driver kvm --freeze port --loops 3 --scenario running --verbose
+expect "freeze=port: L2 is caught at its own instruction, never missed" \
+	'^ok [0-9]+ - running # 3 hops, L2 active in 3 of 3 snapshots$'
+run 0 --driver kvm --freeze time=3000 --loops 2 --scenario running
+run 2 --freeze port
+expect "freeze=port needs the raw driver" 'needs --driver kvm'
+
 # A snapshot file outlives the process, and the machine (each lab run is a boot of its own).
 command_exits 0 save "$work/running.snapshot" --scenario running --loops 3 --hops-before 1
 command_exits 0 restore "$work/running.snapshot" --pages remote

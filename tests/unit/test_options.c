@@ -198,9 +198,42 @@ static void directories(void **state)
 	assert_contains(e.text, "/dev/full: No space left");
 }
 
+static void freeze_words(void **state)
+{
+	static const struct {
+		const char *text;
+		int ret, at;
+		int64_t value;
+	} cases[] = {{"now", 0, FREEZE_NOW, 0},
+		     {"port", 0, FREEZE_PORT, 0},
+		     {"time=5", 0, FREEZE_TIME, 5000},
+		     {"exits=7", 0, FREEZE_EXITS, 7},
+		     {"exits=0", -1, 0, 0},
+		     {"time=", -1, 0, 0},
+		     {"time=60000001", -1, 0, 0},
+		     {"then", -1, 0, 0},
+		     {"port=1", -1, 0, 0},
+		     {"", -1, 0, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct options opts;
+		struct err e = {0};
+
+		options_init(&opts);
+		assert_int_equal(options_freeze(&opts, cases[i].text, &e), cases[i].ret);
+		assert_int_equal(*e.text != 0, cases[i].ret != 0);
+		if (cases[i].ret)
+			continue;
+		assert_int_equal(opts.freeze.at, cases[i].at);
+		assert_int_equal(opts.freeze.value, cases[i].value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(freeze_words),
 		cmocka_unit_test_setup(words, setup),
 		cmocka_unit_test_setup(lab, setup),
 		cmocka_unit_test_setup(lab_commands, setup),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* At which moment after L1's `ready` the VM is frozen. */
+#ifndef HOST_FREEZE_H
+#define HOST_FREEZE_H
+
+#include <stdint.h>
+
+struct freeze {
+	enum freeze_at {
+		FREEZE_NOW,   /* as soon as the host has heard of it */
+		FREEZE_TIME,  /* after `value` nanoseconds */
+		FREEZE_EXITS, /* after `value` exits of KVM_RUN to userspace */
+		FREEZE_PORT,  /* at L2's next write to L2_FREEZE_PORT, which does not exit to L1 */
+	} at;
+	int64_t value;
+};
+
+#endif
