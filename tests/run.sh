@@ -37,7 +37,7 @@ results() { # NAME COMMAND...
 }
 
 unit() {
-	local program status
+	local program status reason
 	make -s unit >"$work/log" 2>&1 || {
 		sed 's/^/# /' "$work/log"
 		echo "not ok - unit tests build"
@@ -53,7 +53,9 @@ unit() {
 		program=build/unit/$(basename "$program" .c)
 		status=0
 		CMOCKA_MESSAGE_OUTPUT=TAP "$program" >"$work/tap" 2>"$work/err" || status=$?
-		grep -E '^(not )?ok ' "$work/tap"
+		# cmocka calls a skipped test "not ok N # SKIP NAME".
+		reason=$(cat "$work/tap" "$work/err" | sed -nE 's/^# NOTE (.*)/\1/p' | head -n 1 | tr '/' ' ')
+		sed -nE "s/^(not )?ok ([0-9]+) # SKIP (.*)/ok \\2 - \\3 # SKIP ${reason:-no reason given}/; /^(not )?ok /p" "$work/tap"
 		# A sanitizer or a signal ends a program before cmocka can say so.
 		if [ "$status" != 0 ] && ! grep -q '^not ok ' "$work/tap"; then
 			sed 's/^/# /' "$work/err"

@@ -11,7 +11,7 @@ expect "running: KVM maps the vmcs12 pages in the first KVM_RUN" \
 	'KVM_RUN 1 +posted-interrupt descriptor .* vCPU +nested_get_vmcs12_pages' \
 	'KVM_RUN 1 +MSR bitmap .* vCPU +nested_get_vmcs12_pages'
 expect "the answer in one sentence" \
-	'this KVM \(.*\) fetches the vmcs12 pages in: KVM_RUN 1 \(virtual-APIC page, posted-interrupt descriptor, MSR bitmap\)'
+	'this KVM \(.*\) fetches the vmcs12 pages in: KVM_RUN 1 \(virtual-APIC page, posted-interrupt descriptor, MSR bitmap(, I/O bitmap A)?\)'
 expect "shadow VMCS and MSR-store area are asked for in KVM_SET_NESTED_STATE" \
 	'KVM_SET_NESTED_STATE +shadow VMCS ' 'KVM_SET_NESTED_STATE +VM-exit MSR-store area ' \
 	'fetches the vmcs12 pages in: KVM_SET_NESTED_STATE \(shadow VMCS\); KVM_RUN 1' \

@@ -202,7 +202,7 @@ static void need_userfaultfd(void)
 
 	if (!why)
 		return;
-	print_message("[  NOTE    ] %s\n", why);
+	print_message("# NOTE %s\n", why);
 	skip();
 }
 
