@@ -215,10 +215,17 @@ static int miss(struct flight *f, struct hop_record *hop)
 	return ret ? ret : answer(f, 'r');
 }
 
+/* The posting comes before the snapshot, which may then find L2 on its way out of HLT, or done. */
+static bool posts_before(const struct flight *f)
+{
+	return f->config->scenario->posts && f->config->post == POST_BEFORE;
+}
+
 static bool wanted(const struct flight *f, const struct saved_state *state)
 {
 	return f->config->any_state ||
-	       (saved_l2_active(state) && state->mp_state == f->config->scenario->mp_state);
+	       (saved_l2_active(state) &&
+		(posts_before(f) || state->mp_state == f->config->scenario->mp_state));
 }
 
 /* Posts the vector that L1 expects. */
@@ -282,6 +289,13 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 
 	*caught = false;
 	hop->bytes = 0;
+	if (posts_before(f)) {
+		ret = wait_blocked(f);
+		if (!ret)
+			ret = post(f);
+		if (ret)
+			return ret;
+	}
 	ret = freeze(f);
 	stopped = now_ns();
 	if (ret)
@@ -383,6 +397,18 @@ static int resume(struct flight *f)
 	return ret ? ret : land(f, hop);
 }
 
+/* L2 had taken the posting and left for L1 before the VM stood still: a hop without a snapshot. */
+static int too_late(struct flight *f, struct hop_record *hop)
+{
+	int ret;
+
+	hop->missed++;
+	f->result->missed++;
+	f->phase = "cont after a miss";
+	ret = f->config->driver->cont(f->vm);
+	return ret ? ret : answer(f, 'p');
+}
+
 /* One `ready` of the guest, answered. */
 static int hop_once(struct flight *f)
 {
@@ -407,6 +433,8 @@ static int hop_once(struct flight *f)
 		ret = take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
+	if (!caught && posts_before(f))
+		return too_late(f, hop);
 	if (!caught)
 		return miss(f, hop);
 	if (n == f->config->save_hop) {

@@ -5,9 +5,9 @@
  *
  * Architecture: as for halted and running; whoever sets a bit in the PIR, then ON, and then sends
  * the notification vector, may count on it.
- * The host posts before it stops the vCPU, between stop and save, between restore and the first
- * KVM_RUN, when the restored vCPU has blocked, or not at all (then L2 must sleep on).
- * Known bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022), see
+ * The host posts right before it stops the vCPU, between stop and save, between restore and the
+ * first KVM_RUN, when the restored vCPU has blocked, or not at all (then L2 must sleep on). Known
+ * bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022), see
  * hv/scenario_halted.c.
  * A failure looks like: check="lost wake-up" (L2 asleep with the posting in the PIR), "interrupt
  * lost", "interrupt taken twice", or a wake-up without a posting.

@@ -27,6 +27,7 @@ refuse "late=KVM_RUN 1: nothing else is" "needs page '(virtual|posted|MSR|EPT|L)
 run 0 --driver kvm --loops 2 --nudge 0.5 --scenario posted_halted,posted_running
 expect "posted interrupts: the controls pass" '^ok [0-9]+ - posted_halted\.control ' \
 	'^ok [0-9]+ - posted_halted\.none ' '^ok [0-9]+ - posted_halted\.runnable ' \
+	'^ok [0-9]+ - posted_halted\.before .*L2 active in [1-9]' \
 	'^ok [0-9]+ - posted_running\.control ' '^ok [0-9]+ - posted_running\.restored ' \
 	'^ok [0-9]+ - posted_running\.blocked '
 expect "posted interrupts: the lost wake-ups are found" \
