@@ -30,6 +30,24 @@ void l2_notify_in(uint64_t ticks)
 	apic_timer_arm(L2_NOTIFICATION_VECTOR, ticks);
 }
 
+bool l2_wake_up_lost(struct l2 *l2, uint64_t hop, uint8_t vector, bool sent)
+{
+	unsigned where = vapic_find(l2->vapic, l2->pi, vector);
+	uint64_t activity = vmcs_read(GUEST_ACTIVITY_STATE);
+	bool lost = sent && !apic_irr(L2_NOTIFICATION_VECTOR) &&
+		    !apic_isr(L2_NOTIFICATION_VECTOR) &&
+		    l2->shared->irq_count[vector] != l2->posted[vector];
+
+	if (lost)
+		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
+			  "in_visr=%d activity_state=%lu rvi=0x%lx",
+			  hop, vector, l2->pi->control & PI_ON, !!(where & IN_PIR),
+			  !!(where & IN_VIRR), !!(where & IN_VISR), activity,
+			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
+	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost, activity);
+	return lost;
+}
+
 void l2_wake(void)
 {
 	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);

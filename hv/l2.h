@@ -62,6 +62,14 @@ void l2_post(struct l2 *l2, uint8_t vector);
 void l2_notify_in(uint64_t ticks);
 
 /*
+ * The host's nudge found L2 asleep. True, after a `fail` event that says where everything stands,
+ * if
+ * @vector was posted, its notification was sent (@sent) and has left L1's own APIC, and L2 has
+ * still not taken it. Prints the `nudged` event in either case.
+ */
+bool l2_wake_up_lost(struct l2 *l2, uint64_t hop, uint8_t vector, bool sent);
+
+/*
  * Brings a posting that got stuck: L2 is made active, and a notification is pending in L1's own
  * APIC when it is entered next, so that the VM entry itself processes it.
  */

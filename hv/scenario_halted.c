@@ -24,25 +24,6 @@
 
 static struct l2 l2;
 
-/* An NMI has come. True if the wake-up was due and is lost: says where everything stands. */
-static bool wake_up_lost(uint64_t hop, uint8_t vector)
-{
-	bool due = apic_timer_expired() && !apic_irr(L2_NOTIFICATION_VECTOR) &&
-		   !apic_isr(L2_NOTIFICATION_VECTOR);
-	unsigned where = vapic_find(l2.vapic, l2.pi, vector);
-	bool lost = due && l2.shared->irq_count[vector] != l2.posted[vector];
-
-	if (lost)
-		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
-			  "in_visr=%d activity_state=%lu rvi=0x%lx",
-			  hop, vector, l2.pi->control & PI_ON, !!(where & IN_PIR),
-			  !!(where & IN_VIRR), !!(where & IN_VISR), vmcs_read(GUEST_ACTIVITY_STATE),
-			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
-	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost,
-		   vmcs_read(GUEST_ACTIVITY_STATE));
-	return lost;
-}
-
 /* One sleep of L2, from its call before HLT to its next one. False: L2 is broken. */
 static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 {
@@ -60,7 +41,7 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 	}
 	hop_begin(hop);
 	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE)
-		if (wake_up_lost(hop, vector))
+		if (l2_wake_up_lost(&l2, hop, vector, apic_timer_expired()))
 			l2_wake();
 	return exit == L2_EXIT_CALL && ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
 	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&

@@ -49,24 +49,6 @@ static void begin(uint64_t hop, uint8_t vector)
 	hop_begin(hop);
 }
 
-static bool still_asleep(uint64_t hop, uint8_t vector, enum hop_answer answer)
-{
-	unsigned where = vapic_find(l2.vapic, l2.pi, vector);
-	bool lost = answer == HOP_POSTED && !apic_irr(L2_NOTIFICATION_VECTOR) &&
-		    !apic_isr(L2_NOTIFICATION_VECTOR) &&
-		    l2.shared->irq_count[vector] != l2.posted[vector];
-
-	if (lost)
-		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
-			  "in_visr=%d activity_state=%lu rvi=0x%lx",
-			  hop, vector, l2.pi->control & PI_ON, !!(where & IN_PIR),
-			  !!(where & IN_VIRR), !!(where & IN_VISR), vmcs_read(GUEST_ACTIVITY_STATE),
-			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
-	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost,
-		   vmcs_read(GUEST_ACTIVITY_STATE));
-	return lost;
-}
-
 /* L2 sleeps until the posting or the host's nudge. False: L2 is broken. */
 static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_state)
 {
@@ -75,27 +57,26 @@ static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_st
 	enum l2_exit exit;
 
 	begin(hop, vector);
-	exit = l2_run(&l2);
-	if (exit == L2_EXIT_BROKEN)
-		return false;
-	*answer = hop_wait();
-	settle(*answer);
-	if (exit == L2_EXIT_NUDGE) {
-		/* Asleep. If that is wrong, wake L2 by a new notification, so that the next hop can
-		 * be. */
-		if (*answer != HOP_POSTED || l2.shared->irq_count[vector] == l2.posted[vector]) {
-			still_asleep(hop, vector, *answer);
+	*answer = HOP_NONE;
+	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE) {
+		if (*answer == HOP_NONE) {
+			*answer = hop_wait();
+			settle(*answer);
+		}
+		if (l2_wake_up_lost(&l2, hop, vector, *answer == HOP_POSTED))
+			l2_wake();		/* one lost wake-up costs one hop, not the run */
+		else if (*answer != HOP_POSTED) /* asleep, as it should be */
 			return l2_check_interrupts(&l2, true) &&
 			       ktap_check("HLTs left by L2", hlts, l2.shared->hlts);
-		}
-		still_asleep(hop, vector, *answer);
-		l2_wake();
-		if (l2_run(&l2) != L2_EXIT_CALL)
-			return false;
-	} else {
-		ktap_check("L2 was woken by a posting", 1, *answer == HOP_POSTED);
 	}
-	return ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
+	if (exit == L2_EXIT_BROKEN)
+		return false;
+	if (*answer == HOP_NONE) {
+		*answer = hop_wait();
+		settle(*answer);
+	}
+	return ktap_check("L2 was woken by a posting", 1, *answer == HOP_POSTED) &&
+	       ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
 	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
 	       l2_check_interrupts(&l2, true);
 }
