@@ -97,6 +97,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.breakage = o->breakage,
 		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
 		.freeze = o->freeze,
+		.kick = o->kick,
 		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,

@@ -19,6 +19,7 @@ enum {
 	OPT_SEED,
 	OPT_BREAK,
 	OPT_STRICT,
+	OPT_KICK,
 	OPT_NUDGE,
 	OPT_SHOWN_COMMAND,
 	OPT_SHOWN_LOG,
@@ -67,6 +68,11 @@ static const struct {
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
 	  "the run (default: 2)",
+	  1}},
+	{R,
+	 {"kick", OPT_KICK, NULL, 0,
+	  "Make the vCPU leave KVM_RUN once after each posting to a running VM, as the timers and "
+	  "signals of a larger VMM do",
 	  1}},
 	{R | P, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
 	{R | P,
@@ -243,6 +249,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (options_pages(o, arg, &e))
 			argp_error(state, "--pages: %s", e.text);
 		o->pages_given = true;
+		break;
+	case OPT_KICK:
+		o->kick = true;
 		break;
 	case OPT_STRICT:
 		o->strict = true;

@@ -240,6 +240,19 @@ static int post(struct flight *f)
 				       (uint8_t)f->notification);
 }
 
+/* Posts to a running VM and, if that was asked for, makes the vCPU leave KVM_RUN and enter again.
+ */
+static int post_live(struct flight *f)
+{
+	int ret = post(f);
+
+	if (ret || !f->config->kick)
+		return ret;
+	f->phase = "kick";
+	ret = f->config->driver->stop(f->vm);
+	return ret ? ret : f->config->driver->cont(f->vm);
+}
+
 /* Waits until the vCPU sleeps inside KVM_RUN, if the scenario is about that. */
 static int wait_blocked(struct flight *f)
 {
@@ -332,7 +345,7 @@ static int hop_control(struct flight *f)
 		return answer(f, 'k');
 	ret = wait_blocked(f);
 	if (!ret)
-		ret = post(f);
+		ret = post_live(f);
 	return ret ? ret : answer(f, 'p');
 }
 
@@ -352,7 +365,7 @@ static int go_on(struct flight *f)
 		ret = d->cont(f->vm);
 	if (!ret && when == POST_BLOCKED)
 		ret = wait_blocked(f);
-	return ret || when != POST_BLOCKED ? ret : post(f);
+	return ret || when != POST_BLOCKED ? ret : post_live(f);
 }
 
 /* The restored VM goes on from @hop. */

@@ -18,6 +18,7 @@ struct flight_config {
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
 	struct freeze freeze;
+	bool kick;	     /* leave KVM_RUN once after a posting to a running VM */
 	unsigned miss_limit; /* snapshots of one hop that may miss L2 in a row */
 	bool any_state;	     /* tests only: a snapshot need not find L2 on the CPU */
 	bool keep_snapshot;  /* keep the last one even of a pass */

@@ -135,6 +135,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --timeout %u", o->timeout_s);
 	if (o->nudge_s < standard.nudge_s || o->nudge_s > standard.nudge_s)
 		buf_printf(words, " --nudge %g", o->nudge_s);
+	if (o->kick)
+		buf_printf(words, " --kick");
 	if (o->strict)
 		buf_printf(words, " --strict");
 	if (o->keep)

@@ -37,7 +37,7 @@ struct options {
 	double nudge_s;
 	uint64_t seed;
 	enum lab lab;
-	bool strict, keep, verbose, quiet, pages_given;
+	bool kick, strict, keep, verbose, quiet, pages_given;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command
 	 * is what options_words() is appended to, quoted for a shell.
