@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define SECTION_LOG    "SERIAL_LOG"
@@ -224,15 +223,11 @@ int cmd_save(struct options *o)
 
 static void print_pages(const struct options *o, const struct flight_result *r)
 {
-	struct utsname uts;
-
-	if (uname(&uts))
-		snprintf(uts.release, sizeof(uts.release), "?");
 	for (unsigned i = 0; i < r->hops; i++)
 		if (r->hop[i].fetch) {
 			struct buf text = {0};
 
-			pages_report(r->hop[i].fetch, r->hop[i].fetches, uts.release,
+			pages_report(r->hop[i].fetch, r->hop[i].fetches, known_kernel(),
 				     o->pages_config.late, &text);
 			print_lines(stdout, "#   ", text.p);
 			buf_free(&text);

@@ -411,13 +411,14 @@ static int restore(void *vm, const struct buf *file)
 	return ret;
 }
 
-static int stop(void *vm)
+/* Waits for the thread to stand still, and takes what the restored VM asked for. */
+static int come_to_rest(struct machine *m)
 {
-	struct machine *m = vm;
-	int ret;
+	int ret = wait_idle(m);
 
-	want(m, DO_NOTHING);
-	ret = wait_idle(m);
+	pthread_mutex_lock(&m->lock);
+	m->freeze.at = FREEZE_NOW;
+	pthread_mutex_unlock(&m->lock);
 	if (!ret)
 		collect_fetches(m);
 	if (!ret && source_dead(m)) /* then memory is not whole */
@@ -425,19 +426,20 @@ static int stop(void *vm)
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
+static int stop(void *vm)
+{
+	want(vm, DO_NOTHING);
+	return come_to_rest(vm);
+}
+
 static int stop_at(void *vm, const struct freeze *freeze)
 {
 	struct machine *m = vm;
-	int ret;
 
 	pthread_mutex_lock(&m->lock);
 	m->freeze = *freeze;
 	pthread_mutex_unlock(&m->lock);
-	ret = wait_idle(m);
-	m->freeze.at = FREEZE_NOW;
-	if (!ret)
-		collect_fetches(m);
-	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+	return come_to_rest(m);
 }
 
 static int cont(void *vm)

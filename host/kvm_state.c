@@ -43,12 +43,6 @@ static int fd_of(const struct kvm_fds *fds, const struct part *p)
 	return p->vcpu ? fds->vcpu : fds->vm;
 }
 
-static int failed(struct err *e, const char *what)
-{
-	err_set(e, "%s: %s", what, strerror(errno));
-	return -1;
-}
-
 /* ---- saving ------------------------------------------------------------------------------- */
 
 static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
@@ -69,7 +63,7 @@ static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err 
 		if (errno == ENOTTY || errno == EINVAL || errno == ENXIO)
 			continue; /* this KVM has no such state */
 		snprintf(what, sizeof(what), "KVM_GET_%s", parts[i].name);
-		return failed(e, what);
+		return err_errno(e, what);
 	}
 	return 0;
 }
@@ -81,7 +75,7 @@ static int save_irqchips(const struct kvm_fds *fds, struct snapshot *s, struct e
 	for (unsigned i = 0; i < IRQCHIPS; i++) {
 		chip[i].chip_id = i;
 		if (ioctl(fds->vm, KVM_GET_IRQCHIP, &chip[i]))
-			return failed(e, "KVM_GET_IRQCHIP");
+			return err_errno(e, "KVM_GET_IRQCHIP");
 	}
 	snapshot_add(s, "IRQCHIP", chip, sizeof(chip));
 	return 0;
@@ -98,7 +92,7 @@ static int save_xsave(const struct kvm_fds *fds, struct snapshot *s, struct err 
 	area = xcalloc(1, (size_t)size);
 	if (ioctl(fds->vcpu, two ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area)) {
 		free(area);
-		return failed(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
+		return err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
 	}
 	snapshot_add(s, "XSAVE", area, (size_t)size);
 	free(area);
@@ -116,7 +110,7 @@ static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *
 
 	list->nmsrs = MSRS_MAX;
 	if (ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
-		ret = failed(e, "KVM_GET_MSR_INDEX_LIST");
+		ret = err_errno(e, "KVM_GET_MSR_INDEX_LIST");
 	while (!ret && done < list->nmsrs) {
 		unsigned n = list->nmsrs - done;
 		int got;
@@ -126,7 +120,7 @@ static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *
 			msrs->entries[i] = (struct kvm_msr_entry){.index = list->indices[done + i]};
 		got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
 		if (got < 0) {
-			ret = failed(e, "KVM_GET_MSRS");
+			ret = err_errno(e, "KVM_GET_MSRS");
 			break;
 		}
 		memcpy(all + kept, msrs->entries, (unsigned)got * sizeof(*all));
@@ -152,7 +146,7 @@ static int save_nested(const struct kvm_fds *fds, struct snapshot *s, struct err
 	state->size = (uint32_t)size;
 	if (ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state)) {
 		free(state);
-		return failed(e, "KVM_GET_NESTED_STATE");
+		return err_errno(e, "KVM_GET_NESTED_STATE");
 	}
 	snapshot_add(s, "NESTED_STATE", state, state->size);
 	free(state);
@@ -167,7 +161,7 @@ static int save_cpuid(const struct kvm_fds *fds, struct snapshot *s, struct err 
 	cpuid->nent = max;
 	if (ioctl(fds->vcpu, KVM_GET_CPUID2, cpuid)) {
 		free(cpuid);
-		return failed(e, "KVM_GET_CPUID2");
+		return err_errno(e, "KVM_GET_CPUID2");
 	}
 	snapshot_add(s, "CPUID2", cpuid->entries, cpuid->nent * sizeof(cpuid->entries[0]));
 	free(cpuid);
@@ -180,7 +174,7 @@ static int save_tsc_khz(const struct kvm_fds *fds, struct snapshot *s, struct er
 	uint32_t value = (uint32_t)khz;
 
 	if (khz < 0)
-		return failed(e, "KVM_GET_TSC_KHZ");
+		return err_errno(e, "KVM_GET_TSC_KHZ");
 	snapshot_add(s, "TSC_KHZ", &value, sizeof(value));
 	return 0;
 }
@@ -275,7 +269,7 @@ static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section
 			msrs->entries[msrs->nmsrs++] = entry[i];
 	set = msrs->nmsrs ? ioctl(fds->vcpu, KVM_SET_MSRS, msrs) : 0;
 	if (set < 0) {
-		ret = failed(e, "KVM_SET_MSRS");
+		ret = err_errno(e, "KVM_SET_MSRS");
 	} else if ((unsigned)set != msrs->nmsrs) {
 		err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
 			msrs->entries[set].index, (unsigned long long)msrs->entries[set].data, set,
@@ -307,7 +301,7 @@ static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_sectio
 							 .ecx = entry[i].ecx,
 							 .edx = entry[i].edx};
 	if (legacy ? ioctl(fds->vcpu, KVM_SET_CPUID, one) : ioctl(fds->vcpu, KVM_SET_CPUID2, two))
-		ret = failed(e, legacy ? "KVM_SET_CPUID" : "KVM_SET_CPUID2");
+		ret = err_errno(e, legacy ? "KVM_SET_CPUID" : "KVM_SET_CPUID2");
 	free(one);
 	free(two);
 	return ret;
@@ -321,7 +315,7 @@ static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_sec
 	memcpy(chip, section->data, sizeof(chip));
 	for (unsigned i = 0; i < IRQCHIPS; i++)
 		if (ioctl(fds->vm, KVM_SET_IRQCHIP, &chip[i]))
-			return failed(e, "KVM_SET_IRQCHIP");
+			return err_errno(e, "KVM_SET_IRQCHIP");
 	return 0;
 }
 
@@ -332,7 +326,7 @@ static int plain(int ret, const char *what, struct err *e)
 		err_set(e, "%s: returned %d", what, ret);
 		return -1;
 	}
-	return ret ? failed(e, what) : 0;
+	return ret ? err_errno(e, what) : 0;
 }
 
 static int restore_part(const struct kvm_fds *fds, const struct part *p,

@@ -27,12 +27,6 @@
 
 static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
-static int failed(struct err *e, const char *what)
-{
-	err_set(e, "%s: %s", what, strerror(errno));
-	return -1;
-}
-
 static int set_cpuid(struct kvm_vm *vm, struct err *e)
 {
 	struct kvm_cpuid2 *cpuid =
@@ -42,7 +36,7 @@ static int set_cpuid(struct kvm_vm *vm, struct err *e)
 
 	cpuid->nent = CPUID_MAX;
 	if (ioctl(vm->fds.kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
-		ret = failed(e, "KVM_GET_SUPPORTED_CPUID");
+		ret = err_errno(e, "KVM_GET_SUPPORTED_CPUID");
 	for (unsigned i = 0; !ret && i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
 
@@ -56,7 +50,7 @@ static int set_cpuid(struct kvm_vm *vm, struct err *e)
 		}
 	}
 	if (!ret && ioctl(vm->fds.vcpu, KVM_SET_CPUID2, cpuid))
-		ret = failed(e, "KVM_SET_CPUID2");
+		ret = err_errno(e, "KVM_SET_CPUID2");
 	free(cpuid);
 	return ret;
 }
@@ -71,35 +65,35 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (vm->memory == MAP_FAILED) {
 		vm->memory = NULL;
-		return failed(e, "guest memory");
+		return err_errno(e, "guest memory");
 	}
 	/* Huge pages would let one fetched page stand for 512. */
 	madvise(vm->memory, vm->memory_size, MADV_NOHUGEPAGE);
 	vm->fds.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->fds.kvm < 0)
-		return failed(e, "/dev/kvm");
+		return err_errno(e, "/dev/kvm");
 	vm->fds.vm = ioctl(vm->fds.kvm, KVM_CREATE_VM, 0);
 	if (vm->fds.vm < 0)
-		return failed(e, "KVM_CREATE_VM");
+		return err_errno(e, "KVM_CREATE_VM");
 	if (ioctl(vm->fds.vm, KVM_SET_TSS_ADDR, TSS_ADDRESS))
-		return failed(e, "KVM_SET_TSS_ADDR");
+		return err_errno(e, "KVM_SET_TSS_ADDR");
 	if (ioctl(vm->fds.vm, KVM_CREATE_IRQCHIP, 0))
-		return failed(e, "KVM_CREATE_IRQCHIP");
+		return err_errno(e, "KVM_CREATE_IRQCHIP");
 	if (ioctl(vm->fds.vm, KVM_CREATE_PIT2, &pit))
-		return failed(e, "KVM_CREATE_PIT2");
+		return err_errno(e, "KVM_CREATE_PIT2");
 	region.userspace_addr = (uint64_t)(uintptr_t)vm->memory;
 	if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region))
-		return failed(e, "KVM_SET_USER_MEMORY_REGION");
+		return err_errno(e, "KVM_SET_USER_MEMORY_REGION");
 	vm->fds.vcpu = ioctl(vm->fds.vm, KVM_CREATE_VCPU, 0);
 	if (vm->fds.vcpu < 0)
-		return failed(e, "KVM_CREATE_VCPU");
+		return err_errno(e, "KVM_CREATE_VCPU");
 	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(*vm->run))
-		return failed(e, "KVM_GET_VCPU_MMAP_SIZE");
+		return err_errno(e, "KVM_GET_VCPU_MMAP_SIZE");
 	vm->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->fds.vcpu, 0);
 	if (vm->run == MAP_FAILED) {
 		vm->run = NULL;
-		return failed(e, "mmap of the vCPU");
+		return err_errno(e, "mmap of the vCPU");
 	}
 	vm->run_size = (size_t)size;
 	vm->stats = kvm_stats_open(vm->fds.vcpu);
@@ -231,14 +225,14 @@ static int enter_protected_mode(struct kvm_vm *vm, uint32_t entry, struct err *e
 	data.selector = 16;
 	data.type = 3;
 	if (ioctl(vm->fds.vcpu, KVM_GET_SREGS, &sregs))
-		return failed(e, "KVM_GET_SREGS");
+		return err_errno(e, "KVM_GET_SREGS");
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
 	sregs.cr0 |= 1;
 	if (ioctl(vm->fds.vcpu, KVM_SET_SREGS, &sregs))
-		return failed(e, "KVM_SET_SREGS");
+		return err_errno(e, "KVM_SET_SREGS");
 	if (ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs))
-		return failed(e, "KVM_SET_REGS");
+		return err_errno(e, "KVM_SET_REGS");
 	return 0;
 }
 
@@ -377,7 +371,7 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 	}
 	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
-	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? failed(e, "KVM_SIGNAL_MSI") : 0;
+	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? err_errno(e, "KVM_SIGNAL_MSI") : 0;
 }
 
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,

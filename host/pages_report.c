@@ -2,6 +2,7 @@
 // What was fetched when: a table and totals for people, JSON for programs, and in both the answer
 // to the question in which phase of the restore this KVM needs the vmcs12 pages. What the guest
 // itself touches is no need of KVM's.
+#include "host/json_util.h"
 #include "host/pages.h"
 
 #include <inttypes.h>
@@ -422,53 +423,6 @@ void pages_report(const struct fetch *list, unsigned count, const char *kernel, 
 
 /* ---- for programs ------------------------------------------------------------------------- */
 
-/* Takes @value; a failed allocation ends the runner like any other. */
-static json_t *got(json_t *value)
-{
-	if (!value) {
-		fputs("midflight: cannot build the report of pages\n", stderr);
-		exit(2);
-	}
-	return value;
-}
-
-static void set(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, got(value)))
-		got(NULL);
-}
-
-static void append(json_t *array, json_t *value)
-{
-	if (json_array_append_new(array, got(value)))
-		got(NULL);
-}
-
-/* Names come from the guest and need not be UTF-8, which JSON wants. */
-static json_t *json_text(const char *s)
-{
-	json_t *string = json_string(s);
-	char *copy;
-
-	if (string)
-		return string;
-	copy = xstrdup(s);
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	string = json_string(copy);
-	free(copy);
-	return got(string);
-}
-
-static json_t *json_hex(uint64_t value)
-{
-	char s[24];
-
-	snprintf(s, sizeof(s), "0x%" PRIx64, value);
-	return json_string(s);
-}
-
 static json_t *json_us(int64_t ns)
 {
 	return ns < 0 ? json_null() : json_integer(ns / NS_PER_US);
@@ -476,98 +430,99 @@ static json_t *json_us(int64_t ns)
 
 static json_t *fetch_json(const struct fetch *f)
 {
-	json_t *o = got(json_object());
+	json_t *o = json_got(json_object());
 
-	set(o, "order", json_integer(f->order));
-	set(o, "phase", json_text(f->phase));
-	set(o, "page", json_text(f->name));
-	set(o, "kind", json_string(kind_keys[kind_of(f)]));
-	set(o, "gpa", json_hex(f->gpa));
-	set(o, "thread", json_string(f->vcpu ? "vcpu" : "other"));
-	set(o, "tid", f->tid ? json_integer(f->tid) : json_null());
-	set(o, "write", json_boolean(f->write));
-	set(o, "via", *f->via ? json_text(f->via) : json_null());
-	set(o, "too_early", json_boolean(f->too_early));
-	set(o, "lost", json_boolean(f->lost));
-	set(o, "asked_us", json_us(f->asked_ns));
-	set(o, "waited_us", json_us(f->waited_ns));
+	json_set(o, "order", json_integer(f->order));
+	json_set(o, "phase", json_text(f->phase));
+	json_set(o, "page", json_text(f->name));
+	json_set(o, "kind", json_string(kind_keys[kind_of(f)]));
+	json_set(o, "gpa", json_hex(f->gpa));
+	json_set(o, "thread", json_string(f->vcpu ? "vcpu" : "other"));
+	json_set(o, "tid", f->tid ? json_integer(f->tid) : json_null());
+	json_set(o, "write", json_boolean(f->write));
+	json_set(o, "via", *f->via ? json_text(f->via) : json_null());
+	json_set(o, "too_early", json_boolean(f->too_early));
+	json_set(o, "lost", json_boolean(f->lost));
+	json_set(o, "asked_us", json_us(f->asked_ns));
+	json_set(o, "waited_us", json_us(f->waited_ns));
 	return o;
 }
 
 static json_t *total_json(const struct total *t)
 {
-	json_t *o = got(json_object());
+	json_t *o = json_got(json_object());
 
 	if (t->phase)
-		set(o, "phase", json_text(t->phase));
+		json_set(o, "phase", json_text(t->phase));
 	for (int kind = 0; kind < KINDS; kind++)
-		set(o, kind_keys[kind], json_integer(t->pages[kind]));
-	set(o, "pages", json_integer(t->all));
+		json_set(o, kind_keys[kind], json_integer(t->pages[kind]));
+	json_set(o, "pages", json_integer(t->all));
 	return o;
 }
 
 static json_t *finding_json(const struct fetch *f, const char *late)
 {
-	json_t *o = got(json_object());
+	json_t *o = json_got(json_object());
 	struct buf text = {0};
 
 	finding(f, late, &text);
-	set(o, "phase", json_text(f->phase));
-	set(o, "page", json_text(f->name));
-	set(o, "gpa", json_hex(f->gpa));
-	set(o, "via", *f->via ? json_text(f->via) : json_null());
-	set(o, "mark", json_string(f->lost ? "lost" : "too_early"));
-	set(o, "text", json_text(buf_text(&text)));
+	json_set(o, "phase", json_text(f->phase));
+	json_set(o, "page", json_text(f->name));
+	json_set(o, "gpa", json_hex(f->gpa));
+	json_set(o, "via", *f->via ? json_text(f->via) : json_null());
+	json_set(o, "mark", json_string(f->lost ? "lost" : "too_early"));
+	json_set(o, "text", json_text(buf_text(&text)));
 	buf_free(&text);
 	return o;
 }
 
 static json_t *touched_json(const struct fetch *f)
 {
-	json_t *o = got(json_object());
+	json_t *o = json_got(json_object());
 
-	set(o, "phase", json_text(f->phase));
-	set(o, "page", json_text(f->name));
-	set(o, "gpa", json_hex(f->gpa));
-	set(o, "via", json_text(f->via));
+	json_set(o, "phase", json_text(f->phase));
+	json_set(o, "page", json_text(f->name));
+	json_set(o, "gpa", json_hex(f->gpa));
+	json_set(o, "via", json_text(f->via));
 	return o;
 }
 
 json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,
 			  const char *late)
 {
-	json_t *o = got(json_object()), *fetches = got(json_array()), *findings = got(json_array());
-	json_t *phases = got(json_array()), *vmcs12 = got(json_array()), *sum;
-	json_t *guests = got(json_array());
+	json_t *o = json_got(json_object()), *fetches = json_got(json_array()),
+	       *findings = json_got(json_array());
+	json_t *phases = json_got(json_array()), *vmcs12 = json_got(json_array()), *sum;
+	json_t *guests = json_got(json_array());
 	struct buf text = {0};
 	struct totals t;
 
 	add_up(&t, list, count);
 	for (unsigned i = 0; i < count; i++) {
-		append(fetches, fetch_json(&list[i]));
+		json_append(fetches, fetch_json(&list[i]));
 		if (is_finding(&list[i]) && !is_repeated(list, i))
-			append(findings, finding_json(&list[i], late));
+			json_append(findings, finding_json(&list[i], late));
 		if (guest_of(&list[i]))
-			append(guests, touched_json(&list[i]));
+			json_append(guests, touched_json(&list[i]));
 	}
 	for (unsigned i = 0; i < t.phases; i++) {
-		append(phases, total_json(&t.phase[i]));
+		json_append(phases, total_json(&t.phase[i]));
 		if (t.phase[i].kvms)
-			append(vmcs12, json_text(t.phase[i].phase));
+			json_append(vmcs12, json_text(t.phase[i].phase));
 	}
 	sum = total_json(&t.sum);
-	set(sum, "requests", json_integer(t.requests));
-	set(sum, "never_came", json_integer(t.never));
-	set(sum, "via_unknown", json_integer(t.unread));
+	json_set(sum, "requests", json_integer(t.requests));
+	json_set(sum, "never_came", json_integer(t.never));
+	json_set(sum, "via_unknown", json_integer(t.unread));
 	answer(&t, list, count, kernel, &text);
-	set(o, "kernel", kernel ? json_text(kernel) : json_null());
-	set(o, "fetches", fetches);
-	set(o, "phases", phases);
-	set(o, "total", sum);
-	set(o, "findings", findings);
-	set(o, "vmcs12_phases", vmcs12);
-	set(o, "vmcs12_touched_by_guest", guests);
-	set(o, "answer", json_text(buf_text(&text)));
+	json_set(o, "kernel", kernel ? json_text(kernel) : json_null());
+	json_set(o, "fetches", fetches);
+	json_set(o, "phases", phases);
+	json_set(o, "total", sum);
+	json_set(o, "findings", findings);
+	json_set(o, "vmcs12_phases", vmcs12);
+	json_set(o, "vmcs12_touched_by_guest", guests);
+	json_set(o, "answer", json_text(buf_text(&text)));
 	buf_free(&text);
 	free(t.phase);
 	return o;

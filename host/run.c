@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 struct run {
@@ -144,11 +143,9 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 static void write_pages(const struct run *r, const char *name, const struct flight_result *result)
 {
 	char *dir = xasprintf("%s/%s", r->setup.log, name);
-	struct utsname uts;
+	const char *late = r->o->pages_config.late;
 	struct err e;
 
-	if (uname(&uts))
-		snprintf(uts.release, sizeof(uts.release), "?");
 	for (unsigned i = 0; i < result->hops; i++) {
 		const struct hop_record *hop = &result->hop[i];
 		struct buf text = {0};
@@ -158,12 +155,11 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 
 		if (!hop->fetch)
 			continue;
-		pages_report(hop->fetch, hop->fetches, uts.release, r->o->pages_config.late, &text);
+		pages_report(hop->fetch, hop->fetches, known_kernel(), late, &text);
 		snprintf(file, sizeof(file), "pages-%u.txt", i + 1);
 		if (write_file(dir, file, text.p, text.len, 0666, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
-		json = pages_report_json(hop->fetch, hop->fetches, uts.release,
-					 r->o->pages_config.late);
+		json = pages_report_json(hop->fetch, hop->fetches, known_kernel(), late);
 		dump = json_dumps(json, JSON_INDENT(1));
 		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
 		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))

@@ -120,6 +120,12 @@ void err_set(struct err *e, const char *fmt, ...)
 	va_end(ap);
 }
 
+int err_errno(struct err *e, const char *what)
+{
+	err_set(e, "%s: %s", what, strerror(errno));
+	return -1;
+}
+
 int write_all(int fd, const void *p, size_t len)
 {
 	const char *c = p;

@@ -42,6 +42,9 @@ struct err {
 };
 void err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* "@what: the text of errno". Returns -1. */
+int err_errno(struct err *e, const char *what);
+
 /* Writes all of @p. 0, or -1 with errno. */
 int write_all(int fd, const void *p, size_t len);
 
