@@ -159,7 +159,7 @@ static int jitter(struct flight *f, unsigned missed)
 
 static int answer(struct flight *f, char byte)
 {
-	f->phase = byte == 'r' ? "retry" : "keep";
+	f->phase = byte == 'r' || byte == 'q' ? "retry" : "keep";
 	expect_event(f);
 	return f->config->driver->send(f->vm, byte);
 }
@@ -188,6 +188,12 @@ static int restore(struct flight *f)
 	return d->restore(f->vm, &f->snapshot);
 }
 
+/* The posting comes before the snapshot, which may then find L2 on its way out of HLT, or done. */
+static bool posts_before(const struct flight *f)
+{
+	return f->config->scenario->posts && f->config->post == POST_BEFORE;
+}
+
 /* This snapshot isn't what the scenario is about. */
 static int miss(struct flight *f, struct hop_record *hop)
 {
@@ -212,13 +218,7 @@ static int miss(struct flight *f, struct hop_record *hop)
 	f->phase = "cont after a miss";
 	if (!ret)
 		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : answer(f, 'r');
-}
-
-/* The posting comes before the snapshot, which may then find L2 on its way out of HLT, or done. */
-static bool posts_before(const struct flight *f)
-{
-	return f->config->scenario->posts && f->config->post == POST_BEFORE;
+	return ret ? ret : answer(f, posts_before(f) ? 'q' : 'r');
 }
 
 static bool wanted(const struct flight *f, const struct saved_state *state)
@@ -410,18 +410,6 @@ static int resume(struct flight *f)
 	return ret ? ret : land(f, hop);
 }
 
-/* L2 had taken the posting and left for L1 before the VM stood still: a hop without a snapshot. */
-static int too_late(struct flight *f, struct hop_record *hop)
-{
-	int ret;
-
-	hop->missed++;
-	f->result->missed++;
-	f->phase = "cont after a miss";
-	ret = f->config->driver->cont(f->vm);
-	return ret ? ret : answer(f, 'p');
-}
-
 /* One `ready` of the guest, answered. */
 static int hop_once(struct flight *f)
 {
@@ -446,8 +434,6 @@ static int hop_once(struct flight *f)
 		ret = take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
-	if (!caught && posts_before(f))
-		return too_late(f, hop);
 	if (!caught)
 		return miss(f, hop);
 	if (n == f->config->save_hop) {

@@ -97,6 +97,8 @@ enum hop_answer hop_answer(void)
 		return HOP_KEEP;
 	case 'p':
 		return HOP_POSTED;
+	case 'q':
+		return HOP_POSTED_RETRY;
 	case 'r':
 		return HOP_RETRY;
 	}
@@ -121,7 +123,7 @@ enum hop_answer hop_wait(void)
 
 void hop_end(uint64_t hop, enum hop_answer answer)
 {
-	if (answer == HOP_RETRY)
+	if (hop_again(answer))
 		ktap_event("missed", "hop=%lu", hop);
 	else
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);

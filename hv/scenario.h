@@ -30,10 +30,19 @@ void scenario_run_all(void) __attribute__((noreturn));
 
 /*
  * One hop: hop_begin prints `ready` - call it right before entering L2. hop_answer says whether the
- * host has spoken: 0 not yet, else HOP_KEEP, HOP_POSTED (it posted an interrupt) or HOP_RETRY.
+ * host has spoken: 0 not yet, else HOP_KEEP, HOP_POSTED (it posted an interrupt), or the same
+ * with RETRY.
  * Without sync=host it is HOP_KEEP at once.
  */
-enum hop_answer { HOP_NONE, HOP_KEEP, HOP_POSTED, HOP_RETRY };
+enum hop_answer { HOP_NONE, HOP_KEEP, HOP_POSTED, HOP_RETRY, HOP_POSTED_RETRY };
+static inline bool hop_posted(enum hop_answer answer)
+{
+	return answer == HOP_POSTED || answer == HOP_POSTED_RETRY;
+}
+static inline bool hop_again(enum hop_answer answer)
+{
+	return answer == HOP_RETRY || answer == HOP_POSTED_RETRY;
+}
 void hop_begin(uint64_t hop);
 enum hop_answer hop_answer(void);
 enum hop_answer hop_wait(void); /* polls until the host has spoken */

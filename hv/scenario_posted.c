@@ -37,7 +37,7 @@ static uint8_t next_vector(uint64_t *random_state)
 
 static void settle(enum hop_answer answer)
 {
-	if (answer == HOP_POSTED)
+	if (hop_posted(answer))
 		l2.posted[l2.by_host]++;
 	l2.by_host = 0;
 }
@@ -63,9 +63,9 @@ static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_st
 			*answer = hop_wait();
 			settle(*answer);
 		}
-		if (l2_wake_up_lost(&l2, hop, vector, *answer == HOP_POSTED))
-			l2_wake();		/* one lost wake-up costs one hop, not the run */
-		else if (*answer != HOP_POSTED) /* asleep, as it should be */
+		if (l2_wake_up_lost(&l2, hop, vector, hop_posted(*answer)))
+			l2_wake();	       /* one lost wake-up costs one hop, not the run */
+		else if (!hop_posted(*answer)) /* asleep, as it should be */
 			return l2_check_interrupts(&l2, true) &&
 			       ktap_check("HLTs left by L2", hlts, l2.shared->hlts);
 	}
@@ -75,7 +75,7 @@ static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_st
 		*answer = hop_wait();
 		settle(*answer);
 	}
-	return ktap_check("L2 was woken by a posting", 1, *answer == HOP_POSTED) &&
+	return ktap_check("L2 was woken by a posting", 1, hop_posted(*answer)) &&
 	       ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
 	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
 	       l2_check_interrupts(&l2, true);
@@ -93,9 +93,9 @@ static void run_halted(void)
 
 		do {
 			ok = sleep_hop(hop, &answer, &random_state);
-			if (ok && answer == HOP_RETRY)
+			if (ok && hop_again(answer))
 				hop_end(hop, answer);
-		} while (ok && answer == HOP_RETRY);
+		} while (ok && hop_again(answer));
 		hop_end(hop, HOP_KEEP);
 	}
 	l2_destroy(&l2);
@@ -140,9 +140,9 @@ static void run_running(void)
 
 		do {
 			ok = leg_hop(hop, &answer, &random_state);
-			if (ok && answer == HOP_RETRY)
+			if (ok && hop_again(answer))
 				hop_end(hop, answer);
-		} while (ok && answer == HOP_RETRY);
+		} while (ok && hop_again(answer));
 		hop_end(hop, HOP_KEEP);
 	}
 	l2_destroy(&l2);
