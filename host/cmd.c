@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
 #include "host/cmd.h"
+#include "host/break.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -65,6 +66,10 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 		err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
 		return -1;
 	}
+	if (o->breakage && !break_check(o->breakage, e) && strcmp(o->driver, "kvm")) {
+		err_set(e, "--break %s needs --driver kvm", o->breakage);
+		return -1;
+	}
 	if (strcmp(o->accel, "kvm")) {
 		if (o->lab != LAB_YES)
 			return 0;
@@ -75,6 +80,11 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	s->missing = kvm_probe_missing(&s->probe);
 	s->lab = o->lab == LAB_YES || (o->lab == LAB_AUTO && s->missing && !inside);
 	return 0;
+}
+
+unsigned setup_hops(const struct setup *s, const struct scenario *scenario)
+{
+	return scenario_exact(scenario) && !s->o->hops_given ? 1 : s->o->hops;
 }
 
 void setup_say_lab(const struct setup *s)
@@ -88,13 +98,17 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 {
 	const struct options *o = s->o;
 	bool kvm = !strcmp(o->driver, "kvm");
+	struct err e;
 
 	*c = (struct flight_config){
 		.driver = kvm ? &kvm_driver : &qemu_driver,
 		.method = o->method,
 		.hops = o->hops,
 		.seed = o->seed,
-		.breakage = o->breakage,
+		.breakage = o->breakage && break_check(o->breakage, &e) ? o->breakage : NULL,
+		.broken = o->breakage && !break_check(o->breakage, &e) ? o->breakage : NULL,
+		.oracles = kvm && o->command == CMD_RUN && !o->no_oracles && !o->breakage &&
+			   o->method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER,
 		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
 		.freeze = o->freeze,
 		.kick = o->kick,

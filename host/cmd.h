@@ -25,6 +25,9 @@ int setup(struct setup *s, const struct options *o, struct err *e);
 /* Fills @c for what @o asks for; scenario, control, post and directory are the caller's. */
 void setup_flight(const struct setup *s, struct flight_config *c);
 
+/* Snapshots of @scenario: as asked for, else one where the instant is exact. */
+unsigned setup_hops(const struct setup *s, const struct scenario *scenario);
+
 /* Says on stdout that the lab takes over, and why. */
 void setup_say_lab(const struct setup *s);
 
@@ -36,5 +39,7 @@ int cmd_bench(struct options *o);
 int cmd_save(struct options *o);
 int cmd_restore(struct options *o);
 int cmd_serve(const struct options *o);
+int cmd_list(const struct options *o);
+int cmd_matrix(struct options *o);
 
 #endif

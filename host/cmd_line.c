@@ -5,6 +5,7 @@
 #include "host/protocol.h"
 
 #include <argp.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ enum {
 	OPT_HOPS_BEFORE,
 	OPT_SERVE_FROM,
 	OPT_SOCKET,
+	OPT_ALL,
+	OPT_NO_ORACLES,
 	OPTIONS_MAX
 };
 
@@ -40,19 +43,32 @@ enum {
 #define S (1u << CMD_SAVE)
 #define T (1u << CMD_RESTORE)
 #define V (1u << CMD_SERVE)
+#define L (1u << CMD_LIST)
+#define O (1u << CMD_ORDERS)
+#define K (1u << CMD_BREAKAGES)
 
 static const struct {
 	unsigned commands;
 	struct argp_option option;
 } options[] = {
-	{R | P | B | S,
+	{R | P | B | S | L | O | K,
 	 {"scenario", 's', "S[,S...]", 0,
-	  "Scenarios: running, halted; with driver kvm also posted_running, posted_halted, "
-	  "msr_store, shadow_vmcs (default of run: all; of save and bench: running)",
+	  "Scenarios, by name or pattern (`midflight list` shows all; default of run: running and "
+	  "halted, with driver kvm all; of save and bench: running)",
 	  1}},
 	{R | P | B | S,
 	 {"loops", 'n', "N", 0,
-	  "Snapshots per scenario (default: 10; bench: 200 cycles in all; pages: 1)", 1}},
+	  "Snapshots per scenario (default: 10, or 1 for a scenario about one exact instant; "
+	  "bench: 200 cycles in all; pages: 1)",
+	  1}},
+	{K,
+	 {"all", OPT_ALL, NULL, 0,
+	  "Every breakage in every scenario, not only in the one that must catch it", 1}},
+	{R | P,
+	 {"no-oracles", OPT_NO_ORACLES, NULL, 0,
+	  "Driver kvm: leave out the checks that hold for any snapshot (saving, restoring and "
+	  "saving again is exact, ...)",
+	  1}},
 	{S,
 	 {"hops-before", OPT_HOPS_BEFORE, "N", 0, "Hops that end before the snapshot (default: 0)",
 	  1}},
@@ -61,10 +77,11 @@ static const struct {
 	  "What happens to the frozen VM: saved, thrown away and restored in a new process (file, "
 	  "the default), or saved and continued in the same process (pause)",
 	  1}},
-	{R | P | B | S, {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
-	{R | P | B | S | T,
+	{R | P | B | S | O | K,
+	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
+	{R | P | B | S | T | O | K,
 	 {"timeout", 't', "SECONDS", 0, "Longest time without progress (default: 60)", 1}},
-	{R | P | B | S | T,
+	{R | P | B | S | T | O | K,
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
 	  "the run (default: 2)",
@@ -112,23 +129,26 @@ static const struct {
 	 {"cpu", OPT_CPU, "MODEL", 0, "QEMU's CPU model (default: host with kvm, max with tcg)",
 	  2}},
 	{R | P, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
-	{R | P | B | S | T,
+	{R | P | B | S | T | L | O | K,
 	 {"image", OPT_IMAGE, "FILE", 0, "L1 (default: midflight.elf beside this program)", 2}},
-	{R | P | B | S | T,
+	{R | P | B | S | T | O | K,
 	 {"lab", OPT_LAB, "auto|yes|no", 0,
 	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
-	{R | P | B | S | T,
+	{R | P | B | S | T | O | K,
 	 {"log", 'l', "DIR", 0, "(default: midflight-log beside this program)", 3}},
 	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
-	{R | P | B | S | T, {"verbose", 'v', NULL, 0, "Say every hop and its times", 3}},
+	{R | P | B | S | T | L | O | K,
+	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list: all that is known", 3}},
 	{R | P | B | S | T, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
 	{R | P | S,
 	 {"break", OPT_BREAK, "WHAT", 0,
 	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
-	  "page, vmcs-field, truncate",
+	  "page, vmcs-field, truncate; with driver kvm also what `midflight breakages --help` "
+	  "lists, between save and restore",
 	  4}},
-	{R | P | B | S | T, {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T, {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K,
+	 {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K, {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
 };
 
 /* A decimal number in a range, or the end of the program. */
@@ -169,22 +189,54 @@ static const char *word(struct argp_state *state, const char *what, const char *
 	return arg;
 }
 
-static void add_scenarios(struct argp_state *state, struct options *o, const char *arg)
+/* All scenarios that match @pattern and are not there yet. */
+static bool add_matching(struct options *o, const char *pattern)
 {
-	while (true) {
-		size_t len = strcspn(arg, ",");
-		const struct scenario *s = scenario_find(arg, len);
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+	bool any = false;
 
-		if (!s)
-			argp_error(state, "there is no scenario '%.*s'", (int)len, arg);
-		for (unsigned i = 0; i < o->scenarios; i++)
-			if (o->scenario[i] == s)
-				argp_error(state, "scenario '%s' is given twice", s->name);
-		o->scenario[o->scenarios++] = s;
-		if (!arg[len])
-			break;
-		arg += len + 1;
+	for (unsigned i = 0; i < count; i++) {
+		bool there = false;
+
+		if (fnmatch(strcmp(pattern, "all") ? pattern : "*", table[i].name, 0))
+			continue;
+		any = true;
+		for (unsigned n = 0; n < o->scenarios; n++)
+			there |= o->scenario[n] == &table[i];
+		if (!there && o->scenarios < MAX_SCENARIOS)
+			o->scenario[o->scenarios++] = &table[i];
 	}
+	return any;
+}
+
+/* Resolves --scenario, which needs the image. */
+static void add_scenarios(struct argp_state *state, struct options *o)
+{
+	const char *arg = o->scenario_text;
+
+	while (arg && *arg) {
+		size_t len = strcspn(arg, ",");
+		char *pattern = xasprintf("%.*s", (int)len, arg);
+
+		if (!add_matching(o, pattern))
+			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
+				   pattern);
+		free(pattern);
+		arg += len + (arg[len] == ',');
+	}
+	if (o->scenario_text && !o->scenarios)
+		argp_error(state, "--scenario: empty");
+}
+
+static void load_scenarios(struct argp_state *state, const struct options *o)
+{
+	char *path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
+	struct err e = {0};
+
+	if (scenarios_load(path, &e))
+		argp_failure(state, 2, 0, "%s", e.text);
+	free(path);
 }
 
 static bool takes_file(enum command command)
@@ -217,10 +269,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		add_scenarios(state, o, arg);
+		o->scenario_text = arg;
 		break;
 	case 'n':
 		o->hops = (unsigned)number(state, "--loops", arg, 1, 1000000);
+		o->hops_given = true;
 		break;
 	case 't':
 		o->timeout_s = (unsigned)number(state, "--timeout", arg, 1, 86400);
@@ -291,7 +344,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->quiet = true;
 		break;
 	case OPT_BREAK:
-		o->breakage = word(state, "--break", arg, "");
+		o->breakage = word(state, "--break", arg, "=");
+		break;
+	case OPT_ALL:
+		o->all = true;
+		break;
+	case OPT_NO_ORACLES:
+		o->no_oracles = true;
 		break;
 	case OPT_SHOWN_COMMAND:
 		o->shown_command = arg;
@@ -314,6 +373,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->file = arg;
 		break;
 	case ARGP_KEY_END:
+		if (o->command != CMD_SERVE) {
+			load_scenarios(state, o);
+			add_scenarios(state, o);
+		}
 		check_options(state, o);
 		break;
 	default:
@@ -372,6 +435,30 @@ static const struct {
 		 "  midflight restore l2.snapshot\n"
 		 "  midflight restore l2.snapshot --order selftests --pages remote\n"
 		 "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
+	[CMD_LIST] = {"list", NULL,
+		      "Lists the scenarios; with --verbose all that is known of each, as docs/"
+		      "scenarios.md has it.\v"
+		      "Examples:\n"
+		      "  midflight list\n"
+		      "  midflight list -v --scenario 'posted_*'"},
+	[CMD_ORDERS] =
+		{"orders", NULL,
+		 "Restores each scenario in each order of the restore's ioctls (driver kvm) and "
+		 "prints the table scenario x order: survives, refused (ioctl and errno), or "
+		 "silently wrong.\v"
+		 "Exit status: 0 measured, 2 usage or harness, 4 no nested VMX here.\n\n"
+		 "Examples:\n"
+		 "  midflight orders\n"
+		 "  midflight orders --scenario 'mtf_*,halted'"},
+	[CMD_BREAKAGES] =
+		{"breakages", NULL,
+		 "Breaks the saved state on purpose, one thing at a time (driver kvm), and "
+		 "checks that a scenario notices.\v"
+		 "Exit status: 0 every breakage was caught, 1 one was not, 2 usage or "
+		 "harness, 4 no nested VMX here.\n\n"
+		 "Examples:\n"
+		 "  midflight breakages\n"
+		 "  midflight breakages --all --scenario 'halted,running'"},
 	[CMD_SERVE] = {"serve", "FILE --socket SOCKET",
 		       "The source host of a migration: serves the pages of FILE to `midflight "
 		       "restore --serve-from SOCKET`, until a signal ends it.\v"
@@ -415,6 +502,11 @@ static void set_defaults(struct options *o)
 		o->hops = 1;
 	if (o->command == CMD_BENCH)
 		o->hops = BENCH_CYCLES;
+	/* Most of what is broken ends in silence: wait for it no longer than needed. */
+	if (o->command == CMD_ORDERS || o->command == CMD_BREAKAGES) {
+		o->timeout_s = MATRIX_TIMEOUT_S;
+		o->nudge_s = MATRIX_NUDGE_S;
+	}
 }
 
 static void add_default_scenarios(struct options *o)
@@ -423,10 +515,12 @@ static void add_default_scenarios(struct options *o)
 		return;
 	if (o->command == CMD_RUN)
 		add_all(o);
+	if (o->command == CMD_LIST || o->command == CMD_ORDERS || o->command == CMD_BREAKAGES)
+		add_matching(o, "all");
 	if (o->command == CMD_PAGES || o->command == CMD_BENCH || o->command == CMD_SAVE)
-		o->scenario[o->scenarios++] = scenario_find("running", 7);
+		add_matching(o, "running");
 	if (o->command == CMD_PAGES)
-		o->scenario[o->scenarios++] = scenario_find("halted", 6);
+		add_matching(o, "halted");
 }
 
 bool cmd_line_parse(struct options *o, int argc, char **argv)

@@ -4,6 +4,8 @@
 #define HOST_DRIVER_H
 
 #include "host/freeze.h"
+#include "host/oracle.h"
+#include "host/scenario.h"
 #include "host/pages.h"
 #include "host/qemu_stream.h"
 #include "host/util.h"
@@ -25,6 +27,14 @@ struct vm_end {
 		END_CRASH,   /* the VMM or KVM gave up */
 	} how;
 	char text[256];
+};
+
+/* What a scenario's act needs. */
+struct act_config {
+	enum act act;
+	uint8_t vector;
+	uint8_t notification;
+	uint64_t pi_desc, page; /* guest-physical */
 };
 
 /* The same for all incarnations of a VM. */
@@ -58,8 +68,12 @@ struct driver {
 	/* Starts a VM from a snapshot. It stands still until cont(). */
 	int (*restore)(void *vm, const struct buf *snapshot);
 	int (*stop)(void *vm);
-	/* Stops at FREEZE_EXITS or FREEZE_PORT, and waits for that. NULL: cannot do that. */
-	int (*stop_at)(void *vm, const struct freeze *freeze);
+	/*
+	 * Stops at FREEZE_EXITS, FREEZE_PORT or FREEZE_PAGE, and waits for that; for the last it
+	 * lets the stopped VM go on first. @go: a byte for the serial port as soon as the stop is
+	 * prepared, or 0. NULL: cannot do that.
+	 */
+	int (*stop_at)(void *vm, const struct freeze *freeze, char go);
 	int (*cont)(void *vm);
 	/* Whether L2 is active in the stopped VM by the VMM's own answer: 1, 0; -1: cannot say. */
 	int (*l2_active)(void *vm);
@@ -88,6 +102,14 @@ struct driver {
 	int (*blocked)(void *vm);
 	/* Lets the stopped vCPU run as if it had not been halted. */
 	int (*make_runnable)(void *vm);
+	/* Does what acts.def says to the VM, which stands still unless @live. */
+	int (*act)(void *vm, const struct act_config *act, bool live);
+	/* proof_check() on what save() saved. */
+	int (*proves)(void *vm, const char *proof, struct err *e);
+	/* break_apply() on it. */
+	int (*break_saved)(void *vm, const char *what, struct err *e);
+	/* The general oracles on it and the stopped VM, which must not run any more after that. */
+	int (*oracles)(void *vm, struct oracle_report *report);
 	/*
 	 * A driver that has this keeps what save() saved to itself: save() leaves @snapshot empty,
 	 * and restore() of an empty one restores that. Appends it to @file as the bytes of a file,

@@ -13,6 +13,7 @@
 #define END_NS	      (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
 #define JITTER_STEP   (500 * NS_PER_US)	  /* per miss */
 #define JITTER_LIMIT  (20 * NS_PER_MS)
+#define EXACT_MISSES  3		      /* of one hop, where the instant is exact */
 #define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
 
 static void page_event(struct flight *f, const struct event *event)
@@ -22,6 +23,22 @@ static void page_event(struct flight *f, const struct event *event)
 
 	if (name && event_u64(event, "gpa", &gpa) && event_u64(event, "pages", &pages))
 		page_names_add(&f->names, name, gpa, pages);
+}
+
+/* Only what the event names changes; what cannot be read counts as not said. */
+static void expect(struct flight *f, const struct event *event)
+{
+	const struct {
+		const char *key;
+		uint64_t *value;
+	} keys[] = {{"vector", &f->vector},
+		    {"notification", &f->notification},
+		    {"descriptor", &f->pi_desc},
+		    {"page", &f->page}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		if (event_get(event, keys[i].key) && !event_u64(event, keys[i].key, keys[i].value))
+			*keys[i].value = 0;
 }
 
 static void on_line(void *arg, const struct line *line)
@@ -35,15 +52,13 @@ static void on_line(void *arg, const struct line *line)
 	name = line->event.name;
 	if (!strcmp(name, "page"))
 		page_event(f, &line->event);
-	if (!strcmp(name, "expect") &&
-	    !(event_u64(&line->event, "vector", &f->vector) &&
-	      event_u64(&line->event, "notification", &f->notification) &&
-	      event_u64(&line->event, "descriptor", &f->pi_desc)))
-		f->vector = 0;
+	if (!strcmp(name, "expect"))
+		expect(f, &line->event);
 	if (!strcmp(name, "ready")) {
 		if (!f->result->ready_ns)
 			f->result->ready_ns = now_ns() - f->start_ns;
 		f->ready = true;
+		f->waiting = event_get(&line->event, "wait") != NULL;
 		f->nudge_ns = 0;
 	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
 		f->nudge_ns = 0;
@@ -185,13 +200,24 @@ static int restore(struct flight *f)
 	if (ret)
 		return ret;
 	f->phase = "restore";
-	return d->restore(f->vm, &f->snapshot);
+	ret = d->restore(f->vm, &f->snapshot);
+	if (ret == VM_HARNESS && !strncmp(f->err.text, "KVM_SET_", 8))
+		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
+	return ret;
 }
 
 /* The posting comes before the snapshot, which may then find L2 on its way out of HLT, or done. */
 static bool posts_before(const struct flight *f)
 {
 	return f->config->scenario->posts && f->config->post == POST_BEFORE;
+}
+
+/* An exact instant is met or not: another try meets the same. */
+static unsigned miss_limit(const struct flight *f)
+{
+	return f->config->scenario->freeze == AT_SOON || f->config->miss_limit < EXACT_MISSES
+		       ? f->config->miss_limit
+		       : EXACT_MISSES;
 }
 
 /* This snapshot isn't what the scenario is about. */
@@ -203,9 +229,11 @@ static int miss(struct flight *f, struct hop_record *hop)
 	f->result->missed++;
 	if (hop->bytes)
 		state_words(&hop->state, words, sizeof(words));
-	if (++hop->missed >= f->config->miss_limit) {
-		err_set(&f->err, "could not catch L2 on the CPU: %u snapshots missed, the last: %s",
-			hop->missed, words);
+	if (++hop->missed >= miss_limit(f)) {
+		err_set(&f->err, "could not catch L2 %s: %u snapshot%s missed, the last: %s%s%s",
+			f->config->scenario->freeze == AT_SOON ? "on the CPU" : "in this state",
+			hop->missed, hop->missed > 1 ? "s" : "", words, *f->why ? "; " : "",
+			f->why);
 		return VM_HARNESS;
 	}
 	/*
@@ -221,11 +249,25 @@ static int miss(struct flight *f, struct hop_record *hop)
 	return ret ? ret : answer(f, posts_before(f) ? 'q' : 'r');
 }
 
-static bool wanted(const struct flight *f, const struct saved_state *state)
+/* Whether the snapshot fell where the scenario wants it: 1, 0 or, with err filled, -1. */
+static int wanted(struct flight *f, const struct saved_state *state)
 {
-	return f->config->any_state ||
-	       (saved_l2_active(state) &&
-		(posts_before(f) || state->mp_state == f->config->scenario->mp_state));
+	const struct scenario *s = f->config->scenario;
+	struct err e = {0};
+	int ret;
+
+	f->why[0] = '\0';
+	if (f->config->any_state)
+		return 1;
+	if (posts_before(f))
+		return saved_l2_active(state);
+	if (!f->config->driver->proves)
+		return saved_l2_active(state) == s->l2 && state->mp_state == s->mp_state;
+	ret = f->config->driver->proves(f->vm, s->proof, &e);
+	snprintf(f->why, sizeof(f->why), "%.511s", ret > 0 ? "" : e.text);
+	if (ret < 0)
+		f->err = e;
+	return ret;
 }
 
 /* Posts the vector that L1 expects. */
@@ -238,6 +280,24 @@ static int post(struct flight *f)
 	}
 	return f->config->driver->post(f->vm, f->pi_desc, (uint8_t)f->vector,
 				       (uint8_t)f->notification);
+}
+
+/* What the scenario has the host do. @live: to a running VM. */
+static int act(struct flight *f, bool live)
+{
+	const struct act_config config = {.act = f->config->scenario->act,
+					  .vector = (uint8_t)f->vector,
+					  .notification = (uint8_t)f->notification,
+					  .pi_desc = f->pi_desc,
+					  .page = f->page};
+
+	f->phase = "act";
+	return f->config->driver->act(f->vm, &config, live);
+}
+
+static bool acts_when(const struct flight *f, enum act_when when)
+{
+	return f->config->scenario->act != ACT_NONE && f->config->scenario->when == when;
 }
 
 /* Posts to a running VM and, if that was asked for, makes the vCPU leave KVM_RUN and enter again.
@@ -261,9 +321,11 @@ static int wait_blocked(struct flight *f)
 	int ret = VM_OK, blocked;
 
 	f->phase = "wait for the vCPU to block";
-	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED)
+	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED &&
+	    f->config->scenario->freeze != AT_BLOCKED)
 		return VM_OK;
-	while (!ret && (blocked = d->blocked(f->vm)) != 1) {
+	/* A guest that failed on its way does not come there. */
+	while (!ret && !f->result->log.fails && (blocked = d->blocked(f->vm)) != 1) {
 		if (blocked < 0) {
 			err_set(&f->err, "this KVM does not say whether a vCPU blocks");
 			return VM_HARNESS;
@@ -277,17 +339,51 @@ static int wait_blocked(struct flight *f)
 	return ret;
 }
 
-/* Stops the VM at the moment that the user chose. */
+/* The guest waits until a stop is prepared: the byte for it, or 0. */
+static char go(struct flight *f)
+{
+	char byte = f->waiting ? 'g' : 0;
+
+	f->waiting = false;
+	return byte;
+}
+
+static int send_go(struct flight *f)
+{
+	char byte = go(f);
+
+	return byte ? f->config->driver->send(f->vm, byte) : VM_OK;
+}
+
+/* Stops the VM at the moment that the scenario or the user chose. */
 static int freeze(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
-	const struct freeze *when = &f->config->freeze;
+	const struct freeze *when = &f->config->freeze, port = {FREEZE_PORT, 0};
+	const enum scenario_freeze at = f->config->scenario->freeze;
 	int64_t until = now_ns() + when->value;
 	int ret = VM_OK;
 
+	if (at == AT_BLOCKED) {
+		ret = send_go(f);
+		if (!ret)
+			ret = wait_blocked(f);
+		return ret ? ret : d->stop(f->vm);
+	}
 	f->phase = "stop";
+	if (at == AT_PORT || at == AT_PAGE)
+		ret = d->stop_at(f->vm, &port, go(f));
+	if (!ret && at == AT_PAGE && !f->config->control && !f->result->log.fails) {
+		const struct freeze page = {FREEZE_PAGE, (int64_t)f->page};
+
+		f->phase = "stop at the expected page";
+		ret = d->stop_at(f->vm, &page, 0);
+	}
+	if (at != AT_SOON)
+		return ret;
 	if (when->at == FREEZE_EXITS || when->at == FREEZE_PORT)
-		return d->stop_at(f->vm, when);
+		return d->stop_at(f->vm, when, go(f));
+	ret = send_go(f);
 	while (!ret && when->at == FREEZE_TIME && now_ns() < until)
 		ret = d->wait(f->vm, until);
 	return ret ? ret : d->stop(f->vm);
@@ -317,7 +413,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->stop_ns = stopped - start;
 	f->phase = "snapshot";
 	hop->kvm_says = d->l2_active(f->vm);
-	if (hop->kvm_says == 0 && !f->config->any_state)
+	if (hop->kvm_says == 0 && !f->config->any_state && f->config->scenario->l2)
 		return VM_OK; /* a cheap miss: nothing need be saved */
 	ret = d->save(f->vm, &f->snapshot, &hop->state);
 	if (ret)
@@ -329,11 +425,52 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 			"KVM's statistics say that L2 is active, its nested state says not");
 		return VM_HARNESS;
 	}
-	*caught = wanted(f, &hop->state);
-	if (!*caught || !f->config->scenario->posts || f->config->post != POST_PAUSED)
+	ret = wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	*caught = ret;
+	if (!*caught)
 		return VM_OK;
-	ret = post(f);
+	if (f->config->scenario->posts && f->config->post == POST_PAUSED)
+		ret = post(f);
+	else if (acts_when(f, WHEN_PAUSED))
+		ret = act(f, false);
+	else
+		return VM_OK;
 	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
+}
+
+/* What is done with a good snapshot before it is restored. */
+static int examine(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	int ret;
+
+	if (f->config->oracles && d->oracles) {
+		f->phase = "oracles";
+		if (d->oracles(f->vm, &f->result->oracle))
+			return VM_HARNESS;
+	}
+	if (!f->config->broken)
+		return VM_OK;
+	f->phase = "break";
+	ret = d->break_saved(f->vm, f->config->broken, &f->err);
+	return ret > 0 ? FLIGHT_NOTHING : ret < 0 ? VM_HARNESS : VM_OK;
+}
+
+/* The act at the same instant, in a VM that goes on. */
+static int control_act(struct flight *f)
+{
+	bool live = f->config->scenario->when == WHEN_BLOCKED;
+	int ret = live ? send_go(f) : freeze(f);
+
+	if (!ret && live)
+		ret = wait_blocked(f);
+	if (!ret)
+		ret = act(f, live);
+	if (!ret && !live)
+		ret = f->config->driver->cont(f->vm);
+	return ret ? ret : answer(f, 'k');
 }
 
 /* A hop without a snapshot. */
@@ -341,8 +478,11 @@ static int hop_control(struct flight *f)
 {
 	int ret;
 
-	if (!f->config->scenario->posts)
-		return answer(f, 'k');
+	if (f->config->scenario->act != ACT_NONE)
+		return control_act(f);
+	ret = send_go(f);
+	if (ret || !f->config->scenario->posts)
+		return ret ? ret : answer(f, 'k');
 	ret = wait_blocked(f);
 	if (!ret)
 		ret = post_live(f);
@@ -360,9 +500,16 @@ static int go_on(struct flight *f)
 		ret = d->make_runnable(f->vm);
 	if (!ret && (when == POST_RESTORED || when == POST_RUNNABLE))
 		ret = post(f);
+	if (!ret && acts_when(f, WHEN_RESTORED))
+		ret = act(f, false);
 	f->phase = "cont";
 	if (!ret)
 		ret = d->cont(f->vm);
+	if (!ret && acts_when(f, WHEN_BLOCKED)) {
+		ret = wait_blocked(f);
+		if (!ret)
+			ret = act(f, true);
+	}
 	if (!ret && when == POST_BLOCKED)
 		ret = wait_blocked(f);
 	return ret || when != POST_BLOCKED ? ret : post_live(f);
@@ -442,6 +589,9 @@ static int hop_once(struct flight *f)
 	}
 
 	if (f->config->method != METHOD_PAUSE) {
+		ret = examine(f);
+		if (ret)
+			return ret;
 		start = now_ns();
 		ret = restore(f);
 		hop->restore_ns = now_ns() - start;

@@ -5,6 +5,7 @@
 
 #include "host/driver.h"
 #include "host/known.h"
+#include "host/oracle.h"
 
 struct flight_config {
 	const struct driver *driver;
@@ -15,6 +16,8 @@ struct flight_config {
 	unsigned hops;
 	uint64_t seed;
 	const char *breakage; /* L1's break=, or NULL */
+	const char *broken;   /* what is broken in the snapshot (break.h), or NULL */
+	bool oracles;	      /* also what must hold for any snapshot (oracle.h) */
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
 	struct freeze freeze;
@@ -52,10 +55,12 @@ struct flight_result {
 	struct guest_log log;
 	struct hop_record *hop; /* [hops] */
 	unsigned hops;
-	unsigned missed;    /* snapshots that missed L2 */
-	unsigned taken;	    /* snapshots that were restored ... */
-	unsigned l2_active; /* ... and those of them with L2 active */
+	unsigned missed;	     /* snapshots that missed L2 */
+	unsigned taken;		     /* snapshots that were restored ... */
+	unsigned l2_active;	     /* ... and those of them with L2 active */
+	struct oracle_report oracle; /* what the oracles found, over all hops */
 	bool interrupted;
+	char refused[256]; /* by KVM: the step of the restore and its error; "": none was */
 	bool saved;	  /* at save_hop: snapshot.bin and serial.log are there */
 	int64_t ready_ns; /* from the start to the first `ready` */
 	int64_t duration_ns;

@@ -57,6 +57,9 @@ void flight_judge(struct flight *f, int ret)
 	switch (ret) {
 	case FLIGHT_SAVED:
 		break;
+	case FLIGHT_NOTHING:
+		verdict_raise(&r->verdict, WORD_SKIP, "nothing to break: %s", why.text);
+		break;
 	case VM_ENDED:
 		if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
 			verdict_raise(&r->verdict, WORD_CRASH, "%s%s (%s, phase %s)",

@@ -5,7 +5,9 @@
 
 #include "host/flight.h"
 
-#define FLIGHT_SAVED 1 /* beside what drivers return: the flight ends here */
+/* Beside what drivers return: the flight ends here. */
+#define FLIGHT_SAVED   1
+#define FLIGHT_NOTHING 2 /* nothing to break in this state */
 
 struct flight {
 	const struct flight_config *config;
@@ -20,10 +22,12 @@ struct flight {
 	struct buf tail;
 	struct buf snapshot;
 	struct page_names names;
-	uint64_t pi_desc, vector, notification; /* of the last `expect` */
-	struct hop_record *restored;		/* the hop whose restored VM runs now */
-	const char *phase;			/* what is being done, for messages */
+	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
+	struct hop_record *restored;		      /* the hop whose restored VM runs now */
+	char why[512];				      /* the last snapshot missed */
+	const char *phase;			      /* what is being done, for messages */
 	bool ready;
+	bool waiting; /* `ready wait=1`: the guest goes on when it gets a `g` */
 	int64_t start_ns;
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */

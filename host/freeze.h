@@ -10,7 +10,8 @@ struct freeze {
 		FREEZE_NOW,   /* as soon as the host has heard of it */
 		FREEZE_TIME,  /* after `value` nanoseconds */
 		FREEZE_EXITS, /* after `value` exits of KVM_RUN to userspace */
-		FREEZE_PORT,  /* at L2's next write to L2_FREEZE_PORT, which does not exit to L1 */
+		FREEZE_PORT,  /* at the next write of L1 or L2 to FREEZE_IO_PORT */
+		FREEZE_PAGE,  /* while the page at guest-physical `value` is asked for */
 	} at;
 	int64_t value;
 };

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The tables of scenarios and of known KVM bugs, and when a failure counts as known.
+// The tables of methods, postings and known KVM bugs, and when a failure counts as known.
 #include "host/known.h"
 #include "host/util.h"
 
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-static const struct scenario scenario_table[] = {
-#define S(name, mp_state, state, posts, quick) {name, mp_state, state, posts, quick},
-#include "host/scenarios.def"
-#undef S
-};
 
 static const struct known known_table[] = {
 #define K(id, result, method, check, fixed, text) {id, result, METHOD_##method, check, fixed, text},
@@ -55,21 +49,6 @@ enum method method_find(const char *name)
 	while (m < METHODS && strcmp(methods[m].name, name))
 		m++;
 	return m;
-}
-
-const struct scenario *scenarios(unsigned *count)
-{
-	*count = ARRAY_SIZE(scenario_table);
-	return scenario_table;
-}
-
-const struct scenario *scenario_find(const char *name, size_t len)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(scenario_table); i++)
-		if (strlen(scenario_table[i].name) == len &&
-		    !memcmp(scenario_table[i].name, name, len))
-			return &scenario_table[i];
-	return NULL;
 }
 
 /* Whether @check is one of @list, which is separated by `|`. */

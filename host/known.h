@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tables of scenarios and of known KVM bugs. */
+/* The tables of methods, postings and known KVM bugs. */
 #ifndef HOST_KNOWN_H
 #define HOST_KNOWN_H
 
+#include "host/scenario.h"
 #include "host/verdict.h"
 
 enum method {
@@ -26,19 +27,6 @@ const char *method_name(enum method m);
 const char *method_unit(enum method m);
 /* The method called @name, or METHODS. */
 enum method method_find(const char *name);
-
-struct scenario {
-	const char *name;
-	uint32_t mp_state; /* KVM_MP_STATE_* at the snapshot */
-	const char *state; /* in words */
-	bool posts;	   /* the host posts interrupts */
-	bool quick;	   /* runs unasked with every driver */
-};
-
-/* All scenarios; @count is their number. */
-const struct scenario *scenarios(unsigned *count);
-/* The scenario called @name (of @len bytes), or NULL. */
-const struct scenario *scenario_find(const char *name, size_t len);
 
 struct known {
 	const char *id, *result;

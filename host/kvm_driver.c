@@ -2,10 +2,14 @@
 // Driver `kvm`: the small VMM of kvm_vm.c with a thread for the vCPU. All that may block on a page
 // that is not there yet (the restore's ioctls, KVM_RUN) runs in that thread; the caller's thread
 // watches it.
+#include "host/break.h"
 #include "host/driver.h"
+#include "host/kvm_act.h"
 #include "host/kvm_memory.h"
 #include "host/kvm_stats.h"
 #include "host/kvm_vm.h"
+#include "host/page_trap.h"
+#include "host/proof.h"
 #include "host/serve.h"
 #include "host/signals.h"
 #include "l2guest/layout.h"
@@ -92,7 +96,7 @@ static void freeze_here(struct machine *m)
 {
 	const struct kvm_run *run = m->vm.run;
 	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
-		    run->io.port == L2_FREEZE_PORT;
+		    run->io.port == FREEZE_IO_PORT;
 
 	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0
 					 : m->freeze.at == FREEZE_PORT && port) {
@@ -426,19 +430,62 @@ static int come_to_rest(struct machine *m)
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
+static int send_byte(void *vm, char byte)
+{
+	struct machine *m = vm;
+	bool pushed;
+
+	pthread_mutex_lock(&m->lock);
+	pushed = uart_push(&m->vm.uart, (uint8_t)byte);
+	pthread_mutex_unlock(&m->lock);
+	if (pushed)
+		return VM_OK;
+	err_set(m->config->err, "the guest does not read its serial port");
+	return VM_HARNESS;
+}
+
 static int stop(void *vm)
 {
 	want(vm, DO_NOTHING);
 	return come_to_rest(vm);
 }
 
-static int stop_at(void *vm, const struct freeze *freeze)
+/* In the trap's thread: the vCPU's own still waits for the page, deep in KVM_RUN. */
+static void on_touch(void *arg)
+{
+	want(arg, DO_NOTHING);
+}
+
+/* The stopped VM goes on until it asks for a page that was taken away. */
+static int stop_at_page(struct machine *m, uint64_t gpa)
+{
+	struct page_trap *trap;
+	int ret;
+
+	if (gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size) {
+		err_set(m->config->err, "the guest has not said which page it expects");
+		return VM_HARNESS;
+	}
+	trap = page_trap_arm(m->vm.memory + gpa, on_touch, m, m->config->err);
+	if (!trap)
+		return VM_HARNESS;
+	want(m, DO_RUN);
+	ret = come_to_rest(m);
+	page_trap_disarm(trap);
+	return ret;
+}
+
+static int stop_at(void *vm, const struct freeze *freeze, char go)
 {
 	struct machine *m = vm;
 
+	if (freeze->at == FREEZE_PAGE)
+		return stop_at_page(m, (uint64_t)freeze->value);
 	pthread_mutex_lock(&m->lock);
 	m->freeze = *freeze;
 	pthread_mutex_unlock(&m->lock);
+	if (go && send_byte(m, go))
+		return VM_HARNESS;
 	return come_to_rest(m);
 }
 
@@ -489,20 +536,6 @@ static int quit(void *vm)
 	return VM_OK;
 }
 
-static int send_byte(void *vm, char byte)
-{
-	struct machine *m = vm;
-	bool pushed;
-
-	pthread_mutex_lock(&m->lock);
-	pushed = uart_push(&m->vm.uart, (uint8_t)byte);
-	pthread_mutex_unlock(&m->lock);
-	if (pushed)
-		return VM_OK;
-	err_set(m->config->err, "the guest does not read its serial port");
-	return VM_HARNESS;
-}
-
 /*
  * As QEMU does it: the vCPU leaves KVM_RUN, and its events are read, which makes the queued NMI a
  * pending one. An NMI that is only queued meets KVM with a posted interrupt that it could not
@@ -533,6 +566,34 @@ static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification
 
 	return kvm_vm_post(&m->vm, pi_desc, vector, notification, m->config->err) ? VM_HARNESS
 										  : VM_OK;
+}
+
+static int act(void *vm, const struct act_config *act, bool live)
+{
+	struct machine *m = vm;
+
+	if (live && act->act == ACT_NMI)
+		return nmi(vm);
+	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
+}
+
+static int proves(void *vm, const char *proof, struct err *e)
+{
+	return proof_check(&((struct machine *)vm)->kept, proof, e);
+}
+
+static int break_saved(void *vm, const char *what, struct err *e)
+{
+	return break_apply(&((struct machine *)vm)->kept, what, e);
+}
+
+static int oracles(void *vm, struct oracle_report *report)
+{
+	struct machine *m = vm;
+
+	return oracle_run(&m->vm.fds, &m->kept, m->config->order, report, m->config->err)
+		       ? VM_HARNESS
+		       : VM_OK;
 }
 
 static int blocked(void *vm)
@@ -634,6 +695,10 @@ const struct driver kvm_driver = {
 	.post = post,
 	.blocked = blocked,
 	.make_runnable = make_runnable,
+	.act = act,
+	.proves = proves,
+	.break_saved = break_saved,
+	.oracles = oracles,
 	.kept = kept,
 	.fetches = fetches,
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Saves and restores what KVM knows about a VM. What is restored in which order is data
-// (orders.def): api.rst promises nothing about it.
+// Saves and restores what KVM knows about a VM, in buffers that end where KVM says that they end
+// (guarded.h). What is restored in which order is kvm_orders.c's.
 #include "host/kvm_state.h"
+#include "host/guarded.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -9,9 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define IRQCHIPS     3 /* two PICs, one IOAPIC */
-#define XSAVE_LEGACY 4096
-#define MSRS_MAX     1024
+#define IRQCHIPS	3 /* two PICs, one IOAPIC */
+#define XSAVE_LEGACY	4096
+#define CPUID_MAX	256
+#define CPUID_UNTOUCHED 0xdeadu
 
 enum {
 #define M(name, index) HOST_MSR_##name = index,
@@ -30,14 +32,6 @@ static const struct part {
 #undef P
 };
 
-static const struct {
-	const char *name, *text, *steps;
-} orders[] = {
-#define O(name, text, steps) {name, text, steps},
-#include "host/orders.def"
-#undef O
-};
-
 static int fd_of(const struct kvm_fds *fds, const struct part *p)
 {
 	return p->vcpu ? fds->vcpu : fds->vm;
@@ -47,22 +41,18 @@ static int fd_of(const struct kvm_fds *fds, const struct part *p)
 
 static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	union {
-		uint64_t align;
-		char bytes[8192];
-	} data;
-
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		void *data = guarded_alloc(parts[i].size);
+		int error = ioctl(fd_of(fds, &parts[i]), parts[i].get, data) ? errno : 0;
 		char what[64];
 
-		memset(&data, 0, sizeof(data));
-		if (!ioctl(fd_of(fds, &parts[i]), parts[i].get, &data)) {
-			snapshot_add(s, parts[i].name, &data, parts[i].size);
-			continue;
-		}
-		if (errno == ENOTTY || errno == EINVAL || errno == ENXIO)
-			continue; /* this KVM has no such state */
+		if (!error)
+			snapshot_add(s, parts[i].name, data, parts[i].size);
+		guarded_free(data, parts[i].size);
+		if (!error || error == ENOTTY || error == EINVAL || error == ENXIO)
+			continue; /* saved, or this KVM has no such state */
 		snprintf(what, sizeof(what), "KVM_GET_%s", parts[i].name);
+		errno = error;
 		return err_errno(e, what);
 	}
 	return 0;
@@ -70,102 +60,150 @@ static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err 
 
 static int save_irqchips(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	struct kvm_irqchip chip[IRQCHIPS] = {0};
+	struct kvm_irqchip all[IRQCHIPS], *chip = guarded_alloc(sizeof(*chip));
+	int ret = 0;
 
-	for (unsigned i = 0; i < IRQCHIPS; i++) {
-		chip[i].chip_id = i;
-		if (ioctl(fds->vm, KVM_GET_IRQCHIP, &chip[i]))
-			return err_errno(e, "KVM_GET_IRQCHIP");
+	for (unsigned i = 0; !ret && i < IRQCHIPS; i++) {
+		memset(chip, 0, sizeof(*chip));
+		chip->chip_id = i;
+		if (ioctl(fds->vm, KVM_GET_IRQCHIP, chip))
+			ret = err_errno(e, "KVM_GET_IRQCHIP");
+		all[i] = *chip;
 	}
-	snapshot_add(s, "IRQCHIP", chip, sizeof(chip));
-	return 0;
+	guarded_free(chip, sizeof(*chip));
+	if (!ret)
+		snapshot_add(s, "IRQCHIP", all, sizeof(all));
+	return ret;
 }
 
 static int save_xsave(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2), ret = 0;
 	bool two = size > XSAVE_LEGACY;
-	void *area;
+	size_t len = two ? (size_t)size : XSAVE_LEGACY;
+	void *area = guarded_alloc(len);
 
-	if (!two)
-		size = XSAVE_LEGACY;
-	area = xcalloc(1, (size_t)size);
-	if (ioctl(fds->vcpu, two ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area)) {
-		free(area);
-		return err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
+	if (ioctl(fds->vcpu, two ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area))
+		ret = err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
+	else
+		snapshot_add(s, "XSAVE", area, len);
+	guarded_free(area, len);
+	return ret;
+}
+
+/* The indices of all MSRs that KVM saves, as many as it says; guarded. NULL with @e. */
+static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, size_t *size, struct err *e)
+{
+	struct kvm_msr_list none = {0}, *list;
+
+	if (ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, &none) && errno != E2BIG) {
+		err_errno(e, "KVM_GET_MSR_INDEX_LIST");
+		return NULL;
 	}
-	snapshot_add(s, "XSAVE", area, (size_t)size);
-	free(area);
-	return 0;
+	*size = sizeof(*list) + none.nmsrs * sizeof(list->indices[0]);
+	list = guarded_alloc(*size);
+	list->nmsrs = none.nmsrs;
+	if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
+		return list;
+	err_errno(e, "KVM_GET_MSR_INDEX_LIST");
+	guarded_free(list, *size);
+	return NULL;
+}
+
+/* Reads up to @n MSRs to @entry. How many KVM read, or -1 with errno. */
+static int get_msrs(const struct kvm_fds *fds, const uint32_t *index, unsigned n,
+		    struct kvm_msr_entry *entry)
+{
+	size_t size = sizeof(struct kvm_msrs) + n * sizeof(*entry);
+	struct kvm_msrs *msrs = guarded_alloc(size);
+	int got, error;
+
+	msrs->nmsrs = n;
+	for (unsigned i = 0; i < n; i++)
+		msrs->entries[i].index = index[i];
+	got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
+	error = errno;
+	if (got > 0)
+		memcpy(entry, msrs->entries, (unsigned)got * sizeof(*entry));
+	guarded_free(msrs, size);
+	errno = error;
+	return got;
 }
 
 /* KVM stops at the first MSR that it does not have for this vCPU: leave that one out, go on. */
 static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	struct kvm_msr_list *list = xcalloc(1, sizeof(*list) + MSRS_MAX * sizeof(list->indices[0]));
-	struct kvm_msrs *msrs = xcalloc(1, sizeof(*msrs) + MSRS_MAX * sizeof(msrs->entries[0]));
-	struct kvm_msr_entry *all = xcalloc(MSRS_MAX, sizeof(*all));
+	size_t list_size;
+	struct kvm_msr_list *list = msr_list(fds, &list_size, e);
+	struct kvm_msr_entry *all;
 	unsigned done = 0, kept = 0;
 	int ret = 0;
 
-	list->nmsrs = MSRS_MAX;
-	if (ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
-		ret = err_errno(e, "KVM_GET_MSR_INDEX_LIST");
+	if (!list)
+		return -1;
+	all = xcalloc(list->nmsrs, sizeof(*all));
 	while (!ret && done < list->nmsrs) {
 		unsigned n = list->nmsrs - done;
-		int got;
+		int got = get_msrs(fds, list->indices + done, n, all + kept);
 
-		msrs->nmsrs = n;
-		for (unsigned i = 0; i < n; i++)
-			msrs->entries[i] = (struct kvm_msr_entry){.index = list->indices[done + i]};
-		got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
 		if (got < 0) {
 			ret = err_errno(e, "KVM_GET_MSRS");
 			break;
 		}
-		memcpy(all + kept, msrs->entries, (unsigned)got * sizeof(*all));
 		kept += (unsigned)got;
 		done += (unsigned)got + ((unsigned)got < n);
 	}
 	if (!ret)
 		snapshot_add(s, "MSRS", all, kept * sizeof(*all));
-	free(list);
-	free(msrs);
+	guarded_free(list, list_size);
 	free(all);
 	return ret;
 }
 
 static int save_nested(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), ret = 0;
 	struct kvm_nested_state *state;
 
 	if (size <= 0)
 		return 0;
-	state = xcalloc(1, (size_t)size);
+	state = guarded_alloc((size_t)size);
 	state->size = (uint32_t)size;
-	if (ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state)) {
-		free(state);
-		return err_errno(e, "KVM_GET_NESTED_STATE");
-	}
-	snapshot_add(s, "NESTED_STATE", state, state->size);
-	free(state);
-	return 0;
+	if (ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state))
+		ret = err_errno(e, "KVM_GET_NESTED_STATE");
+	else
+		snapshot_add(s, "NESTED_STATE", state, state->size);
+	guarded_free(state, (size_t)size);
+	return ret;
+}
+
+/* KVM overwrites an entry whole. Before 6.3 or so it does not say how many there are. */
+static unsigned count_cpuid(const struct kvm_cpuid2 *cpuid)
+{
+	unsigned n = 0;
+
+	while (n < cpuid->nent && cpuid->entries[n].padding[0] != CPUID_UNTOUCHED)
+		n++;
+	return n;
 }
 
 static int save_cpuid(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	const unsigned max = 256;
-	struct kvm_cpuid2 *cpuid = xcalloc(1, sizeof(*cpuid) + max * sizeof(cpuid->entries[0]));
+	struct kvm_cpuid2 *cpuid;
+	size_t size = sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]);
+	int ret = 0;
 
-	cpuid->nent = max;
-	if (ioctl(fds->vcpu, KVM_GET_CPUID2, cpuid)) {
-		free(cpuid);
-		return err_errno(e, "KVM_GET_CPUID2");
-	}
-	snapshot_add(s, "CPUID2", cpuid->entries, cpuid->nent * sizeof(cpuid->entries[0]));
-	free(cpuid);
-	return 0;
+	cpuid = guarded_alloc(size);
+	cpuid->nent = CPUID_MAX;
+	for (unsigned i = 0; i < CPUID_MAX; i++)
+		cpuid->entries[i].padding[0] = CPUID_UNTOUCHED;
+	if (ioctl(fds->vcpu, KVM_GET_CPUID2, cpuid))
+		ret = err_errno(e, "KVM_GET_CPUID2");
+	else
+		snapshot_add(s, "CPUID2", cpuid->entries,
+			     count_cpuid(cpuid) * sizeof(cpuid->entries[0]));
+	guarded_free(cpuid, size);
+	return ret;
 }
 
 static int save_tsc_khz(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
@@ -256,69 +294,6 @@ static bool msr_wanted(const struct order *o, const char *step, uint32_t index)
 	return true;
 }
 
-static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section *section,
-			const struct order *o, const char *step, struct err *e)
-{
-	const struct kvm_msr_entry *entry = section->data;
-	size_t count = section->len / sizeof(*entry);
-	struct kvm_msrs *msrs = xcalloc(1, sizeof(*msrs) + count * sizeof(*entry));
-	int set, ret = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (msr_wanted(o, step, entry[i].index))
-			msrs->entries[msrs->nmsrs++] = entry[i];
-	set = msrs->nmsrs ? ioctl(fds->vcpu, KVM_SET_MSRS, msrs) : 0;
-	if (set < 0) {
-		ret = err_errno(e, "KVM_SET_MSRS");
-	} else if ((unsigned)set != msrs->nmsrs) {
-		err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
-			msrs->entries[set].index, (unsigned long long)msrs->entries[set].data, set,
-			msrs->nmsrs);
-		ret = -1;
-	}
-	free(msrs);
-	return ret;
-}
-
-static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_section *section,
-			 bool legacy, struct err *e)
-{
-	const struct kvm_cpuid_entry2 *entry = section->data;
-	unsigned count = (unsigned)(section->len / sizeof(*entry));
-	struct kvm_cpuid2 *two = xcalloc(1, sizeof(*two) + count * sizeof(*entry));
-	struct kvm_cpuid *one = xcalloc(1, sizeof(*one) + count * sizeof(one->entries[0]));
-	int ret = 0;
-
-	two->nent = count;
-	memcpy(two->entries, entry, count * sizeof(*entry));
-	/* The old form knows no sub-leaves: the first of each leaf is all that it can say. */
-	for (unsigned i = 0; i < count; i++)
-		if (!entry[i].index)
-			one->entries[one->nent++] =
-				(struct kvm_cpuid_entry){.function = entry[i].function,
-							 .eax = entry[i].eax,
-							 .ebx = entry[i].ebx,
-							 .ecx = entry[i].ecx,
-							 .edx = entry[i].edx};
-	if (legacy ? ioctl(fds->vcpu, KVM_SET_CPUID, one) : ioctl(fds->vcpu, KVM_SET_CPUID2, two))
-		ret = err_errno(e, legacy ? "KVM_SET_CPUID" : "KVM_SET_CPUID2");
-	free(one);
-	free(two);
-	return ret;
-}
-
-static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_section *section,
-			    struct err *e)
-{
-	struct kvm_irqchip chip[IRQCHIPS];
-
-	memcpy(chip, section->data, sizeof(chip));
-	for (unsigned i = 0; i < IRQCHIPS; i++)
-		if (ioctl(fds->vm, KVM_SET_IRQCHIP, &chip[i]))
-			return err_errno(e, "KVM_SET_IRQCHIP");
-	return 0;
-}
-
 /* Any other return than 0 from a SET ioctl is an error, positive ones too. */
 static int plain(int ret, const char *what, struct err *e)
 {
@@ -329,20 +304,114 @@ static int plain(int ret, const char *what, struct err *e)
 	return ret ? err_errno(e, what) : 0;
 }
 
+/* One SET ioctl with @size bytes of @data. */
+static int set(int fd, unsigned long request, const void *data, size_t size, const char *what,
+	       struct err *e)
+{
+	void *copy = guarded_copy(data, size);
+	int ret = plain(ioctl(fd, request, copy), what, e);
+
+	guarded_free(copy, size);
+	return ret;
+}
+
+static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section *section,
+			const struct order *o, const char *step, struct err *e)
+{
+	const struct kvm_msr_entry *entry = section->data;
+	size_t count = section->len / sizeof(*entry), size;
+	unsigned wanted = 0, n = 0;
+	struct kvm_msrs *msrs;
+	int done, ret = 0;
+
+	for (size_t i = 0; i < count; i++)
+		wanted += msr_wanted(o, step, entry[i].index);
+	if (!wanted)
+		return 0;
+	size = sizeof(*msrs) + wanted * sizeof(*entry);
+	msrs = guarded_alloc(size);
+	msrs->nmsrs = wanted;
+	for (size_t i = 0; i < count; i++)
+		if (msr_wanted(o, step, entry[i].index))
+			msrs->entries[n++] = entry[i];
+	done = ioctl(fds->vcpu, KVM_SET_MSRS, msrs);
+	if (done < 0) {
+		ret = err_errno(e, "KVM_SET_MSRS");
+	} else if ((unsigned)done != wanted) {
+		err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
+			msrs->entries[done].index, (unsigned long long)msrs->entries[done].data,
+			done, wanted);
+		ret = -1;
+	}
+	guarded_free(msrs, size);
+	return ret;
+}
+
+static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_section *section,
+			 struct err *e)
+{
+	struct kvm_cpuid2 *cpuid;
+	size_t size = sizeof(*cpuid) + section->len;
+	int ret;
+
+	cpuid = guarded_alloc(size);
+	cpuid->nent = (unsigned)(section->len / sizeof(cpuid->entries[0]));
+	memcpy(cpuid->entries, section->data, section->len);
+	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
+	guarded_free(cpuid, size);
+	return ret;
+}
+
+/* The old form knows no sub-leaves: the first of each leaf is all that it can say. */
+static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot_section *section,
+				struct err *e)
+{
+	const struct kvm_cpuid_entry2 *entry = section->data;
+	size_t count = section->len / sizeof(*entry), size;
+	struct kvm_cpuid *cpuid;
+	unsigned first = 0, n = 0;
+	int ret;
+
+	for (size_t i = 0; i < count; i++)
+		first += !entry[i].index;
+	size = sizeof(*cpuid) + first * sizeof(cpuid->entries[0]);
+	cpuid = guarded_alloc(size);
+	cpuid->nent = first;
+	for (size_t i = 0; i < count; i++)
+		if (!entry[i].index)
+			cpuid->entries[n++] =
+				(struct kvm_cpuid_entry){.function = entry[i].function,
+							 .eax = entry[i].eax,
+							 .ebx = entry[i].ebx,
+							 .ecx = entry[i].ecx,
+							 .edx = entry[i].edx};
+	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);
+	guarded_free(cpuid, size);
+	return ret;
+}
+
+static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_section *section,
+			    struct err *e)
+{
+	const struct kvm_irqchip *chip = section->data;
+
+	for (unsigned i = 0; i < IRQCHIPS; i++)
+		if (set(fds->vm, KVM_SET_IRQCHIP, &chip[i], sizeof(chip[i]), "KVM_SET_IRQCHIP", e))
+			return -1;
+	return 0;
+}
+
 static int restore_part(const struct kvm_fds *fds, const struct part *p,
 			const struct snapshot_section *section, const char *what, struct err *e)
 {
-	union {
-		uint64_t align;
-		struct kvm_clock_data clock;
-		char bytes[8192];
-	} data = {0};
+	struct kvm_clock_data clock;
 
-	memcpy(&data, section->data, p->size);
+	if (p->set != KVM_SET_CLOCK)
+		return set(fd_of(fds, p), p->set, section->data, p->size, what, e);
 	/* The flags of KVM_GET_CLOCK ask KVM_SET_CLOCK to make up for the time in between. */
-	if (p->set == KVM_SET_CLOCK)
-		data.clock.flags = 0;
-	return plain(ioctl(fd_of(fds, p), p->set, &data), what, e);
+	memcpy(&clock, section->data, sizeof(clock));
+	clock.flags = 0;
+	return set(fds->vm, p->set, &clock, sizeof(clock), what, e);
 }
 
 static bool section_fits(const struct snapshot_section *section, const char *step)
@@ -386,16 +455,17 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	if (msr)
 		return restore_msrs(fds, section, o, step, e);
 	if (cpuid)
-		return restore_cpuid(fds, section, !strcmp(step, "CPUID"), e);
+		return strcmp(step, "CPUID") ? restore_cpuid(fds, section, e)
+					     : restore_cpuid_legacy(fds, section, e);
 	if (!strcmp(step, "IRQCHIP"))
 		return restore_irqchips(fds, section, e);
 	if (!strcmp(step, "TSC_KHZ"))
 		return plain(ioctl(fds->vcpu, KVM_SET_TSC_KHZ, *(const uint32_t *)section->data),
 			     what, e);
 	if (!strcmp(step, "XSAVE"))
-		return plain(ioctl(fds->vcpu, KVM_SET_XSAVE, section->data), what, e);
+		return set(fds->vcpu, KVM_SET_XSAVE, section->data, section->len, what, e);
 	if (!strcmp(step, "NESTED_STATE"))
-		return plain(ioctl(fds->vcpu, KVM_SET_NESTED_STATE, section->data), what, e);
+		return set(fds->vcpu, KVM_SET_NESTED_STATE, section->data, section->len, what, e);
 	for (unsigned n = 0; n < ARRAY_SIZE(parts); n++)
 		if (!strcmp(parts[n].name, step))
 			return restore_part(fds, &parts[n], section, what, e);
@@ -403,9 +473,7 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	return -1;
 }
 
-/* ---- orders ------------------------------------------------------------------------------- */
-
-static bool step_known(const char *step)
+bool kvm_state_step_known(const char *step)
 {
 	static const char *const others[] = {"MSRS",	     "XSAVE",  "IRQCHIP", "TSC_KHZ",
 					     "NESTED_STATE", "CPUID2", "CPUID"};
@@ -420,93 +488,4 @@ static bool step_known(const char *step)
 		if (!strcmp(msr_steps[i].step, step))
 			return true;
 	return false;
-}
-
-static int order_parse(struct order *o, const char *text, struct err *e)
-{
-	while (*(text += strspn(text, " \t\r\n"))) {
-		size_t len = strcspn(text, " \t\r\n");
-
-		if (*text == '#') {
-			text += strcspn(text, "\n");
-			continue;
-		}
-		if (o->steps == ORDER_STEPS_MAX) {
-			err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
-			return -1;
-		}
-		if (len >= sizeof(o->step[0])) {
-			err_set(e, "order %s: there is no step '%.*s'", o->name, (int)len, text);
-			return -1;
-		}
-		memcpy(o->step[o->steps], text, len);
-		o->step[o->steps][len] = '\0';
-		if (!step_known(o->step[o->steps])) {
-			err_set(e, "order %s: there is no step '%s'", o->name, o->step[o->steps]);
-			return -1;
-		}
-		for (unsigned i = 0; i < o->steps; i++) {
-			if (!strcmp(o->step[i], o->step[o->steps])) {
-				err_set(e, "order %s: step '%s' stands twice", o->name, o->step[i]);
-				return -1;
-			}
-		}
-		o->steps++;
-		text += len;
-	}
-	if (!o->steps) {
-		err_set(e, "order %s: no steps", o->name);
-		return -1;
-	}
-	return 0;
-}
-
-int order_load(struct order *o, const char *name, struct err *e)
-{
-	char text[4096];
-	size_t len;
-	FILE *f;
-
-	memset(o, 0, sizeof(*o));
-	snprintf(o->name, sizeof(o->name), "%s", name);
-	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
-		if (!strcmp(orders[i].name, name))
-			return order_parse(o, orders[i].steps, e);
-	if (!strpbrk(name, "/.")) {
-		err_set(e, "there is no order '%s' (%s, or a file)", name, order_names());
-		return -1;
-	}
-	f = fopen(name, "re");
-	if (!f) {
-		err_set(e, "cannot read the order %s: %s", name, strerror(errno));
-		return -1;
-	}
-	len = fread(text, 1, sizeof(text), f);
-	fclose(f);
-	if (len == sizeof(text) || memchr(text, 0, len)) {
-		err_set(e, "%s is no order: %s", name,
-			len == sizeof(text) ? "too long" : "not a text");
-		return -1;
-	}
-	text[len] = '\0';
-	return order_parse(o, text, e);
-}
-
-const char *order_names(void)
-{
-	static char names[256];
-
-	if (!*names)
-		for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-				 i ? "|" : "", orders[i].name);
-	return names;
-}
-
-void order_step_text(const char *step, char *text, size_t size)
-{
-	if (!strncmp(step, "MSR_", 4))
-		snprintf(text, size, "KVM_SET_MSRS (%s)", step + 4);
-	else
-		snprintf(text, size, "KVM_SET_%s", step);
 }

@@ -40,6 +40,9 @@ int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 			   const struct order *o, unsigned i, struct err *e);
 
+/* Whether there is a restore step @step. */
+bool kvm_state_step_known(const char *step);
+
 /* What a snapshot says about L2. */
 void kvm_state_summary(const struct snapshot *s, struct saved_state *state);
 

@@ -55,10 +55,34 @@ static int set_cpuid(struct kvm_vm *vm, struct err *e)
 	return ret;
 }
 
+int kvm_vm_set_memory(const struct kvm_vm *vm, struct err *e)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = vm->memory_size, .userspace_addr = (uint64_t)(uintptr_t)vm->memory};
+
+	return ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region)
+		       ? err_errno(e, "KVM_SET_USER_MEMORY_REGION")
+		       : 0;
+}
+
+/*
+ * As QEMU does it: a pending exception then differs from an injected one in KVM_GET_VCPU_EVENTS,
+ * and a pending triple fault shows at all. A KVM without them goes on without.
+ */
+static void enable_events(const struct kvm_vm *vm)
+{
+	static const uint32_t caps[] = {KVM_CAP_EXCEPTION_PAYLOAD, KVM_CAP_X86_TRIPLE_FAULT_EVENT};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(caps); i++) {
+		struct kvm_enable_cap cap = {.cap = caps[i], .args = {1}};
+
+		ioctl(vm->fds.vm, KVM_ENABLE_CAP, &cap);
+	}
+}
+
 static int create(struct kvm_vm *vm, bool bare, struct err *e)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-	struct kvm_userspace_memory_region region = {.memory_size = vm->memory_size};
 	int size;
 
 	vm->memory = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
@@ -81,9 +105,9 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "KVM_CREATE_IRQCHIP");
 	if (ioctl(vm->fds.vm, KVM_CREATE_PIT2, &pit))
 		return err_errno(e, "KVM_CREATE_PIT2");
-	region.userspace_addr = (uint64_t)(uintptr_t)vm->memory;
-	if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region))
-		return err_errno(e, "KVM_SET_USER_MEMORY_REGION");
+	if (kvm_vm_set_memory(vm, e))
+		return -1;
+	enable_events(vm);
 	vm->fds.vcpu = ioctl(vm->fds.vm, KVM_CREATE_VCPU, 0);
 	if (vm->fds.vcpu < 0)
 		return err_errno(e, "KVM_CREATE_VCPU");
@@ -359,11 +383,17 @@ int kvm_vm_enter(struct kvm_vm *vm)
 	return poisoned ? EHWPOISON : error;
 }
 
+int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)
+{
+	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
+
+	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? err_errno(e, "KVM_SIGNAL_MSI") : 0;
+}
+
 int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
 		struct err *e)
 {
 	uint32_t *pir = (uint32_t *)(vm->memory + pi_desc) + vector / 32;
-	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = notification};
 
 	if (pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
 		err_set(e, "no posted-interrupt descriptor at 0x%llx", (unsigned long long)pi_desc);
@@ -371,7 +401,7 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 	}
 	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
-	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? err_errno(e, "KVM_SIGNAL_MSI") : 0;
+	return kvm_vm_message(vm, notification, e);
 }
 
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,

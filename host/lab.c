@@ -17,6 +17,7 @@
 #define LAB_START_S 60 /* until the runner inside starts */
 #define LAB_BOOT_S  20 /* one boot of L1 with its snapshots */
 #define LAB_HOP_S   5  /* one hop, with a lost wake-up */
+#define LAB_COLUMNS 60 /* of a matrix, at most */
 
 static char *find_script(void)
 {
@@ -38,6 +39,8 @@ unsigned lab_seconds(const struct options *o)
 
 	if (o->command == CMD_RESTORE)
 		s += LAB_BOOT_S + 1000ull * LAB_HOP_S; /* the file knows how many there are */
+	if (o->command == CMD_ORDERS || o->command == CMD_BREAKAGES)
+		s += 1ull * o->scenarios * LAB_COLUMNS * LAB_HOP_S;
 	s += 2ull * o->scenarios * (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
 	return s > 86400 ? 86400 : (unsigned)s;
@@ -76,7 +79,8 @@ static const char *command_inside(const struct options *o)
 {
 	static const char *const names[] = {
 		[CMD_RUN] = "run",   [CMD_PAGES] = "run",	[CMD_BENCH] = "bench",
-		[CMD_SAVE] = "save", [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve"};
+		[CMD_SAVE] = "save", [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve",
+		[CMD_LIST] = "list", [CMD_ORDERS] = "orders",	[CMD_BREAKAGES] = "breakages"};
 
 	return names[o->command];
 }

@@ -42,6 +42,9 @@ static const struct argp top_argp = {
 	"  save     write a snapshot of a running L2 to a file\n"
 	"  restore  restore it, in another process or after a reboot, say pass or fail\n"
 	"  serve    hand out the pages of such a file to a restore in another process\n"
+	"  list     the scenarios\n"
+	"  orders   which scenario survives which order of the restore's ioctls\n"
+	"  breakages  is a state that was broken on purpose noticed\n"
 	"  bench    snapshots and restores per second, beside the least that KVM allows\n"
 	"  probe    does this machine's KVM have nested VMX, and what to do if not\n"
 	"'midflight COMMAND --help' lists a command's options.\n\n"
@@ -65,6 +68,11 @@ static int run_command(struct options *o)
 		return cmd_restore(o);
 	case CMD_SERVE:
 		return cmd_serve(o);
+	case CMD_LIST:
+		return cmd_list(o);
+	case CMD_ORDERS:
+	case CMD_BREAKAGES:
+		return cmd_matrix(o);
 	case CMD_RUN:
 	case CMD_PAGES:
 		break;

@@ -103,8 +103,13 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 	for (unsigned i = 0; i < o->scenarios && !only; i++)
 		buf_printf(&names, "%s%s", i ? "," : "", o->scenario[i]->name);
 	if (o->command != CMD_RESTORE) { /* which has all three from the file */
-		option(words, "--scenario", only ? only->name : buf_text(&names));
-		buf_printf(words, " --loops %u --seed %llu", o->hops, (unsigned long long)o->seed);
+		option(words, "--scenario",
+		       only		  ? only->name
+		       : o->scenario_text ? o->scenario_text
+					  : buf_text(&names));
+		if (o->hops_given || o->hops != standard.hops)
+			buf_printf(words, " --loops %u", o->hops);
+		buf_printf(words, " --seed %llu", (unsigned long long)o->seed);
 	}
 	buf_free(&names);
 	if (o->serve_from)
@@ -113,7 +118,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --hops-before %u", o->hops_before);
 	if (o->method != standard.method)
 		option(words, "--method", method_name(o->method));
-	if (o->command <= CMD_PAGES && strcmp(o->driver, standard.driver))
+	if ((o->command == CMD_RUN || o->command == CMD_PAGES) &&
+	    strcmp(o->driver, standard.driver))
 		option(words, "--driver", o->driver);
 	if (strcmp(o->order, standard.order))
 		option(words, "--order", o->order);
@@ -137,6 +143,10 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --nudge %g", o->nudge_s);
 	if (o->kick)
 		buf_printf(words, " --kick");
+	if (o->no_oracles)
+		buf_printf(words, " --no-oracles");
+	if (o->all)
+		buf_printf(words, " --all");
 	if (o->strict)
 		buf_printf(words, " --strict");
 	if (o->keep)

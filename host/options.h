@@ -8,13 +8,25 @@
 #include "host/pages.h"
 #include "host/util.h"
 
-#define MAX_SCENARIOS	  64
+#define MAX_SCENARIOS	  256
 #define DEFAULT_HOPS	  10
 #define DEFAULT_TIMEOUT_S 60
 #define DEFAULT_NUDGE_S	  2.0
+#define MATRIX_TIMEOUT_S  3
+#define MATRIX_NUDGE_S	  0.5
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
-enum command { CMD_RUN, CMD_PAGES, CMD_BENCH, CMD_SAVE, CMD_RESTORE, CMD_SERVE };
+enum command {
+	CMD_RUN,
+	CMD_PAGES,
+	CMD_BENCH,
+	CMD_SAVE,
+	CMD_RESTORE,
+	CMD_SERVE,
+	CMD_LIST,
+	CMD_ORDERS,
+	CMD_BREAKAGES
+};
 
 enum lab { LAB_AUTO, LAB_YES, LAB_NO };
 
@@ -24,6 +36,7 @@ struct options {
 	const char *file;		 /* save, restore, serve: the snapshot */
 	const char *socket, *serve_from; /* serve; restore */
 	unsigned hops_before;		 /* save: hops that end before the snapshot */
+	const char *scenario_text;	 /* --scenario as given, or NULL */
 	const struct scenario *scenario[MAX_SCENARIOS];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
@@ -37,7 +50,7 @@ struct options {
 	double nudge_s;
 	uint64_t seed;
 	enum lab lab;
-	bool kick, strict, keep, verbose, quiet, pages_given;
+	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command
 	 * is what options_words() is appended to, quoted for a shell.

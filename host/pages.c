@@ -97,7 +97,7 @@ static int open_any(const char **why)
 	return -1;
 }
 
-static int open_uffd(const char **why)
+int pages_open_uffd(const char **why)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_THREAD_ID};
 	int fd = open_any(why);
@@ -115,7 +115,7 @@ static int open_uffd(const char **why)
 const char *pages_unavailable(void)
 {
 	const char *why = NULL;
-	int fd = open_uffd(&why);
+	int fd = pages_open_uffd(&why);
 
 	if (fd < 0)
 		return why;
@@ -530,7 +530,7 @@ static int register_memory(struct pages *p, struct err *e)
 				      .mode = UFFDIO_REGISTER_MODE_MISSING};
 	const char *why = NULL;
 
-	p->uffd = open_uffd(&why);
+	p->uffd = pages_open_uffd(&why);
 	if (p->uffd < 0) {
 		err_set(e, "%s", why);
 		return -1;

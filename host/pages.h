@@ -145,4 +145,7 @@ void pages_report(const struct fetch *list, unsigned count, const char *kernel, 
 struct json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,
 				 const char *late);
 
+/* A userfaultfd that also serves faults of the kernel, or -1 with @why and what mends it. */
+int pages_open_uffd(const char **why);
+
 #endif

@@ -87,7 +87,10 @@ static void print_notes(const struct report_entry *entry)
 	else if (entry->config->control)
 		printf(" without snapshots");
 	else
-		printf(", L2 active in %u of %u snapshots", result->l2_active, result->taken);
+		printf(entry->config->scenario->l2 ? ", L2 active in %u of %u snapshots"
+						   : ", proved in %u of %u snapshots",
+		       entry->config->scenario->l2 ? result->l2_active : result->taken,
+		       result->taken);
 	if (result->missed)
 		printf(", %u missed and retaken", result->missed);
 	if (result->log.nudged)

@@ -19,6 +19,7 @@ struct run {
 	struct setup setup;
 	bool progress; /* a counter on the terminal */
 	const char *name;
+	unsigned hops; /* of the scenario that flies */
 };
 
 /* A scenario's results: its control, then itself, once for each moment of posting if it posts. */
@@ -91,16 +92,15 @@ static void on_progress(void *arg, unsigned hop, unsigned missed)
 	const struct run *r = arg;
 
 	if (r->progress)
-		fprintf(stderr, "\r\033[K%s: hop %u of %u%s", r->name, hop, r->o->hops,
+		fprintf(stderr, "\r\033[K%s: hop %u of %u%s", r->name, hop, r->hops,
 			missed ? ", some missed" : "");
 	else if (r->o->verbose)
-		fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->o->hops,
-			missed);
+		fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->hops, missed);
 }
 
 static void print_times(const struct run *r, const struct flight_result *result)
 {
-	for (unsigned i = 0; i < r->o->hops; i++) {
+	for (unsigned i = 0; i < result->hops; i++) {
 		const struct hop_record *hop = &result->hop[i];
 		char words[128];
 
@@ -126,6 +126,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	struct err e = {0};
 
 	r->name = name;
+	r->hops = config->hops;
 	config->vm.dir = dir;
 	if (make_dirs(dir, &e))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
@@ -187,10 +188,13 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	config.scenario = scenario;
 	config.progress = on_progress;
 	config.arg = r;
-	if (scenario->posts && !config.driver->post) {
+	config.hops = setup_hops(&r->setup, scenario);
+	if ((scenario->posts && !config.driver->post) ||
+	    (scenario_exact(scenario) && !config.driver->proves)) {
 		control_skipped = true;
-		reason = xasprintf("driver %s cannot post interrupts (--driver kvm can)",
-				   config.driver->name);
+		reason = xasprintf("driver %s cannot %s (--driver kvm can)", config.driver->name,
+				   scenario->posts ? "post interrupts"
+						   : "freeze a VM at an exact instant");
 	}
 	for (unsigned i = 0; i < results_of(scenario) && go_on; i++) {
 		struct flight_result result = {0};

@@ -2,6 +2,7 @@
 /* Runs L2 and checks, at every VM exit, what must always hold. */
 #include "hv/l2.h"
 #include "boot/layout.h"
+#include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/x2apic.h"
@@ -10,13 +11,8 @@
 #define INTR_INFO_TYPE_NMI (2u << 8)
 #define ACTIVITY_ACTIVE	   0
 #define FIRST_VECTOR	   32
+#define CHECK_TEXT	   64
 #define FAILURES_MAX	   50 /* of L2's own checks, then L1 gives up */
-
-static const char *const l2_checks[] = {
-#define K(name, text) text,
-	L2_CHECKS(K)
-#undef K
-};
 
 void l2_post(struct l2 *l2, uint8_t vector)
 {
@@ -88,10 +84,13 @@ static bool check_vector(struct l2 *l2, unsigned vector, bool all_taken)
 
 bool l2_check_interrupts(struct l2 *l2, bool all_taken)
 {
-	uint16_t status = vmcs_read(GUEST_INTR_STATUS);
+	uint16_t status;
 	uint32_t pir = 0;
 	bool ok = true;
 
+	if (!l2->apicv)
+		return true;
+	status = vmcs_read(GUEST_INTR_STATUS);
 	for (unsigned v = FIRST_VECTOR; v < 256; v++)
 		ok &= check_vector(l2, v, all_taken);
 	for (unsigned i = 0; i < 8; i++)
@@ -103,7 +102,7 @@ bool l2_check_interrupts(struct l2 *l2, bool all_taken)
 	ok &= ktap_check("RVI agrees with VIRR", vapic_highest(l2->vapic, VAPIC_VIRR),
 			 status & 0xff);
 	ok &= ktap_check("SVI agrees with VISR", vapic_highest(l2->vapic, VAPIC_VISR), status >> 8);
-	ok &= ktap_check("VTPR", 0, l2->vapic->reg[VAPIC_VTPR / 4]);
+	ok &= ktap_check("VTPR", l2->vtpr, l2->vapic->reg[VAPIC_VTPR / 4]);
 	return ok;
 }
 
@@ -135,19 +134,35 @@ static void unblock_nmi(void)
 		     : "rax", "memory", "cc");
 }
 
+/* A text in L2's image, which may go over a page's end. */
+static void copy_text(const struct l2 *l2, uint64_t va, char text[CHECK_TEXT])
+{
+	unsigned i;
+
+	for (i = 0; i + 1 < CHECK_TEXT; i++) {
+		const char *c = l2_image_address(l2, va + i);
+
+		if (!c || !*c || *c == '"')
+			break;
+		text[i] = *c;
+	}
+	text[i] = '\0';
+}
+
 static enum l2_exit handle_call(struct l2 *l2)
 {
-	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
+	char check[CHECK_TEXT];
+
+	l2_skip();
 	switch (l2->regs.rax) {
 	case L2_CALL_LEG:
 	case L2_CALL_SLEEP:
+	case L2_CALL_TELL:
 		return L2_EXIT_CALL;
 	case L2_CALL_CHECK:
-		ktap_fail("check=\"%s\" expected=0x%lx found=0x%lx",
-			  l2->regs.rbx < sizeof(l2_checks) / sizeof(l2_checks[0])
-				  ? l2_checks[l2->regs.rbx]
-				  : "unknown check in L2",
-			  l2->regs.rcx, l2->regs.rdx);
+		copy_text(l2, l2->regs.rbx, check);
+		ktap_fail("check=\"%s\" expected=0x%lx found=0x%lx", check, l2->regs.rcx,
+			  l2->regs.rdx);
 		return ktap_failures() < FAILURES_MAX ? L2_EXIT_AGAIN : L2_EXIT_BROKEN;
 	case L2_CALL_TRAP:
 		ktap_fail("check=\"exception in L2\" vector=%lu error=0x%lx rip=0x%lx",
@@ -159,38 +174,57 @@ static enum l2_exit handle_call(struct l2 *l2)
 	return L2_EXIT_BROKEN;
 }
 
-static enum l2_exit run_once(struct l2 *l2)
+/* One entry. True if L2 ran and exited; all that must hold at any exit was checked into @ok. */
+static bool enter(struct l2 *l2, bool *ok)
 {
 	enum l2_entry_result entry = vmx_enter(&l2->regs, l2->launched);
-	uint32_t reason, info;
-	bool ok;
 
 	if (entry != L2_ENTRY_OK) {
 		ktap_fail("check=\"VM entry\" found=%s VM_INSTRUCTION_ERROR=%lu",
 			  entry == L2_ENTRY_FAIL_VALID ? "VMfailValid" : "VMfailInvalid",
 			  entry == L2_ENTRY_FAIL_VALID ? vmcs_read(VM_INSTRUCTION_ERROR) : 0);
-		return L2_EXIT_BROKEN;
+		return false;
 	}
-	l2->launched = true;
-	reason = vmcs_read(VM_EXIT_REASON);
-	info = vmcs_read(VM_EXIT_INTR_INFO);
-	ok = vmcs_check_written() & check_host_state() & l2_check_interrupts(l2, false);
+	if (!(vmcs_read(VM_EXIT_REASON) & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		l2->launched = true;
+	*ok = vmcs_check_written() & check_host_state() & l2_check_interrupts(l2, false);
+	return true;
+}
 
+static bool is_nmi(uint32_t reason)
+{
+	return reason == EXIT_REASON_EXCEPTION_NMI &&
+	       vmcs_read(VM_EXIT_INTR_INFO) == (INTR_INFO_VALID | INTR_INFO_TYPE_NMI | VECTOR_NMI);
+}
+
+static void unexpected(uint32_t reason)
+{
+	ktap_fail("check=\"unexpected VM exit\" reason=%s number=0x%x qualification=0x%lx "
+		  "intr_info=0x%lx rip=0x%lx gpa=0x%lx idt_vectoring=0x%lx activity_state=%lu",
+		  vmcs_exit_reason_name(reason), reason, vmcs_read(EXIT_QUALIFICATION),
+		  vmcs_read(VM_EXIT_INTR_INFO), vmcs_read(GUEST_RIP),
+		  vmcs_read(GUEST_PHYSICAL_ADDRESS), vmcs_read(IDT_VECTORING_INFO_FIELD),
+		  vmcs_read(GUEST_ACTIVITY_STATE));
+}
+
+static enum l2_exit run_once(struct l2 *l2)
+{
+	uint32_t reason;
+	bool ok;
+
+	if (!enter(l2, &ok))
+		return L2_EXIT_BROKEN;
+	reason = vmcs_read(VM_EXIT_REASON);
 	if (reason == EXIT_REASON_VMCALL) {
 		enum l2_exit exit = handle_call(l2);
 
 		return ok ? exit : L2_EXIT_BROKEN;
 	}
-	if (reason == EXIT_REASON_EXCEPTION_NMI &&
-	    info == (INTR_INFO_VALID | INTR_INFO_TYPE_NMI | VECTOR_NMI)) {
+	if (is_nmi(reason)) {
 		unblock_nmi();
 		return ok ? L2_EXIT_NUDGE : L2_EXIT_BROKEN;
 	}
-	ktap_fail("check=\"unexpected VM exit\" reason=%s number=0x%x qualification=0x%lx "
-		  "intr_info=0x%x rip=0x%lx gpa=0x%lx idt_vectoring=0x%lx",
-		  vmcs_exit_reason_name(reason), reason, vmcs_read(EXIT_QUALIFICATION), info,
-		  vmcs_read(GUEST_RIP), vmcs_read(GUEST_PHYSICAL_ADDRESS),
-		  vmcs_read(IDT_VECTORING_INFO_FIELD));
+	unexpected(reason);
 	return L2_EXIT_BROKEN;
 }
 
@@ -201,4 +235,91 @@ enum l2_exit l2_run(struct l2 *l2)
 	while ((exit = run_once(l2)) == L2_EXIT_AGAIN)
 		;
 	return exit;
+}
+
+bool l2_exits(struct l2 *l2, enum vmx_exit_reason reason)
+{
+	uint32_t found;
+	bool ok, all = true;
+
+	do {
+		if (!enter(l2, &ok))
+			return false;
+		all &= ok;
+		found = vmcs_read(VM_EXIT_REASON);
+		if (found == EXIT_REASON_VMCALL) {
+			enum l2_exit exit = handle_call(l2);
+
+			if (exit == L2_EXIT_AGAIN) {
+				all = false;
+				continue;
+			}
+			if (exit == L2_EXIT_BROKEN)
+				return false;
+		}
+		if (is_nmi(found))
+			unblock_nmi();
+		break;
+	} while (true);
+	if (found == reason)
+		return all;
+	if (is_nmi(found))
+		ktap_event("nudged", "hop=%lu lost=0 activity_state=%lu", hop_current(),
+			   vmcs_read(GUEST_ACTIVITY_STATE));
+	unexpected(found);
+	return false;
+}
+
+bool l2_tells(struct l2 *l2, uint64_t point)
+{
+	if (!l2_exits(l2, EXIT_REASON_VMCALL))
+		return false;
+	if (l2->regs.rax == L2_CALL_TELL && l2->regs.rbx == point)
+		return true;
+	ktap_fail("check=\"L2 has come to\" expected=%lu found=%lu call=%lu", point, l2->regs.rbx,
+		  l2->regs.rax);
+	return false;
+}
+
+bool l2_entry_fails(struct l2 *l2, uint32_t error)
+{
+	enum l2_entry_result entry = vmx_enter(&l2->regs, l2->launched);
+
+	if (entry == L2_ENTRY_OK) {
+		unexpected(vmcs_read(VM_EXIT_REASON));
+		return false;
+	}
+	if (!error)
+		return ktap_check("VM entry gives VMfailInvalid", L2_ENTRY_FAIL_INVALID, entry);
+	return ktap_check("VM entry gives VMfailValid", L2_ENTRY_FAIL_VALID, entry) &&
+	       ktap_check("VM_INSTRUCTION_ERROR", error, vmcs_read(VM_INSTRUCTION_ERROR));
+}
+
+void l2_skip(void)
+{
+	vmcs_write(GUEST_RIP, vmcs_read(GUEST_RIP) + vmcs_read(VM_EXIT_INSTRUCTION_LEN));
+}
+
+void l2_pend(struct l2 *l2, uint8_t vector)
+{
+	uint16_t status = vmcs_read(GUEST_INTR_STATUS);
+
+	l2->vapic->reg[(VAPIC_VIRR + vector / 32 * 16) / 4] |= 1u << vector % 32;
+	if ((status & 0xff) < vector)
+		vmcs_write(GUEST_INTR_STATUS, (status & 0xff00) | vector);
+	l2->posted[vector]++;
+}
+
+bool l2_took(struct l2 *l2, const uint8_t *vectors)
+{
+	const struct l2_shared *s = l2->shared;
+	uint32_t i = l2->irqs_seen;
+	bool ok = true;
+
+	for (; *vectors; vectors++, i++)
+		ok &= ktap_check("vector taken, in order", *vectors,
+				 i < s->irqs && i < L2_LOG ? s->irq_log[i] : 0);
+	ok &= ktap_check("interrupts taken", i, s->irqs);
+	l2->irqs_seen = i;
+	return ok;
 }

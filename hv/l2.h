@@ -20,26 +20,52 @@
 struct l2 {
 	struct l2_regs regs;
 	bool launched;
+	bool apicv;    /* the virtual APIC's books are checked at each exit */
 	uint64_t vmcs; /* its address */
 	struct l2_shared *shared;
-	uint8_t *data; /* pages of the walk; l2_data_page() gives them in L2's order */
+	uint8_t *image; /* pages of L2's image, last one first */
+	size_t image_pages;
+	uint8_t *data;		/* pages of the walk; l2_data_page() gives them in L2's order */
+	uint64_t *ept, *tables; /* roots: of the EPT (NULL: no EPT), of L2's own page tables */
+	uint64_t tables_gpa;
+	uint8_t *msr_bitmap, *io_bitmap[2];
 	struct vapic_page *vapic;
 	struct pi_desc *pi;
+	uint8_t vtpr;	      /* what VTPR must be */
 	uint32_t posted[256]; /* interrupts posted so far, per vector */
 	uint8_t by_host;      /* a vector that the host may have posted once more; 0: none */
+	uint32_t irqs_seen;   /* of shared->irq_log, by l2_took() */
 };
 
 /*
- * True if the CPU has every control that l2_create sets; else @why names the first missing one with
- * its capability MSR.
+ * True if the CPU has every control that l2_create sets without APICv; with it; else @why names the
+ * first missing one with its capability MSR.
  */
+bool l2_base_possible(char *why, size_t size);
 bool l2_possible(char *why, size_t size);
 
-/* Builds vmcs12 and L2's memory for the L2 half @scenario, makes it the current VMCS. VMX is on. */
-void l2_create(struct l2 *l2, const char *scenario);
+/*
+ * Builds vmcs12 and L2's memory for the L2 half @half, makes it the current VMCS. VMX is on.
+ * A scenario changes from there what it is about, by vmcs_write() and vmx_control_set().
+ * l2_create: all of APICv, as every L2 of a modern hypervisor has it.
+ * l2_create_plain: none of it. External interrupts and all accesses to x2APIC MSRs exit.
+ * l2_create_no_ept: as plain, and L2-physical is L1-physical (shadow paging below).
+ */
+void l2_create(struct l2 *l2, const char *half);
+void l2_create_plain(struct l2 *l2, const char *half);
+void l2_create_no_ept(struct l2 *l2, const char *half);
 
-/* VMCLEARs the VMCS, stops the timer, gives the pages back. */
-void l2_destroy(struct l2 *l2);
+/*
+ * VMCLEARs all VMCSs of vmcs_new(), stops the timer, gives all pages back. How many freeze points
+ * L2s have passed.
+ */
+uint64_t l2_destroy_all(void);
+
+/* A cleared VMCS that is not current, with the right revision. Its address. */
+uint64_t vmcs_new(void);
+
+/* The L1 page behind L2 virtual address @va (of the image), with its offset. */
+void *l2_image_address(const struct l2 *l2, uint64_t va);
 
 enum l2_exit {
 	L2_EXIT_CALL,	/* VMCALL, regs.rax is the call; RIP is already behind it */
@@ -54,6 +80,32 @@ enum l2_exit {
  * `fail` events here; after the first L2 goes on, as its check was only an observation.
  */
 enum l2_exit l2_run(struct l2 *l2);
+
+/*
+ * Enters L2 until it exits for another reason than a check of its own, and looks whether that is
+ * @reason (basic); all that l2_run checks is checked. False after a `fail` event: leave this hop.
+ * RIP stays where the exit left it, but behind a VMCALL.
+ */
+bool l2_exits(struct l2 *l2, enum vmx_exit_reason reason);
+
+/* l2_exits() for a VMCALL, which must be l2_tell(@point). */
+bool l2_tells(struct l2 *l2, uint64_t point);
+
+/* One VM entry that must fail: VMfailValid with @error, or, for @error 0, VMfailInvalid. */
+bool l2_entry_fails(struct l2 *l2, uint32_t error);
+
+/* Moves RIP behind the instruction that exited. */
+void l2_skip(void);
+
+/* Makes @vector pending in VIRR and RVI, as software may between two VM entries. */
+void l2_pend(struct l2 *l2, uint8_t vector);
+
+/*
+ * Checks that L2 has taken exactly these vectors, in this order, since the last call. The list ends
+ * with 0.
+ */
+bool l2_took(struct l2 *l2, const uint8_t *vectors);
+#define L2_TOOK(l2, ...) l2_took(l2, (const uint8_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
 
 /* Posts @vector: PIR bit and ON. The caller arms the timer for the notification. */
 void l2_post(struct l2 *l2, uint8_t vector);

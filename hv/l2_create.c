@@ -15,33 +15,27 @@
 
 extern const uint8_t l2_image[], l2_image_end[];
 
-/* What every L2 is built with. */
-static const enum vmx_control controls[] = {
-	VMX_PIN_EXT_INTR,
-	VMX_PIN_NMI,
-	VMX_PIN_POSTED_INTR,
-	VMX_CPU_TPR_SHADOW,
-	VMX_CPU_IO_BITMAPS,
-	VMX_CPU_MSR_BITMAPS,
-	VMX_CPU_SECONDARY,
-	VMX_CPU2_EPT,
-	VMX_CPU2_VIRT_X2APIC,
-	VMX_CPU2_VPID,
-	VMX_CPU2_APIC_REGISTER_VIRT,
-	VMX_CPU2_VIRT_INTR_DELIVERY,
-	VMX_EXIT_SAVE_DEBUG,
-	VMX_EXIT_HOST_64,
-	VMX_EXIT_ACK_INTR,
-	VMX_EXIT_SAVE_PAT,
-	VMX_EXIT_LOAD_PAT,
-	VMX_EXIT_SAVE_EFER,
-	VMX_EXIT_LOAD_EFER,
-	VMX_ENTRY_LOAD_DEBUG,
-	VMX_ENTRY_GUEST_64,
-	VMX_ENTRY_LOAD_PAT,
-	VMX_ENTRY_LOAD_EFER,
+/* What every L2 is built with ... */
+static const enum vmx_control base_controls[] = {
+	VMX_PIN_EXT_INTR,   VMX_PIN_NMI,	 VMX_CPU_IO_BITMAPS,   VMX_CPU_MSR_BITMAPS,
+	VMX_CPU_SECONDARY,  VMX_CPU2_EPT,	 VMX_CPU2_VPID,	       VMX_EXIT_SAVE_DEBUG,
+	VMX_EXIT_HOST_64,   VMX_EXIT_ACK_INTR,	 VMX_EXIT_SAVE_PAT,    VMX_EXIT_LOAD_PAT,
+	VMX_EXIT_SAVE_EFER, VMX_EXIT_LOAD_EFER,	 VMX_ENTRY_LOAD_DEBUG, VMX_ENTRY_GUEST_64,
+	VMX_ENTRY_LOAD_PAT, VMX_ENTRY_LOAD_EFER,
 };
-#define CONTROL_COUNT (sizeof(controls) / sizeof(controls[0]))
+/* ... and with APICv. */
+static const enum vmx_control apicv_controls[] = {
+	VMX_PIN_POSTED_INTR,	     VMX_CPU_TPR_SHADOW,	  VMX_CPU2_VIRT_X2APIC,
+	VMX_CPU2_APIC_REGISTER_VIRT, VMX_CPU2_VIRT_INTR_DELIVERY,
+};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum kind { APICV, PLAIN, NO_EPT };
+
+#define VMCS_MAX 8
+static uint64_t vmcs_list[VMCS_MAX];
+static const struct l2 *l2_list[VMCS_MAX];
+static unsigned vmcss, l2s;
 
 /* A run of L2's pages; L1 backs page i with its page (pages - 1 - i). */
 struct area {
@@ -49,6 +43,7 @@ struct area {
 	size_t pages;
 	uint8_t *base;
 	uint64_t offset; /* from L2_GPA_BASE and L2_VA_BASE */
+	bool no_ept;
 };
 
 enum { AREA_IMAGE, AREA_SHARED, AREA_DATA, AREA_STACK, AREA_TABLES, AREAS };
@@ -58,9 +53,10 @@ static void *area_page(const struct area *a, size_t i)
 	return a->base + (a->pages - 1 - i) * PAGE_SIZE;
 }
 
+/* Without EPT L2's physical memory is L1's. */
 static uint64_t area_gpa(const struct area *a, size_t i)
 {
-	return L2_GPA_BASE + a->offset + i * PAGE_SIZE;
+	return a->no_ept ? page_gpa(area_page(a, i)) : L2_GPA_BASE + a->offset + i * PAGE_SIZE;
 }
 
 static uint64_t area_va(const struct area *a)
@@ -68,16 +64,27 @@ static uint64_t area_va(const struct area *a)
 	return L2_VA_BASE + a->offset;
 }
 
-bool l2_possible(char *why, size_t size)
+static bool allowed(const enum vmx_control *controls, size_t count, char *why, size_t size)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!vmx_control_allowed(controls[i], why, size))
+			return false;
+	return true;
+}
+
+bool l2_base_possible(char *why, size_t size)
 {
 	if (!(cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC)) {
 		format(why, size, "no x2APIC: CPUID.1:ECX[21]=0 (ECX=0x%x)", cpuid(1, 0).ecx);
 		return false;
 	}
-	for (unsigned i = 0; i < CONTROL_COUNT; i++)
-		if (!vmx_control_allowed(controls[i], why, size))
-			return false;
-	return vmx_ept_usable(why, size);
+	return allowed(base_controls, COUNT(base_controls), why, size) && vmx_ept_usable(why, size);
+}
+
+bool l2_possible(char *why, size_t size)
+{
+	return l2_base_possible(why, size) &&
+	       allowed(apicv_controls, COUNT(apicv_controls), why, size);
 }
 
 /* L2's page tables map all areas from L2_VA_BASE to L2_GPA_BASE: one table of each level does. */
@@ -98,10 +105,9 @@ static void build_tables(const struct area areas[AREAS])
 				area_gpa(&areas[a], i) | PTE_P | PTE_RW;
 }
 
-static uint64_t build_memory(struct area areas[AREAS])
+static void build_memory(struct l2 *l2, struct area areas[AREAS], bool no_ept)
 {
 	size_t image_size = (uintptr_t)l2_image_end - (uintptr_t)l2_image;
-	uint64_t *ept = ept_new();
 	uint64_t offset = 0;
 
 	areas[AREA_IMAGE] = (struct area){.name = "L2 image", .pages = (image_size + 4095) / 4096};
@@ -109,13 +115,15 @@ static uint64_t build_memory(struct area areas[AREAS])
 	areas[AREA_DATA] = (struct area){.name = "L2 data", .pages = L2_DATA_PAGES};
 	areas[AREA_STACK] = (struct area){.name = "L2 stack", .pages = L2_STACK_PAGES};
 	areas[AREA_TABLES] = (struct area){.name = "L2 page tables", .pages = L2_TABLE_PAGES};
+	l2->ept = no_ept ? NULL : ept_new();
 	for (unsigned a = 0; a < AREAS; a++) {
+		areas[a].no_ept = no_ept;
 		areas[a].base = page_alloc_n(areas[a].pages);
 		areas[a].offset = offset;
 		offset += areas[a].pages * PAGE_SIZE;
 		page_announce(areas[a].name, areas[a].base, areas[a].pages);
-		for (size_t i = 0; i < areas[a].pages; i++)
-			ept_map(ept, area_gpa(&areas[a], i), area_page(&areas[a], i));
+		for (size_t i = 0; i < areas[a].pages && !no_ept; i++)
+			ept_map(l2->ept, area_gpa(&areas[a], i), area_page(&areas[a], i));
 	}
 	for (size_t i = 0; i < areas[AREA_IMAGE].pages; i++) {
 		size_t left = image_size - i * PAGE_SIZE;
@@ -124,38 +132,36 @@ static uint64_t build_memory(struct area areas[AREAS])
 		       left < PAGE_SIZE ? left : PAGE_SIZE);
 	}
 	build_tables(areas);
-	return ept_pointer(ept);
+	l2->image = areas[AREA_IMAGE].base;
+	l2->image_pages = areas[AREA_IMAGE].pages;
+	l2->data = areas[AREA_DATA].base;
+	l2->shared = area_page(&areas[AREA_SHARED], 0);
+	l2->tables = area_page(&areas[AREA_TABLES], 0);
+	l2->tables_gpa = area_gpa(&areas[AREA_TABLES], 0);
 }
 
 /* Every MSR passes but writes to the x2APIC's that virtualization does not cover: they would reach
  * L1's own APIC. SDM, "MSR-Bitmap Address". */
-static void *build_msr_bitmap(void)
+static uint8_t *build_msr_bitmap(bool apicv)
 {
 	uint8_t *bitmap = page_alloc_named("MSR bitmap"), *write_low = bitmap + 2048;
 
 	memset(write_low + 0x800 / 8, 0xff, 0x100 / 8);
+	if (!apicv) {
+		memset(bitmap + 0x800 / 8, 0xff, 0x100 / 8);
+		return bitmap;
+	}
 	write_low[MSR_X2APIC_TPR / 8] &= ~(1 << MSR_X2APIC_TPR % 8);
 	write_low[MSR_X2APIC_EOI / 8] &= ~(1 << MSR_X2APIC_EOI % 8);
 	write_low[MSR_X2APIC_SELF_IPI / 8] &= ~(1 << MSR_X2APIC_SELF_IPI % 8);
 	return bitmap;
 }
 
-static void write_controls(struct l2 *l2, uint64_t eptp)
+static void write_apicv(struct l2 *l2)
 {
-	bool wanted[VMX_CONTROLS] = {false};
-	uint8_t *io_a, *io_b;
-	uint8_t *pi_page;
-
-	for (unsigned i = 0; i < CONTROL_COUNT; i++)
-		wanted[controls[i]] = true;
-	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_control_value(VMX_PIN, wanted));
-	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx_control_value(VMX_PRIMARY, wanted));
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmx_control_value(VMX_SECONDARY, wanted));
-	vmcs_write(VM_EXIT_CONTROLS, vmx_control_value(VMX_EXIT, wanted));
-	vmcs_write(VM_ENTRY_CONTROLS, vmx_control_value(VMX_ENTRY, wanted));
+	uint8_t *pi_page = page_alloc();
 
 	/* Not at the start of its page: only 64-byte alignment is asked for. */
-	pi_page = page_alloc();
 	l2->pi = (struct pi_desc *)(pi_page + 5 * sizeof(struct pi_desc));
 	ktap_event("page", "name=\"posted-interrupt descriptor\" gpa=0x%lx pages=1 offset=0x%lx",
 		   page_gpa(pi_page), page_gpa(l2->pi) - page_gpa(pi_page));
@@ -169,16 +175,37 @@ static void write_controls(struct l2 *l2, uint64_t eptp)
 	vmcs_write(EOI_EXIT_BITMAP2, 0);
 	vmcs_write(EOI_EXIT_BITMAP3, 0);
 	vmcs_write(GUEST_INTR_STATUS, 0);
+}
 
-	io_a = page_alloc_named("I/O bitmap A");
-	io_b = page_alloc_named("I/O bitmap B");
-	memset(io_a, 0xff, PAGE_SIZE);
-	memset(io_b, 0xff, PAGE_SIZE);
-	io_a[L2_FREEZE_PORT / 8] &= ~(1 << L2_FREEZE_PORT % 8);
-	vmcs_write(IO_BITMAP_A, page_gpa(io_a));
-	vmcs_write(IO_BITMAP_B, page_gpa(io_b));
-	vmcs_write(MSR_BITMAP, page_gpa(build_msr_bitmap()));
-	vmcs_write(EPT_POINTER, eptp);
+static void write_controls(struct l2 *l2, enum kind kind)
+{
+	bool wanted[VMX_CONTROLS] = {false};
+
+	for (unsigned i = 0; i < COUNT(base_controls); i++)
+		wanted[base_controls[i]] = true;
+	for (unsigned i = 0; i < COUNT(apicv_controls) && kind == APICV; i++)
+		wanted[apicv_controls[i]] = true;
+	wanted[VMX_CPU2_EPT] = kind != NO_EPT;
+	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_control_value(VMX_PIN, wanted));
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx_control_value(VMX_PRIMARY, wanted));
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmx_control_value(VMX_SECONDARY, wanted));
+	vmcs_write(VM_EXIT_CONTROLS, vmx_control_value(VMX_EXIT, wanted));
+	vmcs_write(VM_ENTRY_CONTROLS, vmx_control_value(VMX_ENTRY, wanted));
+	l2->apicv = kind == APICV;
+	if (l2->apicv)
+		write_apicv(l2);
+
+	l2->io_bitmap[0] = page_alloc_named("I/O bitmap A");
+	l2->io_bitmap[1] = page_alloc_named("I/O bitmap B");
+	memset(l2->io_bitmap[0], 0xff, PAGE_SIZE);
+	memset(l2->io_bitmap[1], 0xff, PAGE_SIZE);
+	l2->io_bitmap[0][FREEZE_IO_PORT / 8] &= ~(1 << FREEZE_IO_PORT % 8);
+	vmcs_write(IO_BITMAP_A, page_gpa(l2->io_bitmap[0]));
+	vmcs_write(IO_BITMAP_B, page_gpa(l2->io_bitmap[1]));
+	l2->msr_bitmap = build_msr_bitmap(l2->apicv);
+	vmcs_write(MSR_BITMAP, page_gpa(l2->msr_bitmap));
+	if (l2->ept)
+		vmcs_write(EPT_POINTER, ept_pointer(l2->ept));
 	vmcs_write(VIRTUAL_PROCESSOR_ID, 0x1d);
 
 	vmcs_write(EXCEPTION_BITMAP, 0);
@@ -280,35 +307,69 @@ static void write_guest_state(struct l2 *l2, const struct area areas[AREAS])
 	l2->regs.rdi = area_va(&areas[AREA_SHARED]);
 }
 
-void l2_create(struct l2 *l2, const char *scenario)
+uint64_t vmcs_new(void)
+{
+	uint8_t *vmcs = page_alloc_named("VMCS");
+
+	*(uint32_t *)vmcs = vmx_revision();
+	if (vmcss == VMCS_MAX)
+		ktap_error_and_end("what=\"more than %u VMCSs\"", VMCS_MAX);
+	if (!vmclear(page_gpa(vmcs)))
+		ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", page_gpa(vmcs));
+	vmcs_list[vmcss++] = page_gpa(vmcs);
+	return page_gpa(vmcs);
+}
+
+static void create(struct l2 *l2, const char *half, enum kind kind)
 {
 	bool avx2 = (read_cr4() & CR4_OSXSAVE) && (cpuid(1, 0).ecx & CPUID_1_ECX_AVX) &&
 		    cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID_7_EBX_AVX2);
 	struct area areas[AREAS];
-	uint8_t *vmcs;
-	uint64_t eptp;
 
 	memset(l2, 0, sizeof(*l2));
-	vmcs = page_alloc_named("VMCS");
-	*(uint32_t *)vmcs = vmx_revision();
+	l2->vmcs = vmcs_new();
+	l2_list[l2s++] = l2;
 	vmcs_forget();
-	if (!vmclear(page_gpa(vmcs)) || !vmptrld(page_gpa(vmcs)))
-		ktap_error_and_end("what=\"VMCLEAR or VMPTRLD failed\" vmcs=0x%lx", page_gpa(vmcs));
-	l2->vmcs = page_gpa(vmcs);
+	if (!vmptrld(l2->vmcs))
+		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
 
-	eptp = build_memory(areas);
-	l2->data = areas[AREA_DATA].base;
-	l2->shared = area_page(&areas[AREA_SHARED], 0);
-	memcpy(l2->shared->scenario, scenario, strlen(scenario));
+	build_memory(l2, areas, kind == NO_EPT);
+	if (strlen(half) >= sizeof(l2->shared->scenario))
+		ktap_error_and_end("what=\"the name of L2's half is too long\" name=%s", half);
+	memcpy(l2->shared->scenario, half, strlen(half));
 	l2->shared->seed = cmdline.seed;
 	l2->shared->data_va = area_va(&areas[AREA_DATA]);
 	l2->shared->data_pages = L2_DATA_PAGES;
 	compute_init(&l2->shared->compute, cmdline.seed, avx2 ? 4 : 2);
-	write_controls(l2, eptp);
+	write_controls(l2, kind);
 	write_host_state();
 	write_guest_state(l2, areas);
-	if (!invept_all())
+	if (l2->ept && !invept_all())
 		ktap_error_and_end("what=\"INVEPT failed\"");
+}
+
+void l2_create(struct l2 *l2, const char *half)
+{
+	create(l2, half, APICV);
+}
+
+void l2_create_plain(struct l2 *l2, const char *half)
+{
+	create(l2, half, PLAIN);
+}
+
+void l2_create_no_ept(struct l2 *l2, const char *half)
+{
+	create(l2, half, NO_EPT);
+}
+
+void *l2_image_address(const struct l2 *l2, uint64_t va)
+{
+	uint64_t page = (va - L2_VA_BASE) / PAGE_SIZE;
+
+	if (va < L2_VA_BASE || page >= l2->image_pages)
+		return NULL;
+	return l2->image + (l2->image_pages - 1 - page) * PAGE_SIZE + va % PAGE_SIZE;
 }
 
 uint64_t *l2_data_page(struct l2 *l2, unsigned i)
@@ -316,11 +377,19 @@ uint64_t *l2_data_page(struct l2 *l2, unsigned i)
 	return (uint64_t *)(l2->data + (L2_DATA_PAGES - 1 - i) * PAGE_SIZE);
 }
 
-void l2_destroy(struct l2 *l2)
+uint64_t l2_destroy_all(void)
 {
+	uint64_t frozen = 0;
+
 	apic_timer_stop();
 	apic_drain();
-	if (!vmclear(l2->vmcs))
-		ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", l2->vmcs);
+	/* A VMCS that is still active would be written to its page when that is long another's. */
+	for (unsigned i = 0; i < vmcss; i++)
+		if (!vmclear(vmcs_list[i]))
+			ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", vmcs_list[i]);
+	for (unsigned i = 0; i < l2s; i++)
+		frozen += l2_list[i]->shared->frozen;
+	vmcss = l2s = 0;
 	page_free_all();
+	return frozen;
 }

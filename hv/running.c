@@ -182,5 +182,5 @@ void running_fly(void (*prepare)(struct l2 *), bool (*check)(const struct l2 *))
 		if (!ok)
 			break;
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }

@@ -15,7 +15,7 @@ extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
-static uint64_t current_hop;
+static uint64_t current_hop, frozen;
 
 static bool selected(const struct scenario *s)
 {
@@ -31,6 +31,38 @@ static unsigned names_wanted(void)
 		n += cmdline.scenario[i] == ',';
 	return n;
 }
+
+static bool possible(const struct scenario *s, char *why, size_t size)
+{
+	for (const uint16_t *need = s->needs; *need != NEEDS_END; need++) {
+		bool ok = *need == L2_BASE    ? l2_base_possible(why, size)
+			  : *need == L2_APICV ? l2_possible(why, size)
+					      : vmx_control_allowed(*need, why, size);
+
+		if (!ok)
+			return false;
+	}
+	return !s->possible || s->possible(why, size);
+}
+
+void freeze_point(void)
+{
+	outb(FREEZE_IO_PORT, 0);
+	frozen++;
+}
+
+void expect_vector(uint8_t vector, const struct l2 *l2)
+{
+	ktap_event("expect", "hop=%lu vector=0x%x notification=0x%x descriptor=0x%lx", current_hop,
+		   vector, L2_NOTIFICATION_VECTOR, l2 && l2->pi ? page_gpa(l2->pi) : 0);
+}
+
+void expect_page(uint64_t gpa)
+{
+	ktap_event("expect", "hop=%lu page=0x%lx", current_hop, gpa);
+}
+
+static void fly_hops(const struct scenario *s);
 
 void scenario_run_all(void)
 {
@@ -58,13 +90,16 @@ void scenario_run_all(void)
 		if (!selected(s))
 			continue;
 		ktap_start(s->name);
-		if (!vmx || !s->possible(why, sizeof(why))) {
+		if (!vmx || !possible(s, why, sizeof(why))) {
 			ktap_skip("%s", why);
 		} else {
 			if (!on)
 				vmx_on();
 			on = true;
-			s->run();
+			if (s->run)
+				s->run();
+			else
+				fly_hops(s);
 		}
 		ktap_result();
 	}
@@ -78,6 +113,21 @@ void hop_begin(uint64_t hop)
 	failures_before = ktap_failures();
 	current_hop = hop;
 	ktap_event("ready", "hop=%lu", hop);
+}
+
+/* As hop_begin, but goes on only when the host is prepared for the freeze point. */
+static void hop_begin_waiting(uint64_t hop)
+{
+	int byte = 'g';
+
+	failures_before = ktap_failures();
+	current_hop = hop;
+	ktap_event("ready", "hop=%lu wait=1", hop);
+	if (cmdline.sync_host)
+		while ((byte = uart_receive()) == -1)
+			cpu_relax();
+	if (byte != 'g')
+		ktap_error_and_end("what=\"unexpected byte from the host\" found=0x%x", byte);
 }
 
 enum hop_answer hop_answer(void)
@@ -105,6 +155,11 @@ enum hop_answer hop_answer(void)
 	ktap_error_and_end("what=\"unexpected byte from the host\" found=0x%x", byte);
 }
 
+uint64_t hop_current(void)
+{
+	return current_hop;
+}
+
 bool hop_host_there(char *why, size_t size)
 {
 	if (!cmdline.sync_host)
@@ -129,4 +184,29 @@ void hop_end(uint64_t hop, enum hop_answer answer)
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
 	if (cmdline.breakage == BREAK_TRUNCATE && hop == cmdline.hops)
 		ktap_truncate();
+}
+
+/* All hops of a scenario that flies one at a time. */
+static void fly_hops(const struct scenario *s)
+{
+	for (uint64_t hop = 1; hop <= cmdline.hops && !ktap_failures(); hop++) {
+		enum hop_answer answer;
+
+		do {
+			frozen = 0;
+			hop_begin_waiting(hop);
+			s->fly();
+			frozen += l2_destroy_all();
+			/*
+			 * A hop that failed on its way must not leave the host waiting; the host
+			 * sees from the state that this is not where a snapshot was wanted.
+			 */
+			if (ktap_failures() && !frozen)
+				freeze_point();
+			answer = hop_wait();
+			if (hop_again(answer) && !ktap_failures())
+				hop_end(hop, answer);
+		} while (hop_again(answer) && !ktap_failures());
+		hop_end(hop, HOP_KEEP);
+	}
 }

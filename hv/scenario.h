@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Scenarios: one file hv/scenario_NAME.c for L1's half (and l2guest/NAME.c for L2's), registered by
- * itself through a linker section. Nothing else lists them.
+ * itself through a linker section. Nothing else lists them: the runner reads what it must know from
+ * the image.
  */
 #ifndef HV_SCENARIO_H
 #define HV_SCENARIO_H
@@ -13,20 +14,62 @@
 
 struct scenario {
 	const char *name;
-	/* True if the CPU can run it; else @why names register and bit. VMX itself is checked
-	 * before. */
+	const uint16_t *needs; /* ends with NEEDS_END */
+	/*
+	 * What @needs cannot say, or NULL. True if the CPU can run it; else @why names register and
+	 * bit. VMX is there, and off.
+	 */
 	bool (*possible)(char *why, size_t size);
-	/* In VMX root operation, interrupts off. Results by ktap_fail, ktap_check, ktap_skip. */
+	/*
+	 * One of both. In VMX root operation, interrupts off, no current VMCS, all pages free.
+	 * Results by ktap_fail, ktap_check, ktap_skip.
+	 *
+	 * fly: one hop; `ready` was printed. It passes exactly one freeze point (freeze_point() in
+	 * L1 or l2_freeze() in L2), if about says `freeze: port` or `page`. What it created is
+	 * cleaned up behind it; VMX must be on again.
+	 * run: all hops with hop_begin, hop_answer and hop_end.
+	 */
+	void (*fly)(void);
 	void (*run)(void);
 };
 
-#define SCENARIO(id, possible_fn, run_fn)                                        \
-	static const struct scenario scenario_##id = {#id, possible_fn, run_fn}; \
-	static const struct scenario *const scenario_##id##_entry                \
+/*
+ * SCENARIO(name, NEEDS(controls...), about, .fly = function): @about is text for people and for the
+ * runner, lines of `key: value`. host/scenario.h tells the keys.
+ */
+#define SCENARIO(id, needs_list, about_text, ...)                             \
+	static const uint16_t scenario_##id##_needs[] = needs_list;           \
+	static const char scenario_##id##_about[]                             \
+		__attribute__((used, section(".scenario_about"))) =           \
+			"name: " #id "\nneeds: " #needs_list "\n" about_text; \
+	static const struct scenario scenario_##id = {                        \
+		.name = #id, .needs = scenario_##id##_needs, __VA_ARGS__};    \
+	static const struct scenario *const scenario_##id##_entry             \
 		__attribute__((used, section(".scenarios." #id))) = &scenario_##id
+
+/*
+ * What the CPU must offer: controls (enum vmx_control), and L2_BASE or L2_APICV for what
+ * l2_create() sets. Without these a scenario needs only VMX itself.
+ */
+#define NEEDS(...)                                   \
+	{                                            \
+		__VA_ARGS__ __VA_OPT__(, ) NEEDS_END \
+	}
+enum scenario_need { L2_BASE = VMX_CONTROLS, L2_APICV, NEEDS_END };
 
 /* Runs what the command line names, prints all results, ends the VM. */
 void scenario_run_all(void) __attribute__((noreturn));
+
+/* In L1: the host freezes the VM here. For scenarios with .fly. */
+void freeze_point(void);
+
+/*
+ * Tells the host, in .fly before the freeze point, what its act (about, `act:`) needs: the vector
+ * it sends, and the posted-interrupt descriptor of @l2 (NULL: none).
+ */
+void expect_vector(uint8_t vector, const struct l2 *l2);
+/* The same for acts and freezes that are about a page of L1's: that at guest-physical @gpa. */
+void expect_page(uint64_t gpa);
 
 /*
  * One hop: hop_begin prints `ready` - call it right before entering L2. hop_answer says whether the
@@ -46,6 +89,7 @@ static inline bool hop_again(enum hop_answer answer)
 void hop_begin(uint64_t hop);
 enum hop_answer hop_answer(void);
 enum hop_answer hop_wait(void); /* polls until the host has spoken */
+uint64_t hop_current(void);
 
 /* Whether there is a host to speak with (sync=host); else @why says so. */
 bool hop_host_there(char *why, size_t size);

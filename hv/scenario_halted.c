@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * halted: a posted interrupt must wake an L2 that sleeps in HLT.
- *
- * Architecture: SDM, "Posted-Interrupt Processing": the notification is processed in the HLT
- * activity state as well, and the virtual interrupt that it makes pending ends that state.
- * The host freezes the VM while L2 sleeps (HLT exiting is off) with a posting on its way.
- * Known bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022, never
- * merged): a restored vCPU that blocks at once never maps the virtual-APIC page, so KVM takes the
- * notification for nothing.
- * A failure looks like: L2 stays asleep for ever. The host's nudge (an NMI) brings L1 back on the
- * CPU, and L1 tells where the interrupt got stuck: check="lost wake-up".
- */
+/* A posted interrupt must wake an L2 that sleeps in HLT; the scenario is told of below. */
 #include "boot/cmdline.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
@@ -54,7 +43,7 @@ static void run(void)
 
 	l2_create(&l2, "halted");
 	if (l2_run(&l2) != L2_EXIT_CALL) {
-		l2_destroy(&l2);
+		l2_destroy_all();
 		return;
 	}
 	for (uint64_t hop = 1; hop <= cmdline.hops; hop++) {
@@ -74,7 +63,21 @@ static void run(void)
 		if (!ok)
 			break;
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
-SCENARIO(halted, l2_possible, run);
+SCENARIO(halted, NEEDS(L2_APICV),
+	 "title: a posted interrupt wakes an L2 that sleeps in HLT\n"
+	 "promise: SDM, Posted-Interrupt Processing: the notification is processed in the HLT "
+	 "activity state as well, and the virtual interrupt that it makes pending ends that "
+	 "state\n"
+	 "host: freezes the VM while L2 sleeps (HLT exiting is off) with a posting on its way\n"
+	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022, never merged): "
+	 "a restored vCPU that blocks at once never maps the virtual-APIC page, so KVM takes the "
+	 "notification for nothing\n"
+	 "failure: L2 stays asleep for ever; the host's nudge (an NMI) brings L1 back on the CPU, "
+	 "and L1 tells where the interrupt got stuck: lost wake-up\n"
+	 "freeze: soon\n"
+	 "proof: l2 halted\n"
+	 "quick: yes\n",
+	 .run = run);

@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * posted_halted, posted_running: the host posts an interrupt, as a device would, at a moment of its
- * choice around the snapshot; L2 sleeps in HLT or computes.
- *
- * Architecture: as for halted and running; whoever sets a bit in the PIR, then ON, and then sends
- * the notification vector, may count on it.
- * The host posts right before it stops the vCPU, between stop and save, between restore and the
- * first KVM_RUN, when the restored vCPU has blocked, or not at all (then L2 must sleep on). Known
- * bug it models: "KVM: x86: Get vmcs12 pages before checking pending interrupts" (2022), see
- * hv/scenario_halted.c.
- * A failure looks like: check="lost wake-up" (L2 asleep with the posting in the PIR), "interrupt
- * lost", "interrupt taken twice", or a wake-up without a posting.
+ * The host posts an interrupt, as a device would, at a moment of its choice around the snapshot; L2
+ * sleeps in HLT or computes. The scenarios are told of below.
  */
 #include "boot/cmdline.h"
 #include "hv/scenario.h"
@@ -98,7 +89,7 @@ static void run_halted(void)
 		} while (ok && hop_again(answer));
 		hop_end(hop, HOP_KEEP);
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
 /* L2 runs until the host has spoken, and then long enough to take what was posted. */
@@ -145,14 +136,30 @@ static void run_running(void)
 		} while (ok && hop_again(answer));
 		hop_end(hop, HOP_KEEP);
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
 /* Without a host there is nobody to post. */
 static bool possible(char *why, size_t size)
 {
-	return l2_possible(why, size) && hop_host_there(why, size);
+	return hop_host_there(why, size);
 }
 
-SCENARIO(posted_halted, possible, run_halted);
-SCENARIO(posted_running, possible, run_running);
+#define ABOUT                                                                                     \
+	"promise: SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and " \
+	"then sends the notification vector, may count on it\n"                                   \
+	"host: posts right before it stops the vCPU, between stop and save, between restore and " \
+	"the first KVM_RUN, when the restored vCPU has blocked, or not at all\n"                  \
+	"bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n"             \
+	"failure: lost wake-up (L2 asleep with the posting in the PIR), interrupt lost, "         \
+	"interrupt "                                                                              \
+	"taken twice, or a wake-up without a posting\n"                                           \
+	"freeze: soon\n"                                                                          \
+	"posts: yes\n"
+SCENARIO(posted_halted, NEEDS(L2_APICV),
+	 "title: the host posts an interrupt to an L2 that sleeps in HLT\n" ABOUT
+	 "proof: l2 halted\n",
+	 .possible = possible, .run = run_halted);
+SCENARIO(posted_running, NEEDS(L2_APICV),
+	 "title: the host posts an interrupt to an L2 that computes\n" ABOUT "proof: l2 runnable\n",
+	 .possible = possible, .run = run_running);

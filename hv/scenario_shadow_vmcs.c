@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * shadow_vmcs: `running` with a shadow VMCS behind the VMCS link pointer.
- *
- * Architecture: SDM, "VMCS Shadowing": with the control on, VMREAD and VMWRITE in L2 act on the
- * VMCS that the link pointer names; the processor checks its revision identifier at VM entry. Why
- * it is here: KVM reads the header of that VMCS when it restores the nested state, so its page is
- * asked for in KVM_SET_NESTED_STATE itself; and KVM writes the whole page at each exit to L1. A
- * failure looks like: KVM_SET_NESTED_STATE refused, a VM entry that fails, a changed revision
- * identifier.
- */
+/* `running` with a shadow VMCS behind the VMCS link pointer; the scenario is told of below. */
 #include "hv/running.h"
 #include "hv/scenario.h"
 #include "lib/ktap.h"
@@ -17,11 +8,6 @@
 #define SHADOW_INDICATOR (1u << 31)
 
 static uint32_t *shadow;
-
-static bool possible(char *why, size_t size)
-{
-	return l2_possible(why, size) && vmx_control_allowed(VMX_CPU2_VMCS_SHADOWING, why, size);
-}
 
 static void prepare(struct l2 *l2)
 {
@@ -49,4 +35,17 @@ static void run(void)
 	running_fly(prepare, check);
 }
 
-SCENARIO(shadow_vmcs, possible, run);
+SCENARIO(
+	shadow_vmcs, NEEDS(L2_APICV, VMX_CPU2_VMCS_SHADOWING),
+	"title: L2 runs with a shadow VMCS behind the VMCS link pointer\n"
+	"promise: SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link "
+	"pointer names; the processor checks its revision identifier at VM entry\n"
+	"host: as in running; KVM reads the header of that VMCS when it restores the nested state, "
+	"so its page is asked for in KVM_SET_NESTED_STATE itself, and writes the whole page at "
+	"each exit to L1\n"
+	"bug: none known\n"
+	"failure: KVM_SET_NESTED_STATE refused, a VM entry that fails, a changed revision "
+	"identifier\n"
+	"freeze: soon\n"
+	"proof: l2 runnable shadow-vmcs12\n",
+	.run = run);

@@ -58,6 +58,11 @@ void vmcs_write(enum vmcs_field field, uint64_t val)
 	written[field].val = val;
 }
 
+void vmcs_let_go(enum vmcs_field field)
+{
+	written[field].valid = false;
+}
+
 void vmcs_forget(void)
 {
 	memset(written, 0, sizeof(written));

@@ -21,6 +21,9 @@ void vmcs_write(enum vmcs_field field, uint64_t val);
 /* Writes without remembering it (break=vmcs-field). */
 void vmcs_corrupt(enum vmcs_field field, uint64_t val);
 
+/* Forgets what was written to @field: from now on L2 or the processor may change it. */
+void vmcs_let_go(enum vmcs_field field);
+
 /* Forgets what was written (for a new VMCS). */
 void vmcs_forget(void);
 

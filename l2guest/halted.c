@@ -28,10 +28,10 @@ static void halted(struct l2_shared *shared)
 		compute_hlt(&shared->compute, &after);
 		shared->hlts++;
 		if (interrupts(shared) == before)
-			l2_expect(L2_CHECK_HLT_NO_INTERRUPT, 1, 0);
+			l2_expect("HLT was left by an interrupt", 1, 0);
 		for (unsigned i = 0; i < sizeof(after) / sizeof(uint64_t); i++)
 			if (words[0][i] != words[1][i])
-				l2_expect(L2_CHECK_REGISTERS, words[0][i], words[1][i]);
+				l2_expect("L2 registers across HLT", words[0][i], words[1][i]);
 	}
 }
 

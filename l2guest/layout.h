@@ -13,10 +13,10 @@
 #define L2_GPA_BASE 0x123400000
 
 /*
- * L2 writes here once per leg, and L1 lets it pass: the write exits to the VMM alone, which can
- * freeze the VM at exactly that instruction. Nothing decodes the port.
+ * L1 and L2 write here where a snapshot is wanted, and L1 lets L2's write pass: it exits to the VMM
+ * alone, which can freeze the VM behind exactly that instruction. Nothing decodes the port.
  */
-#define L2_FREEZE_PORT 0xe5
+#define FREEZE_IO_PORT 0xe5
 
 /* Selectors in L2's GDT. */
 #define L2_SEL_CODE 0x08
@@ -41,49 +41,20 @@ struct l2_header {
 enum l2_call {
 	L2_CALL_LEG = 1, /* `running`: rounds_per_leg more rounds are done */
 	L2_CALL_SLEEP,	 /* `halted`: all is checked, HLT comes next */
-	L2_CALL_CHECK,	 /* a check in L2 failed: RBX=enum l2_check, RCX expected, RDX found */
+	L2_CALL_CHECK,	 /* a check in L2 failed: RBX its text (L2 virtual), RCX expected, RDX found
+			  */
 	L2_CALL_TRAP,	 /* exception in L2: RBX vector, RCX error code, RDX RIP */
+	L2_CALL_TELL,	 /* L2's half has come to the point RBX; RCX and RDX are its own */
 };
 
-/* What L2 checks about itself: K(NAME, "text"). */
-#define L2_CHECKS(K)                                        \
-	K(SCENARIO, "L2 knows the scenario")                \
-	K(CR0, "L2 CR0")                                    \
-	K(CR2, "L2 CR2")                                    \
-	K(CR3, "L2 CR3")                                    \
-	K(CR4, "L2 CR4")                                    \
-	K(CR8, "L2 CR8")                                    \
-	K(DR0, "L2 DR0")                                    \
-	K(DR1, "L2 DR1")                                    \
-	K(DR2, "L2 DR2")                                    \
-	K(DR3, "L2 DR3")                                    \
-	K(DR7, "L2 DR7")                                    \
-	K(EFER, "L2 IA32_EFER")                             \
-	K(FS_BASE, "L2 IA32_FS_BASE")                       \
-	K(GS_BASE, "L2 IA32_GS_BASE")                       \
-	K(KERNEL_GS_BASE, "L2 IA32_KERNEL_GS_BASE")         \
-	K(STAR, "L2 IA32_STAR")                             \
-	K(LSTAR, "L2 IA32_LSTAR")                           \
-	K(CSTAR, "L2 IA32_CSTAR")                           \
-	K(FMASK, "L2 IA32_FMASK")                           \
-	K(SELECTORS, "L2 segment selectors")                \
-	K(GDTR, "L2 GDTR base")                             \
-	K(IDTR, "L2 IDTR base")                             \
-	K(TSC, "L2 TSC goes forward")                       \
-	K(REGISTERS, "L2 registers across HLT (index)")     \
-	K(HLT_NO_INTERRUPT, "HLT was left by an interrupt") \
-	K(VISR, "L2 in-service register empty outside handlers")
-
-enum l2_check {
-#define K(name, text) L2_CHECK_##name,
-	L2_CHECKS(K)
-#undef K
-};
+#define L2_LOG	64 /* interrupts whose order is kept */
+#define L2_ARGS 16
 
 /* The shared page. L1 fills it before L2 starts; the writer of each part is named. */
 struct l2_shared {
 	/* L1 */
-	char scenario[16];
+	char scenario[24];
+	uint64_t arg[L2_ARGS]; /* the scenario's own */
 	uint64_t rounds_per_leg;
 	uint64_t cr0, cr3, cr4; /* what L2 must read */
 	uint64_t data_va, data_pages;
@@ -92,8 +63,12 @@ struct l2_shared {
 	uint64_t rounds;			   /* finished rounds of `running` */
 	uint64_t hlts;				   /* HLTs left in `halted` */
 	uint64_t fs_base, gs_base, kernel_gs_base; /* what L2 wrote last */
+	uint64_t val[L2_ARGS];			   /* the scenario's own */
+	uint64_t frozen;			   /* freeze points passed */
 	struct compute_state compute;
 	uint32_t irq_count[256];
+	uint32_t irqs;		 /* all of them */
+	uint8_t irq_log[L2_LOG]; /* the vectors of the first, in order */
 };
 _Static_assert(sizeof(struct l2_shared) <= L2_SHARED_PAGES * 4096, "fits its pages");
 

@@ -14,7 +14,7 @@ static void running(struct l2_shared *shared)
 			compute_walk(&shared->compute, data, shared->data_pages);
 			shared->rounds++;
 		}
-		outb(L2_FREEZE_PORT, 0);
+		outb(FREEZE_IO_PORT, 0);
 		l2_turn_registers(shared, leg);
 		l2_call(L2_CALL_LEG, 0, 0, 0);
 	}

@@ -55,7 +55,7 @@ static void exit_with_if_clear(void)
 		ktap_check("L2 ran", 1, l2.shared->rounds > 0);
 	if (kick())
 		ktap_check("RFLAGS.IF of L2", 0, vmcs_read(GUEST_RFLAGS) & RFLAGS_IF);
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
 /* The descriptor is 64-byte aligned and not at the start of a page. */
@@ -72,7 +72,7 @@ static void posted_interrupt(void)
 		kick();
 		l2_check_interrupts(&l2, true);
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
 /* A notification with nothing posted changes nothing. */
@@ -86,7 +86,7 @@ static void notification_without_posting(void)
 		kick();
 		l2_check_interrupts(&l2, true);
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
 /* A virtual interrupt whose delivery meets an EPT violation is reported with its vector. */
@@ -112,10 +112,11 @@ static void idt_vectoring(void)
 		kick();
 		l2_check_interrupts(&l2, true);
 	}
-	l2_destroy(&l2);
+	l2_destroy_all();
 }
 
-SCENARIO(cpu_exit_with_if_clear, l2_possible, exit_with_if_clear);
-SCENARIO(cpu_posted_interrupt, l2_possible, posted_interrupt);
-SCENARIO(cpu_notification_without_posting, l2_possible, notification_without_posting);
-SCENARIO(cpu_idt_vectoring, l2_possible, idt_vectoring);
+SCENARIO(cpu_exit_with_if_clear, NEEDS(L2_APICV), "", .run = exit_with_if_clear);
+SCENARIO(cpu_posted_interrupt, NEEDS(L2_APICV), "", .run = posted_interrupt);
+SCENARIO(cpu_notification_without_posting, NEEDS(L2_APICV), "",
+	 .run = notification_without_posting);
+SCENARIO(cpu_idt_vectoring, NEEDS(L2_APICV), "", .run = idt_vectoring);

@@ -536,6 +536,7 @@ static void no_log(void **state)
 static int setup(void **state)
 {
 	(void)state;
+	unit_scenarios();
 	return mkdtemp(dir) ? 0 : -1;
 }
 

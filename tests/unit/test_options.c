@@ -16,6 +16,7 @@ static int setup(void **state)
 {
 	(void)state;
 	options_init(&o);
+	unit_scenarios();
 	o.scenario[o.scenarios++] = scenario_find("running", 7);
 	o.scenario[o.scenarios++] = scenario_find("halted", 6);
 	o.shown_command = "'a b' run";
@@ -28,7 +29,7 @@ static void words(void **state)
 
 	(void)state;
 	options_words(&o, NULL, &b);
-	assert_string_equal(b.p, " --scenario running,halted --loops 10 --seed 1");
+	assert_string_equal(b.p, " --scenario running,halted --seed 1");
 	b.len = 0;
 	o.accel = "tcg";
 	o.machine = "q35";
@@ -37,7 +38,7 @@ static void words(void **state)
 	o.timeout_s = 7;
 	o.strict = o.keep = o.verbose = o.quiet = true;
 	options_words(&o, o.scenario[1], &b);
-	assert_string_equal(b.p, " --scenario halted --loops 10 --seed 1 --accel tcg --machine q35"
+	assert_string_equal(b.p, " --scenario halted --seed 1 --accel tcg --machine q35"
 				 " --break digest --timeout 7 --nudge 0.5 --strict --keep --verbose"
 				 " --quiet");
 	buf_free(&b);
@@ -65,7 +66,7 @@ static void lab(void **state)
 	assert_contains(text, "|--put|/b in/midflight|--put|/b in/midflight.elf|--|./midflight|run|"
 			      "--lab=no|--image=./midflight.elf|--log=out|"
 			      "--shown-command='a b' run|--shown-log=/my log|"
-			      "--scenario|running,halted|--loops|10|--seed|1|");
+			      "--scenario|running,halted|--seed|1|");
 	free(text);
 	assert_true(lab_seconds(&o) >= 300);
 	o.hops = 1000000;

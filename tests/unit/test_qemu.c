@@ -242,6 +242,7 @@ static int setup(void **state)
 	struct err e = {0};
 
 	(void)state;
+	unit_scenarios();
 	if (!mkdtemp(dir))
 		return -1;
 	signal(SIGPIPE, SIG_IGN); /* as signals_init() does */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/scenario.h"
 #include "host/util.h"
 
 /* Fails with both strings shown unless @text contains @part. */
@@ -23,6 +24,18 @@
 		if (!strstr(text, part))                                    \
 			fail_msg("'%s' does not contain '%s'", text, part); \
 	} while (0)
+
+/* Two scenarios, as an image would tell of them. */
+static inline void unit_scenarios(void)
+{
+	static const char about[] =
+		"name: running\ntitle: L2 runs\nproof: l2 runnable\nquick: yes\n"
+		"\0name: halted\ntitle: L2 sleeps\nproof: l2 halted\nquick: yes\n";
+	struct err e;
+
+	if (scenarios_parse(about, sizeof(about), &e))
+		fail_msg("%s", e.text);
+}
 
 /* Changes up to @changes random bytes of @p; may cut the end. Returns the new length. */
 static inline size_t mutate(uint8_t *p, size_t len, unsigned changes, uint64_t *seed)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight list`: the scenarios as the image tells of them; with --verbose as docs/scenarios.md.
+#include "host/cmd.h"
+
+#include <string.h>
+
+static const char *const freezes[] = {[AT_SOON] = "as soon as L1 is about to enter L2",
+				      [AT_PORT] = "at an instruction of L1's or L2's choice",
+				      [AT_PAGE] = "while KVM asks for a page",
+				      [AT_BLOCKED] = "when the vCPU sleeps in KVM_RUN"};
+
+static const char *const acts[ACTS] = {
+#define A(id, name, text) [ACT_##id] = text,
+#include "host/acts.def"
+#undef A
+};
+
+static const char *const whens[WHENS] = {
+#define W(id, name, text) [WHEN_##id] = text,
+#include "host/act_whens.def"
+#undef W
+};
+
+static void line(const char *what, const char *text)
+{
+	if (text && *text)
+		printf("* **%s:** %s\n", what, text);
+}
+
+static void describe(const struct scenario *s)
+{
+	printf("\n## %s\n%s.\n\n", s->name, s->title);
+	line("the architecture promises", s->promise);
+	line("the host", s->host);
+	line("bug it models", s->bug);
+	line("a failure looks like", s->failure);
+	line("frozen", freezes[s->freeze]);
+	if (s->act != ACT_NONE)
+		printf("* **and then:** %s, %s\n", acts[s->act], whens[s->when]);
+	if (s->posts)
+		printf("* **and then:** a posted interrupt, at each moment of `host/posts.def`\n");
+	printf("* **counts only with:** `%s`\n", s->proof);
+	if (*s->needs)
+		printf("* **needs:** %s\n", s->needs);
+}
+
+int cmd_list(const struct options *o)
+{
+	unsigned width = 0;
+
+	for (unsigned i = 0; i < o->scenarios; i++)
+		if (strlen(o->scenario[i]->name) > width)
+			width = (unsigned)strlen(o->scenario[i]->name);
+	for (unsigned i = 0; i < o->scenarios; i++) {
+		const struct scenario *s = o->scenario[i];
+
+		if (o->verbose)
+			describe(s);
+		else
+			printf("%-*s  %s\n", (int)width, s->name, s->title);
+	}
+	return 0;
+}

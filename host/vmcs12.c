@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Where the fields of KVM's vmcs12 lie in a snapshot, and which of its addresses are in use.
+#include "host/vmcs12.h"
+
+#include <linux/kvm.h>
+#include <string.h>
+
+#define VMCS12_REVISION 0x11e57ed0
+#define SHADOW_VMCS	(1u << 31) /* beside the revision */
+#define SECONDARY	"SECONDARY_VM_EXEC_CONTROL"
+#define NO_ADDRESS	(~0ull)
+
+static const struct vmcs12_field fields[] = {
+#define F(name, offset, size) {#name, offset, size},
+#include "host/vmcs12.def"
+#undef F
+};
+
+#define F(name, offset, size)                                                        \
+	_Static_assert((size) == 2 || (size) == 4 || (size) == 8, "size of " #name); \
+	_Static_assert((offset) % (size) == 0, "alignment of " #name);               \
+	_Static_assert((offset) + (size) <= KVM_STATE_NESTED_VMX_VMCS_SIZE, "end of " #name);
+#include "host/vmcs12.def"
+#undef F
+
+/* Never called: two fields on the same byte would be a duplicate case. */
+static inline void no_overlap(unsigned byte)
+{
+	switch (byte) {
+#define F(name, offset, size) case (offset)...(offset) + (size)-1:
+#include "host/vmcs12.def"
+#undef F
+		break;
+	}
+}
+
+enum {
+#define C(name, group, bit, text) BIT_##name = (bit),
+#include "hv/vmx_controls.def"
+#undef C
+};
+
+/* The controls that say that an address is in use. */
+static const struct {
+	const char *name, *controls;
+	unsigned bit;
+} by_control[] = {
+	{"POSTED_INTR_DESC_ADDR", "PIN_BASED_VM_EXEC_CONTROL", BIT_PIN_POSTED_INTR},
+	{"VIRTUAL_APIC_PAGE_ADDR", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_TPR_SHADOW},
+	{"IO_BITMAP_A", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
+	{"IO_BITMAP_B", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
+	{"MSR_BITMAP", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_MSR_BITMAPS},
+	{"EPT_POINTER", SECONDARY, BIT_CPU2_EPT},
+	{"VMREAD_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
+	{"VMWRITE_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
+};
+
+/* An MSR area is in use if it has entries. */
+static const struct {
+	const char *name, *count;
+} by_count[] = {
+	{"VM_EXIT_MSR_STORE_ADDR", "VM_EXIT_MSR_STORE_COUNT"},
+	{"VM_EXIT_MSR_LOAD_ADDR", "VM_EXIT_MSR_LOAD_COUNT"},
+	{"VM_ENTRY_MSR_LOAD_ADDR", "VM_ENTRY_MSR_LOAD_COUNT"},
+};
+
+const struct vmcs12_field *vmcs12_fields(unsigned *count)
+{
+	*count = ARRAY_SIZE(fields);
+	return fields;
+}
+
+const struct vmcs12_field *vmcs12_find(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+		if (strlen(fields[i].name) == len && !memcmp(fields[i].name, name, len))
+			return &fields[i];
+	return NULL;
+}
+
+static const uint8_t *none(struct err *e, const char *text)
+{
+	if (e)
+		err_set(e, "%s", text);
+	return NULL;
+}
+
+const uint8_t *vmcs12_of(const struct snapshot *s, struct err *e)
+{
+	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
+	const struct kvm_nested_state *nested;
+	const uint8_t *vmcs12;
+	uint32_t revision;
+
+	if (!section)
+		return none(e, "no nested state in the snapshot");
+	nested = section->data;
+	if (section->len < sizeof(*nested))
+		return none(e, "the nested state is cut short");
+	if (nested->format != KVM_STATE_NESTED_FORMAT_VMX)
+		return none(e, "the nested state is not that of VMX");
+	if (nested->hdr.vmx.vmxon_pa == NO_ADDRESS)
+		return none(e, "no vmcs12: VMX operation is off");
+	if (nested->hdr.vmx.vmcs12_pa == NO_ADDRESS)
+		return none(e, "no vmcs12: there is no current VMCS");
+	if (section->len < sizeof(*nested) + KVM_STATE_NESTED_VMX_VMCS_SIZE)
+		return none(e, "the nested state ends before vmcs12");
+	vmcs12 = (const uint8_t *)section->data + sizeof(*nested);
+	memcpy(&revision, vmcs12, sizeof(revision));
+	if ((revision & ~SHADOW_VMCS) != VMCS12_REVISION)
+		return none(e, "vmcs12 has a revision that is not known");
+	return vmcs12;
+}
+
+uint64_t vmcs12_get(const uint8_t *vmcs12, const struct vmcs12_field *f)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, vmcs12 + f->offset, f->size);
+	return value;
+}
+
+void vmcs12_set(uint8_t *vmcs12, const struct vmcs12_field *f, uint64_t value)
+{
+	memcpy(vmcs12 + f->offset, &value, f->size);
+}
+
+static uint64_t get(const uint8_t *vmcs12, const char *name)
+{
+	return vmcs12_get(vmcs12, vmcs12_find(name, strlen(name)));
+}
+
+static bool in_use(const uint8_t *vmcs12, const char *name)
+{
+	bool secondary = get(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
+		if (!strcmp(by_count[i].name, name))
+			return get(vmcs12, by_count[i].count);
+	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
+		if (!strcmp(by_control[i].name, name))
+			return get(vmcs12, by_control[i].controls) >> by_control[i].bit & 1 &&
+			       (secondary || strcmp(by_control[i].controls, SECONDARY));
+	return false;
+}
+
+int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, struct err *e)
+{
+	const uint8_t *vmcs12 = vmcs12_of(s, e);
+
+	if (!vmcs12)
+		return -1;
+	if (!in_use(vmcs12, name)) {
+		err_set(e, "vmcs12 does not use %s", name);
+		return -1;
+	}
+	*gpa = get(vmcs12, name);
+	/* The low bits of an EPT pointer are about the tables. */
+	if (!strcmp(name, "EPT_POINTER"))
+		*gpa &= ~0xfffull;
+	return 0;
+}

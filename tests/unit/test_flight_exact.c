@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Scenarios about one exact instant: what the hop logic asks a driver to do, call by call.
+#include "tests/unit/unit.h"
+
+#include "host/flight.h"
+
+#include <linux/kvm.h>
+#include <unistd.h>
+
+static struct vm {
+	const struct vm_config *config;
+	struct buf out, calls;
+	unsigned seq, disproofs, blocked_after;
+	bool nothing_to_break, refuse, fails;
+	struct vm_end end;
+	bool ended;
+} vm;
+
+static void event(const char *text)
+{
+	buf_printf(&vm.out, "# @%u %s\n", ++vm.seq, text);
+}
+
+static void call(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void call(const char *fmt, ...)
+{
+	char text[100];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_printf(&vm.calls, "%s%s", vm.calls.len ? ", " : "", text);
+}
+
+static void *create(const struct vm_config *config)
+{
+	vm.config = config;
+	return &vm;
+}
+
+static void destroy(void *p)
+{
+	(void)p;
+}
+
+static int start(void *p)
+{
+	(void)p;
+	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
+	event("hello protocol=1 version=v boot=multiboot sync=host hops=1 seed=7");
+	event("start scenario=x");
+	event("ready hop=1 wait=1");
+	event("expect hop=1 vector=0x41 notification=0xf2 descriptor=0x2040");
+	event("expect hop=1 page=0x3000");
+	if (vm.fails)
+		event("fail scenario=x check=early");
+	return VM_OK;
+}
+
+static int restore(void *p, const struct buf *snapshot)
+{
+	(void)p;
+	(void)snapshot;
+	call("restore");
+	if (!vm.refuse)
+		return VM_OK;
+	err_set(vm.config->err, "KVM_SET_NESTED_STATE: Invalid argument");
+	return VM_HARNESS;
+}
+
+static int stop(void *p)
+{
+	(void)p;
+	call("stop");
+	return VM_OK;
+}
+
+static int stop_at(void *p, const struct freeze *freeze, char go)
+{
+	(void)p;
+	if (freeze->at == FREEZE_PAGE)
+		call("page 0x%llx", (unsigned long long)freeze->value);
+	else
+		call("port%s", go == 'g' ? " g" : "");
+	return VM_OK;
+}
+
+static int cont(void *p)
+{
+	(void)p;
+	call("cont");
+	return VM_OK;
+}
+
+static int l2_active(void *p)
+{
+	(void)p;
+	return 0; /* these scenarios do not ask for an active L2 */
+}
+
+static int save(void *p, struct buf *snapshot, struct saved_state *state)
+{
+	(void)p;
+	call("save");
+	snapshot->len = 0;
+	buf_append(snapshot, "snapshot", 8);
+	*state = (struct saved_state){.nested = true};
+	return VM_OK;
+}
+
+static int quit(void *p)
+{
+	(void)p;
+	call("quit");
+	return VM_OK;
+}
+
+static int send_byte(void *p, char byte)
+{
+	(void)p;
+	call("%c", byte);
+	if (byte == 'g')
+		return VM_OK;
+	if (byte == 'r') {
+		event("missed hop=1");
+		event("ready hop=1 wait=1");
+		return VM_OK;
+	}
+	event("hop hop=1 failed=0");
+	buf_printf(&vm.out, "ok 1 - x\n");
+	event("verdict word=PASS passed=1 failed=0 skipped=0 errors=0");
+	vm.ended = true;
+	vm.end.how = END_ORDERLY;
+	return VM_OK;
+}
+
+static int nmi(void *p)
+{
+	(void)p;
+	return VM_OK;
+}
+
+static int wait_for(void *p, int64_t until_ns)
+{
+	struct buf out = vm.out;
+
+	(void)p;
+	(void)until_ns;
+	memset(&vm.out, 0, sizeof(vm.out));
+	if (out.len)
+		vm.config->on_serial(vm.config->arg, out.p, out.len);
+	buf_free(&out);
+	return vm.ended && !out.len ? VM_ENDED : VM_OK;
+}
+
+static const struct vm_end *end(void *p)
+{
+	(void)p;
+	return &vm.end;
+}
+
+static void describe(void *p, struct buf *text)
+{
+	(void)p;
+	(void)text;
+}
+
+static const char *messages(void *p)
+{
+	(void)p;
+	return "";
+}
+
+static int blocked(void *p)
+{
+	(void)p;
+	if (vm.blocked_after) {
+		vm.blocked_after--;
+		return 0;
+	}
+	call("blocked");
+	return 1;
+}
+
+static int act(void *p, const struct act_config *config, bool live)
+{
+	(void)p;
+	call("act %u 0x%x 0x%x 0x%llx 0x%llx%s", config->act, config->vector, config->notification,
+	     (unsigned long long)config->pi_desc, (unsigned long long)config->page,
+	     live ? " live" : "");
+	return VM_OK;
+}
+
+static int proves(void *p, const char *proof, struct err *e)
+{
+	(void)p;
+	call("%s?", proof);
+	if (!vm.disproofs)
+		return 1;
+	vm.disproofs--;
+	err_set(e, "vmxon: no");
+	return 0;
+}
+
+static int break_saved(void *p, const char *what, struct err *e)
+{
+	(void)p;
+	call("break %s", what);
+	err_set(e, "no pending NMI");
+	return vm.nothing_to_break;
+}
+
+static int oracles(void *p, struct oracle_report *report)
+{
+	(void)p;
+	(void)report;
+	call("oracles");
+	return VM_OK;
+}
+
+static const struct driver fake = {
+	.name = "fake",
+	.create = create,
+	.destroy = destroy,
+	.start = start,
+	.restore = restore,
+	.stop = stop,
+	.stop_at = stop_at,
+	.cont = cont,
+	.l2_active = l2_active,
+	.save = save,
+	.quit = quit,
+	.send = send_byte,
+	.nmi = nmi,
+	.wait = wait_for,
+	.end = end,
+	.describe = describe,
+	.messages = messages,
+	.blocked = blocked,
+	.act = act,
+	.proves = proves,
+	.break_saved = break_saved,
+	.oracles = oracles,
+};
+
+static char dir[] = "/tmp/midflight-unit-XXXXXX";
+static struct flight_result r;
+
+/* Flies scenario x, which has the lines @about beside those that each has. */
+static void fly(const char *about, bool control, const char *broken)
+{
+	char *text = xasprintf("name: x\ntitle: t\nproof: vmxon\n%s", about);
+	struct flight_config config = {
+		.driver = &fake,
+		.control = control,
+		.hops = 1,
+		.seed = 7,
+		.timeout_ns = 200 * NS_PER_MS,
+		.nudge_ns = 100 * NS_PER_MS,
+		.miss_limit = 8,
+		.broken = broken,
+		.vm = {.dir = dir},
+	};
+	struct err e = {0};
+
+	if (scenarios_parse(text, strlen(text), &e))
+		fail_msg("%s", e.text);
+	free(text);
+	config.scenario = scenario_find("x", 1);
+	config.oracles = config.scenario->freeze == AT_PORT && !broken;
+	buf_printf(&vm.calls, "%s", "");
+	flight_run(&config, &r);
+}
+
+static int done(void **state)
+{
+	(void)state;
+	flight_result_free(&r);
+	buf_free(&vm.out);
+	buf_free(&vm.calls);
+	memset(&vm, 0, sizeof(vm));
+	return 0;
+}
+
+static void expect(enum word word, const char *calls)
+{
+	if (r.verdict.word != word)
+		fail_msg("%s (%s), expected %s", word_name(r.verdict.word),
+			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word));
+	assert_string_equal(vm.calls.p, calls);
+}
+
+static void port(void **state)
+{
+	(void)state;
+	fly("freeze: port\n", false, NULL);
+	expect(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, cont, k");
+}
+
+static void port_control(void **state)
+{
+	(void)state;
+	fly("freeze: port\n", true, NULL);
+	expect(WORD_PASS, "g, k");
+}
+
+static void page(void **state)
+{
+	(void)state;
+	fly("freeze: page\n", false, NULL);
+	expect(WORD_PASS, "port g, page 0x3000, save, vmxon?, quit, restore, cont, k");
+}
+
+static void asleep(void **state)
+{
+	(void)state;
+	vm.blocked_after = 3;
+	fly("freeze: blocked\n", false, NULL);
+	expect(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, k");
+}
+
+/* The vCPU of a guest that failed never sleeps: the snapshot is taken and judged all the same. */
+static void not_asleep(void **state)
+{
+	(void)state;
+	vm.fails = true;
+	fly("freeze: blocked\n", false, NULL);
+	assert_int_equal(r.verdict.word, WORD_FAIL);
+}
+
+static void acts(void **state)
+{
+	(void)state;
+	fly("freeze: port\nact: irq paused\n", false, NULL);
+	expect(WORD_PASS, "port g, save, vmxon?, act 2 0x41 0xf2 0x2040 0x3000, save, oracles, "
+			  "quit, restore, cont, k");
+}
+
+static void acts_restored(void **state)
+{
+	(void)state;
+	fly("freeze: port\nact: nmi restored\n", false, NULL);
+	expect(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, "
+			  "act 1 0x41 0xf2 0x2040 0x3000, cont, k");
+}
+
+static void acts_live(void **state)
+{
+	(void)state;
+	fly("freeze: blocked\nact: init blocked\n", false, NULL);
+	expect(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, blocked, "
+			  "act 3 0x41 0xf2 0x2040 0x3000 live, k");
+}
+
+/* The control's act comes at the same instant, and nothing is saved. */
+static void acts_control(void **state)
+{
+	(void)state;
+	fly("freeze: port\nact: nmi restored\n", true, NULL);
+	expect(WORD_PASS, "port g, act 1 0x41 0xf2 0x2040 0x3000, cont, k");
+}
+
+static void acts_live_control(void **state)
+{
+	(void)state;
+	fly("freeze: blocked\nact: irq blocked\n", true, NULL);
+	expect(WORD_PASS, "g, blocked, act 2 0x41 0xf2 0x2040 0x3000 live, k");
+}
+
+static void disproved(void **state)
+{
+	(void)state;
+	vm.disproofs = 1;
+	fly("freeze: port\n", false, NULL);
+	expect(WORD_PASS, "port g, save, vmxon?, quit, restore, cont, r, "
+			  "port g, save, vmxon?, oracles, quit, restore, cont, k");
+	assert_int_equal(r.missed, 1);
+}
+
+/* An instant that is exact is not tried for ever; the last reason is told. */
+static void never_proved(void **state)
+{
+	(void)state;
+	vm.disproofs = 100;
+	fly("freeze: port\n", false, NULL);
+	assert_int_equal(r.verdict.word, WORD_ERROR);
+	assert_contains(r.verdict.finding[0], "in this state: 3 snapshots missed");
+	assert_contains(r.verdict.finding[0], "vmxon: no");
+}
+
+static void broken(void **state)
+{
+	(void)state;
+	fly("freeze: port\n", false, "lapic");
+	expect(WORD_PASS, "port g, save, vmxon?, break lapic, quit, restore, cont, k");
+}
+
+static void nothing(void **state)
+{
+	(void)state;
+	vm.nothing_to_break = true;
+	fly("freeze: port\n", false, "nmi-pending");
+	expect(WORD_SKIP, "port g, save, vmxon?, break nmi-pending");
+	assert_contains(r.verdict.finding[0], "nothing to break: no pending NMI");
+}
+
+static void refused(void **state)
+{
+	(void)state;
+	vm.refuse = true;
+	fly("freeze: port\n", false, NULL);
+	assert_int_equal(r.verdict.word, WORD_ERROR);
+	assert_string_equal(r.refused, "KVM_SET_NESTED_STATE: Invalid argument");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"serial.log", "snapshot.bin"};
+	static const char nothing_left[] = "\0";
+	struct err e;
+
+	(void)state;
+	scenarios_parse(nothing_left, sizeof(nothing_left), &e); /* frees the table */
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = xasprintf("%s/%s", dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(port, done),
+		cmocka_unit_test_teardown(port_control, done),
+		cmocka_unit_test_teardown(page, done),
+		cmocka_unit_test_teardown(asleep, done),
+		cmocka_unit_test_teardown(not_asleep, done),
+		cmocka_unit_test_teardown(acts, done),
+		cmocka_unit_test_teardown(acts_restored, done),
+		cmocka_unit_test_teardown(acts_live, done),
+		cmocka_unit_test_teardown(acts_control, done),
+		cmocka_unit_test_teardown(acts_live_control, done),
+		cmocka_unit_test_teardown(disproved, done),
+		cmocka_unit_test_teardown(never_proved, done),
+		cmocka_unit_test_teardown(broken, done),
+		cmocka_unit_test_teardown(nothing, done),
+		cmocka_unit_test_teardown(refused, done),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What an image tells of its scenarios, and how it is refused when it makes no sense.
+#include "tests/unit/unit.h"
+
+#include <linux/kvm.h>
+#include <unistd.h>
+
+#define GOOD "name: b\nneeds: NEEDS(L2_APICV, VMX_CPU_MTF)\ntitle: b's\nproof: l2 halted\n"
+
+static void refused(const char *text, const char *why)
+{
+	struct err e = {0};
+	unsigned count;
+
+	assert_int_equal(scenarios_parse(text, strlen(text), &e), -1);
+	assert_contains(e.text, why);
+	scenarios(&count);
+	assert_int_equal(count, 0);
+}
+
+static void good(void **state)
+{
+	static const char text[] = "\0\0" GOOD "\0\0\0name: a\ntitle: a's\nproof: !l2 vmxon\n"
+				   "freeze: page\nact: nmi restored\nposts: yes\nquick: yes\n"
+				   "bug: a thread: 2021\n";
+	struct err e = {0};
+	unsigned count;
+	const struct scenario *s;
+
+	(void)state;
+	assert_int_equal(scenarios_parse(text, sizeof(text), &e), 0);
+	s = scenarios(&count);
+	assert_int_equal(count, 2);
+	assert_string_equal(s[0].name, "a");
+	assert_int_equal(s[0].freeze, AT_PAGE);
+	assert_int_equal(s[0].act, ACT_NMI);
+	assert_int_equal(s[0].when, WHEN_RESTORED);
+	assert_string_equal(s[0].bug, "a thread: 2021");
+	assert_true(s[0].posts && s[0].quick && !s[0].l2 && scenario_exact(&s[0]));
+	assert_string_equal(s[1].needs, "L2_APICV, CPU_MTF");
+	assert_true(s[1].l2 && !s[1].posts && !s[1].quick && !scenario_exact(&s[1]));
+	assert_int_equal(s[1].mp_state, KVM_MP_STATE_HALTED);
+	assert_ptr_equal(scenario_find("b", 1), &s[1]);
+	assert_null(scenario_find("", 0));
+	assert_null(scenario_find("bb", 2));
+}
+
+static void bad(void **state)
+{
+	(void)state;
+	refused("", "no scenario");
+	refused("title: x\nproof: l2\n", "name, title or proof is missing");
+	refused("name: x\nproof: l2\n", "name, title or proof is missing");
+	refused("name: x\ntitle: y\n", "name, title or proof is missing");
+	refused(GOOD "freeze: never\n", "'freeze: never' makes no sense");
+	refused(GOOD "act: nmi\n", "'act: nmi' makes no sense");
+	refused(GOOD "act: nmi sometimes\n", "makes no sense");
+	refused(GOOD "act: dance restored\n", "makes no sense");
+	refused(GOOD "posts: no\n", "makes no sense");
+	refused(GOOD "colour: red\n", "'colour: red' makes no sense");
+	refused(GOOD "nonsense\n", "'nonsense' has no key");
+	refused("name: x\ntitle: y\nproof: l2 nonsense\n", "nonsense");
+}
+
+/* Any bytes are taken or refused, without harm. */
+static void mutated(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		uint8_t text[2 * sizeof(GOOD)] = GOOD "act: nmi restored\n";
+		size_t len = mutate(text, strlen((char *)text), 4, &seed);
+		struct err e;
+
+		scenarios_parse((char *)text, len, &e);
+	}
+}
+
+static void load(const char *bytes, size_t len, const char *why)
+{
+	char path[] = "/tmp/midflight-unit-XXXXXX";
+	int fd = mkstemp(path);
+	struct err e = {0};
+
+	assert_true(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
+	close(fd);
+	assert_int_equal(scenarios_load(path, &e), -1);
+	assert_contains(e.text, why);
+	unlink(path);
+}
+
+static void files(void **state)
+{
+	struct err e = {0};
+	char self[65536];
+	size_t len;
+	FILE *f = fopen("/proc/self/exe", "re");
+
+	(void)state;
+	assert_int_equal(scenarios_load("/nonexistent", &e), -1);
+	assert_contains(e.text, "/nonexistent");
+	load("", 0, "size that makes sense");
+	load("#!/bin/sh\n", 10, "no section .scenario_about");
+	/* An ELF file without the section, whole and cut: its section headers are beyond the end.
+	 */
+	assert_int_equal(scenarios_load("/proc/self/exe", &e), -1);
+	assert_non_null(f);
+	len = fread(self, 1, sizeof(self), f);
+	fclose(f);
+	load(self, len, "no section .scenario_about");
+	load(self, 70, "no section .scenario_about");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good),
+		cmocka_unit_test(bad),
+		cmocka_unit_test(mutated),
+		cmocka_unit_test(files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
