@@ -646,6 +646,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			if (!ret)
 				ret = hop_once(f);
 		}
+		if (config->l0_log)
+			l0_log_read(&result->oracle);
 		flight_judge(f, ret);
 		take_fetches(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));

@@ -18,6 +18,7 @@ struct flight_config {
 	const char *breakage; /* L1's break=, or NULL */
 	const char *broken;   /* what is broken in the snapshot (break.h), or NULL */
 	bool oracles;	      /* also what must hold for any snapshot (oracle.h) */
+	bool l0_log;	      /* what L0 logs meanwhile counts; l0_log_begin() was called */
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
 	struct freeze freeze;

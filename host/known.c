@@ -122,19 +122,45 @@ static const struct known *explain(const char *result, enum method method, const
 	return NULL;
 }
 
+static const struct known *explain_oracle(const char *result, enum method method,
+					  const struct oracle_finding *finding)
+{
+	char check[160];
+
+	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle, finding->field);
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
+		const struct known *k = &known_table[i];
+
+		if ((!strcmp(k->result, result) || !strcmp(k->result, "*")) &&
+		    k->method == method && listed(k->check, check) && applies(k))
+			return k;
+	}
+	return NULL;
+}
+
 const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
-				const struct verdict *v, bool control_passed,
-				const struct known *control_known)
+				const struct verdict *v, const struct oracle_report *oracle,
+				bool control_passed, const struct known *control_known)
 {
 	const struct known *first = NULL;
+	const unsigned oracles = oracle ? oracle->findings : 0;
 
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
-	    v->findings || log->word != WORD_FAIL || !log->fails || log->errors ||
+	    v->findings || (!log->fails && !oracles) || (oracle && oracle->more) ||
+	    log->word != (log->fails ? WORD_FAIL : WORD_PASS) || log->errors ||
 	    log->kept != log->fails || log->hops_done != log->hello_hops)
 		return NULL;
 	for (unsigned i = 0; i < log->kept; i++) {
 		const struct known *k = explain(result, method, &log->fail[i], control_known);
+
+		if (!k)
+			return NULL;
+		if (!first)
+			first = k;
+	}
+	for (unsigned i = 0; i < oracles; i++) {
+		const struct known *k = explain_oracle(result, method, &oracle->finding[i]);
 
 		if (!k)
 			return NULL;

@@ -4,8 +4,9 @@
  *   in place   KVM_SET_* of what KVM_GET_* gave, on the same stopped vCPU, changes nothing
  *   new VM     restored into a fresh VM whose TSC is far from the old one's, KVM_GET_* gives the
  *              same bytes; so saving, restoring and saving again is exact
+ *   buffer size  KVM_GET_NESTED_STATE needs exactly the bytes that it says
  *   log        L0's kernel log has no new WARNING, BUG or Oops
- * Differences are told by field name. Buffers end at a page that cannot be touched (kvm_state.c).
+ * Differences are told by field name. Buffers end at a page that cannot be touched (guarded.h).
  */
 #ifndef HOST_ORACLE_H
 #define HOST_ORACLE_H
@@ -14,9 +15,9 @@
 #include "host/snapshot.h"
 
 struct oracle_finding {
-	const char *oracle; /* "in place", "new VM", "log" */
-	char field[96]; /* like VCPU_EVENTS.nmi.pending, MSRS.0x10, NESTED_STATE.vmcs12.GUEST_RIP */
-	char text[160]; /* what was expected and found */
+	const char *oracle; /* "in place", "new VM", "buffer size", "log" */
+	char field[96];	    /* like VCPU_EVENTS.nmi.pending, MSRS.IA32_TSC, LAPIC.IRR[3] */
+	char text[160];	    /* what was expected and found */
 };
 
 #define ORACLE_FINDINGS_MAX 64
@@ -27,26 +28,42 @@ struct oracle_report {
 	unsigned more;
 };
 
+/* Adds a finding. @oracle must live as long as the report. */
+void oracle_add(struct oracle_report *report, const char *oracle, const char *field,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /*
  * Compares the sections of two saves of the same state and adds a finding of @oracle for each field
- * that differs and may not (time goes on: oracle.c's table says what may).
+ * that differs and may not (oracle_may.def says what may, and why). Memory is compared if both have
+ * it.
  */
 void oracle_compare(const char *oracle, const struct snapshot *before, const struct snapshot *after,
 		    struct oracle_report *report);
 
 /*
- * Runs `in place` on the stopped VM behind @fds, from which @saved was just taken, and `new VM` in
- * VMs of its own, both by @order. The VM behind @fds must not be run afterwards. Only sections of
+ * Runs `buffer size` and `in place` on the stopped VM behind @fds, from which @saved was just
+ * taken, and `new VM` in a VM of its own, by @order (with KVM_SET_CPUID2 for KVM_SET_CPUID, which
+ * cannot say all that was saved). The VM behind @fds must not be run afterwards. Only sections of
  * @saved and its memory are read. 0, or -1 with @e: could not be run (a refused restore is a
  * finding, not an error).
  */
 int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
 	       struct oracle_report *report, struct err *e);
 
-/* Reads L0's log to its end, so that l0_log_read() finds only what is new. -1: cannot be read. */
+/*
+ * Reads L0's log to its end, so that l0_log_read() finds only what is new. -1: cannot be read (no
+ * /dev/kmsg, not permitted; errno).
+ */
 int l0_log_begin(void);
 
-/* Adds a finding of oracle "log" for each WARNING, BUG, Oops or lockdep report since. */
+/*
+ * Adds a finding of oracle "log" for each WARNING, BUG, Oops or lockdep report since, and for lines
+ * that were lost. Nothing if l0_log_begin() failed.
+ */
 void l0_log_read(struct oracle_report *report);
+
+/* Whether @record, as /dev/kmsg gives it, is one of these, by the kernel; its text, cut to @size.
+ */
+bool l0_log_line(const char *record, char *text, size_t size);
 
 #endif

@@ -52,6 +52,20 @@ static void print_fails(const struct report_entry *entry)
 		printf("#   ... and %u more in serial.log\n", log->fails + log->errors - shown);
 }
 
+static void print_oracles(const struct oracle_report *oracle)
+{
+	for (unsigned i = 0; i < oracle->findings && i < MAX_SHOWN; i++) {
+		struct buf line = {0};
+
+		buf_printf(&line, "oracle %s: %s: %s", oracle->finding[i].oracle,
+			   oracle->finding[i].field, oracle->finding[i].text);
+		say("#   ", line.p);
+		buf_free(&line);
+	}
+	if (oracle->findings + oracle->more > MAX_SHOWN)
+		printf("#   ... and %u more\n", oracle->findings + oracle->more - MAX_SHOWN);
+}
+
 static void print_failure(const struct report *r, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
@@ -62,6 +76,7 @@ static void print_failure(const struct report *r, const struct report_entry *ent
 	for (unsigned i = 0; i < v->findings; i++)
 		say("#   ", v->finding[i]);
 	print_fails(entry);
+	print_oracles(&result->oracle);
 	if (result->details.len)
 		say("#   | ", result->details.p);
 	if (result->messages.len && !entry->known) {

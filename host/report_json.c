@@ -58,6 +58,21 @@ static json_t *fails_json(const struct guest_log *log)
 	return list;
 }
 
+static json_t *oracles_json(const struct oracle_report *oracle)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < oracle->findings; i++) {
+		json_t *o = json_object();
+
+		json_set(o, "oracle", json_text(oracle->finding[i].oracle));
+		json_set(o, "field", json_text(oracle->finding[i].field));
+		json_set(o, "text", json_text(oracle->finding[i].text));
+		json_append(list, o);
+	}
+	return list;
+}
+
 void report_json_result(void *list, const struct report_entry *entry)
 {
 	const struct flight_result *r = entry->result;
@@ -75,6 +90,7 @@ void report_json_result(void *list, const struct report_entry *entry)
 	json_set(o, "known", json_text(entry->known ? entry->known->id : NULL));
 	json_set(o, "findings", findings);
 	json_set(o, "fails", fails_json(&r->log));
+	json_set(o, "oracles", oracles_json(&r->oracle));
 	json_set(o, "fail_events", json_integer(r->log.fails));
 	json_set(o, "error_events", json_integer(r->log.errors));
 	json_set(o, "failed_hops", json_integer(failed_hops(&r->log)));

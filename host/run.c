@@ -20,6 +20,7 @@ struct run {
 	bool progress; /* a counter on the terminal */
 	const char *name;
 	unsigned hops; /* of the scenario that flies */
+	bool l0_log;   /* can be read */
 };
 
 /* A scenario's results: its control, then itself, once for each moment of posting if it posts. */
@@ -187,6 +188,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	setup_flight(&r->setup, &config);
 	config.scenario = scenario;
 	config.progress = on_progress;
+	config.l0_log = r->l0_log;
 	config.arg = r;
 	config.hops = setup_hops(&r->setup, scenario);
 	if ((scenario->posts && !config.driver->post) ||
@@ -210,7 +212,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
 		entry.known = known_match(entry.name, config.method, &result.log, &result.verdict,
-					  config.control || control_passed, control_known);
+					  &result.oracle, config.control || control_passed,
+					  control_known);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);
@@ -268,6 +271,7 @@ int run(struct options *o)
 	if (signals_init())
 		return fail("cannot set up signals");
 	clean_log(s->log);
+	r.l0_log = !l0_log_begin();
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
 	report_begin(&report, o, o->shown_log, results_planned(o));

@@ -4,41 +4,52 @@
 #include "lib/cpu.h"
 #include "lib/page.h"
 
-#define EPT_RWX	    7ull
-#define EPT_WB	    (6ull << 3)
-#define EPTP_WALK_4 (3ull << 3)
-#define EPTP_WB	    6ull
-#define EPT_ADDR    0x000ffffffffff000ull
+#define EPT_WB	   (6ull << 3)
+#define ROOT_SHIFT 39
+#define LEAF_SHIFT 12
 
 uint64_t *ept_new(void)
 {
 	return page_alloc_named("EPT table");
 }
 
-void ept_map(uint64_t *root, uint64_t gpa, const void *page)
+/* The entry for @gpa in the table whose entries map 1 << @shift bytes each. */
+static uint64_t *entry_at(uint64_t *root, uint64_t gpa, unsigned shift)
 {
 	uint64_t *table = root;
 
-	for (unsigned shift = 39; shift > 12; shift -= 9) {
-		uint64_t *entry = &table[gpa >> shift & 511];
+	for (unsigned s = ROOT_SHIFT; s > shift; s -= 9)
+		table = (uint64_t *)(table[gpa >> s & 511] & EPT_ADDRESS);
+	return &table[gpa >> shift & 511];
+}
+
+static void map(uint64_t *root, uint64_t gpa, uint64_t leaf, unsigned shift)
+{
+	for (unsigned s = ROOT_SHIFT; s > shift; s -= 9) {
+		uint64_t *entry = entry_at(root, gpa, s);
 
 		if (!(*entry & EPT_RWX))
-			*entry = page_gpa(page_alloc_named("EPT table")) | EPT_RWX;
-		table = (uint64_t *)(*entry & EPT_ADDR);
+			*entry = page_gpa(ept_new()) | EPT_RWX;
 	}
-	*ept_leaf(root, gpa) = page_gpa(page) | EPT_WB | EPT_RWX;
+	*entry_at(root, gpa, shift) = leaf | EPT_WB | EPT_RWX;
+}
+
+void ept_map(uint64_t *root, uint64_t gpa, const void *page)
+{
+	map(root, gpa, page_gpa(page), LEAF_SHIFT);
+}
+
+void ept_map_large(uint64_t *root, uint64_t gpa, uint64_t l1_gpa, unsigned shift)
+{
+	map(root, gpa, l1_gpa | EPT_PS, shift);
 }
 
 uint64_t *ept_leaf(uint64_t *root, uint64_t gpa)
 {
-	uint64_t *table = root;
-
-	for (unsigned shift = 39; shift > 12; shift -= 9)
-		table = (uint64_t *)(table[gpa >> shift & 511] & EPT_ADDR);
-	return &table[gpa >> 12 & 511];
+	return entry_at(root, gpa, LEAF_SHIFT);
 }
 
 uint64_t ept_pointer(const uint64_t *root)
 {
-	return page_gpa(root) | EPTP_WALK_4 | EPTP_WB;
+	return page_gpa(root) | EPTP_WALK(4) | EPTP_WB;
 }

@@ -13,7 +13,7 @@ static const struct known *match_method(const char *text, enum method method, bo
 
 	log_feed(&log, text, strlen(text));
 	verdict_judge(&v, &log, &want);
-	known = known_match("halted", method, &log, &v, control_passed, NULL);
+	known = known_match("halted", method, &log, &v, NULL, control_passed, NULL);
 	verdict_free(&v);
 	guest_log_free(&log);
 	return known;
@@ -100,14 +100,14 @@ static void control_known(void **state)
 	log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 	verdict_judge(&v, &log, &want);
 	known_kernel_set("6.12.1");
-	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, true, NULL));
+	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, NULL, true, NULL));
 	known_kernel_set("6.1.0-50-amd64");
-	control = known_match("halted.control", METHOD_FILE, &log, &v, true, NULL);
+	control = known_match("halted.control", METHOD_FILE, &log, &v, NULL, true, NULL);
 	assert_non_null(control);
 	assert_string_equal(control->id, "halted-posted-interrupt-unheard");
-	assert_string_equal(known_match("halted", METHOD_FILE, &log, &v, false, control)->id,
+	assert_string_equal(known_match("halted", METHOD_FILE, &log, &v, NULL, false, control)->id,
 			    "halted-posted-interrupt-unheard");
-	assert_null(known_match("halted", METHOD_FILE, &log, &v, false, NULL));
+	assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, false, NULL));
 	verdict_free(&v);
 	guest_log_free(&log);
 
@@ -135,7 +135,7 @@ static void host_findings(void **state)
 		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
 		verdict_raise(&v, words[i], "seen by the host");
-		assert_null(known_match("halted", METHOD_FILE, &log, &v, true, NULL));
+		assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, true, NULL));
 		verdict_free(&v);
 		guest_log_free(&log);
 	}
