@@ -22,12 +22,10 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
 
 # ---- L1 and L2: freestanding, no red zone, no SSE in C ---------------------------------------
-GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	$(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
-L1_CFLAGS := $(GUEST_CFLAGS)
-L2_CFLAGS := $(GUEST_CFLAGS) -Os
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections
 
@@ -49,7 +47,7 @@ UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
-.PHONY: all help run check unit lint iso lab deps format clean
+.PHONY: all help run check unit lint iso lab deps docs format clean
 all: $(B)/midflight $(B)/midflight.elf
 
 help:
@@ -59,6 +57,7 @@ help:
 	@echo 'make iso      bootable build/midflight.iso (GRUB)'
 	@echo 'make lab      build the emulated machine for hosts without VMX (cached)'
 	@echo 'make lint     cppcheck, shellcheck, clang-format'
+	@echo 'make docs     docs/scenarios.md from the image'
 	@echo 'make clean    remove build/'
 	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
 
@@ -82,8 +81,7 @@ lab:
 	$(Q)$(MAKE) $(B)/emucheck.iso
 	$(Q)lab/lab.sh build
 
-$(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/%: CFLAGS := $(L1_CFLAGS)
-$(B)/l2guest/%: CFLAGS := $(L2_CFLAGS)
+$(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/% $(B)/l2guest/%: CFLAGS := $(GUEST_CFLAGS)
 $(B)/host/%: CFLAGS := $(HOST_CFLAGS)
 
 $(B)/%.o: %.c $(B)/flags
@@ -99,8 +97,8 @@ $(B)/%.o: %.S $(B)/flags
 # Rebuilds everything when flags or version change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(L1_CFLAGS) $(L2_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(L1_CFLAGS) $(L2_CFLAGS) $(HOST_CFLAGS))' > $@
+	@echo '$(subst ','\'',$(CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' > $@
 .PHONY: FORCE
 FORCE:
 
@@ -152,6 +150,10 @@ $(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot.o $(B)/san/util.o
 
 lint:
 	$(Q)tests/lint.sh
+
+# What the image says of its scenarios, behind what no table can say.
+docs: all
+	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose; } > docs/scenarios.md
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

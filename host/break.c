@@ -144,8 +144,7 @@ static const struct {
 	{"*_CR3", ADD, 0x1000},
 	{"GUEST_PDPTR?", ADD, 0x1000},
 	{"GUEST_BNDCFGS", XOR, 0x1000},
-	/* bases stay canonical; a limit with granularity keeps its low 12 bits; AVL means nothing
-	 */
+	/* bases stay canonical, limits with granularity keep their low bits, AVL means nothing */
 	{"*_BASE", XOR, 0x1000},
 	{"*_LIMIT", XOR, 0x1000},
 	{"*_AR_BYTES", XOR, 0x1000},

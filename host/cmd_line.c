@@ -100,7 +100,7 @@ static const struct {
 	{R | P | B | T,
 	 {"order", OPT_ORDER, "ORDER", 0,
 	  "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
-	  "nested-last, legacy, or a file with the steps",
+	  "nested-last, legacy, cloud-hypervisor, crosvm, or a file with the steps",
 	  2}},
 	{R | P | S,
 	 {"freeze", OPT_FREEZE, "WHEN", 0,

@@ -47,7 +47,6 @@ static void describe(const struct scenario *s)
 int cmd_list(const struct options *o)
 {
 	unsigned width = 0;
-
 	for (unsigned i = 0; i < o->scenarios; i++)
 		if (strlen(o->scenario[i]->name) > width)
 			width = (unsigned)strlen(o->scenario[i]->name);

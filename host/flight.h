@@ -62,8 +62,8 @@ struct flight_result {
 	struct oracle_report oracle; /* what the oracles found, over all hops */
 	bool interrupted;
 	char refused[256]; /* by KVM: the step of the restore and its error; "": none was */
-	bool saved;	  /* at save_hop: snapshot.bin and serial.log are there */
-	int64_t ready_ns; /* from the start to the first `ready` */
+	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
+	int64_t ready_ns;  /* from the start to the first `ready` */
 	int64_t duration_ns;
 	struct buf details;  /* of a HANG: what the VM looked like */
 	struct buf messages; /* the VMM's stderr */

@@ -105,7 +105,7 @@ void l2_pend(struct l2 *l2, uint8_t vector);
  * with 0.
  */
 bool l2_took(struct l2 *l2, const uint8_t *vectors);
-#define L2_TOOK(l2, ...) l2_took(l2, (const uint8_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+#define L2_TOOK(l2, ...) l2_took(l2, (const uint8_t[]){0, ##__VA_ARGS__, 0} + 1)
 
 /* Posts @vector: PIR bit and ON. The caller arms the timer for the notification. */
 void l2_post(struct l2 *l2, uint8_t vector);

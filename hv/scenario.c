@@ -35,9 +35,10 @@ static unsigned names_wanted(void)
 static bool possible(const struct scenario *s, char *why, size_t size)
 {
 	for (const uint16_t *need = s->needs; *need != NEEDS_END; need++) {
-		bool ok = *need == L2_BASE    ? l2_base_possible(why, size)
-			  : *need == L2_APICV ? l2_possible(why, size)
-					      : vmx_control_allowed(*need, why, size);
+		bool ok = *need == L2_BASE	? l2_base_possible(why, size)
+			  : *need == L2_APICV	? l2_possible(why, size)
+			  : *need == VMX_ITSELF ? true
+						: vmx_control_allowed(*need, why, size);
 
 		if (!ok)
 			return false;

@@ -53,9 +53,9 @@ struct scenario {
  */
 #define NEEDS(...)                                   \
 	{                                            \
-		__VA_ARGS__ __VA_OPT__(, ) NEEDS_END \
+		VMX_ITSELF, ##__VA_ARGS__, NEEDS_END \
 	}
-enum scenario_need { L2_BASE = VMX_CONTROLS, L2_APICV, NEEDS_END };
+enum scenario_need { VMX_ITSELF = VMX_CONTROLS, L2_BASE, L2_APICV, NEEDS_END };
 
 /* Runs what the command line names, prints all results, ends the VM. */
 void scenario_run_all(void) __attribute__((noreturn));

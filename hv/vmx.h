@@ -75,6 +75,24 @@ static inline bool invept_all(void)
 	return ok;
 }
 
+/*
+ * Interruption information (VM entry, VM exit, IDT vectoring), valid; SDM, "Information for VM
+ * Exits Due to Vectored Events". Exceptions with an error code have INTR_ERROR_CODE besides.
+ */
+enum intr_type {
+	INTR_EXTERNAL = 0,
+	INTR_NMI = 2,
+	INTR_HARD_EXCEPTION = 3,
+	INTR_SOFT_INT = 4,
+	INTR_PRIV_EXCEPTION = 5,
+	INTR_SOFT_EXCEPTION = 6
+};
+#define INTR_ERROR_CODE (1u << 11)
+static inline uint32_t intr_info(enum intr_type type, uint8_t vector)
+{
+	return 1u << 31 | (uint32_t)type << 8 | vector;
+}
+
 /* L2's general registers, which the VMCS does not hold. rsp is in the VMCS. */
 struct l2_regs {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

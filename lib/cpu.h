@@ -32,6 +32,7 @@ enum msr {
 #define EFER_LME       (1ull << 8)
 #define EFER_LMA       (1ull << 10)
 #define RFLAGS_FIXED   (1ull << 1)
+#define RFLAGS_TF      (1ull << 8)
 #define RFLAGS_IF      (1ull << 9)
 
 #define XCR0_X87 (1ull << 0)

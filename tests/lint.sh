@@ -29,6 +29,17 @@ cppcheck_c() { # DIR...
 # Scripts by their first line, so that a new one cannot be forgotten.
 mapfile -d '' scripts < <(git ls-files -z | xargs -0 grep -lZ -E -m1 '^#!/bin/(ba)?sh|^# shellcheck shell=')
 
+# L1 must stay small: the file without its debug information.
+small_image() {
+	local file size
+	file=$(mktemp)
+	strip -o "$file" build/midflight.elf
+	size=$(stat -c %s "$file")
+	rm -f "$file"
+	echo "L1 has $size bytes"
+	[ "$size" -lt $((160 * 1024)) ]
+}
+
 clang_format() {
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
 }
@@ -44,3 +55,4 @@ check "cppcheck boot hv l2guest lib tests/emulator" cppcheck_c boot hv l2guest l
 check "clang-format" clang_format
 check "shellcheck" shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check "no binary files in git" no_binaries
+check "L1 is smaller than 160 KiB" small_image

@@ -34,6 +34,12 @@ command_exits() { # EXIT-STATUS COMMAND ARG...: runs `midflight COMMAND ARG...`
 	fi
 }
 
+holds() { # NAME COMMAND...: the command must succeed
+	local name=$1
+	shift
+	if "$@"; then report ok "$name"; else report "not ok" "$name"; fi
+}
+
 expect() { # NAME REGEX...: all must match a line each
 	local name=$1 regex
 	shift

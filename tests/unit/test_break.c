@@ -297,6 +297,8 @@ static void reasons(void **state)
 	missing(&s, "pir", "not on a page of guest memory");
 	state_set(&s, "POSTED_INTR_DESC_ADDR", 0x2ff0); /* not aligned */
 	missing(&s, "pi-desc", "not on a page of guest memory");
+	nested->flags = 0;
+	missing(&s, "regs-of-l1", "L2 is not active");
 	nested->hdr.vmx.vmcs12_pa = ~0ull;
 	missing(&s, "vmcs12-field=GUEST_RIP", "no current VMCS");
 	missing(&s, "rvi", "no current VMCS");
@@ -320,6 +322,26 @@ static void either_place(void **state)
 	assert_int_equal(break_apply(&s, "cr2", &e), 0);
 	assert_int_equal(((struct kvm_sregs *)state_section(&s, "SREGS"))->cr2, 0);
 	snapshot_free(&s);
+}
+
+/* The registers are L1's while L2 is not active: its vmcs12 stays as it is. */
+static void l2_not_active(void **state)
+{
+	static const char *const names[] = {"rip", "cr3", "cr4", "gdt", "dr7", "sysenter"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct snapshot before = state_sample(), after = state_sample();
+		struct kvm_nested_state *nested = state_section(&after, "NESTED_STATE");
+		struct err e = {{0}};
+
+		nested->flags = 0;
+		assert_int_equal(break_apply(&after, names[i], &e), 0);
+		assert_memory_equal(state_vmcs12(&before), state_vmcs12(&after),
+				    KVM_STATE_NESTED_VMX_VMCS_SIZE);
+		snapshot_free(&before);
+		snapshot_free(&after);
+	}
 }
 
 static void broken(struct snapshot *s, const char *what)
@@ -508,13 +530,10 @@ static void wording(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each),
-		cmocka_unit_test(twice),
-		cmocka_unit_test(nothing_there),
-		cmocka_unit_test(reasons),
-		cmocka_unit_test(either_place),
-		cmocka_unit_test(values),
-		cmocka_unit_test(vmcs12_fields_each),
+		cmocka_unit_test(each),		 cmocka_unit_test(twice),
+		cmocka_unit_test(nothing_there), cmocka_unit_test(reasons),
+		cmocka_unit_test(either_place),	 cmocka_unit_test(l2_not_active),
+		cmocka_unit_test(values),	 cmocka_unit_test(vmcs12_fields_each),
 		cmocka_unit_test(wording),
 	};
 

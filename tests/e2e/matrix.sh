@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The scenario matrix in the lab, one snapshot each, and everything that can be broken on purpose
+# between save and restore.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+
+MIN_SCENARIOS=90
+MIN_RUN=80
+
+what=list
+build/midflight list >"$work/out" 2>&1
+count=$(wc -l <"$work/out")
+holds "at least $MIN_SCENARIOS scenarios: $count" [ "$count" -ge $MIN_SCENARIOS ]
+
+what="list --verbose"
+{
+	cat docs/scenarios.in.md
+	build/midflight list --verbose
+} >"$work/out" 2>&1
+holds "docs/scenarios.md is what the image says (else: make docs)" \
+	cmp -s "$work/out" docs/scenarios.md
+
+# Known failures do not turn the exit status; everything else must pass.
+run 0 --driver kvm --loops 1 --nudge 0.5 --timeout 10 --scenario all
+refuse "no scenario fails for an unknown reason" '^not ok [0-9]+ - [^#]*# (FAIL|ERROR|HANG|CRASH)'
+ran=$(grep -E '^(not )?ok [0-9]+ - [a-z0-9_]+ ' "$work/out" | grep -vc '# SKIP')
+holds "at least $MIN_RUN scenarios ran: $ran" [ "$ran" -ge $MIN_RUN ]
+refuse "no SKIP without a reason" '# SKIP *$'
+
+command_exits 0 breakages
+refuse "each breakage is caught" '^not ok'
