@@ -69,9 +69,9 @@ struct driver {
 	int (*restore)(void *vm, const struct buf *snapshot);
 	int (*stop)(void *vm);
 	/*
-	 * Stops at FREEZE_EXITS, FREEZE_PORT or FREEZE_PAGE, and waits for that; for the last it
-	 * lets the stopped VM go on first. @go: a byte for the serial port as soon as the stop is
-	 * prepared, or 0. NULL: cannot do that.
+	 * Stops at FREEZE_EXITS, FREEZE_PORT or FREEZE_PAGE, and waits for that; a VM that stands
+	 * still goes on first. @go: a byte for the serial port as soon as the stop is prepared, or
+	 * 0. NULL: cannot do that.
 	 */
 	int (*stop_at)(void *vm, const struct freeze *freeze, char go);
 	int (*cont)(void *vm);

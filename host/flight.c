@@ -322,7 +322,7 @@ static int wait_blocked(struct flight *f)
 
 	f->phase = "wait for the vCPU to block";
 	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED &&
-	    f->config->scenario->freeze != AT_BLOCKED)
+	    f->config->scenario->freeze != AT_BLOCKED && !acts_when(f, WHEN_ASLEEP))
 		return VM_OK;
 	/* A guest that failed on its way does not come there. */
 	while (!ret && !f->result->log.fails && (blocked = d->blocked(f->vm)) != 1) {
@@ -355,6 +355,31 @@ static int send_go(struct flight *f)
 	return byte ? f->config->driver->send(f->vm, byte) : VM_OK;
 }
 
+static bool acts_before_freeze(const struct flight *f)
+{
+	return acts_when(f, WHEN_FIRST) || acts_when(f, WHEN_ASLEEP);
+}
+
+/* Stops the VM on its way to the freeze for the act. */
+static int act_on_the_way(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	const struct freeze port = {FREEZE_PORT, 0};
+	int ret;
+
+	if (acts_when(f, WHEN_FIRST)) {
+		f->phase = "stop for the act";
+		ret = d->stop_at(f->vm, &port, go(f));
+	} else {
+		ret = send_go(f);
+		if (!ret)
+			ret = wait_blocked(f);
+		if (!ret)
+			ret = d->stop(f->vm);
+	}
+	return ret ? ret : act(f, false);
+}
+
 /* Stops the VM at the moment that the scenario or the user chose. */
 static int freeze(struct flight *f)
 {
@@ -364,6 +389,10 @@ static int freeze(struct flight *f)
 	int64_t until = now_ns() + when->value;
 	int ret = VM_OK;
 
+	if (acts_before_freeze(f))
+		ret = act_on_the_way(f);
+	if (ret)
+		return ret;
 	if (at == AT_BLOCKED) {
 		ret = send_go(f);
 		if (!ret)
@@ -466,7 +495,7 @@ static int control_act(struct flight *f)
 
 	if (!ret && live)
 		ret = wait_blocked(f);
-	if (!ret)
+	if (!ret && !acts_before_freeze(f))
 		ret = act(f, live);
 	if (!ret && !live)
 		ret = f->config->driver->cont(f->vm);

@@ -55,7 +55,6 @@ static int refill(struct kvm_vm *vm, uint64_t gpa, struct err *e)
 
 static int move(struct kvm_vm *vm, struct err *e)
 {
-	struct kvm_userspace_memory_region none = {0};
 	uint8_t *from = vm->memory;
 	uint8_t *to = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -63,14 +62,14 @@ static int move(struct kvm_vm *vm, struct err *e)
 	if (to == MAP_FAILED)
 		return err_errno(e, "guest memory");
 	madvise(to, vm->memory_size, MADV_NOHUGEPAGE);
-	if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &none)) {
+	if (kvm_vm_set_memory(vm, 0, e)) {
 		munmap(to, vm->memory_size);
-		return err_errno(e, "KVM_SET_USER_MEMORY_REGION (delete)");
+		return -1;
 	}
 	memcpy(to, from, vm->memory_size);
 	vm->memory = to;
 	munmap(from, vm->memory_size);
-	return kvm_vm_set_memory(vm, e);
+	return kvm_vm_set_memory(vm, vm->memory_size, e);
 }
 
 int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct err *e)
@@ -82,8 +81,6 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct e
 		return kvm_vm_message(vm, DELIVERY_INIT, e);
 	case ACT_POST:
 		return kvm_vm_post(vm, act->pi_desc, act->vector, act->notification, e);
-	case ACT_SMI:
-		return ioctl(vm->fds.vcpu, KVM_SMI, 0) ? err_errno(e, "KVM_SMI") : 0;
 	default:
 		break;
 	}
@@ -94,6 +91,8 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct e
 	switch (act->act) {
 	case ACT_NMI:
 		return nmi(vm, e);
+	case ACT_SMI:
+		return ioctl(vm->fds.vcpu, KVM_SMI, 0) ? err_errno(e, "KVM_SMI") : 0;
 	case ACT_EXCEPTION:
 		return exception(vm, e);
 	case ACT_REFILL:

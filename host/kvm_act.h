@@ -6,8 +6,8 @@
 #include "host/kvm_vm.h"
 
 /*
- * Does it. @live: the vCPU may be inside KVM_RUN; else it stands still. ACT_NMI, ACT_EXCEPTION,
- * ACT_REFILL and ACT_MOVE need it to stand still. 0, or -1 with @e filled.
+ * Does it. @live: the vCPU may be inside KVM_RUN; else it stands still, which all but ACT_IRQ,
+ * ACT_INIT and ACT_POST need. 0, or -1 with @e filled.
  */
 int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct err *e);
 

@@ -483,6 +483,8 @@ static int stop_at(void *vm, const struct freeze *freeze, char go)
 		return stop_at_page(m, (uint64_t)freeze->value);
 	pthread_mutex_lock(&m->lock);
 	m->freeze = *freeze;
+	m->want = DO_RUN;
+	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
 	if (go && send_byte(m, go))
 		return VM_HARNESS;
@@ -536,6 +538,21 @@ static int quit(void *vm)
 	return VM_OK;
 }
 
+/* To a vCPU that leaves KVM_RUN for it and enters again. */
+static int act_between(struct machine *m, const struct act_config *act)
+{
+	int ret;
+
+	want(m, DO_NOTHING);
+	ret = wait_idle(m);
+	if (ret || m->ended)
+		return ret ? ret : VM_ENDED;
+	if (kvm_act(&m->vm, act, false, m->config->err))
+		return VM_HARNESS;
+	want(m, DO_RUN);
+	return VM_OK;
+}
+
 /*
  * As QEMU does it: the vCPU leaves KVM_RUN, and its events are read, which makes the queued NMI a
  * pending one. An NMI that is only queued meets KVM with a posted interrupt that it could not
@@ -543,21 +560,7 @@ static int quit(void *vm)
  */
 static int nmi(void *vm)
 {
-	struct machine *m = vm;
-	struct kvm_vcpu_events events;
-	int ret;
-
-	want(m, DO_NOTHING);
-	ret = wait_idle(m);
-	if (ret || m->ended)
-		return ret ? ret : VM_ENDED;
-	if (ioctl(m->vm.fds.vcpu, KVM_NMI, 0) ||
-	    ioctl(m->vm.fds.vcpu, KVM_GET_VCPU_EVENTS, &events)) {
-		err_set(m->config->err, "KVM_NMI: %s", strerror(errno));
-		return VM_HARNESS;
-	}
-	want(m, DO_RUN);
-	return VM_OK;
+	return act_between(vm, &(struct act_config){.act = ACT_NMI});
 }
 
 static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification)
@@ -572,8 +575,8 @@ static int act(void *vm, const struct act_config *act, bool live)
 {
 	struct machine *m = vm;
 
-	if (live && act->act == ACT_NMI)
-		return nmi(vm);
+	if (live && (act->act == ACT_NMI || act->act == ACT_SMI))
+		return act_between(m, act);
 	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
 }
 

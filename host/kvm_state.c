@@ -110,51 +110,42 @@ static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, size_t *size, st
 	return NULL;
 }
 
-/* Reads up to @n MSRs to @entry. How many KVM read, or -1 with errno. */
-static int get_msrs(const struct kvm_fds *fds, const uint32_t *index, unsigned n,
-		    struct kvm_msr_entry *entry)
-{
-	size_t size = sizeof(struct kvm_msrs) + n * sizeof(*entry);
-	struct kvm_msrs *msrs = guarded_alloc(size);
-	int got, error;
-
-	msrs->nmsrs = n;
-	for (unsigned i = 0; i < n; i++)
-		msrs->entries[i].index = index[i];
-	got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
-	error = errno;
-	if (got > 0)
-		memcpy(entry, msrs->entries, (unsigned)got * sizeof(*entry));
-	guarded_free(msrs, size);
-	errno = error;
-	return got;
-}
-
 /* KVM stops at the first MSR that it does not have for this vCPU: leave that one out, go on. */
 static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	size_t list_size;
+	size_t list_size, size, kept = 0;
 	struct kvm_msr_list *list = msr_list(fds, &list_size, e);
 	struct kvm_msr_entry *all;
-	unsigned done = 0, kept = 0;
+	uint8_t *buffer;
+	unsigned done = 0;
 	int ret = 0;
 
 	if (!list)
 		return -1;
+	size = sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all);
+	buffer = guarded_alloc(size);
 	all = xcalloc(list->nmsrs, sizeof(*all));
 	while (!ret && done < list->nmsrs) {
+		/* What is left ends with the buffer, at its guard page. */
+		struct kvm_msrs *msrs = (void *)(buffer + done * sizeof(*all));
 		unsigned n = list->nmsrs - done;
-		int got = get_msrs(fds, list->indices + done, n, all + kept);
+		int got;
 
+		*msrs = (struct kvm_msrs){.nmsrs = n};
+		for (unsigned i = 0; i < n; i++)
+			msrs->entries[i] = (struct kvm_msr_entry){.index = list->indices[done + i]};
+		got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
 		if (got < 0) {
 			ret = err_errno(e, "KVM_GET_MSRS");
 			break;
 		}
+		memcpy(all + kept, msrs->entries, (unsigned)got * sizeof(*all));
 		kept += (unsigned)got;
 		done += (unsigned)got + ((unsigned)got < n);
 	}
 	if (!ret)
 		snapshot_add(s, "MSRS", all, kept * sizeof(*all));
+	guarded_free(buffer, size);
 	guarded_free(list, list_size);
 	free(all);
 	return ret;
@@ -177,7 +168,7 @@ static int save_nested(const struct kvm_fds *fds, struct snapshot *s, struct err
 	return ret;
 }
 
-/* KVM overwrites an entry whole. Before 6.3 or so it does not say how many there are. */
+/* KVM overwrites an entry whole. How many there are, 6.1 does not say. */
 static unsigned count_cpuid(const struct kvm_cpuid2 *cpuid)
 {
 	unsigned n = 0;

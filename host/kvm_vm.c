@@ -55,14 +55,20 @@ static int set_cpuid(struct kvm_vm *vm, struct err *e)
 	return ret;
 }
 
-int kvm_vm_set_memory(const struct kvm_vm *vm, struct err *e)
+int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
 {
-	struct kvm_userspace_memory_region region = {
-		.memory_size = vm->memory_size, .userspace_addr = (uint64_t)(uintptr_t)vm->memory};
+	int spaces = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_MULTI_ADDRESS_SPACE);
 
-	return ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region)
-		       ? err_errno(e, "KVM_SET_USER_MEMORY_REGION")
-		       : 0;
+	for (int i = 0; i == 0 || i < spaces; i++) {
+		struct kvm_userspace_memory_region region = {
+			.slot = (uint32_t)i << 16,
+			.memory_size = size,
+			.userspace_addr = (uint64_t)(uintptr_t)vm->memory};
+
+		if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region))
+			return err_errno(e, "KVM_SET_USER_MEMORY_REGION");
+	}
+	return 0;
 }
 
 /*
@@ -105,7 +111,7 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "KVM_CREATE_IRQCHIP");
 	if (ioctl(vm->fds.vm, KVM_CREATE_PIT2, &pit))
 		return err_errno(e, "KVM_CREATE_PIT2");
-	if (kvm_vm_set_memory(vm, e))
+	if (kvm_vm_set_memory(vm, vm->memory_size, e))
 		return -1;
 	enable_events(vm);
 	vm->fds.vcpu = ioctl(vm->fds.vm, KVM_CREATE_VCPU, 0);

@@ -49,8 +49,14 @@ int kvm_vm_enter(struct kvm_vm *vm);
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
 			     struct vm_end *end);
 
-/* (Re)creates the memory slot over vm->memory; sends an interrupt message. 0, or -1 with @e. */
-int kvm_vm_set_memory(const struct kvm_vm *vm, struct err *e);
+/*
+ * (Re)creates the memory slots over vm->memory with @size bytes (0: removes them), one for each
+ * address space: what SMM sees is another one, and KVM ends a VM that gets an SMI without it.
+ * 0, or -1 with @e filled.
+ */
+int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e);
+
+/* Sends an interrupt message. 0, or -1 with @e filled. */
 int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e);
 
 /* Lets kvm_vm_enter return EHWPOISON, where a poisoned page would end the process. */

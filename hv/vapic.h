@@ -22,12 +22,13 @@ struct vapic_page {
 /* SDM, "Posted-Interrupt Processing": 64 bytes, 64-byte aligned. */
 struct pi_desc {
 	uint32_t pir[8];
-	uint32_t control; /* bit 0: outstanding notification */
+	uint32_t control; /* PI_ON, PI_SN */
 	uint32_t reserved[7];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct pi_desc) == 64, "posted-interrupt descriptor");
 
-#define PI_ON (1u << 0)
+#define PI_ON (1u << 0) /* outstanding notification */
+#define PI_SN (1u << 1) /* suppress notification: for senders */
 
 /* Where the one posting of a vector stands; none or several at once mean lost or doubled. */
 enum vapic_where { IN_PIR = 1, IN_VIRR = 2, IN_VISR = 4 };

@@ -93,6 +93,17 @@ static inline uint32_t intr_info(enum intr_type type, uint8_t vector)
 	return 1u << 31 | (uint32_t)type << 8 | vector;
 }
 
+/* GUEST_ACTIVITY_STATE, and bits of GUEST_INTERRUPTIBILITY_INFO. */
+enum {
+	GUEST_ACTIVITY_ACTIVE,
+	GUEST_ACTIVITY_HLT,
+	GUEST_ACTIVITY_SHUTDOWN,
+	GUEST_ACTIVITY_WAIT_SIPI
+};
+#define GUEST_INTR_STATE_STI	(1u << 0)
+#define GUEST_INTR_STATE_MOV_SS (1u << 1)
+#define GUEST_INTR_STATE_NMI	(1u << 3)
+
 /* L2's general registers, which the VMCS does not hold. rsp is in the VMCS. */
 struct l2_regs {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

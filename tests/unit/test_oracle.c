@@ -466,7 +466,7 @@ static void log_unread(void **state)
 
 static void guarded(void **state)
 {
-	static const size_t sizes[] = {1, 4, 520, 4095, 4096, 4097, 8320};
+	static const size_t sizes[] = {1, 4, 520, 4095, 4096, 4097, 8320, 16384, 20000};
 	int fd[2];
 
 	(void)state;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L2 in its interrupt handlers: vectors in service, and others pending; told of below. */
+#include "hv/scenario.h"
+#include "hv/script.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/x2apic.h"
+
+#define LEFT SCRIPT_LEFT
+
+static void fly_eoi(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_FREEZE,
+				  S_PPR(0x50), S_EOI, S_PPR(0));
+
+	SCRIPT_ENDS(l2, 0x51, LEFT);
+}
+
+/* 0x52 is higher, but of the class in service. */
+static void fly_lower(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
+				  S_SELF_IPI(0x52), S_STI, S_FREEZE, S_MARK(2), S_EOI, S_MARK(3));
+
+	SCRIPT_ENDS(l2, 0x51, 2, 0x52, LEFT, 0x43, LEFT, 3, LEFT);
+}
+
+static void fly_higher(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x92),
+				  S_SELF_IPI(0x43), S_FREEZE, S_MARK(2), S_STI, S_MARK(3), S_EOI,
+				  S_MARK(4));
+
+	SCRIPT_ENDS(l2, 0x51, 2, 0x92, LEFT, 3, 0x43, LEFT, 4, LEFT);
+}
+
+static void fly_again(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x51),
+				  S_STI, S_FREEZE, S_MARK(2), S_EOI, S_MARK(3));
+
+	SCRIPT_ENDS(l2, 0x51, 2, 0x51, LEFT, 3, LEFT);
+}
+
+static void fly_behind_vtpr(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_TPR(0x70),
+				  S_SELF_IPI(0x62), S_SELF_IPI(0x43), S_STI, S_FREEZE, S_PPR(0x70),
+				  S_MARK(2), S_TPR(0), S_PPR(0x50), S_MARK(3), S_EOI, S_MARK(4));
+
+	SCRIPT_ENDS(l2, 0x51, 2, 0x62, LEFT, 3, 0x43, LEFT, 4, LEFT);
+}
+
+static void fly_nested2(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
+				  S_SELF_IPI(0x92), S_STI, S_MARK(3), S_EOI, S_MARK(4),
+				  S_HANDLER(0x92), S_FREEZE, S_MARK(2), S_EOI);
+
+	SCRIPT_ENDS(l2, 0x51, 0x92, 2, LEFT, 3, 0x43, LEFT, 4, LEFT);
+}
+
+static void fly_nested3(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x43), S_LET_IN, S_HANDLER(0x43), S_SELF_IPI(0x51),
+				  S_STI, S_MARK(4), S_PPR(0x40), S_EOI, S_PPR(0), S_HANDLER(0x51),
+				  S_SELF_IPI(0x92), S_STI, S_MARK(3), S_PPR(0x50), S_EOI,
+				  S_PPR(0x40), S_HANDLER(0x92), S_SELF_IPI(0x52), S_FREEZE,
+				  S_PPR(0x90), S_MARK(2), S_EOI, S_PPR(0x50));
+
+	SCRIPT_ENDS(l2, 0x43, 0x51, 0x92, 2, LEFT, 3, 0x52, LEFT, LEFT, 4, LEFT);
+}
+
+static void fly_eoi_given(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
+				  S_EOI, S_FREEZE, S_MARK(2));
+
+	SCRIPT_ENDS(l2, 0x51, 2, LEFT, 0x43, LEFT);
+}
+
+static void fly_eoi_inner(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x92),
+				  S_SELF_IPI(0x43), S_SELF_IPI(0x54), S_STI, S_MARK(3), S_EOI,
+				  S_MARK(4), S_HANDLER(0x92), S_EOI, S_FREEZE, S_MARK(2));
+
+	SCRIPT_ENDS(l2, 0x51, 0x92, 2, LEFT, 3, 0x54, LEFT, 0x43, LEFT, 4, LEFT);
+}
+
+/* Only what is higher than the class in service may wake L2; L1 looks after a while. */
+static void fly_halted(void)
+{
+	enum { LOOK = 0x35, LOOK_TICKS = 50000000, INTR_VALID = 1u << 31, ACTIVITY_HLT = 1 };
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
+				  S_SELF_IPI(0x54), S_SLEEP, S_MARK(2), S_EOI);
+
+	apic_timer_arm(LOOK, LOOK_TICKS);
+	if (!l2_exits(l2, EXIT_REASON_EXTERNAL_INTERRUPT))
+		return;
+	wrmsr(MSR_X2APIC_EOI, 0);
+	ktap_check("VM_EXIT_INTR_INFO", INTR_VALID | LOOK, vmcs_read(VM_EXIT_INTR_INFO));
+	ktap_check("activity state", ACTIVITY_HLT, vmcs_read(GUEST_ACTIVITY_STATE));
+	if (!SCRIPT_TRACED(l2, 0x51))
+		return;
+	l2_pend(l2, 0x92);
+	SCRIPT_ENDS(l2, 0x92, LEFT, 2, LEFT, 0x54, LEFT, 0x43, LEFT);
+}
+
+#define IN_SERVICE                                                                              \
+	"promise: SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the highest "  \
+	"vector in service; an interrupt of its class or below waits for its EOI, which gives " \
+	"SVI "                                                                                  \
+	"back to the next one in VISR\n"
+#define FAILURE                                                                 \
+	"bug: none known\n"                                                     \
+	"failure: a vector missing, doubled or out of order, an EOI that ends " \
+	"another vector, or a wrong PPR\n"
+
+SCENARIO(isr_eoi, NEEDS(L2_APICV),
+	 "title: L2 in an interrupt handler, no EOI given\n" IN_SERVICE
+	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0 vppr=0x50 !rflags&0x200\n",
+	 .fly = fly_eoi);
+SCENARIO(isr_lower, NEEDS(L2_APICV),
+	 "title: L2 in a handler with RFLAGS.IF=1; pending are a vector of the same class and one "
+	 "of "
+	 "a lower\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x52 virr:0x52 virr:0x43 rflags&0x200\n",
+	 .fly = fly_lower);
+SCENARIO(isr_higher, NEEDS(L2_APICV),
+	 "title: L2 in a handler; a vector of a higher class waits for RFLAGS.IF, one of a lower "
+	 "for "
+	 "the EOI\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x92 virr:0x92 virr:0x43 !rflags&0x200\n",
+	 .fly = fly_higher);
+SCENARIO(isr_again, NEEDS(L2_APICV),
+	 "title: the same vector in service and pending once more\n" IN_SERVICE
+	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x51 virr:0x51 rflags&0x200\n",
+	 .fly = fly_again);
+SCENARIO(isr_behind_vtpr, NEEDS(L2_APICV),
+	 "title: L2 in a handler; a vector of a higher class waits behind VTPR\n" IN_SERVICE
+	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x51 visr:0x51 vtpr=0x70 vppr=0x70 rvi=0x62 virr:0x62 virr:0x43 "
+	 "rflags&0x200\n",
+	 .fly = fly_behind_vtpr);
+SCENARIO(isr_nested2, NEEDS(L2_APICV),
+	 "title: L2 in two nested handlers, a vector of a lower class pending\n" IN_SERVICE
+	 "host: snapshot in the inner handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 rvi=0x43 virr:0x43 vppr=0x90\n",
+	 .fly = fly_nested2);
+SCENARIO(isr_nested3, NEEDS(L2_APICV),
+	 "title: L2 in three nested handlers, a vector pending that only the third may "
+	 "take\n" IN_SERVICE "host: snapshot in the innermost handler\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 visr:0x43 rvi=0x52 virr:0x52 vppr=0x90\n",
+	 .fly = fly_nested3);
+SCENARIO(eoi_given, NEEDS(L2_APICV),
+	 "title: L2 has just given the EOI, the handler's IRET is still to come\n" IN_SERVICE
+	 "host: snapshot right behind the EOI\n" FAILURE "freeze: port\n"
+	 "proof: l2 runnable svi=0 !visr:0x51 rvi=0x43 virr:0x43 vppr=0 !rflags&0x200\n",
+	 .fly = fly_eoi_given);
+SCENARIO(
+	eoi_inner, NEEDS(L2_APICV),
+	"title: L2 has just given the EOI of the inner of two nested handlers\n" IN_SERVICE
+	"host: snapshot right behind that EOI\n" FAILURE "freeze: port\n"
+	"proof: l2 runnable svi=0x51 visr:0x51 !visr:0x92 rvi=0x54 virr:0x54 virr:0x43 vppr=0x50\n",
+	.fly = fly_eoi_inner);
+SCENARIO(isr_halted, NEEDS(L2_APICV),
+	 "title: L2 sleeps in a handler; what is pending may not wake it\n"
+	 "promise: SDM, Evaluation of Pending Virtual Interrupts: an interrupt of the class in "
+	 "service or below is not recognized, nor does it end the HLT activity state\n"
+	 "host: snapshot of the sleeping L2; later L1's timer takes it back to L1\n"
+	 "bug: none known\n"
+	 "failure: L2 wakes by itself, or not at all\n"
+	 "freeze: blocked\n"
+	 "proof: l2 halted svi=0x51 visr:0x51 rvi=0x54 virr:0x54 virr:0x43 rflags&0x200\n",
+	 .fly = fly_halted);

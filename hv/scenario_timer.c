@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VMX-preemption timer at a snapshot. All is measured by the TSC, which stands still between
+ * save and restore; told of below.
+ */
+#include "hv/scenario.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/page.h"
+
+#define LONG	   (1u << 30)	/* in the timer's units: does not fire here */
+#define LATE_TICKS (1ull << 23) /* L2 gets no further than that behind the moment */
+
+static struct l2 l2;
+
+/* An L2 at point 1 with the timer at @ticks of the TSC from its next entry on; its value is saved.
+ */
+static bool start(const char *half, uint64_t ticks)
+{
+	l2_create(&l2, half);
+	if (!l2_tells(&l2, 1))
+		return false;
+	vmx_control_set(VMX_EXIT_SAVE_PREEMPTION_TIMER, true);
+	vmx_control_set(VMX_PIN_PREEMPTION_TIMER, true);
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, ticks >> vmx_preemption_timer_shift());
+	return true;
+}
+
+/* What the timer counted lies between the ticks that L2 and L1 saw pass; rounded to its units. */
+static void check_used(uint64_t used, uint64_t at_least, uint64_t at_most)
+{
+	unsigned shift = vmx_preemption_timer_shift();
+
+	if (used + 1 < at_least >> shift || used > (at_most >> shift) + 1)
+		ktap_fail("check=\"ticks that the timer counted\" found=%lu at_least=%lu "
+			  "at_most=%lu",
+			  used << shift, at_least, at_most);
+}
+
+static void fly_value(bool saved)
+{
+	uint64_t begin, end, value;
+
+	if (!start("timed", 0))
+		return;
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, LONG);
+	vmx_control_set(VMX_EXIT_SAVE_PREEMPTION_TIMER, saved);
+	begin = rdtsc();
+	if (!l2_tells(&l2, 2))
+		return;
+	end = rdtsc();
+	value = vmcs_read(VMX_PREEMPTION_TIMER_VALUE);
+	if (saved)
+		check_used(LONG - value, l2.shared->val[1] - l2.shared->val[0], end - begin);
+	else
+		ktap_check("timer value that is not saved", LONG, value);
+}
+
+static void fly_saved(void)
+{
+	fly_value(true);
+}
+
+static void fly_unsaved(void)
+{
+	fly_value(false);
+}
+
+/* The timer fires, not before @due, and once. L2 goes on to @point with a long one. */
+static void fires(uint64_t due, uint64_t point)
+{
+	if (!l2_exits(&l2, EXIT_REASON_PREEMPTION_TIMER))
+		return;
+	if (rdtsc() < due)
+		ktap_fail("check=\"timer fired too early\" ticks=%lu", due - rdtsc());
+	ktap_check("timer value", 0, vmcs_read(VMX_PREEMPTION_TIMER_VALUE));
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, LONG);
+	l2.shared->arg[0] = 0;
+	l2_tells(&l2, point);
+}
+
+static void fly_due(uint64_t ticks)
+{
+	uint64_t due;
+
+	if (!start("timed", ticks))
+		return;
+	due = rdtsc() + ticks;
+	l2.shared->arg[0] = due + LATE_TICKS;
+	fires(due, 2);
+}
+
+static void fly_fires(void)
+{
+	fly_due(1 << 22);
+}
+
+static void fly_short(void)
+{
+	fly_due(1 << 17);
+}
+
+/* Fires behind the VM entry, before L2's first instruction. */
+static void fly_zero(void)
+{
+	uint64_t rip;
+
+	if (!start("window", 0))
+		return;
+	rip = vmcs_read(GUEST_RIP);
+	expect_page(page_gpa(l2.vapic));
+	freeze_point();
+	if (!l2_exits(&l2, EXIT_REASON_PREEMPTION_TIMER))
+		return;
+	ktap_check("L2's RIP", rip, vmcs_read(GUEST_RIP));
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, LONG);
+	l2_tells(&l2, 2);
+}
+
+/* L2 sleeps behind point 2. */
+static void fly_halted(void)
+{
+	uint64_t due = 1ull << 27;
+
+	if (!start("timed", (uint64_t)LONG << vmx_preemption_timer_shift()) || !l2_tells(&l2, 2))
+		return;
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, due >> vmx_preemption_timer_shift());
+	due += rdtsc();
+	if (!l2_exits(&l2, EXIT_REASON_PREEMPTION_TIMER))
+		return;
+	if (rdtsc() < due)
+		ktap_fail("check=\"timer fired too early\" ticks=%lu", due - rdtsc());
+	ktap_check("activity state", 1, vmcs_read(GUEST_ACTIVITY_STATE));
+}
+
+static void fly_in_l1(void)
+{
+	uint64_t value, begin;
+
+	if (!start("window", (uint64_t)LONG << vmx_preemption_timer_shift()) || !l2_tells(&l2, 2))
+		return;
+	value = vmcs_read(VMX_PREEMPTION_TIMER_VALUE);
+	begin = rdtsc();
+	freeze_point();
+	while (rdtsc() - begin < 1 << 22)
+		cpu_relax();
+	if (!ktap_check("timer value in L1", value, vmcs_read(VMX_PREEMPTION_TIMER_VALUE)))
+		return;
+	begin = rdtsc();
+	if (l2_tells(&l2, 3))
+		check_used(value - vmcs_read(VMX_PREEMPTION_TIMER_VALUE), 0, rdtsc() - begin);
+}
+
+#define TIMER	NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER)
+#define PROMISE "promise: SDM, VMX-Preemption Timer: it counts TSC ticks in VMX non-root operation"
+#define RUNNING "host: snapshot of L2 while the timer counts\n"
+#define BUG	"bug: Linux 5.8, KVM: nVMX: Fix VMX preemption timer migration\n"
+
+SCENARIO(timer_saved, TIMER,
+	 "title: VMX-preemption timer counts, its value is saved on VM exit\n" PROMISE
+	 ", and the exit saves what is left\n" RUNNING BUG
+	 "failure: the value saved does not agree with the TSC\n"
+	 "freeze: port\n"
+	 "proof: l2 preemption-timer\n",
+	 .fly = fly_saved);
+SCENARIO(timer_unsaved, TIMER,
+	 "title: VMX-preemption timer counts, its value is not saved on VM exit\n" PROMISE
+	 "; without the control the field stays\n" RUNNING BUG "failure: the field changes\n"
+	 "freeze: port\n"
+	 "proof: l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0x40000000\n",
+	 .fly = fly_unsaved);
+SCENARIO(timer_fires, TIMER,
+	 "title: VMX-preemption timer fires behind the restore\n" PROMISE
+	 " and causes a VM exit at 0\n" RUNNING BUG
+	 "failure: too early, too late or never, or twice\n"
+	 "freeze: port\n"
+	 "proof: l2 preemption-timer\n",
+	 .fly = fly_fires);
+SCENARIO(timer_short, TIMER,
+	 "title: VMX-preemption timer that may run out while L2 is frozen\n" PROMISE
+	 " and causes a VM exit at 0\n"
+	 "host: snapshot of L2 when the timer is all but due\n"
+	 "bug: nested.preemption_timer_expired is part of no ioctl\n"
+	 "failure: it never fires\n"
+	 "freeze: port\n"
+	 "proof: l2 preemption-timer\n",
+	 .fly = fly_short);
+SCENARIO(timer_zero, TIMER,
+	 "title: VMX-preemption timer at 0 at VM entry\n" PROMISE
+	 " and causes a VM exit at 0, before L2's first instruction\n"
+	 "host: snapshot while KVM waits inside VMRESUME for the virtual-APIC page\n"
+	 "bug: nested.preemption_timer_expired is part of no ioctl\n"
+	 "failure: it never fires\n"
+	 "freeze: page\n"
+	 "proof: l2 run-pending VMX_PREEMPTION_TIMER_VALUE=0\n",
+	 .fly = fly_zero);
+SCENARIO(timer_halted, TIMER,
+	 "title: VMX-preemption timer ends L2's sleep\n" PROMISE ", in activity state HLT too\n"
+	 "host: snapshot of the sleeping L2\n" BUG "failure: L2 sleeps on\n"
+	 "freeze: blocked\n"
+	 "proof: l2 halted preemption-timer\n",
+	 .fly = fly_halted);
+SCENARIO(timer_in_l1, TIMER,
+	 "title: VMX-preemption timer stands still in L1\n" PROMISE " only\n"
+	 "host: snapshot in L1, between two entries of L2\n" BUG "failure: L1's time counts\n"
+	 "freeze: port\n"
+	 "proof: vmcs12 !l2 !preemption-timer\n",
+	 .fly = fly_in_l1);
