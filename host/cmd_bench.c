@@ -53,9 +53,9 @@ static int touch(struct kvm_vm *vm, struct err *e)
 {
 	int error;
 
-	vm->run->immediate_exit = 1;
-	error = kvm_vm_enter(vm);
-	vm->run->immediate_exit = 0;
+	vm->vcpu[0].run->immediate_exit = 1;
+	error = kvm_vm_enter(&vm->vcpu[0]);
+	vm->vcpu[0].run->immediate_exit = 0;
 	if (error == EINTR || error == EAGAIN)
 		return 0;
 	err_set(e, "floor: KVM_RUN: %s", error ? strerror(error) : "it did not return at once");

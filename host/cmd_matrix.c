@@ -90,7 +90,7 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	else
 		flight_run(c, &r);
-	known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, true, NULL);
+	known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, "", true, NULL);
 	if (r.verdict.word == WORD_PASS) {
 		cell = CELL_PASS;
 	} else if (r.verdict.word == WORD_SKIP) {

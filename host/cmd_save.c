@@ -245,8 +245,8 @@ static int restore_here(const struct setup *s, struct flight_config *c)
 	flight_run(c, &r);
 	print_pages(s->o, &r);
 	entry.name = xasprintf("%s.restored", c->scenario->name);
-	entry.known =
-		known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, true, NULL);
+	entry.known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, r.refused,
+				  true, NULL);
 	if (!r.interrupted)
 		report_result(&report, &entry);
 	free(entry.name);

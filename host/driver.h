@@ -44,6 +44,7 @@ struct vm_config {
 	const char *cmdline; /* of L1 */
 	const char *dir;     /* exists; for the driver's logs */
 	unsigned memory_mib;
+	unsigned vcpus;
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
 	const struct order *order;
 	const struct pages_config *pages;
@@ -97,15 +98,17 @@ struct driver {
 	 * device would: PIR, ON, notification.
 	 */
 	int (*post)(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification);
-	/* Whether the vCPU of the running VM waits inside KVM for an event: 1, 0; -1: cannot say.
+	/*
+	 * Whether the (last) vCPU of the running VM waits inside KVM for an event: 1, 0; -1: cannot
+	 * say.
 	 */
 	int (*blocked)(void *vm);
 	/* Lets the stopped vCPU run as if it had not been halted. */
 	int (*make_runnable)(void *vm);
 	/* Does what acts.def says to the VM, which stands still unless @live. */
 	int (*act)(void *vm, const struct act_config *act, bool live);
-	/* proof_check() on what save() saved. */
-	int (*proves)(void *vm, const char *proof, struct err *e);
+	/* proof_check() on what save() saved of vCPU @vcpu. */
+	int (*proves)(void *vm, unsigned vcpu, const char *proof, struct err *e);
 	/* break_apply() on it. */
 	int (*break_saved)(void *vm, const char *what, struct err *e);
 	/* The general oracles on it and the stopped VM, which must not run any more after that. */

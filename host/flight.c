@@ -263,7 +263,9 @@ static int wanted(struct flight *f, const struct saved_state *state)
 		return saved_l2_active(state);
 	if (!f->config->driver->proves)
 		return saved_l2_active(state) == s->l2 && state->mp_state == s->mp_state;
-	ret = f->config->driver->proves(f->vm, s->proof, &e);
+	ret = f->config->driver->proves(f->vm, 0, s->proof, &e);
+	if (ret > 0 && s->vcpus > 1)
+		ret = f->config->driver->proves(f->vm, 1, s->proof1, &e);
 	snprintf(f->why, sizeof(f->why), "%.511s", ret > 0 ? "" : e.text);
 	if (ret < 0)
 		f->err = e;
@@ -632,8 +634,9 @@ static int hop_once(struct flight *f)
 
 char *flight_cmdline(const struct flight_config *config)
 {
-	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s", config->scenario->name,
+	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s%s", config->scenario->name,
 			 config->hops, (unsigned long long)config->seed,
+			 config->scenario->vcpus > 1 ? " vcpus=2" : "",
 			 config->breakage ? " break=" : "",
 			 config->breakage ? config->breakage : "");
 }
@@ -657,6 +660,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->vm_config = config->vm;
 	f->vm_config.cmdline = cmdline;
 	f->vm_config.names = &f->names;
+	f->vm_config.vcpus = config->scenario->vcpus;
 	f->vm_config.deadline_ns = config->timeout_ns;
 	f->vm_config.err = &f->err;
 	f->vm_config.on_serial = on_serial;

@@ -82,8 +82,8 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, WORD_HANG, "%s (%s, phase %s)", why.text, where,
 			      f->phase);
 		break;
-	default:
-		verdict_raise(&r->verdict, WORD_ERROR, "%s (%s, phase %s)", why.text, where,
+	default: /* what this very KVM has saved it must take */
+		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR, "%s (%s, phase %s)", why.text, where,
 			      f->phase);
 	}
 	if (r->oracle.findings && r->verdict.word < WORD_FAIL)

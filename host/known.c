@@ -3,7 +3,7 @@
 #include "host/known.h"
 #include "host/util.h"
 
-#include <linux/kvm.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -51,14 +51,16 @@ enum method method_find(const char *name)
 	return m;
 }
 
-/* Whether @check is one of @list, which is separated by `|`. */
-static bool listed(const char *list, const char *check)
+/* Whether @word is one of @list, which is separated by `|` and may have patterns. */
+static bool listed(const char *list, const char *word)
 {
-	size_t len = strlen(check);
+	for (const char *p = list; *p; p += strcspn(p, "|"), p += *p == '|') {
+		char pattern[160];
 
-	for (const char *p = list; *p; p += strcspn(p, "|"), p += *p == '|')
-		if (strcspn(p, "|") == len && !memcmp(p, check, len))
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)strcspn(p, "|"), p);
+		if (!fnmatch(pattern, word, 0))
 			return true;
+	}
 	return false;
 }
 
@@ -96,8 +98,8 @@ static bool applies(const struct known *k)
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].result, result) && known_table[i].method == method &&
-		    applies(&known_table[i]))
+		if (strcmp(known_table[i].result, "*") && listed(known_table[i].result, result) &&
+		    known_table[i].method == method && applies(&known_table[i]))
 			return &known_table[i];
 	return NULL;
 }
@@ -114,9 +116,22 @@ static const struct known *explain(const char *result, enum method method, const
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
 		const struct known *k = &known_table[i];
 
-		if ((!strcmp(k->result, result) || !strcmp(k->result, "*")) &&
-		    k->method == method && listed(k->check, fail->check) && applies(k) &&
+		if (listed(k->result, result) && k->method == method &&
+		    listed(k->check, fail->check) && applies(k) &&
 		    (!only || !strcmp(only->id, k->id) || !strcmp(k->result, "*")))
+			return k;
+	}
+	return NULL;
+}
+
+/* The row for something that the host saw. */
+static const struct known *explain_host(const char *result, enum method method, const char *check)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
+		const struct known *k = &known_table[i];
+
+		if (listed(k->result, result) && k->method == method && listed(k->check, check) &&
+		    applies(k))
 			return k;
 	}
 	return NULL;
@@ -125,31 +140,43 @@ static const struct known *explain(const char *result, enum method method, const
 static const struct known *explain_oracle(const char *result, enum method method,
 					  const struct oracle_finding *finding)
 {
-	char check[160];
+	char check[200];
 
-	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle, finding->field);
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
-		const struct known *k = &known_table[i];
+	/* What the log says is told by its text, not by a field. */
+	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle,
+		 strcmp(finding->oracle, "log") ? finding->field : finding->text);
+	return explain_host(result, method, check);
+}
 
-		if ((!strcmp(k->result, result) || !strcmp(k->result, "*")) &&
-		    k->method == method && listed(k->check, check) && applies(k))
-			return k;
-	}
-	return NULL;
+/* KVM refused the restore: there is no complete log, and nothing else may be wrong. */
+static const struct known *match_refused(const char *result, enum method method,
+					 const struct guest_log *log, const char *refused)
+{
+	char check[300];
+
+	if (log->fails || log->errors || log->damage)
+		return NULL;
+	snprintf(check, sizeof(check), "refused %s", refused);
+	return explain_host(result, method, check);
 }
 
 const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
 				const struct verdict *v, const struct oracle_report *oracle,
-				bool control_passed, const struct known *control_known)
+				const char *refused, bool control_passed,
+				const struct known *control_known)
 {
 	const struct known *first = NULL;
 	const unsigned oracles = oracle ? oracle->findings : 0;
 
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
-	if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
-	    v->findings || (!log->fails && !oracles) || (oracle && oracle->more) ||
-	    log->word != (log->fails ? WORD_FAIL : WORD_PASS) || log->errors ||
-	    log->kept != log->fails || log->hops_done != log->hello_hops)
+	if (*refused) {
+		first = control_passed ? match_refused(result, method, log, refused) : NULL;
+		if (!first)
+			return NULL;
+	} else if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
+		   v->findings || (!log->fails && !oracles) || (oracle && oracle->more) ||
+		   log->word != (log->fails ? WORD_FAIL : WORD_PASS) || log->errors ||
+		   log->kept != log->fails || log->hops_done != log->hello_hops)
 		return NULL;
 	for (unsigned i = 0; i < log->kept; i++) {
 		const struct known *k = explain(result, method, &log->fail[i], control_known);

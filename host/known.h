@@ -43,13 +43,14 @@ const struct known *known_of(const char *result, enum method method);
 /*
  * The known bug that explains a failed run, or NULL. If several bugs together explain it, the first
  * one that is met. @oracle: what the general oracles found, as checks `oracle NAME: FIELD`, or
- * NULL.
- * @control: what the same scenario without snapshots gave in this run: it passed,
- * or failed by the bug @control_known (NULL: no known one). A control itself counts as passed.
+ * NULL. @refused: KVM's refusal of a step of the restore, as check `refused TEXT`; "": none.
+ * @control: what the same scenario without snapshots gave in this run: it passed, or failed by the
+ * bug @control_known (NULL: no known one). A control itself counts as passed.
  */
 const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
 				const struct verdict *v, const struct oracle_report *oracle,
-				bool control_passed, const struct known *control_known);
+				const char *refused, bool control_passed,
+				const struct known *control_known);
 
 /* Whether @kernel, a release like 6.1.0-50-amd64, is older than @version, like 6.11. */
 bool kernel_before(const char *kernel, const char *version);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Driver `kvm`: the small VMM of kvm_vm.c with a thread for the vCPU. All that may block on a page
-// that is not there yet (the restore's ioctls, KVM_RUN) runs in that thread; the caller's thread
-// watches it.
+// Driver `kvm`: the small VMM of kvm_vm.c with a thread for each vCPU. All that may block on a page
+// that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a restore in the
+// first vCPU's; the caller's thread watches them. Page requests are told of the first vCPU.
 #include "host/break.h"
 #include "host/driver.h"
 #include "host/kvm_act.h"
 #include "host/kvm_memory.h"
 #include "host/kvm_stats.h"
+#include "host/kvm_vcpus.h"
 #include "host/kvm_vm.h"
 #include "host/page_trap.h"
 #include "host/proof.h"
@@ -33,15 +34,19 @@ struct machine {
 	const struct vm_config *config;
 	struct kvm_vm vm;
 	bool exists;
-	pthread_t thread;
-	bool has_thread;
+	struct runner {
+		struct machine *m;
+		unsigned vcpu;
+		pthread_t thread;
+		bool busy; /* it does what is wanted */
+	} runner[KVM_VCPUS_MAX];
+	unsigned threads;
 	int event; /* eventfd: something to tell the caller */
 
-	pthread_mutex_t lock; /* all below, and vm.uart */
+	pthread_mutex_t lock; /* all below, the runners' busy, and vm.uart */
 	pthread_cond_t changed;
 	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
-	bool busy;	      /* the thread does what is wanted */
-	struct freeze freeze; /* FREEZE_EXITS, FREEZE_PORT: where the thread stops by itself */
+	struct freeze freeze; /* FREEZE_EXITS, FREEZE_PORT: where a thread stops all by itself */
 	struct buf sent;
 	struct vm_end end;
 	bool ended;
@@ -68,7 +73,17 @@ static void tell(struct machine *m)
 		return; /* full: it has been told */
 }
 
-/* ---- the vCPU's thread -------------------------------------------------------------------- */
+/* Makes all vCPUs leave KVM_RUN, to see what is wanted now. Locked. */
+static void kick_all(struct machine *m)
+{
+	for (unsigned i = 0; i < m->threads; i++) {
+		if (m->want != DO_RUN || m->ended)
+			__atomic_store_n(&m->vm.vcpu[i].run->immediate_exit, 1, __ATOMIC_RELAXED);
+		pthread_kill(m->runner[i].thread, KICK);
+	}
+}
+
+/* ---- a vCPU's thread ---------------------------------------------------------------------- */
 
 static void phase(struct machine *m, const char *text)
 {
@@ -76,25 +91,31 @@ static void phase(struct machine *m, const char *text)
 		pages_phase(m->pages, text);
 }
 
+/* One vCPU after the other, as QEMU does it. */
 static int restore_steps(struct machine *m)
 {
 	const struct order *o = m->config->order;
 	char text[64];
+	int ret = 0;
 
-	for (unsigned i = 0; i < o->steps; i++) {
-		order_step_text(o->step[i], text, sizeof(text));
-		phase(m, text);
-		if (kvm_state_restore_step(&m->vm.fds, &m->kept, o, i, &m->restore_err))
-			return -1;
+	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++) {
+		const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
+		struct snapshot part = kvm_vcpu_part(&m->kept, n);
+
+		for (unsigned i = 0; !ret && i < o->steps; i++) {
+			order_step_text(o->step[i], text, sizeof(text));
+			phase(m, text);
+			ret = kvm_state_restore_step(&fds, &part, o, i, &m->restore_err);
+		}
+		kvm_vcpu_part_free(&part);
 	}
 	phase(m, "before KVM_RUN");
-	return 0;
+	return ret;
 }
 
-/* Stops the vCPU's thread where stop_at() asked for. Locked. */
-static void freeze_here(struct machine *m)
+/* Stops the vCPUs where stop_at() asked for. Locked. */
+static void freeze_here(struct machine *m, const struct kvm_run *run)
 {
-	const struct kvm_run *run = m->vm.run;
 	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
 		    run->io.port == FREEZE_IO_PORT;
 
@@ -102,12 +123,14 @@ static void freeze_here(struct machine *m)
 					 : m->freeze.at == FREEZE_PORT && port) {
 		m->freeze.at = FREEZE_NOW;
 		m->want = DO_NOTHING;
+		kick_all(m);
 	}
 }
 
 /* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
-static void run_vcpu(struct machine *m)
+static void run_vcpu(struct machine *m, unsigned n)
 {
+	struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
 	bool interrupted = false;
 
 	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
@@ -118,45 +141,60 @@ static void run_vcpu(struct machine *m)
 		int error;
 
 		/* When told to stop: once more, to complete what the last exit left open. */
-		m->vm.run->immediate_exit = m->want != DO_RUN;
-		m->vm.runs++;
+		vcpu->run->immediate_exit = m->want != DO_RUN;
 		pthread_mutex_unlock(&m->lock);
-		if (m->pages) {
+		if (m->pages && !n) {
 			snprintf(text, sizeof(text), "KVM_RUN %llu",
-				 (unsigned long long)m->vm.runs);
+				 (unsigned long long)vcpu->runs + 1);
 			phase(m, text);
 		}
-		error = kvm_vm_enter(&m->vm);
+		error = kvm_vm_enter(vcpu);
 		pthread_mutex_lock(&m->lock);
-		exit = kvm_vm_handle(&m->vm, error, &sent, &interrupted, &end);
+		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
-			freeze_here(m);
-		if (exit == VCPU_ENDED) {
+			freeze_here(m, vcpu->run);
+		if (exit == VCPU_ENDED && !m->ended) {
 			m->end = end;
 			m->ended = true;
+			kick_all(m);
 		}
 		if (sent.len || m->ended)
 			tell(m);
 		buf_free(&sent);
 	}
-	m->vm.run->immediate_exit = 0;
+	vcpu->run->immediate_exit = 0;
+}
+
+static bool has_work(const struct runner *r)
+{
+	switch (r->m->want) {
+	case DO_NOTHING:
+		return false;
+	case DO_RESTORE:
+		return !r->vcpu;
+	case DO_RUN:
+		return !r->m->ended;
+	default:
+		return true;
+	}
 }
 
 static void *thread_main(void *arg)
 {
-	struct machine *m = arg;
+	struct runner *r = arg;
+	struct machine *m = r->m;
 
 	pthread_mutex_lock(&m->lock);
 	for (;;) {
-		while (m->want == DO_NOTHING || (m->want == DO_RUN && m->ended))
+		while (!has_work(r))
 			pthread_cond_wait(&m->changed, &m->lock);
 		if (m->want == DO_QUIT)
 			break;
-		m->busy = true;
+		r->busy = true;
 		if (m->want == DO_RUN) {
-			run_vcpu(m);
+			run_vcpu(m, r->vcpu);
 		} else {
 			pthread_mutex_unlock(&m->lock);
 			if (m->pages)
@@ -166,7 +204,7 @@ static void *thread_main(void *arg)
 			if (m->want == DO_RESTORE)
 				m->want = DO_NOTHING;
 		}
-		m->busy = false;
+		r->busy = false;
 		pthread_cond_broadcast(&m->changed);
 		tell(m);
 	}
@@ -180,15 +218,20 @@ static void want(struct machine *m, int what)
 {
 	pthread_mutex_lock(&m->lock);
 	m->want = (unsigned)what;
-	if (m->exists && m->vm.run && what != DO_RUN)
-		__atomic_store_n(&m->vm.run->immediate_exit, 1, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&m->changed);
-	if (m->has_thread)
-		pthread_kill(m->thread, KICK);
+	kick_all(m);
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Hands serial bytes on. True if the thread has nothing more to do. */
+static bool any_busy(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->threads; i++)
+		if (m->runner[i].busy)
+			return true;
+	return false;
+}
+
+/* Hands serial bytes on. True if the threads have nothing more to do. */
 static bool drain(struct machine *m)
 {
 	struct buf sent;
@@ -197,7 +240,7 @@ static bool drain(struct machine *m)
 	pthread_mutex_lock(&m->lock);
 	sent = m->sent;
 	memset(&m->sent, 0, sizeof(m->sent));
-	idle = !m->busy && (m->want == DO_NOTHING || m->ended);
+	idle = !any_busy(m) && (m->want == DO_NOTHING || m->ended);
 	pthread_mutex_unlock(&m->lock);
 	if (sent.len)
 		m->config->on_serial(m->config->arg, sent.p, sent.len);
@@ -239,7 +282,7 @@ static bool source_dead(struct machine *m)
 	return true;
 }
 
-/* Waits until the thread is idle. */
+/* Waits until the threads are idle. */
 static int wait_idle(struct machine *m)
 {
 	int64_t until = now_ns() + m->config->deadline_ns;
@@ -249,7 +292,7 @@ static int wait_idle(struct machine *m)
 		int ret;
 
 		if (now_ns() >= until) {
-			err_set(m->config->err, "the vCPU's thread does not stop");
+			err_set(m->config->err, "a vCPU's thread does not stop");
 			return VM_TIMEOUT;
 		}
 		if (stalled(m))
@@ -291,16 +334,15 @@ static void collect_fetches(struct machine *m)
 	}
 }
 
-/* Ends the thread and the VM, whatever they are at. */
+/* Ends the threads and the VM, whatever they are at. */
 static void throw_away(struct machine *m)
 {
 	if (m->pages)
 		pages_release(m->pages);
-	if (m->has_thread) {
-		want(m, DO_QUIT);
-		pthread_join(m->thread, NULL);
-		m->has_thread = false;
-	}
+	want(m, DO_QUIT);
+	for (unsigned i = 0; i < m->threads; i++)
+		pthread_join(m->runner[i].thread, NULL);
+	m->threads = 0;
 	collect_fetches(m);
 	if (m->exists)
 		kvm_vm_destroy(&m->vm);
@@ -309,7 +351,6 @@ static void throw_away(struct machine *m)
 		serve_disconnect(m->remote);
 	m->remote = NULL;
 	m->want = DO_NOTHING;
-	m->busy = false;
 }
 
 static void destroy(void *vm)
@@ -326,28 +367,35 @@ static void destroy(void *vm)
 	free(m);
 }
 
-static int make(struct machine *m, uint64_t memory_size, bool bare)
+static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool bare)
 {
-	int ret;
-
 	throw_away(m);
 	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
 		return VM_HARNESS;
 	m->exists = true;
 	m->ended = false;
-	ret = pthread_create(&m->thread, NULL, thread_main, m);
-	if (ret) {
-		err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
-		return VM_HARNESS;
+	while (m->vm.vcpus < vcpus)
+		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
+			return VM_HARNESS;
+	while (m->threads < vcpus) {
+		struct runner *r = &m->runner[m->threads];
+		int ret;
+
+		*r = (struct runner){.m = m, .vcpu = m->threads};
+		ret = pthread_create(&r->thread, NULL, thread_main, r);
+		if (ret) {
+			err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
+			return VM_HARNESS;
+		}
+		m->threads++;
 	}
-	m->has_thread = true;
 	return VM_OK;
 }
 
 static int start(void *vm)
 {
 	struct machine *m = vm;
-	int ret = make(m, (uint64_t)m->config->memory_mib << 20, false);
+	int ret = make(m, (uint64_t)m->config->memory_mib << 20, m->config->vcpus, false);
 
 	if (ret)
 		return ret;
@@ -397,7 +445,7 @@ static int restore(void *vm, const struct buf *file)
 		snapshot_free(&m->kept);
 		m->kept = source;
 	}
-	ret = make(m, m->kept.memory_size, true);
+	ret = make(m, m->kept.memory_size, kvm_vcpus_saved(&m->kept), true);
 	uart = snapshot_find(&m->kept, "UART");
 	if (!ret && uart && uart->len == sizeof(m->vm.uart))
 		memcpy(&m->vm.uart, uart->data, uart->len);
@@ -415,7 +463,7 @@ static int restore(void *vm, const struct buf *file)
 	return ret;
 }
 
-/* Waits for the thread to stand still, and takes what the restored VM asked for. */
+/* Waits for the threads to stand still, and takes what the restored VM asked for. */
 static int come_to_rest(struct machine *m)
 {
 	int ret = wait_idle(m);
@@ -510,7 +558,7 @@ static int save(void *vm, struct buf *file, struct saved_state *state)
 	collect_fetches(m); /* it may be the source of pages until here */
 	file->len = 0;
 	snapshot_drop_sections(s);
-	if (kvm_state_save(&m->vm.fds, s, m->config->err)) {
+	if (kvm_vcpus_save(&m->vm, s, m->config->err)) {
 		snapshot_free(s);
 		return VM_HARNESS;
 	}
@@ -538,7 +586,7 @@ static int quit(void *vm)
 	return VM_OK;
 }
 
-/* To a vCPU that leaves KVM_RUN for it and enters again. */
+/* To vCPUs that leave KVM_RUN for it and enter again. */
 static int act_between(struct machine *m, const struct act_config *act)
 {
 	int ret;
@@ -580,9 +628,13 @@ static int act(void *vm, const struct act_config *act, bool live)
 	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
 }
 
-static int proves(void *vm, const char *proof, struct err *e)
+static int proves(void *vm, unsigned vcpu, const char *proof, struct err *e)
 {
-	return proof_check(&((struct machine *)vm)->kept, proof, e);
+	struct snapshot part = kvm_vcpu_part(&((struct machine *)vm)->kept, vcpu);
+	int ret = proof_check(&part, proof, e);
+
+	kvm_vcpu_part_free(&part);
+	return ret;
 }
 
 static int break_saved(void *vm, const char *what, struct err *e)
@@ -593,15 +645,18 @@ static int break_saved(void *vm, const char *what, struct err *e)
 static int oracles(void *vm, struct oracle_report *report)
 {
 	struct machine *m = vm;
+	struct snapshot part = kvm_vcpu_part(&m->kept, 0);
+	int ret = oracle_run(&m->vm.fds, &part, m->config->order, report, m->config->err);
 
-	return oracle_run(&m->vm.fds, &m->kept, m->config->order, report, m->config->err)
-		       ? VM_HARNESS
-		       : VM_OK;
+	kvm_vcpu_part_free(&part);
+	return ret ? VM_HARNESS : VM_OK;
 }
 
 static int blocked(void *vm)
 {
-	return (int)kvm_stats_read(((struct machine *)vm)->vm.stats, "blocking");
+	const struct kvm_vm *v = &((struct machine *)vm)->vm;
+
+	return (int)kvm_stats_read(v->vcpu[v->vcpus - 1].stats, "blocking");
 }
 
 static int make_runnable(void *vm)
@@ -652,10 +707,13 @@ static void describe(void *vm, struct buf *text)
 	if (m->pages && pages_waiting(m->pages, &waiting))
 		buf_printf(text, "%s: %s (gpa 0x%llx), in %s\n", FETCHES_STALLED, waiting.name,
 			   (unsigned long long)waiting.gpa, waiting.phase);
-	if (!stop(m) && !ioctl(m->vm.fds.vcpu, KVM_GET_REGS, &regs))
-		buf_printf(text, "rip 0x%llx rsp 0x%llx rflags 0x%llx\n",
-			   (unsigned long long)regs.rip, (unsigned long long)regs.rsp,
-			   (unsigned long long)regs.rflags);
+	if (stop(m))
+		return;
+	for (unsigned i = 0; i < m->vm.vcpus; i++)
+		if (!ioctl(m->vm.vcpu[i].fd, KVM_GET_REGS, &regs))
+			buf_printf(text, "vCPU %u: rip 0x%llx rsp 0x%llx rflags 0x%llx\n", i,
+				   (unsigned long long)regs.rip, (unsigned long long)regs.rsp,
+				   (unsigned long long)regs.rflags);
 }
 
 static const char *messages(void *vm)

@@ -27,7 +27,7 @@
 
 static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
-static int set_cpuid(struct kvm_vm *vm, struct err *e)
+static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
 {
 	struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
@@ -44,12 +44,12 @@ static int set_cpuid(struct kvm_vm *vm, struct err *e)
 			c->ecx |= 1u << 31; /* a hypervisor is there */
 			if (deadline)
 				c->ecx |= 1u << 24; /* KVM leaves it to us to say so */
-			c->ebx &= 0x00ffffff;	    /* APIC ID 0 */
+			c->ebx = (c->ebx & 0x00ffffff) | vcpu << 24; /* APIC ID */
 		} else if (c->function == 0xb || c->function == 0x1f) {
-			c->edx = 0; /* x2APIC ID 0 */
+			c->edx = vcpu; /* x2APIC ID */
 		}
 	}
-	if (!ret && ioctl(vm->fds.vcpu, KVM_SET_CPUID2, cpuid))
+	if (!ret && ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid))
 		ret = err_errno(e, "KVM_SET_CPUID2");
 	free(cpuid);
 	return ret;
@@ -86,10 +86,27 @@ static void enable_events(const struct kvm_vm *vm)
 	}
 }
 
+int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
+{
+	unsigned n = vm->vcpus++;
+	struct kvm_vcpu *vcpu = &vm->vcpu[n];
+
+	vcpu->fd = ioctl(vm->fds.vm, KVM_CREATE_VCPU, n);
+	if (vcpu->fd < 0)
+		return err_errno(e, "KVM_CREATE_VCPU");
+	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED) {
+		vcpu->run = NULL;
+		return err_errno(e, "mmap of the vCPU");
+	}
+	vcpu->stats = kvm_stats_open(vcpu->fd);
+	return bare ? 0 : set_cpuid(vm, n, e);
+}
+
 static int create(struct kvm_vm *vm, bool bare, struct err *e)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-	int size;
+	int size, ret;
 
 	vm->memory = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -114,27 +131,27 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 	if (kvm_vm_set_memory(vm, vm->memory_size, e))
 		return -1;
 	enable_events(vm);
-	vm->fds.vcpu = ioctl(vm->fds.vm, KVM_CREATE_VCPU, 0);
-	if (vm->fds.vcpu < 0)
-		return err_errno(e, "KVM_CREATE_VCPU");
 	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (size < (int)sizeof(*vm->run))
+	if (size < (int)sizeof(*vm->vcpu[0].run))
 		return err_errno(e, "KVM_GET_VCPU_MMAP_SIZE");
-	vm->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->fds.vcpu, 0);
-	if (vm->run == MAP_FAILED) {
-		vm->run = NULL;
-		return err_errno(e, "mmap of the vCPU");
-	}
 	vm->run_size = (size_t)size;
-	vm->stats = kvm_stats_open(vm->fds.vcpu);
-	return bare ? 0 : set_cpuid(vm, e);
+	ret = kvm_vm_add_vcpu(vm, bare, e);
+	vm->fds.vcpu = vm->vcpu[0].fd;
+	return ret;
+}
+
+static void nothing_there(struct kvm_vm *vm)
+{
+	vm->fds = (struct kvm_fds){-1, -1, -1};
+	vm->vcpus = 0;
+	for (unsigned i = 0; i < KVM_VCPUS_MAX; i++)
+		vm->vcpu[i] = (struct kvm_vcpu){.fd = -1, .stats = -1};
 }
 
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e)
 {
 	memset(vm, 0, sizeof(*vm));
-	vm->fds = (struct kvm_fds){-1, -1, -1};
-	vm->stats = -1;
+	nothing_there(vm);
 	vm->memory_size = memory_size;
 	if (!create(vm, bare, e))
 		return 0;
@@ -144,22 +161,22 @@ int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err
 
 void kvm_vm_destroy(struct kvm_vm *vm)
 {
-	if (vm->run)
-		munmap(vm->run, vm->run_size);
-	if (vm->stats >= 0)
-		close(vm->stats);
-	if (vm->fds.vcpu >= 0)
-		close(vm->fds.vcpu);
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		if (vm->vcpu[i].run)
+			munmap(vm->vcpu[i].run, vm->run_size);
+		if (vm->vcpu[i].stats >= 0)
+			close(vm->vcpu[i].stats);
+		if (vm->vcpu[i].fd >= 0)
+			close(vm->vcpu[i].fd);
+	}
 	if (vm->fds.vm >= 0)
 		close(vm->fds.vm);
 	if (vm->fds.kvm >= 0)
 		close(vm->fds.kvm);
 	if (vm->memory)
 		munmap(vm->memory, vm->memory_size);
-	vm->run = NULL;
 	vm->memory = NULL;
-	vm->stats = -1;
-	vm->fds = (struct kvm_fds){-1, -1, -1};
+	nothing_there(vm);
 }
 
 /* ---- loading ------------------------------------------------------------------------------ */
@@ -318,16 +335,17 @@ static enum vcpu_exit port_out(struct kvm_vm *vm, uint16_t port, uint32_t value,
 	return VCPU_AGAIN;
 }
 
-static enum vcpu_exit handle_io(struct kvm_vm *vm, struct buf *sent, struct vm_end *end)
+static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct buf *sent,
+				struct vm_end *end)
 {
-	uint8_t *data = (uint8_t *)vm->run + vm->run->io.data_offset;
-	unsigned size = vm->run->io.size;
-	uint16_t port = vm->run->io.port;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned size = run->io.size;
+	uint16_t port = run->io.port;
 
-	for (unsigned i = 0; i < vm->run->io.count; i++, data += size) {
+	for (unsigned i = 0; i < run->io.count; i++, data += size) {
 		uint32_t value = 0;
 
-		if (vm->run->io.direction == KVM_EXIT_IO_OUT) {
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
 			memcpy(&value, data, size);
 			if (port_out(vm, port, value, sent, end) == VCPU_ENDED)
 				return VCPU_ENDED;
@@ -341,17 +359,38 @@ static enum vcpu_exit handle_io(struct kvm_vm *vm, struct buf *sent, struct vm_e
 	return VCPU_AGAIN;
 }
 
-static void internal_error(const struct kvm_vm *vm, char *text, size_t size)
+static int l2_active(const struct kvm_vm *vm, int vcpu)
 {
-	const struct kvm_run *run = vm->run;
+	struct kvm_nested_state *state;
+	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), active = -1;
+
+	if (size <= 0)
+		return -1;
+	state = xcalloc(1, (size_t)size);
+	state->size = (uint32_t)size;
+	if (!ioctl(vcpu, KVM_GET_NESTED_STATE, state))
+		active = !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
+	free(state);
+	return active;
+}
+
+int kvm_vm_l2_active(const struct kvm_vm *vm)
+{
+	return l2_active(vm, vm->fds.vcpu);
+}
+
+static void internal_error(const struct kvm_vm *vm, const struct kvm_vcpu *vcpu, char *text,
+			   size_t size)
+{
+	const struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs = {0};
 	size_t len;
 
-	ioctl(vm->fds.vcpu, KVM_GET_REGS, &regs);
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
 	len = (size_t)snprintf(text, size,
 			       "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
 			       run->internal.suberror, (unsigned long long)regs.rip,
-			       kvm_vm_l2_active(vm) == 1 ? "active" : "not active");
+			       l2_active(vm, vcpu->fd) == 1 ? "active" : "not active");
 	for (unsigned i = 0; i < run->internal.ndata && i < 16 && len < size; i++)
 		len += (size_t)snprintf(text + len, size - len, " 0x%llx",
 					(unsigned long long)run->internal.data[i]);
@@ -378,13 +417,14 @@ void kvm_vm_catch_poison(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-int kvm_vm_enter(struct kvm_vm *vm)
+int kvm_vm_enter(struct kvm_vcpu *vcpu)
 {
 	int error;
 
 	poisoned = 0;
 	running = 1;
-	error = ioctl(vm->fds.vcpu, KVM_RUN, 0) ? errno : 0;
+	vcpu->runs++;
+	error = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
 	running = 0;
 	return poisoned ? EHWPOISON : error;
 }
@@ -410,9 +450,10 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 	return kvm_vm_message(vm, notification, e);
 }
 
-enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
-			     struct vm_end *end)
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,
+			     struct buf *sent, bool *interrupted, struct vm_end *end)
 {
+	struct kvm_run *run = vcpu->run;
 	char text[200];
 
 	*interrupted = error == EINTR || error == EAGAIN;
@@ -420,14 +461,14 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, boo
 		return VCPU_AGAIN;
 	if (error) {
 		snprintf(text, sizeof(text), "KVM_RUN: %s (exit reason %u)", strerror(error),
-			 vm->run->exit_reason);
+			 run->exit_reason);
 		return ended(end, END_CRASH, text);
 	}
-	switch (vm->run->exit_reason) {
+	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		return handle_io(vm, sent, end);
+		return handle_io(vm, run, sent, end);
 	case KVM_EXIT_MMIO: /* nothing is there: reads give ones */
-		memset(vm->run->mmio.data, 0xff, sizeof(vm->run->mmio.data));
+		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 		return VCPU_AGAIN;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_INTR:
@@ -436,28 +477,13 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, boo
 		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
 	case KVM_EXIT_FAIL_ENTRY:
 		snprintf(text, sizeof(text), "KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
-			 (unsigned long long)vm->run->fail_entry.hardware_entry_failure_reason);
+			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 		return ended(end, END_CRASH, text);
 	case KVM_EXIT_INTERNAL_ERROR:
-		internal_error(vm, text, sizeof(text));
+		internal_error(vm, vcpu, text, sizeof(text));
 		return ended(end, END_CRASH, text);
 	}
 	snprintf(text, sizeof(text), "KVM exit %u, which this driver does not handle",
-		 vm->run->exit_reason);
+		 run->exit_reason);
 	return ended(end, END_CRASH, text);
-}
-
-int kvm_vm_l2_active(const struct kvm_vm *vm)
-{
-	struct kvm_nested_state *state;
-	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), active = -1;
-
-	if (size <= 0)
-		return -1;
-	state = xcalloc(1, (size_t)size);
-	state->size = (uint32_t)size;
-	if (!ioctl(vm->fds.vcpu, KVM_GET_NESTED_STATE, state))
-		active = !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
-	free(state);
-	return active;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM with one vCPU on /dev/kvm itself: memory, devices, what happens at an exit. No threads. */
+/* A VM on /dev/kvm itself: memory, devices, vCPUs, what happens at an exit. No threads. */
 #ifndef HOST_KVM_VM_H
 #define HOST_KVM_VM_H
 
@@ -9,15 +9,23 @@
 
 #include <linux/kvm.h>
 
-struct kvm_vm {
-	struct kvm_fds fds; /* -1: not there */
-	int stats;	    /* of the vCPU; -1: this KVM has none */
+#define KVM_VCPUS_MAX 2
+
+struct kvm_vcpu {
+	int fd;	   /* -1: not there */
+	int stats; /* -1: this KVM has none */
 	struct kvm_run *run;
+	uint64_t runs; /* KVM_RUNs so far */
+};
+
+struct kvm_vm {
+	struct kvm_fds fds; /* of the VM and its first vCPU; -1: not there */
+	struct kvm_vcpu vcpu[KVM_VCPUS_MAX];
+	unsigned vcpus;
 	size_t run_size;
 	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */
 	uint64_t memory_size;
 	struct uart uart;
-	uint64_t runs; /* KVM_RUNs so far */
 };
 
 /*
@@ -25,6 +33,8 @@ struct kvm_vm {
  * CPUID is set unless @bare (a restore sets it). 0, or -1 with @e filled and nothing left.
  */
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
+/* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
+int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
 
 /*
@@ -45,9 +55,9 @@ enum vcpu_exit {
  * what COM1 sent, and sets *@interrupted if KVM_RUN said EINTR. Only kvm_vm_handle touches
  * vm->uart.
  */
-int kvm_vm_enter(struct kvm_vm *vm);
-enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, int error, struct buf *sent, bool *interrupted,
-			     struct vm_end *end);
+int kvm_vm_enter(struct kvm_vcpu *vcpu);
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,
+			     struct buf *sent, bool *interrupted, struct vm_end *end);
 
 /*
  * (Re)creates the memory slots over vm->memory with @size bytes (0: removes them), one for each
@@ -66,7 +76,8 @@ void kvm_vm_catch_poison(void);
 int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
 		struct err *e);
 
-/* Whether L2 is active by KVM's nested state of a vCPU that stands still; -1: cannot say. */
+/* Whether L2 is active by KVM's nested state of the first vCPU, which stands still; -1: cannot say.
+ */
 int kvm_vm_l2_active(const struct kvm_vm *vm);
 
 #endif

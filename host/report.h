@@ -24,7 +24,7 @@ struct report {
 		const struct known *known;
 		unsigned failed, hops;
 		bool control; /* seen without a snapshot, too */
-	} bug[8];
+	} bug[32];
 	void *json; /* array of results */
 };
 

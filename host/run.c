@@ -212,8 +212,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
 		entry.known = known_match(entry.name, config.method, &result.log, &result.verdict,
-					  &result.oracle, config.control || control_passed,
-					  control_known);
+					  &result.oracle, result.refused,
+					  config.control || control_passed, control_known);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);

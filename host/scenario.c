@@ -26,7 +26,7 @@ static const struct {
 	{                                                  \
 #member, offsetof(struct scenario, member) \
 	}
-	T(name), T(title), T(needs), T(promise), T(host), T(bug), T(failure), T(proof),
+	T(name), T(title), T(needs), T(promise), T(host), T(bug), T(failure), T(proof), T(proof1),
 #undef T
 };
 
@@ -83,6 +83,10 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 	}
 	if (!strcmp(key, "act"))
 		return parse_act(s, value);
+	if (!strcmp(key, "vcpus")) {
+		s->vcpus = 2;
+		return strcmp(value, "2") ? -1 : 0;
+	}
 	if (!strcmp(key, "posts"))
 		s->posts = !strcmp(value, "yes");
 	else if (!strcmp(key, "quick"))
@@ -123,7 +127,7 @@ static void tidy_needs(char *needs)
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
 {
-	*s = (struct scenario){.title = "", .needs = "", .proof = ""};
+	*s = (struct scenario){.title = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
 
@@ -147,8 +151,12 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 			s->name ? s->name : "?");
 		return -1;
 	}
-	if (proof_check(NULL, s->proof, e))
+	if (proof_check(NULL, s->proof, e) || proof_check(NULL, s->proof1, e))
 		return -1;
+	if (*s->proof1 && s->vcpus < 2) {
+		err_set(e, "about scenario %s: proof1 without a second vCPU", s->name);
+		return -1;
+	}
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
 	s->l2 = proof_asks(s, "l2");
@@ -262,5 +270,5 @@ const struct scenario *scenario_find(const char *name, size_t len)
 
 bool scenario_exact(const struct scenario *s)
 {
-	return s->freeze != AT_SOON || s->act != ACT_NONE;
+	return s->freeze != AT_SOON || s->act != ACT_NONE || s->vcpus > 1;
 }

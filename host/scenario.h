@@ -12,8 +12,10 @@
  *                                  port     at the next freeze point of L1 or L2
  *                                  page     at the first touch, behind a freeze point, of the
  *                                           expected page, while that is being asked for
- *                                  blocked  when the vCPU sleeps inside KVM_RUN
+ *                                  blocked  when the (second) vCPU sleeps inside KVM_RUN
+ *   vcpus                          2: L1 has a second vCPU; without this key it has one
  *   proof                          what a snapshot must show to count (host/proof.h)
+ *   proof1                         the same of the second vCPU
  *   act                            WHAT WHEN: names of acts.def and act_whens.def
  *   posts                          yes: the host posts interrupts (posts.def)
  *   quick                          yes: runs unasked with every driver
@@ -42,7 +44,8 @@ enum act_when {
 };
 
 struct scenario {
-	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof;
+	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
+	unsigned vcpus;
 	enum scenario_freeze freeze;
 	enum act act;
 	enum act_when when;

@@ -13,7 +13,7 @@ static const struct known *match_method(const char *text, enum method method, bo
 
 	log_feed(&log, text, strlen(text));
 	verdict_judge(&v, &log, &want);
-	known = known_match("halted", method, &log, &v, NULL, control_passed, NULL);
+	known = known_match("halted", method, &log, &v, NULL, "", control_passed, NULL);
 	verdict_free(&v);
 	guest_log_free(&log);
 	return known;
@@ -100,14 +100,15 @@ static void control_known(void **state)
 	log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 	verdict_judge(&v, &log, &want);
 	known_kernel_set("6.12.1");
-	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, NULL, true, NULL));
+	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, NULL, "", true, NULL));
 	known_kernel_set("6.1.0-50-amd64");
-	control = known_match("halted.control", METHOD_FILE, &log, &v, NULL, true, NULL);
+	control = known_match("halted.control", METHOD_FILE, &log, &v, NULL, "", true, NULL);
 	assert_non_null(control);
 	assert_string_equal(control->id, "halted-posted-interrupt-unheard");
-	assert_string_equal(known_match("halted", METHOD_FILE, &log, &v, NULL, false, control)->id,
-			    "halted-posted-interrupt-unheard");
-	assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, false, NULL));
+	assert_string_equal(
+		known_match("halted", METHOD_FILE, &log, &v, NULL, "", false, control)->id,
+		"halted-posted-interrupt-unheard");
+	assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", false, NULL));
 	verdict_free(&v);
 	guest_log_free(&log);
 
@@ -135,10 +136,56 @@ static void host_findings(void **state)
 		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
 		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
 		verdict_raise(&v, words[i], "seen by the host");
-		assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, true, NULL));
+		assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", true, NULL));
 		verdict_free(&v);
 		guest_log_free(&log);
 	}
+}
+
+/* What an oracle found counts as known beside guest checks that passed, if a row names it. */
+static void oracles(void **state)
+{
+	const struct expected want = {"halted", 2, 1};
+	struct oracle_report report = {0};
+	struct guest_log log = {0};
+	struct verdict v = {0};
+
+	(void)state;
+	log_feed(&log, PASSED, strlen(PASSED));
+	verdict_judge(&v, &log, &want);
+	v.word = WORD_FAIL;
+	snprintf(report.finding[0].field, sizeof(report.finding[0].field), "SREGS.efer");
+	report.finding[0].oracle = "in place";
+	assert_null(known_match("msr_efer", METHOD_FILE, &log, &v, &report, "", true, NULL));
+	report.findings = 1;
+	assert_string_equal(
+		known_match("msr_efer", METHOD_FILE, &log, &v, &report, "", true, NULL)->id,
+		"efer-lost-in-place");
+	assert_null(known_match("running", METHOD_FILE, &log, &v, &report, "", true, NULL));
+	assert_null(known_match("msr_efer", METHOD_FILE, &log, &v, &report, "", false, NULL));
+	report.more = 1;
+	assert_null(known_match("msr_efer", METHOD_FILE, &log, &v, &report, "", true, NULL));
+	verdict_free(&v);
+	guest_log_free(&log);
+}
+
+/* A refusal is known by its text and errno, if the guest had no failure before. */
+static void refused(void **state)
+{
+	struct guest_log log = {0};
+	struct verdict v = {0};
+	const char *text = "KVM_SET_NESTED_STATE: Invalid argument";
+
+	(void)state;
+	assert_string_equal(
+		known_match("smi_in_l2", METHOD_FILE, &log, &v, NULL, text, true, NULL)->id,
+		"smm-restore-order");
+	assert_null(known_match("running", METHOD_FILE, &log, &v, NULL, text, true, NULL));
+	assert_null(known_match("smi_in_l2", METHOD_FILE, &log, &v, NULL, text, false, NULL));
+	assert_null(known_match("smi_in_l2", METHOD_FILE, &log, &v, NULL,
+				"KVM_SET_MSRS: refused MSR 0x480", true, NULL));
+	log.fails = 1;
+	assert_null(known_match("smi_in_l2", METHOD_FILE, &log, &v, NULL, text, true, NULL));
 }
 
 static void tables(void **state)
@@ -157,6 +204,8 @@ int main(void)
 		cmocka_unit_test(control_known),
 		cmocka_unit_test(method_and_checks),
 		cmocka_unit_test(host_findings),
+		cmocka_unit_test(oracles),
+		cmocka_unit_test(refused),
 		cmocka_unit_test(tables),
 	};
 
