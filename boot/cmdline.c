@@ -4,7 +4,7 @@
 #include "boot/cmdline.h"
 #include "lib/string.h"
 
-struct cmdline cmdline = {.hops = 3, .seed = 1};
+struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1};
 
 static bool is(const char *s, size_t len, const char *word)
 {
@@ -43,6 +43,9 @@ static bool parse_word(const char *key, size_t key_len, const char *val, size_t 
 		cmdline.sync_host = is(val, len, "host");
 		return cmdline.sync_host || is(val, len, "none");
 	}
+	if (is(key, key_len, "vcpus"))
+		return parse_u64(val, len, &cmdline.vcpus) && cmdline.vcpus >= 1 &&
+		       cmdline.vcpus <= 2;
 	if (is(key, key_len, "break"))
 		return parse_breakage(val, len);
 	return false;

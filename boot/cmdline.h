@@ -30,6 +30,7 @@ struct cmdline {
 	uint64_t hops;
 	uint64_t seed;
 	bool sync_host;
+	uint64_t vcpus; /* that L1 may use: 1 or 2 */
 	enum breakage breakage;
 };
 

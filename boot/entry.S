@@ -109,7 +109,7 @@ boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff		/* SEL_CODE: 64-bit code */
 	.quad	0x00cf93000000ffff		/* SEL_DATA */
-	.quad	0, 0				/* SEL_TSS, filled by trap_init */
+	.quad	0, 0				/* SEL_TSS, filled in each CPU's copy by trap_init */
 boot_gdt_end:
 	.globl	boot_gdt_ptr
 boot_gdt_ptr:
@@ -118,6 +118,7 @@ boot_gdt_ptr:
 
 	.bss
 	.balign	4096
+	.globl	boot_pml4
 boot_pml4:
 	.skip	4096
 boot_pdpt:

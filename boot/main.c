@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First C of L1: finds the command line, sets the CPU up, hands over to the scenarios. */
+#include "boot/ap.h"
 #include "boot/cmdline.h"
 #include "boot/layout.h"
 #include "boot/trap.h"
@@ -51,7 +52,7 @@ static void copy_cmdline(uint32_t how, uint64_t info)
  * Turns on caches, SSE, XSAVE and AVX where the CPU has them. L1's own code uses none of it: the
  * register state is L2's, and stays in the registers while L1 runs.
  */
-static void fpu_init(void)
+void fpu_init(void)
 {
 	struct cpuid c = cpuid(1, 0);
 
@@ -75,7 +76,7 @@ void boot_main(uint32_t how, uint64_t info)
 	const char *bad;
 
 	uart_init();
-	trap_init();
+	trap_init(0);
 	pic_mask();
 	copy_cmdline(how, info);
 	fpu_init();

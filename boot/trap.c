@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GDT, IDT, TSS of L1 and what happens on a trap: nothing may reset the machine silently. */
 #include "boot/trap.h"
+#include "boot/ap.h"
 #include "boot/layout.h"
 #include "lib/cpu.h"
 #include "lib/idt.h"
 #include "lib/ktap.h"
 #include "lib/print.h"
+#include "lib/string.h"
 
 struct tss {
 	uint32_t reserved_0;
@@ -16,28 +18,34 @@ struct tss {
 	uint16_t reserved_3, iopb;
 } __attribute__((packed));
 
-extern uint64_t boot_gdt[];
-extern const struct desc_ptr boot_gdt_ptr;
+#define GDT_ENTRIES (SEL_TSS / 8 + 2)
+
+extern const uint64_t boot_gdt[];
 
 static struct idt_entry idt[IDT_VECTORS] __attribute__((aligned(16)));
-static struct tss tss __attribute__((aligned(16)));
-static uint8_t ist_stack[4096] __attribute__((aligned(16)));
+static struct {
+	uint64_t gdt[GDT_ENTRIES];
+	struct tss tss __attribute__((aligned(16)));
+	uint8_t ist_stack[4096] __attribute__((aligned(16)));
+} cpus[CPUS];
 static unsigned counts[IDT_VECTORS];
 
-void trap_init(void)
+void trap_init(unsigned cpu)
 {
+	uint64_t *gdt = cpus[cpu].gdt, base = (uint64_t)&cpus[cpu].tss;
+	struct tss *tss = &cpus[cpu].tss;
 	struct desc_ptr idtr = {sizeof(idt) - 1, (uint64_t)idt};
-	uint64_t base = (uint64_t)&tss;
+	struct desc_ptr gdtr = {sizeof(cpus[cpu].gdt) - 1, (uint64_t)gdt};
 
 	idt_build(idt, SEL_CODE, 1u << VECTOR_NMI | 1u << VECTOR_DF | 1u << VECTOR_PF);
-	tss.ist[0] = (uint64_t)ist_stack + sizeof(ist_stack);
-	tss.iopb = sizeof(tss);
+	tss->ist[0] = (uint64_t)cpus[cpu].ist_stack + sizeof(cpus[cpu].ist_stack);
+	tss->iopb = sizeof(*tss);
+	memcpy(gdt, boot_gdt, sizeof(cpus[cpu].gdt));
 	/* 64-bit TSS descriptor, present, available; SDM, "TSS Descriptor in 64-bit mode". */
-	boot_gdt[SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-				(base >> 24 & 0xff) << 56;
-	boot_gdt[SEL_TSS / 8 + 1] = base >> 32;
-	asm volatile("lgdt %0; lidt %1; ltr %w2" ::"m"(boot_gdt_ptr), "m"(idtr), "r"(SEL_TSS)
-		     : "memory");
+	gdt[SEL_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
+			   (base >> 24 & 0xff) << 56;
+	gdt[SEL_TSS / 8 + 1] = base >> 32;
+	asm volatile("lgdt %0; lidt %1; ltr %w2" ::"m"(gdtr), "m"(idtr), "r"(SEL_TSS) : "memory");
 }
 
 unsigned trap_count(uint8_t vector)
@@ -47,7 +55,7 @@ unsigned trap_count(uint8_t vector)
 
 uint64_t trap_tss_base(void)
 {
-	return (uint64_t)&tss;
+	return (uint64_t)&cpus[cpu_index()].tss;
 }
 
 uint64_t trap_idt_base(void)
@@ -57,7 +65,7 @@ uint64_t trap_idt_base(void)
 
 uint64_t trap_gdt_base(void)
 {
-	return (uint64_t)boot_gdt;
+	return (uint64_t)cpus[cpu_index()].gdt;
 }
 
 void trap_handle(struct trap_frame *f)

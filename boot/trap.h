@@ -6,16 +6,17 @@
 #include <stdint.h>
 
 /*
- * Loads GDT, IDT and TSS. Every exception prints the registers and ends the run with an `error`
- * event; external interrupts are counted and acknowledged, NMIs counted, nothing more. NMI, double
- * fault and page fault have a stack of their own.
+ * Loads GDT, IDT and TSS of CPU @cpu (cpu_index()), on which it is called. Every exception prints
+ * the registers and ends the run with an `error` event; external interrupts are counted and
+ * acknowledged, NMIs counted, nothing more. NMI, double fault and page fault have a stack of their
+ * own.
  */
-void trap_init(void);
+void trap_init(unsigned cpu);
 
 /* Interrupts of @vector that L1 itself has taken through its IDT. */
 unsigned trap_count(uint8_t vector);
 
-/* Addresses for the vmcs12 host-state area. */
+/* Addresses for the vmcs12 host-state area, of the CPU that asks. */
 uint64_t trap_tss_base(void);
 uint64_t trap_idt_base(void);
 uint64_t trap_gdt_base(void);

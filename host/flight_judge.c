@@ -83,8 +83,8 @@ void flight_judge(struct flight *f, int ret)
 			      f->phase);
 		break;
 	default: /* what this very KVM has saved it must take */
-		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR, "%s (%s, phase %s)", why.text, where,
-			      f->phase);
+		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR,
+			      "%s (%s, phase %s)", why.text, where, f->phase);
 	}
 	if (r->oracle.findings && r->verdict.word < WORD_FAIL)
 		r->verdict.word = WORD_FAIL; /* what they found is told on its own */

@@ -170,7 +170,9 @@ const struct known *known_match(const char *result, enum method method, const st
 
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if (*refused) {
-		first = control_passed ? match_refused(result, method, log, refused) : NULL;
+		first = control_passed || control_known
+				? match_refused(result, method, log, refused)
+				: NULL;
 		if (!first)
 			return NULL;
 	} else if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||

@@ -12,8 +12,8 @@
 #define DEFAULT_HOPS	  10
 #define DEFAULT_TIMEOUT_S 60
 #define DEFAULT_NUDGE_S	  2.0
-#define MATRIX_TIMEOUT_S  3
-#define MATRIX_NUDGE_S	  0.5
+#define MATRIX_TIMEOUT_S  5
+#define MATRIX_NUDGE_S	  2.0
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
 enum command {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECTION	  ".scenario_about"
+#define SECTION	  ".debug_scenarios"
 #define IMAGE_MAX (64 << 20)
 
 static struct scenario *table;
@@ -244,7 +244,8 @@ int scenarios_load(const char *path, struct err *e)
 		len = fread(file, 1, (size_t)st.st_size, f);
 		text = find_section(file, len, &size);
 		if (!text)
-			err_set(e, "%s is no image of L1: it has no section %s", path, SECTION);
+			err_set(e, "%s is no image of L1, or was stripped: it has no section %s",
+				path, SECTION);
 		else
 			ret = scenarios_parse(text, size, e);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the host knows of a scenario. It stands in L1's image, section .scenario_about, as text:
+ * What the host knows of a scenario. It stands in L1's image, section .debug_scenarios, as text:
  * each scenario is lines of `key: value` up to a NUL (hv/scenario.h, SCENARIO()).
  *
  *   name needs                     written by SCENARIO()

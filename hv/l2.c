@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs L2 and checks, at every VM exit, what must always hold. */
 #include "hv/l2.h"
+#include "boot/ap.h"
 #include "boot/layout.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
@@ -205,6 +206,13 @@ static void unexpected(uint32_t reason)
 		  vmcs_read(VM_EXIT_INTR_INFO), vmcs_read(GUEST_RIP),
 		  vmcs_read(GUEST_PHYSICAL_ADDRESS), vmcs_read(IDT_VECTORING_INFO_FIELD),
 		  vmcs_read(GUEST_ACTIVITY_STATE));
+}
+
+uint64_t vmx_host_rsp(void)
+{
+	static uint64_t slots[CPUS][2] __attribute__((aligned(16)));
+
+	return (uint64_t)(slots + cpu_index() + 1);
 }
 
 static enum l2_exit run_once(struct l2 *l2)

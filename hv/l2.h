@@ -55,6 +55,9 @@ void l2_create(struct l2 *l2, const char *half);
 void l2_create_plain(struct l2 *l2, const char *half);
 void l2_create_no_ept(struct l2 *l2, const char *half);
 
+/* Makes @l2, whose VMCS CPU @from has cleared, current on this CPU. */
+void l2_move_here(struct l2 *l2, unsigned from);
+
 /*
  * VMCLEARs all VMCSs of vmcs_new(), stops the timer, gives all pages back. How many freeze points
  * L2s have passed.

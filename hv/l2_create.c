@@ -225,6 +225,14 @@ static void write_controls(struct l2 *l2, enum kind kind)
 	vmcs_write(CR4_READ_SHADOW, 0);
 }
 
+/* What differs from CPU to CPU. */
+static void write_host_cpu(void)
+{
+	vmcs_write(HOST_TR_BASE, trap_tss_base());
+	vmcs_write(HOST_GDTR_BASE, trap_gdt_base());
+	vmcs_write(HOST_RSP, vmx_host_rsp());
+}
+
 static void write_host_state(void)
 {
 	vmcs_write(HOST_CS_SELECTOR, SEL_CODE);
@@ -236,8 +244,6 @@ static void write_host_state(void)
 	vmcs_write(HOST_TR_SELECTOR, SEL_TSS);
 	vmcs_write(HOST_FS_BASE, 0);
 	vmcs_write(HOST_GS_BASE, 0);
-	vmcs_write(HOST_TR_BASE, trap_tss_base());
-	vmcs_write(HOST_GDTR_BASE, trap_gdt_base());
 	vmcs_write(HOST_IDTR_BASE, trap_idt_base());
 	vmcs_write(HOST_CR0, read_cr0());
 	vmcs_write(HOST_CR3, read_cr3());
@@ -247,7 +253,7 @@ static void write_host_state(void)
 	vmcs_write(HOST_IA32_SYSENTER_EIP, 0);
 	vmcs_write(HOST_IA32_PAT, rdmsr(MSR_IA32_PAT));
 	vmcs_write(HOST_IA32_EFER, rdmsr(MSR_IA32_EFER));
-	vmcs_write(HOST_RSP, (uint64_t)vmx_host_rsp);
+	write_host_cpu();
 	vmcs_write(HOST_RIP, (uint64_t)vmx_exit_landing);
 }
 
@@ -361,6 +367,15 @@ void l2_create_plain(struct l2 *l2, const char *half)
 void l2_create_no_ept(struct l2 *l2, const char *half)
 {
 	create(l2, half, NO_EPT);
+}
+
+void l2_move_here(struct l2 *l2, unsigned from)
+{
+	if (!vmptrld(l2->vmcs))
+		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
+	vmcs_adopt(from);
+	write_host_cpu();
+	l2->launched = false;
 }
 
 void *l2_image_address(const struct l2 *l2, uint64_t va)

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vmx_enter(rdi: struct l2_regs *, esi: launched). On entry and on return: L1, interrupts off, the
- * VMCS of L2 current with HOST_RIP = vmx_exit_landing. HOST_RSP may be anything: the landing takes
- * L1's stack from vmx_l1_rsp, so that both fields stay constant and can be checked.
+ * VMCS of L2 current with HOST_RIP = vmx_exit_landing and HOST_RSP = vmx_host_rsp() of this CPU: the
+ * end of a slot that holds L1's RSP (-16) and has room for L2's RDI (-8). So both fields stay
+ * constant and can be checked.
  */
+#define L1_RSP (-16)
+#define L2_RDI (-8)
+
 	.text
 	.globl	vmx_enter
 vmx_enter:
@@ -14,7 +18,11 @@ vmx_enter:
 	pushq	%r14
 	pushq	%r15
 	pushq	%rdi
-	movq	%rsp, vmx_l1_rsp(%rip)
+	movl	%esi, %ebx
+	call	vmx_host_rsp
+	movl	%ebx, %esi
+	movq	(%rsp), %rdi
+	movq	%rsp, L1_RSP(%rax)
 	testl	%esi, %esi
 	movq	0(%rdi), %rax
 	movq	8(%rdi), %rbx
@@ -44,15 +52,15 @@ vmx_enter:
 	.balign	16
 	.globl	vmx_exit_landing
 vmx_exit_landing:
-	movq	%rdi, l2_rdi(%rip)
-	movq	vmx_l1_rsp(%rip), %rsp
-	popq	%rdi
+	movq	%rdi, L2_RDI(%rsp)
+	movq	L1_RSP(%rsp), %rdi
+	movq	(%rdi), %rdi
 	movq	%rax, 0(%rdi)
 	movq	%rbx, 8(%rdi)
 	movq	%rcx, 16(%rdi)
 	movq	%rdx, 24(%rdi)
 	movq	%rsi, 32(%rdi)
-	movq	l2_rdi(%rip), %rax
+	movq	L2_RDI(%rsp), %rax
 	movq	%rax, 40(%rdi)
 	movq	%rbp, 48(%rdi)
 	movq	%r8, 56(%rdi)
@@ -63,6 +71,8 @@ vmx_exit_landing:
 	movq	%r13, 96(%rdi)
 	movq	%r14, 104(%rdi)
 	movq	%r15, 112(%rdi)
+	movq	L1_RSP(%rsp), %rsp
+	popq	%rdi
 	xorl	%eax, %eax
 4:	popq	%r15
 	popq	%r14
@@ -72,14 +82,5 @@ vmx_exit_landing:
 	popq	%rbx
 	cld
 	ret
-
-	.bss
-	.balign	16
-vmx_l1_rsp:
-	.skip	8
-l2_rdi:
-	.skip	8
-	.globl	vmx_host_rsp
-vmx_host_rsp:
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Selects and runs scenarios, and talks with the host between hops. */
 #include "hv/scenario.h"
+#include "boot/ap.h"
 #include "boot/cmdline.h"
 #include "boot/trap.h"
 #include "lib/cpu.h"
@@ -85,6 +86,8 @@ void scenario_run_all(void)
 	page_announce("L1 memory", load_end, ((uintptr_t)bss_end - (uintptr_t)load_end) / 4096);
 	vmx = vmx_available(why, sizeof(why));
 	x2apic_init();
+	if (vmx && cmdline.vcpus > 1)
+		ap_start();
 	for (const struct scenario *const *i = scenarios_begin; i != scenarios_end; i++) {
 		const struct scenario *s = *i;
 

@@ -40,7 +40,7 @@ struct scenario {
 #define SCENARIO(id, needs_list, about_text, ...)                             \
 	static const uint16_t scenario_##id##_needs[] = needs_list;           \
 	static const char scenario_##id##_about[]                             \
-		__attribute__((used, section(".scenario_about"))) =           \
+		__attribute__((used, section(".debug_scenarios"))) =          \
 			"name: " #id "\nneeds: " #needs_list "\n" about_text; \
 	static const struct scenario scenario_##id = {                        \
 		.name = #id, .needs = scenario_##id##_needs, __VA_ARGS__};    \

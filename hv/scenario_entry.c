@@ -102,25 +102,6 @@ static void fly_msr_load(void)
 		ktap_check("MSR that the VM entry loaded", loaded, l2.regs.rcx);
 }
 
-static void fly_halt(void)
-{
-	uint64_t rip;
-
-	if (!start())
-		return;
-	vmcs_write(GUEST_ACTIVITY_STATE, 1);
-	rip = vmcs_read(GUEST_RIP);
-	expect_vector(VECTOR, NULL);
-	freeze_at(l2.vapic);
-	if (!l2_exits_irq(&l2, VECTOR))
-		return;
-	ktap_check("L2's RIP", rip, vmcs_read(GUEST_RIP));
-	if (ktap_check("activity state", 1, vmcs_read(GUEST_ACTIVITY_STATE))) {
-		vmcs_write(GUEST_ACTIVITY_STATE, 0);
-		l2_tells(&l2, 2);
-	}
-}
-
 static void fly_irq(void)
 {
 	uint64_t rip;
@@ -168,12 +149,6 @@ static void fly_injected(void)
 		L2_TOOK(&l2, 0x61, 0x71, 0x41);
 }
 
-static bool can_halt(char *why, size_t size)
-{
-	return hop_host_there(why, size) &&
-	       vmx_misc_cap(MISC_CAP_HLT, "no activity state HLT", why, size);
-}
-
 #define PROMISE "promise: SDM, VM Entries: VM entry is one step; what it owes happens once\n"
 #define AT	"host: snapshot while KVM waits inside the VM entry for "
 #define BUG	"bug: Levitsky 2021: a migration hits nested_run_pending\n"
@@ -212,16 +187,6 @@ SCENARIO(entry_msr_load, NEEDS(L2_APICV),
 	 "freeze: page\n"
 	 "proof: l2 run-pending VM_ENTRY_MSR_LOAD_COUNT=1 msr:0xc0000102=0x7edcba980000\n",
 	 .fly = fly_msr_load);
-SCENARIO(entry_halt, NEEDS(L2_APICV),
-	 "title: VM entry with activity state HLT\n"
-	 "promise: SDM, Activity State: VM entry may leave the processor in HLT; an external "
-	 "interrupt then causes a VM exit\n" AT
-	 "the virtual-APIC page; an interrupt for L1 after the restore\n" BUG
-	 "failure: L2 sleeps on, or runs\n"
-	 "freeze: page\n"
-	 "act: irq restored\n"
-	 "proof: l2 halted GUEST_ACTIVITY_STATE=1\n",
-	 .fly = fly_halt, .possible = can_halt);
 SCENARIO(
 	entry_irq, NEEDS(L2_APICV),
 	"title: VMRESUME with an external interrupt pending in L1's APIC\n"

@@ -387,6 +387,37 @@ SCENARIO(ept_change_flushed, NEEDS(L2_BASE),
 	 "proof: vmcs12 !l2\n",
 	 .fly = fly_change_flushed);
 
+/* ---- in the middle of a walk ---------------------------------------------------------------- */
+
+/* The access needs an EPT table that nothing else needs. */
+static void fly_walk(void)
+{
+	uint64_t *page, va;
+
+	l2_create_plain(&l2, "steps");
+	page = page_alloc_named("L2 data");
+	*page = OTHER;
+	ept_map(l2.ept, GPA_2M, page);
+	va = l2_data_va(&l2, 0);
+	*l2_pte(&l2, va) = GPA_2M | PTE_P | PTE_RW;
+	expect_page(page_gpa(ept_leaf(l2.ept, GPA_2M)));
+	L2_STEPS(&l2, STEP(FREEZE, 0), STEP(READ, va), STEP(WRITE, va), AFTER);
+	if (!l2_tells(&l2, 1))
+		return;
+	read_was(1, OTHER);
+	ktap_check("what L2 wrote", AFTER, *page);
+}
+
+SCENARIO(ept_walk, NEEDS(L2_BASE),
+	 "title: in the middle of a walk through L1's EPT\n"
+	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
+	 "host: snapshot while KVM waits for the page of an EPT table that L2's access needs\n"
+	 "bug: none known\n"
+	 "failure: an EPT violation that is none, the access lost or done twice\n"
+	 "freeze: page\n"
+	 "proof: l2 runnable\n",
+	 .fly = fly_walk);
+
 /* ---- page-modification log ------------------------------------------------------------------ */
 
 #define PML_LAST 511
@@ -395,7 +426,7 @@ SCENARIO(ept_change_flushed, NEEDS(L2_BASE),
  * Room for three entries: one is used before the snapshot, two after it. All that L2 writes to but
  * its data pages has its dirty flags set beforehand, so that only those are logged.
  */
-static void fly_pml(void)
+static void pml(bool stop_in_log)
 {
 	uint64_t *log, *table;
 
@@ -411,6 +442,8 @@ static void fly_pml(void)
 	vmcs_write(GUEST_PML_INDEX, 2);
 	vmx_control_set(VMX_CPU2_PML, true);
 	invept();
+	if (stop_in_log)
+		expect_page(page_gpa(log));
 	L2_STEPS(&l2, STEP(WRITE, l2_data_va(&l2, 0)), BEFORE, STEP(FREEZE, 0),
 		 STEP(WRITE, l2_data_va(&l2, 1)), AFTER, STEP(WRITE, l2_data_va(&l2, 0)), AFTER,
 		 STEP(WRITE, l2_data_va(&l2, 2)), AFTER, STEP(WRITE, l2_data_va(&l2, 3)), AFTER);
@@ -428,17 +461,33 @@ static void fly_pml(void)
 	ktap_check("the write when there was room again", AFTER, *l2_data_page(&l2, 3));
 }
 
+static void fly_pml(void)
+{
+	pml(false);
+}
+
+static void fly_pml_page(void)
+{
+	pml(true);
+}
+
+#define PML_ABOUT                                                                                \
+	"promise: SDM, Page-Modification Logging: each first write to a page logs its address; " \
+	"when there is no room, it causes a VM exit instead\n"                                   \
+	"bug: none known\n"                                                                      \
+	"failure: an address lost, doubled or in another place, or no exit when the log is full\n"
+
 SCENARIO(pml, NEEDS(L2_BASE, VMX_CPU2_PML),
 	 "title: the page-modification log is in use and soon full\n"
-	 "promise: SDM, Page-Modification Logging: each first write to a page logs its address; "
-	 "when "
-	 "there is no room, it causes a VM exit instead\n"
-	 "host: snapshot in L2 between logged writes\n"
-	 "bug: none known\n"
-	 "failure: an address lost, doubled or in another place, or no exit when the log is full\n"
-	 "freeze: port\n"
+	 "host: snapshot in L2 between logged writes\n" PML_ABOUT "freeze: port\n"
 	 "proof: l2 runnable GUEST_PML_INDEX=1\n",
 	 .possible = possible_ad, .fly = fly_pml);
+SCENARIO(pml_page, NEEDS(L2_BASE, VMX_CPU2_PML),
+	 "title: in the middle of a write that is logged\n"
+	 "host: snapshot while KVM waits for the page of the page-modification log\n" PML_ABOUT
+	 "freeze: page\n"
+	 "proof: l2 runnable GUEST_PML_INDEX=0\n",
+	 .possible = possible_ad, .fly = fly_pml_page);
 
 /* ---- EPTP switching ------------------------------------------------------------------------- */
 
@@ -456,7 +505,7 @@ static uint64_t *ept_other(const uint64_t *page)
 
 #define EPTP_LIST 512
 
-static void fly_eptp_switch(void)
+static void eptp_switch(bool stop_in_list)
 {
 	uint64_t *list, *other, va;
 
@@ -471,12 +520,16 @@ static void fly_eptp_switch(void)
 	vmcs_write(VM_FUNCTION_CONTROL, VMFUNC_CAP_EPTP_SWITCHING);
 	vmx_control_set(VMX_CPU2_VMFUNC, true);
 	vmcs_let_go(EPT_POINTER);
+	if (stop_in_list)
+		expect_page(page_gpa(list));
 	va = l2_data_va(&l2, 0);
-	L2_STEPS(&l2, STEP(READ, va), STEP(VMFUNC, 7), STEP(FREEZE, 0), STEP(READ, va),
-		 STEP(VMFUNC, 0), STEP(READ, va), STEP(VMFUNC, 7), STEP(READ, va));
+	L2_STEPS(&l2, stop_in_list ? STEP(FREEZE, 0) : STEP(READ, va), STEP(VMFUNC, 7),
+		 stop_in_list ? STEP(READ, va) : STEP(FREEZE, 0), STEP(READ, va), STEP(VMFUNC, 0),
+		 STEP(READ, va), STEP(VMFUNC, 7), STEP(READ, va));
 	if (!l2_tells(&l2, 1))
 		return;
-	read_was(0, BEFORE);
+	read_was(0, stop_in_list ? 0 : BEFORE);
+	read_was(2, stop_in_list ? OTHER : 0);
 	read_was(3, OTHER);
 	read_was(5, BEFORE);
 	read_was(7, OTHER);
@@ -489,20 +542,38 @@ static void fly_eptp_switch(void)
 		read_was(1, OTHER);
 }
 
+static void fly_eptp_switch(void)
+{
+	eptp_switch(false);
+}
+
+static void fly_eptp_list(void)
+{
+	eptp_switch(true);
+}
+
 static bool possible_eptp_switch(char *why, size_t size)
 {
 	return vmx_vmfunc_cap(VMFUNC_CAP_EPTP_SWITCHING, "EPTP switching", why, size);
 }
 
+#define EPTP_ABOUT                                                                                 \
+	"promise: SDM, EPTP Switching: VMFUNC loads the EPT pointer from the list into the VMCS\n" \
+	"bug: none known\n"                                                                        \
+	"failure: L2 reads through the wrong EPT, or VMFUNC exits\n"
+
 SCENARIO(eptp_switch, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
 	 "title: L2 has switched to the second EPT by VMFUNC\n"
-	 "promise: SDM, EPTP Switching: VMFUNC loads the EPT pointer from the list into the VMCS\n"
-	 "host: snapshot in L2 behind VMFUNC: the EPT pointer that L1 wrote is not the one in use\n"
-	 "bug: none known\n"
-	 "failure: L2 reads through the first EPT, or cannot switch back\n"
-	 "freeze: port\n"
+	 "host: snapshot in L2 behind VMFUNC: the EPT pointer that L1 wrote is not the one in "
+	 "use\n" EPTP_ABOUT "freeze: port\n"
 	 "proof: l2 runnable VM_FUNCTION_CONTROL=1\n",
 	 .possible = possible_eptp_switch, .fly = fly_eptp_switch);
+SCENARIO(eptp_list_page, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
+	 "title: in the middle of VMFUNC\n"
+	 "host: snapshot while KVM waits for the page of the EPTP list\n" EPTP_ABOUT
+	 "freeze: page\n"
+	 "proof: l2 runnable VM_FUNCTION_CONTROL=1\n",
+	 .possible = possible_eptp_switch, .fly = fly_eptp_list);
 
 /* ---- five levels ---------------------------------------------------------------------------- */
 

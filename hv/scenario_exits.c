@@ -5,45 +5,62 @@
  */
 #include "hv/scenario.h"
 #include "l2guest/exits.h"
+#include "lib/cpu.h"
 #include "lib/ktap.h"
+#include "lib/print.h"
 
 #define EMULATED   0x1122334455667788ull /* what L1 puts into L2's RAX for the instruction */
 #define NO_CONTROL VMX_CONTROLS
 
+static struct l2 l2;
+
 struct row {
 	uint8_t insn, control, reason;
-	bool off_too; /* without the control L2 can simply execute it */
-	uint16_t qualification;
-	uint32_t info, info_mask; /* VMX_INSTRUCTION_INFO */
+	bool off_too;				 /* without the control L2 can simply execute it */
+	bool masks;				 /* L1 owns CR0.TS and CR4.DE ... */
+	bool ts;				 /* ... and L2 reads TS as this */
+	uint32_t qualification, info, info_mask; /* VMX_INSTRUCTION_INFO */
 	uint32_t rax;
+	uint16_t rcx, rdx;
+	uint16_t pass_port; /* port that passes, or 0 */
 };
 
-static bool check_exit(const struct l2 *l2, const struct row *row)
+static bool check_exit(const struct row *row)
 {
-	const uint64_t *val = l2->shared->val;
+	const uint64_t *val = l2.shared->val;
 
 	return ktap_check("GUEST_RIP", val[EXITS_RIP], vmcs_read(GUEST_RIP)) &
 	       ktap_check("VM_EXIT_INSTRUCTION_LEN", val[EXITS_NEXT] - val[EXITS_RIP],
 			  vmcs_read(VM_EXIT_INSTRUCTION_LEN)) &
 	       ktap_check("EXIT_QUALIFICATION",
-			  row->insn == INSN_INVLPG ? l2->regs.rbx : row->qualification,
+			  row->insn == INSN_INVLPG ? l2.regs.rbx : row->qualification,
 			  vmcs_read(EXIT_QUALIFICATION)) &
 	       ktap_check("VMX_INSTRUCTION_INFO", row->info,
 			  row->info_mask ? vmcs_read(VMX_INSTRUCTION_INFO) & row->info_mask : 0) &
+	       (row->insn != INSN_REP_INSB ||
+		ktap_check("GUEST_LINEAR_ADDRESS", l2.regs.rdi, vmcs_read(GUEST_LINEAR_ADDRESS))) &
 	       ktap_check("IDT_VECTORING_INFO_FIELD", 0, vmcs_read(IDT_VECTORING_INFO_FIELD));
 }
 
 static void fly(const struct row *row)
 {
-	static struct l2 l2;
-
 	l2_create_plain(&l2, "exits");
 	l2.shared->arg[EXITS_WHICH] = 1ull << row->insn;
 	l2.shared->arg[EXITS_RAX] = row->rax;
+	l2.shared->arg[EXITS_RCX] = row->rcx;
+	l2.shared->arg[EXITS_RDX] = row->rdx;
 	l2.shared->arg[EXITS_FREEZE] = 1;
 	if (row->control != NO_CONTROL)
 		vmx_control_set(row->control, true);
-	if (!l2_exits(&l2, row->reason) || !check_exit(&l2, row))
+	if (row->pass_port)
+		l2.io_bitmap[row->pass_port >> 15][row->pass_port % 0x8000 / 8] &=
+			~(1 << row->pass_port % 8);
+	if (row->masks) {
+		vmcs_write(CR0_GUEST_HOST_MASK, CR0_NE | CR0_TS);
+		vmcs_write(CR0_READ_SHADOW, row->ts ? CR0_TS : 0);
+		vmcs_write(CR4_GUEST_HOST_MASK, CR4_VMXE | CR4_DE);
+	}
+	if (!l2_exits(&l2, row->reason) || !check_exit(row))
 		return;
 	l2_skip();
 	l2.regs.rax = EMULATED;
@@ -124,6 +141,39 @@ EXITS(exit_cpuid, "CPUID", CPUID, NO_CONTROL, L2_BASE, NULL, "vmcs12", .reason =
 EXITS(exit_xsetbv, "XSETBV", XSETBV, NO_CONTROL, L2_BASE, NULL, "cr4&0x40000",
       .reason = EXIT_REASON_XSETBV, .rax = 7);
 
+/* Qualification for CR0 and CR4: the register, what is done (5:4), the operand of LMSW (31:16). */
+EXITS(exit_clts, "CLTS", CLTS, NO_CONTROL, L2_BASE, NULL, "CR0_GUEST_HOST_MASK=0x28",
+      .reason = EXIT_REASON_CR_ACCESS, .qualification = 0x20, .masks = true, .ts = true);
+EXITS(exit_lmsw, "LMSW", LMSW, NO_CONTROL, L2_BASE, NULL, "CR0_GUEST_HOST_MASK=0x28",
+      .reason = EXIT_REASON_CR_ACCESS, .qualification = 0xb0030, .masks = true,
+      .rax = CR0_PE | CR0_MP | CR0_TS);
+EXITS(exit_cr0_load, "MOV to CR0", MOV_TO_CR0, NO_CONTROL, L2_BASE, NULL,
+      "CR0_GUEST_HOST_MASK=0x28", .reason = EXIT_REASON_CR_ACCESS, .masks = true,
+      .rax = CR0_PG | CR0_WP | CR0_ET | CR0_TS | CR0_MP | CR0_PE);
+EXITS(exit_cr4_load, "MOV to CR4", MOV_TO_CR4, NO_CONTROL, L2_BASE, NULL,
+      "CR4_GUEST_HOST_MASK=0x2008", .reason = EXIT_REASON_CR_ACCESS, .qualification = 4,
+      .masks = true, .rax = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE);
+
+/*
+ * Qualification of I/O: bytes - 1 (2:0), in (3), string (4), REP (5), the port (31:16). All ports
+ * exit but the freeze point's, and the first port of the two words, of which the second exits.
+ */
+#define IO(id, name, insn, ...)                                                           \
+	EXITS(id, name, insn, NO_CONTROL, L2_BASE, NULL,                                  \
+	      "CPU_BASED_VM_EXEC_CONTROL&0x2000000 !CPU_BASED_VM_EXEC_CONTROL&0x1000000", \
+	      .reason = EXIT_REASON_IO_INSTRUCTION, __VA_ARGS__)
+IO(exit_io_bitmap_a, "OUT to a port of I/O bitmap A", OUT, .rdx = 0x1234,
+   .qualification = 0x12340000);
+IO(exit_io_bitmap_b, "OUT to a port of I/O bitmap B", OUT, .rdx = 0x9abc,
+   .qualification = 0x9abc0000);
+IO(exit_io_across, "IN of a word from the last port of bitmap A on", INW, .rdx = 0x7fff,
+   .qualification = 0x7fff0009, .pass_port = 0x7fff);
+IO(exit_io_wrap, "IN of a word around the end of the I/O space", INW, .rdx = 0xffff,
+   .qualification = 0xffff0009, .pass_port = 0xffff);
+/* Instruction information of INS: the address size (9:7). */
+IO(exit_io_rep_ins, "REP INSB", REP_INSB, .rcx = 3, .rdx = 0x1234, .qualification = 0x12340038,
+   .info = 0x100, .info_mask = 0x380);
+
 /* Where it is missing MONITOR and MWAIT are #UD, whatever the controls say. */
 static bool has_monitor(char *why, size_t size)
 {
@@ -138,8 +188,6 @@ EXITS(exit_mwait, "MWAIT", MWAIT, VMX_CPU_MWAIT_EXITING, VMX_CPU_MWAIT_EXITING, 
 
 static void fly_none(void)
 {
-	static struct l2 l2;
-
 	l2_create_plain(&l2, "exits");
 	l2.shared->arg[EXITS_WHICH] = INSN_BIT(RDTSC) | INSN_BIT(INVLPG) | INSN_BIT(MOV_TO_DR) |
 				      INSN_BIT(MOV_FROM_DR) | INSN_BIT(PAUSE) | INSN_BIT(RDRAND) |
@@ -159,3 +207,36 @@ SCENARIO(exit_none, NEEDS(L2_BASE),
 	 "proof: l2 runnable !CPU_BASED_VM_EXEC_CONTROL&0x200 !CPU_BASED_VM_EXEC_CONTROL&0x1000 "
 	 "!CPU_BASED_VM_EXEC_CONTROL&0x800000 !SECONDARY_VM_EXEC_CONTROL&0x4\n",
 	 .fly = fly_none);
+
+static bool has_cr3_target(char *why, size_t size)
+{
+	unsigned targets = vmx_cr3_targets();
+
+	if (!targets)
+		format(why, size, "no CR3-target values: IA32_VMX_MISC[24:16]=0");
+	return targets;
+}
+
+static void fly_cr3_target(void)
+{
+	l2_create_plain(&l2, "exits");
+	l2.shared->arg[EXITS_WHICH] = INSN_BIT(MOV_TO_CR3);
+	l2.shared->arg[EXITS_FREEZE] = 1;
+	vmx_control_set(VMX_CPU_CR3_LOAD_EXITING, true);
+	vmcs_write(CR3_TARGET_VALUE0, l2.shared->cr3);
+	vmcs_write(CR3_TARGET_COUNT, 1);
+	if (!l2_tells(&l2, 1))
+		return;
+	vmcs_write(CR3_TARGET_COUNT, 0);
+	l2_exits(&l2, EXIT_REASON_CR_ACCESS);
+}
+
+SCENARIO(exit_cr3_target, NEEDS(L2_BASE, VMX_CPU_CR3_LOAD_EXITING),
+	 "title: MOV to CR3 of a CR3-target value does not exit after a restore\n" EXITS_PROMISE
+	 "MOV to CR3 exits unless the value is among the CR3-target values\n"
+	 "host: snapshot right before the instruction\n"
+	 "bug: none known\n"
+	 "failure: an exit that L1 did not ask for\n"
+	 "freeze: port\n"
+	 "proof: l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x8000 CR3_TARGET_COUNT=1\n",
+	 .possible = has_cr3_target, .fly = fly_cr3_target);

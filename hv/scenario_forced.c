@@ -133,11 +133,11 @@ SCENARIO(forced_init_paused, NEEDS(L2_APICV),
 	 "title: an INIT signal between pause and save, L2 active\n" INIT PAUSED BUG
 	 "act: init paused\n" PORT,
 	 .possible = hop_host_there, .fly = fly_init);
-SCENARIO(halted_irq, NEEDS(L2_APICV),
+SCENARIO(forced_halted_irq, NEEDS(L2_APICV),
 	 "title: an interrupt for L1 before the restored, sleeping L2 is entered\n" IRQ RESTORED BUG
 	 "act: irq restored\n" HALTED,
 	 .possible = hop_host_there, .fly = fly_halted_irq);
-SCENARIO(halted_init, NEEDS(L2_APICV),
+SCENARIO(forced_halted_init, NEEDS(L2_APICV),
 	 "title: an INIT signal before the restored, sleeping L2 is entered\n" INIT RESTORED BUG
 	 "act: init restored\n" HALTED,
 	 .possible = hop_host_there, .fly = fly_halted_init);

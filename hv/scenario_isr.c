@@ -107,63 +107,61 @@ static void fly_halted(void)
 	SCRIPT_ENDS(l2, 0x92, LEFT, 2, LEFT, 0x54, LEFT, 0x43, LEFT);
 }
 
-#define IN_SERVICE                                                                              \
-	"promise: SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the highest "  \
-	"vector in service; an interrupt of its class or below waits for its EOI, which gives " \
-	"SVI "                                                                                  \
-	"back to the next one in VISR\n"
-#define FAILURE                                                                 \
-	"bug: none known\n"                                                     \
-	"failure: a vector missing, doubled or out of order, an EOI that ends " \
-	"another vector, or a wrong PPR\n"
+#define IN_SERVICE                                                                          \
+	"promise: SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the "      \
+	"highest vector in service; an interrupt of its class or below waits for its EOI, " \
+	"which gives SVI back to the next one in VISR\n"
+#define FAILURE                                                                                 \
+	"bug: none known\n"                                                                     \
+	"failure: a vector missing, doubled or out of order, an EOI that ends another vector, " \
+	"or a wrong PPR\n"                                                                      \
+	"freeze: port\n"
 
 SCENARIO(isr_eoi, NEEDS(L2_APICV),
 	 "title: L2 in an interrupt handler, no EOI given\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "host: snapshot in the handler\n" FAILURE
 	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0 vppr=0x50 !rflags&0x200\n",
 	 .fly = fly_eoi);
 SCENARIO(isr_lower, NEEDS(L2_APICV),
-	 "title: L2 in a handler with RFLAGS.IF=1; pending are a vector of the same class and one "
-	 "of "
-	 "a lower\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "title: L2 in a handler, vectors of the same and of a lower class pending\n" IN_SERVICE
+	 "host: snapshot in the handler\n" FAILURE
 	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x52 virr:0x52 virr:0x43 rflags&0x200\n",
 	 .fly = fly_lower);
 SCENARIO(isr_higher, NEEDS(L2_APICV),
-	 "title: L2 in a handler; a vector of a higher class waits for RFLAGS.IF, one of a lower "
-	 "for "
-	 "the EOI\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "title: L2 in a handler, a higher vector waits for RFLAGS.IF, a lower one for "
+	 "EOI\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE
 	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x92 virr:0x92 virr:0x43 !rflags&0x200\n",
 	 .fly = fly_higher);
 SCENARIO(isr_again, NEEDS(L2_APICV),
 	 "title: the same vector in service and pending once more\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "host: snapshot in the handler\n" FAILURE
 	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x51 virr:0x51 rflags&0x200\n",
 	 .fly = fly_again);
 SCENARIO(isr_behind_vtpr, NEEDS(L2_APICV),
-	 "title: L2 in a handler; a vector of a higher class waits behind VTPR\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE "freeze: port\n"
+	 "title: L2 in a handler, a vector of a higher class waits behind VTPR\n" IN_SERVICE
+	 "host: snapshot in the handler\n" FAILURE
 	 "proof: l2 runnable svi=0x51 visr:0x51 vtpr=0x70 vppr=0x70 rvi=0x62 virr:0x62 virr:0x43 "
 	 "rflags&0x200\n",
 	 .fly = fly_behind_vtpr);
 SCENARIO(isr_nested2, NEEDS(L2_APICV),
 	 "title: L2 in two nested handlers, a vector of a lower class pending\n" IN_SERVICE
-	 "host: snapshot in the inner handler\n" FAILURE "freeze: port\n"
+	 "host: snapshot in the inner handler\n" FAILURE
 	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 rvi=0x43 virr:0x43 vppr=0x90\n",
 	 .fly = fly_nested2);
 SCENARIO(isr_nested3, NEEDS(L2_APICV),
-	 "title: L2 in three nested handlers, a vector pending that only the third may "
-	 "take\n" IN_SERVICE "host: snapshot in the innermost handler\n" FAILURE "freeze: port\n"
+	 "title: L2 in three nested handlers, a pending vector waits for two EOIs\n" IN_SERVICE
+	 "host: snapshot in the innermost handler\n" FAILURE
 	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 visr:0x43 rvi=0x52 virr:0x52 vppr=0x90\n",
 	 .fly = fly_nested3);
 SCENARIO(eoi_given, NEEDS(L2_APICV),
 	 "title: L2 has just given the EOI, the handler's IRET is still to come\n" IN_SERVICE
-	 "host: snapshot right behind the EOI\n" FAILURE "freeze: port\n"
+	 "host: snapshot right behind the EOI\n" FAILURE
 	 "proof: l2 runnable svi=0 !visr:0x51 rvi=0x43 virr:0x43 vppr=0 !rflags&0x200\n",
 	 .fly = fly_eoi_given);
 SCENARIO(
 	eoi_inner, NEEDS(L2_APICV),
 	"title: L2 has just given the EOI of the inner of two nested handlers\n" IN_SERVICE
-	"host: snapshot right behind that EOI\n" FAILURE "freeze: port\n"
+	"host: snapshot right behind that EOI\n" FAILURE
 	"proof: l2 runnable svi=0x51 visr:0x51 !visr:0x92 rvi=0x54 virr:0x54 virr:0x43 vppr=0x50\n",
 	.fly = fly_eoi_inner);
 SCENARIO(isr_halted, NEEDS(L2_APICV),

@@ -131,51 +131,49 @@ static void fly_all(void)
 	"bug: Griffoul 2025: KVM keeps using the host memory that such a page had when L2 was " \
 	"entered\n"                                                                             \
 	"freeze: port\n"
-#define REFILL(name)                                                                        \
-	"host: with L2 active, " name " gets other host memory with the same content, as "  \
-	"swapping and balloons do it, before the restored L2 goes on (without a snapshot: " \
+#define REFILL                                                                                   \
+	" is thrown away by madvise() and written again with the same content, as a VMM with a " \
+	"balloon or late pages may do it, before the restored L2 goes on (without a snapshot: "  \
 	"while L2 stands still)\n" PAGE_ABOUT "act: refill restored\n"
 
 SCENARIO(
 	refill_vapic, NEEDS(L2_APICV),
 	"title: the virtual-APIC page gets other host memory while L2 is active\n"
 	"promise: SDM, Virtualizing MSR-Based APIC Accesses: L2's TPR is in the virtual-APIC page\n"
-	"failure: what L2 writes to its TPR does not arrive in L1's memory\n" REFILL(
-		"the virtual-APIC page") "proof: l2 runnable vtpr=0\n",
+	"failure: what L2 writes to its TPR does not arrive in L1's memory\n"
+	"host: with L2 active, the virtual-APIC page" REFILL "proof: l2 runnable vtpr=0\n",
 	.fly = fly_vapic);
 SCENARIO(refill_descriptor, NEEDS(L2_APICV),
 	 "title: the posted-interrupt descriptor gets other host memory while L2 is active\n"
 	 "promise: SDM, Posted-Interrupt Processing: the processor clears ON and moves the PIR to "
 	 "VIRR\n"
-	 "failure: the posting stays in the descriptor, or is taken twice\n" REFILL(
-		 "the posted-interrupt descriptor") "proof: l2 runnable on pir:0x92\n",
+	 "failure: the posting stays in the descriptor, or is taken twice\n"
+	 "host: with L2 active, the descriptor's page" REFILL "proof: l2 runnable on pir:0x92\n",
 	 .fly = fly_descriptor);
 SCENARIO(refill_msr_bitmap, NEEDS(L2_BASE),
 	 "title: the MSR bitmap gets other host memory while L2 is active\n"
 	 "promise: SDM, MSR-Bitmap Address: the bitmap says which MSR accesses exit\n"
-	 "failure: an access exits that should pass, or passes that should exit\n" REFILL(
-		 "the MSR bitmap") "proof: l2 runnable\n",
+	 "failure: an access exits that should pass, or passes that should exit\n"
+	 "host: with L2 active, the MSR bitmap" REFILL "proof: l2 runnable\n",
 	 .fly = fly_msr_bitmap);
 SCENARIO(refill_ept_root, NEEDS(L2_BASE),
 	 "title: the root of L1's EPT gets other host memory while L2 is active\n"
 	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
-	 "failure: an EPT violation, or L2 and L1 see different memory\n" REFILL(
-		 "the root of the EPT") "proof: l2 runnable\n",
+	 "failure: an EPT violation, or L2 and L1 see different memory\n"
+	 "host: with L2 active, the root of the EPT" REFILL "proof: l2 runnable\n",
 	 .fly = fly_ept_root);
 SCENARIO(refill_l2_code, NEEDS(L2_BASE),
 	 "title: the page that L2 executes gets other host memory\n"
 	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
-	 "failure: L2 executes or writes something else than the page\n" REFILL(
-		 "the page") "proof: l2 runnable\n",
+	 "failure: L2 executes or writes something else than the page\n"
+	 "host: with L2 active, the page that it executes" REFILL "proof: l2 runnable\n",
 	 .fly = fly_code);
 SCENARIO(move_l2, NEEDS(L2_APICV),
 	 "title: all memory gets other host addresses while L2 is active\n"
 	 "promise: SDM, APIC Virtualization and Virtual Interrupts: virtual-APIC page and "
-	 "descriptor "
-	 "are where the VMCS says\n"
+	 "descriptor are where the VMCS says\n"
 	 "host: with L2 active, the VMM deletes the memory slot and sets it anew with a copy, "
-	 "before "
-	 "the restored L2 goes on (without a snapshot: while L2 stands still)\n"
+	 "before the restored L2 goes on (without a snapshot: while L2 stands still)\n"
 	 "failure: TPR, a posting or L2's memory is not the one that L1 sees\n" PAGE_ABOUT
 	 "act: move restored\n"
 	 "proof: l2 runnable vtpr=0 on pir:0x92\n",

@@ -96,17 +96,16 @@ static void fly_mov_ss(void)
 	ENDS_WITH_THREE(l2);
 }
 
-#define PROMISE                                                                                   \
-	"promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery: " \
-	"a "                                                                                      \
-	"pending virtual interrupt is delivered as soon as priority, RFLAGS.IF and blocking by "  \
-	"STI and MOV SS allow it, not earlier\n"
+#define PROMISE                                                                         \
+	"promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt " \
+	"Delivery: a pending virtual interrupt is delivered as soon as priority, "      \
+	"RFLAGS.IF and blocking by STI and MOV SS allow it, not earlier\n"
 #define FAILURE \
 	"failure: a vector missing, doubled, out of order, or taken at another instruction\n"
 
 SCENARIO(rvi_if_on, NEEDS(L2_APICV),
-	 "title: virtual interrupts pending with RFLAGS.IF=1, deliverable at the next "
-	 "instruction\n" PROMISE "host: snapshot right behind an instruction in the shadow of STI\n"
+	 "title: virtual interrupts pending with RFLAGS.IF=1, to be taken at once\n" PROMISE
+	 "host: snapshot right behind an instruction in the shadow of STI\n"
 	 "bug: none known\n" FAILURE "freeze: port\n"
 	 "proof: l2 runnable rvi=0x92 svi=0 virr:0x92 virr:0x51 virr:0x43 rflags&0x200\n",
 	 .fly = fly_if_on);

@@ -24,7 +24,7 @@ static struct l2 l2;
 /* @icr: what the handler sends to its own CPU, or 0. */
 static void handler_install(uint32_t icr)
 {
-	memcpy((void *)SMM_ENTRY, smi_handler, smi_handler_end - smi_handler);
+	memcpy((void *)SMM_ENTRY, smi_handler, (uintptr_t)smi_handler_end - (uintptr_t)smi_handler);
 	*(volatile uint32_t *)SMM_COUNT = 0;
 	*(volatile uint32_t *)SMM_ICR = icr;
 	page_announce("SMI handler", (void *)SMM_ENTRY, 1);
@@ -258,6 +258,22 @@ SCENARIO(smi_halted, NEEDS(L2_BASE),
 	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
 	 "freeze: blocked\n"
 	 "act: smi blocked\n"
+	 "proof: l2 halted\n",
+	 .possible = hop_host_there, .fly = fly_halted);
+SCENARIO(smi_halted_paused, NEEDS(L2_BASE),
+	 "title: an SMI is pending when an L2 that sleeps in HLT is saved\n" ABOUT
+	 "host: snapshot of the sleeping L2; an SMI before the save\n"
+	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
+	 "freeze: blocked\n"
+	 "act: smi paused\n"
+	 "proof: l2 halted\n",
+	 .possible = hop_host_there, .fly = fly_halted);
+SCENARIO(smi_halted_restored, NEEDS(L2_BASE),
+	 "title: an SMI before a restored L2 that sleeps in HLT runs for the first time\n" ABOUT
+	 "host: snapshot of the sleeping L2; an SMI before the first KVM_RUN\n"
+	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
+	 "freeze: blocked\n"
+	 "act: smi restored\n"
 	 "proof: l2 halted\n",
 	 .possible = hop_host_there, .fly = fly_halted);
 SCENARIO(smi_from_hlt, NEEDS(L2_BASE),

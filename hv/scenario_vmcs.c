@@ -227,8 +227,7 @@ static void fly_cleared(void)
 SCENARIO(fields_cleared, NEEDS(L2_BASE),
 	 "title: the current VMCS was cleared and loaded again, not launched\n"
 	 "promise: SDM, Virtual-Machine Control Structures: VMCLEAR makes the launch state clear "
-	 "and "
-	 "keeps the data; VMRESUME then fails with error 5\n"
+	 "and keeps the data; VMRESUME then fails with error 5\n"
 	 "host: snapshot in L1 behind VMPTRLD\n"
 	 "bug: none known\n"
 	 "failure: a field changed, VMRESUME succeeds or VMLAUNCH fails\n"
@@ -270,8 +269,7 @@ static void fly_no_current(void)
 SCENARIO(vmclear_current, NEEDS(L2_BASE),
 	 "title: the current VMCS was cleared, so there is none\n"
 	 "promise: SDM, VMCLEAR: clearing the current VMCS leaves no current one; VMREAD and "
-	 "VMRESUME "
-	 "then give VMfailInvalid\n"
+	 "VMRESUME then give VMfailInvalid\n"
 	 "host: snapshot in L1 behind VMCLEAR\n"
 	 "bug: rust-vmm kvm issue 385: a header-only state taken for none\n"
 	 "failure: an instruction succeeds, or the VMCS is not in memory when it is loaded again\n"
@@ -299,13 +297,13 @@ static void fly_off_vmxe(void)
 	again();
 }
 
-#define OFF_ABOUT                                                                            \
-	"promise: SDM, Leaving VMX Operation: VMXOFF leaves VMX operation; VMXON enters it " \
-	"again, "                                                                            \
-	"and VMCSs that were cleared before are still in memory\n"                           \
-	"host: snapshot in L1 outside VMX operation\n"                                       \
-	"bug: cloud-hypervisor issue 103: VMX operation refused after a restore\n"           \
-	"failure: VMXON fails or is #GP or #UD (trap in L1), or a VMCS has lost its data\n"  \
+#define OFF_ABOUT                                                                             \
+	"promise: SDM, Leaving VMX Operation: VMXOFF leaves VMX operation; VMXON enters it "  \
+	"again, "                                                                             \
+	"and VMCSs that were cleared before are still in memory\n"                            \
+	"host: snapshot in L1 outside VMX operation\n"                                        \
+	"bug: Cyberus, Cloud Hypervisor issue 103: IA32_FEATURE_CONTROL refused on restore\n" \
+	"failure: VMXON fails or is #GP or #UD (trap in L1), or a VMCS has lost its data\n"   \
 	"freeze: port\n"
 
 SCENARIO(vmx_off, NEEDS(L2_BASE),
@@ -381,8 +379,7 @@ static void fly_launched(void)
 SCENARIO(launched, NEEDS(L2_BASE),
 	 "title: the current VMCS is launched\n"
 	 "promise: SDM, Virtual-Machine Control Structures: VMLAUNCH asks for a clear VMCS (error "
-	 "4), "
-	 "VMRESUME for a launched one\n"
+	 "4), VMRESUME for a launched one\n"
 	 "host: snapshot in L1 behind an exit\n"
 	 "bug: none known\n"
 	 "failure: VMLAUNCH succeeds, or VMRESUME fails\n"
@@ -538,8 +535,7 @@ static void fly_shadow_current(void)
 SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
 	 "title: the current VMCS is a shadow VMCS\n"
 	 "promise: SDM, Virtual-Machine Control Structures: VMREAD and VMWRITE work on a shadow "
-	 "VMCS; "
-	 "VMLAUNCH gives VMfailInvalid\n"
+	 "VMCS; VMLAUNCH gives VMfailInvalid\n"
 	 "host: snapshot in L1 with a value of its own in each field\n"
 	 "bug: none known\n"
 	 "failure: KVM_SET_NESTED_STATE refused, a field changed, VMLAUNCH does not fail\n"
@@ -547,7 +543,8 @@ SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
 	 "proof: vmxon vmcs12 !l2 !shadow-vmcs12\n",
 	 .fly = fly_shadow_current);
 
-static void fly_shadow_access(void)
+/* @at_entry: the snapshot is when VMLAUNCH looks at the shadow VMCS. */
+static void shadow_access(bool at_entry)
 {
 	/* Of each width, and host and guest, control and information fields. */
 	static const uint8_t fields[] = {GUEST_ES_SELECTOR, EXCEPTION_BITMAP, TSC_OFFSET, HOST_RIP,
@@ -569,12 +566,16 @@ static void fly_shadow_access(void)
 		steps[step++] = STEP(VMWRITE, encodings[fields[i]]);
 		steps[step++] = pattern(encodings[fields[i]]);
 	}
-	steps[step++] = STEP(FREEZE, 0);
+	steps[step++] = at_entry ? STEP(RDMSR, MSR_IA32_STAR) : STEP(FREEZE, 0);
 	for (unsigned i = 0; i < n - 1; i++)
 		steps[step++] = STEP(VMREAD, encodings[fields[i]]);
 	steps[step++] = STEP(VMWRITE, encodings[fields[n - 1]]);
 	steps[step++] = pattern(encodings[fields[n - 1]]);
 	l2_set_steps(&l2, steps, step);
+	if (at_entry) {
+		expect_page(shadow);
+		freeze_point();
+	}
 	if (!l2_tells(&l2, 1))
 		return;
 	for (unsigned i = 0; i < n - 1; i++)
@@ -592,13 +593,30 @@ static void fly_shadow_access(void)
 	ktap_check("VMCLEAR of the shadow VMCS succeeds", 1, vmclear(shadow));
 }
 
+static void fly_shadow_access(void)
+{
+	shadow_access(false);
+}
+
+static void fly_shadow_entry(void)
+{
+	shadow_access(true);
+}
+
+#define SHADOW_ABOUT                                                                            \
+	"promise: SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link " \
+	"pointer names, unless a bitmap says that they exit\n"                                  \
+	"bug: none known\n"                                                                     \
+	"failure: L2, or L1 later, reads another value than L2 wrote\n"
+
 SCENARIO(shadow_access, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
 	 "title: L2 writes and reads a shadow VMCS\n"
-	 "promise: SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link "
-	 "pointer names, unless a bitmap says that they exit\n"
-	 "host: snapshot in L2 between its VMWRITEs and VMREADs\n"
-	 "bug: none known\n"
-	 "failure: L2, or L1 later, reads another value than L2 wrote\n"
-	 "freeze: port\n"
+	 "host: snapshot in L2 between its VMWRITEs and VMREADs\n" SHADOW_ABOUT "freeze: port\n"
 	 "proof: l2 runnable shadow-vmcs12\n",
 	 .fly = fly_shadow_access);
+SCENARIO(shadow_entry, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
+	 "title: right behind VMLAUNCH with a shadow VMCS\n"
+	 "host: snapshot while KVM waits inside VMLAUNCH for the page of the shadow "
+	 "VMCS\n" SHADOW_ABOUT "freeze: page\n"
+	 "proof: l2 run-pending\n",
+	 .fly = fly_shadow_entry);

@@ -15,14 +15,14 @@ struct l2 *script_l2(const struct script_step *steps);
 
 /* Checks that L2 has traced exactly these bytes since the last call. The list ends with 0. */
 bool script_traced(struct l2 *l2, const uint8_t *bytes);
-#define SCRIPT_TRACED(l2, ...) script_traced(l2, (const uint8_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+#define SCRIPT_TRACED(l2, ...) script_traced(l2, (const uint8_t[]){__VA_ARGS__, 0})
 
 /*
  * Lets the main program run to its end, and checks the trace as above and that no interrupt is
  * under way any more.
  */
 bool script_ends(struct l2 *l2, const uint8_t *bytes);
-#define SCRIPT_ENDS(l2, ...) script_ends(l2, (const uint8_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+#define SCRIPT_ENDS(l2, ...) script_ends(l2, (const uint8_t[]){__VA_ARGS__, 0})
 
 /*
  * Writes code for S_CALL(@before) over two of L2's pages: @first, of @before bytes, at the end of

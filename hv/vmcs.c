@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VMCS access; encodings are checked at compile time against SDM, "VMCS Data Organization". */
 #include "hv/vmcs.h"
+#include "boot/ap.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
 #include "lib/string.h"
@@ -30,10 +31,10 @@ enum { TYPE_CONTROL, TYPE_INFO, TYPE_GUEST, TYPE_HOST };
 #include "hv/vmcs_fields.def"
 #undef F
 
-static struct {
+static struct written {
 	bool valid;
 	uint64_t val;
-} written[VMCS_FIELDS];
+} written[CPUS][VMCS_FIELDS];
 
 uint64_t vmcs_read(enum vmcs_field field)
 {
@@ -54,34 +55,39 @@ void vmcs_corrupt(enum vmcs_field field, uint64_t val)
 void vmcs_write(enum vmcs_field field, uint64_t val)
 {
 	vmcs_corrupt(field, val);
-	written[field].valid = true;
-	written[field].val = val;
+	written[cpu_index()][field] = (struct written){true, val};
 }
 
 void vmcs_let_go(enum vmcs_field field)
 {
-	written[field].valid = false;
+	written[cpu_index()][field].valid = false;
 }
 
 void vmcs_forget(void)
 {
-	memset(written, 0, sizeof(written));
+	memset(written[cpu_index()], 0, sizeof(written[0]));
+}
+
+void vmcs_adopt(unsigned cpu)
+{
+	memcpy(written[cpu_index()], written[cpu], sizeof(written[0]));
 }
 
 bool vmcs_check_written(void)
 {
+	const struct written *own = written[cpu_index()];
 	bool ok = true;
 
 	for (unsigned i = 0; i < VMCS_FIELDS; i++) {
 		uint64_t found;
 
-		if (!written[i].valid || fields[i].role > GUEST)
+		if (!own[i].valid || fields[i].role > GUEST)
 			continue;
 		found = vmcs_read(i);
-		if (found != written[i].val) {
+		if (found != own[i].val) {
 			ktap_fail(
 				"check=\"VMCS field changed\" field=%s expected=0x%lx found=0x%lx",
-				fields[i].name, written[i].val, found);
+				fields[i].name, own[i].val, found);
 			ok = false;
 		}
 	}

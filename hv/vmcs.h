@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Access to the current VMCS by field, with a memory of what L1 wrote. */
+/* Access to the current VMCS of this CPU by field, with a memory of what L1 wrote. */
 #ifndef HV_VMCS_H
 #define HV_VMCS_H
 
@@ -23,6 +23,9 @@ void vmcs_corrupt(enum vmcs_field field, uint64_t val);
 
 /* Forgets what was written to @field: from now on L2 or the processor may change it. */
 void vmcs_let_go(enum vmcs_field field);
+
+/* Takes over what CPU @cpu has written to a VMCS that moves from there to this one. */
+void vmcs_adopt(unsigned cpu);
 
 /* Forgets what was written (for a new VMCS). */
 void vmcs_forget(void);

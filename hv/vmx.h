@@ -117,7 +117,8 @@ enum l2_entry_result { L2_ENTRY_OK, L2_ENTRY_FAIL_INVALID, L2_ENTRY_FAIL_VALID }
  */
 enum l2_entry_result vmx_enter(struct l2_regs *regs, bool launched);
 
-/* Values for HOST_RIP and HOST_RSP. */
-extern const uint8_t vmx_exit_landing[], vmx_host_rsp[];
+/* Values for HOST_RIP and, of this CPU, HOST_RSP. */
+extern const uint8_t vmx_exit_landing[];
+uint64_t vmx_host_rsp(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VMX capability reporting; SDM, appendix "VMX Capability Reporting Facility". */
 #include "hv/vmx_caps.h"
+#include "boot/ap.h"
 #include "hv/vmcs.h"
 #include "hv/vmx.h"
 #include "lib/cpu.h"
@@ -196,7 +197,8 @@ uint32_t vmx_revision(void)
 
 void vmx_on(void)
 {
-	static uint8_t region[PAGE_SIZE] __attribute__((aligned(4096)));
+	static uint8_t regions[CPUS][PAGE_SIZE] __attribute__((aligned(4096)));
+	uint8_t *region = regions[cpu_index()];
 	uint64_t fc = rdmsr(MSR_IA32_FEATURE_CONTROL);
 
 	if (!(fc & FEATURE_CONTROL_LOCKED))

@@ -10,13 +10,13 @@
 		     "1:\t" insn "\n"                                                           \
 		     "2:"                                                                       \
 		     : "=m"(s->val[EXITS_RIP]), "=m"(s->val[EXITS_NEXT]), "+a"(rax), "+b"(rbx), \
-		       "+c"(rcx), "+d"(rdx)                                                     \
+		       "+c"(rcx), "+d"(rdx), "+D"(rdi)                                          \
 		     : "S"(s->cr3)                                                              \
 		     : "memory", "cc")
 
 static void execute(struct l2_shared *s, enum exits_insn insn)
 {
-	uint64_t rax = s->arg[EXITS_RAX], rbx = (uint64_t)&s->val[EXITS_MEMORY],
+	uint64_t rax = s->arg[EXITS_RAX], rbx = (uint64_t)&s->val[EXITS_MEMORY], rdi = rbx,
 		 rcx = s->arg[EXITS_RCX], rdx = s->arg[EXITS_RDX];
 
 	switch (insn) {

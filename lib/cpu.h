@@ -20,15 +20,21 @@ enum msr {
 #define CR0_ET	       (1ull << 4)
 #define CR0_NE	       (1ull << 5)
 #define CR0_WP	       (1ull << 16)
+#define CR0_AM	       (1ull << 18)
 #define CR0_NW	       (1ull << 29)
 #define CR0_CD	       (1ull << 30)
 #define CR0_PG	       (1ull << 31)
+#define CR4_TSD	       (1ull << 2)
+#define CR4_DE	       (1ull << 3)
 #define CR4_PAE	       (1ull << 5)
+#define CR4_MCE	       (1ull << 6)
+#define CR4_PGE	       (1ull << 7)
 #define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_VMXE       (1ull << 13)
 #define CR4_FSGSBASE   (1ull << 16)
 #define CR4_OSXSAVE    (1ull << 18)
+#define EFER_SCE       (1ull << 0)
 #define EFER_LME       (1ull << 8)
 #define EFER_LMA       (1ull << 10)
 #define RFLAGS_FIXED   (1ull << 1)
@@ -90,6 +96,14 @@ static inline uint64_t rdtsc(void)
 static inline void xsetbv(uint32_t xcr, uint64_t val)
 {
 	asm volatile("xsetbv" ::"c"(xcr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)));
+}
+
+static inline uint64_t xgetbv(uint32_t xcr)
+{
+	uint32_t lo, hi;
+
+	asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(xcr));
+	return (uint64_t)hi << 32 | lo;
 }
 
 static inline void outb(uint16_t port, uint8_t val)

@@ -55,6 +55,18 @@ void apic_timer_stop(void)
 	wrmsr(MSR_X2APIC_LVT_TIMER, LVT_MASKED);
 }
 
+uint32_t apic_id(void)
+{
+	return rdmsr(MSR_X2APIC_APICID);
+}
+
+void apic_send(uint32_t id, uint32_t icr)
+{
+	/* Orders what the receiver is to see before it; SDM, "MSR Access in x2APIC Mode". */
+	asm volatile("mfence; lfence" ::: "memory");
+	wrmsr(MSR_X2APIC_ICR, (uint64_t)id << 32 | icr);
+}
+
 bool apic_irr(uint8_t vector)
 {
 	return rdmsr(MSR_X2APIC_IRR0 + vector / 32) >> (vector % 32) & 1;

@@ -23,6 +23,18 @@ bool apic_timer_expired(void);
 
 void apic_timer_stop(void);
 
+/* This CPU's x2APIC ID. */
+uint32_t apic_id(void);
+
+/* Writes the ICR; SDM, "Interrupt Command Register (ICR)". */
+enum {
+	APIC_ICR_NMI = 4 << 8,
+	APIC_ICR_INIT = 5 << 8 | 1 << 14,
+	APIC_ICR_SIPI = 6 << 8 | 1 << 14, /* the vector is the page where the CPU starts */
+	APIC_ICR_OTHERS = 3 << 18,	  /* to all but this CPU */
+};
+void apic_send(uint32_t id, uint32_t icr);
+
 /* Whether @vector stands in L1's own interrupt request / in-service register. */
 bool apic_irr(uint8_t vector);
 bool apic_isr(uint8_t vector);

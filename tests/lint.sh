@@ -29,7 +29,8 @@ cppcheck_c() { # DIR...
 # Scripts by their first line, so that a new one cannot be forgotten.
 mapfile -d '' scripts < <(git ls-files -z | xargs -0 grep -lZ -E -m1 '^#!/bin/(ba)?sh|^# shellcheck shell=')
 
-# L1 must stay small: the file without its debug information.
+# L1 must stay small: what is left of the file without debug information and what it tells of its
+# scenarios.
 small_image() {
 	local file size
 	file=$(mktemp)

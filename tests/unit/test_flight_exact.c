@@ -10,7 +10,7 @@
 static struct vm {
 	const struct vm_config *config;
 	struct buf out, calls;
-	unsigned seq, disproofs, blocked_after;
+	unsigned seq, disproofs, blocked_after, vcpus;
 	bool nothing_to_break, refuse, fails;
 	struct vm_end end;
 	bool ended;
@@ -36,6 +36,7 @@ static void call(const char *fmt, ...)
 static void *create(const struct vm_config *config)
 {
 	vm.config = config;
+	vm.vcpus = strstr(config->cmdline, " vcpus=2") ? config->vcpus : 0;
 	return &vm;
 }
 
@@ -368,6 +369,39 @@ static void acts_live_control(void **state)
 	expect(WORD_PASS, "g, blocked, act 2 0x41 0xf2 0x2040 0x3000 live, k");
 }
 
+/* Here the act is what leads to the freeze, so a control stops there as well. */
+static void acts_first(void **state)
+{
+	(void)state;
+	fly("freeze: page\nact: smi first\n", false, NULL);
+	expect(WORD_PASS, "port g, act 4 0x41 0xf2 0x2040 0x3000, port, page 0x3000, save, vmxon?, "
+			  "quit, restore, cont, k");
+}
+
+static void acts_first_control(void **state)
+{
+	(void)state;
+	fly("freeze: page\nact: smi first\n", true, NULL);
+	expect(WORD_PASS, "port g, act 4 0x41 0xf2 0x2040 0x3000, port, cont, k");
+}
+
+static void acts_asleep(void **state)
+{
+	(void)state;
+	vm.blocked_after = 2;
+	fly("freeze: port\nact: irq asleep\n", false, NULL);
+	expect(WORD_PASS, "g, blocked, stop, act 2 0x41 0xf2 0x2040 0x3000, port, save, vmxon?, "
+			  "oracles, quit, restore, cont, k");
+}
+
+static void second_vcpu(void **state)
+{
+	(void)state;
+	fly("freeze: port\nvcpus: 2\nproof1: halted\n", false, NULL);
+	expect(WORD_PASS, "port g, save, vmxon?, vCPU 1: halted?, oracles, quit, restore, cont, k");
+	assert_int_equal(vm.vcpus, 2);
+}
+
 static void disproved(void **state)
 {
 	(void)state;
@@ -450,6 +484,10 @@ int main(void)
 		cmocka_unit_test_teardown(acts_live, done),
 		cmocka_unit_test_teardown(acts_control, done),
 		cmocka_unit_test_teardown(acts_live_control, done),
+		cmocka_unit_test_teardown(acts_first, done),
+		cmocka_unit_test_teardown(acts_first_control, done),
+		cmocka_unit_test_teardown(acts_asleep, done),
+		cmocka_unit_test_teardown(second_vcpu, done),
 		cmocka_unit_test_teardown(disproved, done),
 		cmocka_unit_test_teardown(never_proved, done),
 		cmocka_unit_test_teardown(broken, done),

@@ -101,15 +101,15 @@ static void files(void **state)
 	assert_int_equal(scenarios_load("/nonexistent", &e), -1);
 	assert_contains(e.text, "/nonexistent");
 	load("", 0, "size that makes sense");
-	load("#!/bin/sh\n", 10, "no section .scenario_about");
+	load("#!/bin/sh\n", 10, "no section .debug_scenarios");
 	/* An ELF file without the section, whole and cut: its section headers are beyond the end.
 	 */
 	assert_int_equal(scenarios_load("/proc/self/exe", &e), -1);
 	assert_non_null(f);
 	len = fread(self, 1, sizeof(self), f);
 	fclose(f);
-	load(self, len, "no section .scenario_about");
-	load(self, 70, "no section .scenario_about");
+	load(self, len, "no section .debug_scenarios");
+	load(self, 70, "no section .debug_scenarios");
 }
 
 int main(void)

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* L1 has two vCPUs, and an L2 on one or both of them; told of below. */
+#include "boot/ap.h"
+#include "hv/scenario.h"
+#include "lib/cpu.h"
+#include "lib/ktap.h"
+#include "lib/page.h"
+#include "lib/x2apic.h"
+
+#define FIRST_VECTOR  0x51
+#define SECOND_VECTOR 0x43
+#define HOST_VECTOR   0x71
+#define SIPI_VECTOR   0x9a
+
+enum { ACTIVE = 0, WAIT_FOR_SIPI = 3 }; /* activity states */
+
+static struct l2 here, there; /* the first CPU's, the second's */
+
+/* Of the second CPU's: how many interrupts it takes, and whether it sleeps meanwhile. */
+static uint64_t irqs;
+static bool asleep;
+
+/* ---- on the second CPU -------------------------------------------------------------------- */
+
+static void done(void)
+{
+	if (!vmclear(there.vmcs))
+		ktap_fail("check=\"VMCLEAR succeeds\" vmcs=0x%lx", there.vmcs);
+}
+
+static void create(void)
+{
+	l2_create(&there, "until_irqs");
+	there.shared->arg[0] = irqs;
+	there.shared->arg[1] = asleep;
+}
+
+static void enter(void)
+{
+	if (l2_tells(&there, 1))
+		l2_check_interrupts(&there, true);
+	done();
+}
+
+static void enter_until_init(void)
+{
+	l2_exits(&there, EXIT_REASON_INIT_SIGNAL);
+	done();
+}
+
+static void enter_until_sipi(void)
+{
+	vmcs_write(GUEST_ACTIVITY_STATE, WAIT_FOR_SIPI);
+	vmcs_let_go(GUEST_ACTIVITY_STATE);
+	if (l2_exits(&there, EXIT_REASON_SIPI_SIGNAL)) {
+		ktap_check("SIPI's vector", SIPI_VECTOR, vmcs_read(EXIT_QUALIFICATION));
+		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVE);
+		l2_tells(&there, 1);
+	}
+	done();
+}
+
+static void port(void)
+{
+	l2_create(&there, "rvi_behind_if");
+	l2_pend(&there, FIRST_VECTOR);
+	if (l2_tells(&there, 1) && L2_TOOK(&there) && l2_tells(&there, 2))
+		L2_TOOK(&there, FIRST_VECTOR);
+	done();
+}
+
+static void moved(void)
+{
+	l2_move_here(&there, 0);
+	if (l2_tells(&there, 2))
+		L2_TOOK(&there, FIRST_VECTOR);
+	done();
+}
+
+/* Frozen here, with the VMCS current and not yet entered from this CPU. */
+static void moved_frozen(void)
+{
+	l2_move_here(&there, 0);
+	freeze_point();
+	if (vmcs_check_written() && l2_tells(&there, 2))
+		L2_TOOK(&there, FIRST_VECTOR);
+	done();
+}
+
+/* ---- on the first CPU --------------------------------------------------------------------- */
+
+static bool create_there(uint64_t n, bool sleeps)
+{
+	irqs = n;
+	asleep = sleeps;
+	ap_run(create);
+	return ap_wait("the second CPU to make its L2");
+}
+
+/* The second CPU goes to its L2; this one goes on when that one is there. */
+static bool computes(uint64_t n)
+{
+	if (!create_there(n, false))
+		return false;
+	ap_run(enter);
+	return ap_until((const volatile uint32_t *)&there.shared->val[0], "the second CPU's L2");
+}
+
+/* The same with an L2 that sleeps: the host, which sees that, sends an interrupt as its act. */
+static bool sleeps(uint64_t n, void (*enter_it)(void))
+{
+	if (!create_there(n, true))
+		return false;
+	expect_vector(HOST_VECTOR, NULL);
+	ap_run(enter_it);
+	while (!apic_irr(HOST_VECTOR))
+		cpu_relax();
+	apic_drain();
+	return true;
+}
+
+/* As a sender of interrupts does it: whoever finds ON set leaves the notification to the other. */
+static void post(uint8_t vector, bool frozen_before_ipi)
+{
+	bool notify;
+
+	there.posted[vector]++;
+	pi_post(there.pi, vector);
+	notify = pi_notify(there.pi);
+	if (frozen_before_ipi)
+		freeze_point();
+	if (notify)
+		apic_send(ap_apic_id(), L2_NOTIFICATION_VECTOR);
+}
+
+/* False, after a `fail` event: L2 did not take what was posted; leave it alone. */
+static bool all_taken(void)
+{
+	unsigned where;
+
+	if (ap_wait(NULL))
+		return true;
+	where = vapic_find(there.vapic, there.pi, FIRST_VECTOR);
+	ktap_fail("check=\"lost wake-up\" vector=0x%x on=%u in_pir=%d in_virr=%d in_visr=%d",
+		  FIRST_VECTOR, there.pi->control & PI_ON, !!(where & IN_PIR), !!(where & IN_VIRR),
+		  !!(where & IN_VISR));
+	return false;
+}
+
+static void fly_post_running(void)
+{
+	if (!computes(2))
+		return;
+	freeze_point();
+	post(FIRST_VECTOR, false);
+	post(SECOND_VECTOR, false);
+	all_taken();
+}
+
+static void fly_on_running(void)
+{
+	if (!computes(1))
+		return;
+	post(FIRST_VECTOR, true);
+	all_taken();
+}
+
+static void fly_post_halted(void)
+{
+	if (!sleeps(2, enter))
+		return;
+	freeze_point();
+	post(FIRST_VECTOR, false);
+	post(SECOND_VECTOR, false);
+	all_taken();
+}
+
+static void fly_on_halted(void)
+{
+	if (!sleeps(2, enter))
+		return;
+	post(FIRST_VECTOR, true);
+	post(SECOND_VECTOR, false);
+	all_taken();
+}
+
+static void fly_port(void)
+{
+	ap_run(port);
+	ap_wait("the second CPU's L2");
+}
+
+/* This CPU's L2, frozen at its port. */
+static void fly_here(void)
+{
+	l2_create(&here, "rvi_behind_if");
+	l2_pend(&here, FIRST_VECTOR);
+	if (l2_tells(&here, 1) && L2_TOOK(&here) && l2_tells(&here, 2))
+		L2_TOOK(&here, FIRST_VECTOR);
+	post(FIRST_VECTOR, false);
+	post(SECOND_VECTOR, false);
+	all_taken();
+}
+
+static void fly_both_running(void)
+{
+	if (computes(2))
+		fly_here();
+}
+
+static void fly_both_halted(void)
+{
+	if (sleeps(2, enter))
+		fly_here();
+}
+
+/* L2 starts on this CPU, which then gives its VMCS away. */
+static bool start_and_clear(void)
+{
+	irqs = 0;
+	create();
+	l2_pend(&there, FIRST_VECTOR);
+	return l2_tells(&there, 1) && L2_TOOK(&there) &&
+	       ktap_check("VMCLEAR succeeds", 1, vmclear(there.vmcs));
+}
+
+static void fly_moved(void)
+{
+	if (!start_and_clear())
+		return;
+	freeze_point();
+	ap_run(moved);
+	ap_wait("the L2 that moved");
+}
+
+static void fly_moved_frozen(void)
+{
+	if (!start_and_clear())
+		return;
+	ap_run(moved_frozen);
+	ap_wait("the L2 that moved");
+}
+
+static void fly_init(void)
+{
+	if (!sleeps(1, enter_until_init))
+		return;
+	freeze_point();
+	apic_send(ap_apic_id(), APIC_ICR_INIT);
+	ap_wait("the exit by INIT");
+}
+
+static void fly_sipi(void)
+{
+	if (!sleeps(0, enter_until_sipi))
+		return;
+	freeze_point();
+	apic_send(ap_apic_id(), APIC_ICR_SIPI | SIPI_VECTOR);
+	ap_wait("the exit by SIPI");
+}
+
+/* Only the host can start L1 with two vCPUs, and it is asked for acts. */
+static bool possible(char *why, size_t size)
+{
+	return hop_host_there(why, size) && ap_there(why, size);
+}
+
+#define FROZEN_1 "host: two vCPUs; snapshot at a freeze point of the first, "
+#define POSTING                                                                                   \
+	"promise: SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and " \
+	"then sends the notification vector if ON was 0, may count on it\n"
+#define POSTING_LOST                                                                              \
+	"failure: the second CPU's L2 never takes what the first posted, and as ON stays set no " \
+	"later sender notifies again\n"
+#define SMP          \
+	"vcpus: 2\n" \
+	"freeze: port\n"
+#define ASLEEP SMP "act: irq asleep\n"
+SCENARIO(smp_post_running, NEEDS(L2_APICV),
+	 "title: one vCPU posts to an L2 that computes on the other\n" POSTING FROZEN_1
+	 "right before it posts, with L2 on the second\n"
+	 "bug: none known\n" POSTING_LOST SMP "proof: !l2 runnable vmxon\n"
+	 "proof1: l2 runnable\n",
+	 .possible = possible, .fly = fly_post_running);
+SCENARIO(smp_on_running, NEEDS(L2_APICV),
+	 "title: one vCPU has set ON, not yet notified; the other's L2 computes\n" POSTING FROZEN_1
+	 "between ON and the notification, with L2 on the second\n"
+	 "bug: none known\n" POSTING_LOST SMP "proof: !l2 runnable vmxon\n"
+	 "proof1: l2 runnable pir:0x51 on\n",
+	 .possible = possible, .fly = fly_on_running);
+SCENARIO(smp_post_halted, NEEDS(L2_APICV),
+	 "title: one vCPU posts to an L2 that sleeps in HLT on the other\n" POSTING FROZEN_1
+	 "right before it posts, with L2 asleep on the second\n"
+	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
+		 ASLEEP "proof: !l2 runnable vmxon\n"
+	 "proof1: l2 halted\n",
+	 .possible = possible, .fly = fly_post_halted);
+SCENARIO(smp_on_halted, NEEDS(L2_APICV),
+	 "title: one vCPU has set ON, not yet notified; the other's L2 sleeps in HLT\n" POSTING
+		 FROZEN_1 "between ON and the notification, with L2 asleep on the second\n"
+	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
+		 ASLEEP "proof: !l2 runnable vmxon\n"
+	 "proof1: l2 halted pir:0x51 on\n",
+	 .possible = possible, .fly = fly_on_halted);
+SCENARIO(smp_port_1, NEEDS(L2_APICV),
+	 "title: L2 on the second vCPU, L1 on the first\n"
+	 "promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery\n"
+	 "host: two vCPUs; snapshot at an instruction of the second one's L2, IF=0\n"
+	 "bug: none known\n"
+	 "failure: a vector missing or doubled, or the state of one vCPU on the other\n" SMP
+	 "proof: !l2 runnable vmxon !vmcs12\n"
+	 "proof1: l2 runnable rvi=0x51 !rflags&0x200\n",
+	 .possible = possible, .fly = fly_port);
+SCENARIO(smp_both_running, NEEDS(L2_APICV),
+	 "title: an L2 on each vCPU, both run\n" POSTING FROZEN_1
+	 "within its L2, with the second in its own\n"
+	 "bug: none known\n" POSTING_LOST SMP "proof: l2 runnable rvi=0x51\n"
+	 "proof1: l2 runnable !rvi=0x51\n",
+	 .possible = possible, .fly = fly_both_running);
+SCENARIO(smp_both_halted, NEEDS(L2_APICV),
+	 "title: an L2 on each vCPU, one sleeps in HLT\n" POSTING FROZEN_1
+	 "within its L2, with the second one's L2 asleep\n"
+	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
+		 ASLEEP "proof: l2 runnable rvi=0x51\n"
+	 "proof1: l2 halted\n",
+	 .possible = possible, .fly = fly_both_halted);
+#define MOVES                                                                                 \
+	"promise: SDM, Software Use of Virtual-Machine Control Structures: after VMCLEAR on " \
+	"one processor the VMCS may be made current on another\n"                             \
+	"bug: none known\n"                                                                   \
+	"failure: a field of the VMCS lost or stale, or L2 does not go on where it stopped\n"
+SCENARIO(smp_vmcs_cleared, NEEDS(L2_APICV),
+	 "title: a VMCS on its way from one vCPU to the other: cleared, current on none\n" MOVES
+		 FROZEN_1 "between VMCLEAR on it and VMPTRLD on the second\n" SMP
+	 "proof: vmxon !vmcs12 !l2\n"
+	 "proof1: vmxon !vmcs12 !l2\n",
+	 .possible = possible, .fly = fly_moved);
+SCENARIO(smp_vmcs_loaded, NEEDS(L2_APICV),
+	 "title: a VMCS that came from the first vCPU is current on the second\n" MOVES
+	 "host: two vCPUs; snapshot at a freeze point of the second, before it enters L2\n" SMP
+	 "proof: vmxon !vmcs12 !l2\n"
+	 "proof1: vmxon vmcs12 !l2\n",
+	 .possible = possible, .fly = fly_moved_frozen);
+SCENARIO(smp_init, NEEDS(L2_APICV),
+	 "title: one vCPU sends INIT to the other, whose L2 sleeps in HLT\n"
+	 "promise: SDM, Other Causes of VM Exits: INIT causes a VM exit, from HLT too\n" FROZEN_1
+	 "right before it sends INIT\n"
+	 "bug: none known\n"
+	 "failure: L2 sleeps on, or the second CPU is reset\n" ASLEEP "proof: !l2 runnable\n"
+	 "proof1: l2 halted\n",
+	 .possible = possible, .fly = fly_init);
+static bool sipi_possible(char *why, size_t size)
+{
+	return possible(why, size) &&
+	       vmx_misc_cap(MISC_CAP_WAIT_FOR_SIPI, "activity state wait-for-SIPI", why, size);
+}
+
+SCENARIO(smp_sipi, NEEDS(L2_APICV),
+	 "title: one vCPU sends a SIPI to the other, whose L2 waits for it\n"
+	 "promise: SDM, Other Causes of VM Exits: a SIPI causes a VM exit in the wait-for-SIPI "
+	 "state\n" FROZEN_1 "right before it sends the SIPI\n"
+	 "bug: none known\n"
+	 "failure: L2 waits on, or the vector in the exit qualification is wrong\n" ASLEEP
+	 "proof: !l2 runnable\n"
+	 "proof1: l2 init-received GUEST_ACTIVITY_STATE=3\n",
+	 .possible = sipi_possible, .fly = fly_sipi);
