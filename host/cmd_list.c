@@ -40,6 +40,8 @@ static void describe(const struct scenario *s)
 	if (s->posts)
 		printf("* **and then:** a posted interrupt, at each moment of `host/posts.def`\n");
 	printf("* **counts only with:** `%s`\n", s->proof);
+	if (*s->proof1)
+		printf("* **and, of the second vCPU:** `%s`\n", s->proof1);
 	if (*s->needs)
 		printf("* **needs:** %s\n", s->needs);
 }

@@ -14,9 +14,9 @@
 
 /* Which scenario must notice what; with --all the columns of the table. */
 static const struct {
-	const char *what, *by;
+	const char *what, *by, *order;
 } caught[] = {
-#define C(what, by) {what, by},
+#define C(what, by, order) {what, by, order},
 #include "host/caught.def"
 #undef C
 };
@@ -251,12 +251,16 @@ static int breakages(struct matrix *m)
 	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(caught));
 	for (unsigned i = 0; i < ARRAY_SIZE(caught) && !signals_pending(); i++) {
 		struct flight_config c;
+		struct order order;
 		struct buf why = {0};
 		enum cell cell;
+		struct err e;
 
 		setup_flight(&m->setup, &c);
 		c.scenario = scenario_find(caught[i].by, strlen(caught[i].by));
 		c.broken = caught[i].what;
+		if (*caught[i].order && !order_load(&order, caught[i].order, &e))
+			c.vm.order = &order;
 		if (!c.scenario) {
 			printf("not ok %u - %s # there is no scenario %s\n", i + 1, caught[i].what,
 			       caught[i].by);

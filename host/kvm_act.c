@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #define DELIVERY_INIT (5u << 8) /* of an interrupt message */
+#define DELIVERY_SIPI (6u << 8)
 #define VECTOR_UD     6
 #define PAGE	      4096u
 
@@ -79,6 +80,8 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct e
 		return kvm_vm_message(vm, act->vector, e);
 	case ACT_INIT:
 		return kvm_vm_message(vm, DELIVERY_INIT, e);
+	case ACT_SIPI:
+		return kvm_vm_message(vm, DELIVERY_SIPI | act->vector, e);
 	case ACT_POST:
 		return kvm_vm_post(vm, act->pi_desc, act->vector, act->notification, e);
 	default:

@@ -70,13 +70,16 @@ static void named(void **state)
 
 			if (once[i][1])
 				n += count(&o, once[i][1]);
+			/* Cloud Hypervisor does not save the debug registers. */
+			if (!strcmp(name, "cloud-hypervisor") && !strcmp(once[i][0], "DEBUGREGS"))
+				n++;
 			if (n != 1)
 				fail_msg("order %s has step %s %u times", name, once[i][0], n);
 		}
 		orders++;
 	}
 	free(names);
-	assert_int_equal(orders, 5);
+	assert_int_equal(orders, 7);
 }
 
 /* The order of two steps is what tells one order from another. */

@@ -22,7 +22,7 @@ static void good(void **state)
 {
 	static const char text[] = "\0\0" GOOD "\0\0\0name: a\ntitle: a's\nproof: !l2 vmxon\n"
 				   "freeze: page\nact: nmi restored\nposts: yes\nquick: yes\n"
-				   "bug: a thread: 2021\n";
+				   "vcpus: 2\nproof1: l2\nbug: a thread: 2021\n";
 	struct err e = {0};
 	unsigned count;
 	const struct scenario *s;
@@ -37,6 +37,9 @@ static void good(void **state)
 	assert_int_equal(s[0].when, WHEN_RESTORED);
 	assert_string_equal(s[0].bug, "a thread: 2021");
 	assert_true(s[0].posts && s[0].quick && !s[0].l2 && scenario_exact(&s[0]));
+	assert_int_equal(s[0].vcpus, 2);
+	assert_string_equal(s[0].proof1, "l2");
+	assert_int_equal(s[1].vcpus, 1);
 	assert_string_equal(s[1].needs, "L2_APICV, CPU_MTF");
 	assert_true(s[1].l2 && !s[1].posts && !s[1].quick && !scenario_exact(&s[1]));
 	assert_int_equal(s[1].mp_state, KVM_MP_STATE_HALTED);
@@ -57,6 +60,9 @@ static void bad(void **state)
 	refused(GOOD "act: nmi sometimes\n", "makes no sense");
 	refused(GOOD "act: dance restored\n", "makes no sense");
 	refused(GOOD "posts: no\n", "makes no sense");
+	refused(GOOD "vcpus: 3\n", "'vcpus: 3' makes no sense");
+	refused(GOOD "proof1: l2\n", "proof1 without a second vCPU");
+	refused(GOOD "vcpus: 2\nproof1: asleep\n", "there is no such term");
 	refused(GOOD "colour: red\n", "'colour: red' makes no sense");
 	refused(GOOD "nonsense\n", "'nonsense' has no key");
 	refused("name: x\ntitle: y\nproof: l2 nonsense\n", "nonsense");

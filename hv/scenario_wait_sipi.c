@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An L2 in the activity state wait-for-SIPI; told of below. */
+#include "hv/scenario.h"
+#include "lib/ktap.h"
+
+#define VECTOR 0x9a
+
+static bool possible(char *why, size_t size)
+{
+	return vmx_misc_cap(MISC_CAP_WAIT_FOR_SIPI, "activity state wait-for-SIPI", why, size) &&
+	       hop_host_there(why, size);
+}
+
+static void fly(void)
+{
+	static struct l2 l2;
+	uint64_t rip;
+
+	l2_create(&l2, "tell");
+	if (!l2_tells(&l2, 1))
+		return;
+	rip = vmcs_read(GUEST_RIP);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_WAIT_SIPI);
+	expect_vector(VECTOR, NULL);
+	if (!l2_exits(&l2, EXIT_REASON_SIPI_SIGNAL))
+		return;
+	ktap_check("vector of the SIPI", VECTOR, vmcs_read(EXIT_QUALIFICATION));
+	ktap_check("activity state", GUEST_ACTIVITY_WAIT_SIPI, vmcs_read(GUEST_ACTIVITY_STATE));
+	ktap_check("RIP", rip, vmcs_read(GUEST_RIP));
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	l2_tells(&l2, 1);
+}
+
+#define ABOUT                                                                          \
+	"promise: SDM, Activity State and Other Causes of VM Exits: only a SIPI ends " \
+	"wait-for-SIPI, by a VM exit with its vector\n"                                \
+	"bug: none known\n"                                                            \
+	"failure: L2 runs, sleeps on, or the SIPI is lost\n"                           \
+	"freeze: blocked\n"                                                            \
+	"proof: l2 init-received GUEST_ACTIVITY_STATE=3\n"
+SCENARIO(wait_sipi, NEEDS(L2_APICV),
+	 "title: an L2 in wait-for-SIPI gets its SIPI\n" ABOUT
+	 "host: snapshot of the waiting L2; the SIPI when the restored vCPU has blocked\n"
+	 "act: sipi blocked\n",
+	 .possible = possible, .fly = fly);
+SCENARIO(wait_sipi_paused, NEEDS(L2_APICV),
+	 "title: a SIPI is pending when an L2 in wait-for-SIPI is saved\n" ABOUT
+	 "host: stops the waiting L2, sends the SIPI, saves\n"
+	 "act: sipi paused\n",
+	 .possible = possible, .fly = fly);
+SCENARIO(wait_sipi_restored, NEEDS(L2_APICV),
+	 "title: a SIPI comes to an L2 in wait-for-SIPI before the first KVM_RUN\n" ABOUT
+	 "host: snapshot of the waiting L2; the SIPI between restore and KVM_RUN\n"
+	 "act: sipi restored\n",
+	 .possible = possible, .fly = fly);
