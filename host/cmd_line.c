@@ -204,7 +204,7 @@ static bool add_matching(struct options *o, const char *pattern)
 		any = true;
 		for (unsigned n = 0; n < o->scenarios; n++)
 			there |= o->scenario[n] == &table[i];
-		if (!there && o->scenarios < MAX_SCENARIOS)
+		if (!there)
 			o->scenario[o->scenarios++] = &table[i];
 	}
 	return any;

@@ -8,7 +8,6 @@
 #include "host/pages.h"
 #include "host/util.h"
 
-#define MAX_SCENARIOS	  256
 #define DEFAULT_HOPS	  10
 #define DEFAULT_TIMEOUT_S 60
 #define DEFAULT_NUDGE_S	  2.0
@@ -37,7 +36,7 @@ struct options {
 	const char *socket, *serve_from; /* serve; restore */
 	unsigned hops_before;		 /* save: hops that end before the snapshot */
 	const char *scenario_text;	 /* --scenario as given, or NULL */
-	const struct scenario *scenario[MAX_SCENARIOS];
+	const struct scenario *scenario[SCENARIOS_MAX];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
 	enum method method;

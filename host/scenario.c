@@ -189,8 +189,12 @@ int scenarios_parse(const char *text, size_t len, struct err *e)
 		}
 		count++;
 	}
-	if (!count) {
-		err_set(e, "there is no scenario in it");
+	if (!count || count > SCENARIOS_MAX) {
+		err_set(e,
+			count ? "there are more than %u scenarios in it"
+			      : "there is no scenario in it",
+			SCENARIOS_MAX);
+		count = 0;
 		return -1;
 	}
 	qsort(table, count, sizeof(*table), by_name);

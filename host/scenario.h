@@ -54,6 +54,8 @@ struct scenario {
 	bool posts, quick;
 };
 
+#define SCENARIOS_MAX 1024
+
 /* Whether it is about one instant, which a driver must be able to meet, or to act in. */
 bool scenario_exact(const struct scenario *s);
 

@@ -50,7 +50,7 @@ static void named(void **state)
 		{"REGS"},
 		{"XSAVE"},
 		{"XCRS"},
-		{"MSRS"},
+		{"MSRS", "MSRS_TOLERANT"},
 		{"VCPU_EVENTS"},
 		{"MP_STATE"},
 		{"DEBUGREGS"},
