@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NOTES_MAX  256
 #define ORDERS_MAX 16
@@ -70,6 +71,23 @@ static void reason(const struct flight_result *r, struct buf *text)
 		buf_printf(text, "%s", word_name(r->verdict.word));
 }
 
+/* Thousands of flights: only the logs of what went wrong are of use, and no snapshots. */
+static void clean(const char *dir, enum cell cell)
+{
+	static const char *const files[] = {"snapshot.bin", "serial.log"};
+	const unsigned count = cell == CELL_WRONG || cell == CELL_REFUSED || cell == CELL_ERROR
+				       ? 1
+				       : ARRAY_SIZE(files);
+
+	for (unsigned i = 0; i < count; i++) {
+		char *path = xasprintf("%s/%s", dir, files[i]);
+
+		unlink(path);
+		free(path);
+	}
+	rmdir(dir); /* if it is empty now */
+}
+
 /* One flight into its own directory. */
 static enum cell fly(struct matrix *m, struct flight_config *c, const char *column, bool control,
 		     struct buf *why)
@@ -77,7 +95,7 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 	struct flight_result r = {0};
 	const struct known *known;
 	enum cell cell;
-	char *dir = xasprintf("%s/%s.%s", m->setup.log, c->scenario->name, column);
+	char *dir = xasprintf("%s/%s.%s", m->setup.log, c->scenario->name, column), *name;
 	struct err e = {0};
 
 	for (char *p = dir + strlen(m->setup.log) + 1; *p; p++)
@@ -90,7 +108,10 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	else
 		flight_run(c, &r);
-	known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, "", true, NULL);
+	name = c->scenario->posts ? xasprintf("%s.%s", c->scenario->name, post_name(c->post))
+				  : xstrdup(c->scenario->name);
+	known = known_match(name, c->method, &r.log, &r.verdict, NULL, "", true, NULL);
+	free(name);
 	if (r.verdict.word == WORD_PASS) {
 		cell = CELL_PASS;
 	} else if (r.verdict.word == WORD_SKIP) {
@@ -106,6 +127,7 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 	if (cell == CELL_REFUSED || cell == CELL_WRONG || cell == CELL_ERROR)
 		reason(&r, why);
 	m->cells[cell]++;
+	clean(dir, cell);
 	flight_result_free(&r);
 	free(dir);
 	return cell;

@@ -28,5 +28,13 @@ ran=$(grep -E '^(not )?ok [0-9]+ - [a-z0-9_]+ ' "$work/out" | grep -vc '# SKIP')
 holds "at least $MIN_RUN scenarios ran: $ran" [ "$ran" -ge $MIN_RUN ]
 refuse "no SKIP without a reason" '# SKIP *$'
 
+command_exits 0 orders --scenario 'regs_debug,rvi_behind_if,smi_in_l1'
+expect "orders: the table tells survival, loss and refusal apart" \
+	'^\| scenario \| qemu \| selftests \|' \
+	'^\| rvi_behind_if \| survives \| survives \| survives \|' \
+	'^\| regs_debug \|.* wrong \[[0-9]+\] \| survives \|$' \
+	'^\| smi_in_l1 \| refused \[[0-9]+\] \| survives \|' \
+	'^\[[0-9]+\] KVM_SET_NESTED_STATE: Invalid argument'
+
 command_exits 0 breakages
 refuse "each breakage is caught" '^not ok'
