@@ -70,6 +70,11 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 		err_set(e, "--break %s needs --driver kvm", o->breakage);
 		return -1;
 	}
+	if (o->breakage && !break_check(o->breakage, e) &&
+	    (o->method == METHOD_PAUSE || o->command == CMD_SAVE)) {
+		err_set(e, "--break %s breaks what is restored, and here nothing is", o->breakage);
+		return -1;
+	}
 	if (strcmp(o->accel, "kvm")) {
 		if (o->lab != LAB_YES)
 			return 0;

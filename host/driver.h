@@ -17,6 +17,7 @@ enum {
 	VM_ENDED = -2,	 /* the VM is gone, see end() */
 	VM_TIMEOUT = -3, /* the deadline of the call has passed */
 	VM_SIGNAL = -4,	 /* the user wants the runner to end */
+	VM_REFUSED = -5, /* restore(): KVM refused a step */
 };
 
 /* How a VM ended. */

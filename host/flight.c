@@ -146,6 +146,7 @@ static int wait_ready(struct flight *f)
 		}
 		if (f->nudge_ns && now >= f->nudge_ns) {
 			f->nudge_ns = now + f->config->nudge_ns;
+			f->nudges++;
 			ret = d->nmi(f->vm);
 			continue;
 		}
@@ -201,7 +202,7 @@ static int restore(struct flight *f)
 		return ret;
 	f->phase = "restore";
 	ret = d->restore(f->vm, &f->snapshot);
-	if (ret == VM_HARNESS && !strncmp(f->err.text, "KVM_SET_", 8))
+	if (ret == VM_REFUSED)
 		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
 	return ret;
 }
@@ -256,7 +257,6 @@ static int wanted(struct flight *f, const struct saved_state *state)
 	struct err e = {0};
 	int ret;
 
-	f->why[0] = '\0';
 	if (f->config->any_state)
 		return 1;
 	if (posts_before(f))
@@ -294,6 +294,11 @@ static int act(struct flight *f, bool live)
 					  .page = f->page};
 
 	f->phase = "act";
+	if ((config.act == ACT_IRQ || config.act == ACT_POST || config.act == ACT_SIPI) &&
+	    (!f->vector || f->vector > 255 || f->notification > 255)) {
+		err_set(&f->err, "the guest has not said which vector it expects");
+		return VM_HARNESS;
+	}
 	return f->config->driver->act(f->vm, &config, live);
 }
 
@@ -324,7 +329,8 @@ static int wait_blocked(struct flight *f)
 
 	f->phase = "wait for the vCPU to block";
 	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED &&
-	    f->config->scenario->freeze != AT_BLOCKED && !acts_when(f, WHEN_ASLEEP))
+	    f->config->scenario->freeze != AT_BLOCKED && !acts_when(f, WHEN_ASLEEP) &&
+	    !acts_when(f, WHEN_BLOCKED))
 		return VM_OK;
 	/* A guest that failed on its way does not come there. */
 	while (!ret && !f->result->log.fails && (blocked = d->blocked(f->vm)) != 1) {
@@ -429,6 +435,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 
 	*caught = false;
 	hop->bytes = 0;
+	f->why[0] = '\0';
 	if (posts_before(f)) {
 		ret = wait_blocked(f);
 		if (!ret)
@@ -481,6 +488,7 @@ static int examine(struct flight *f)
 		f->phase = "oracles";
 		if (d->oracles(f->vm, &f->result->oracle))
 			return VM_HARNESS;
+		f->result->oracles_run++;
 	}
 	if (!f->config->broken)
 		return VM_OK;
@@ -623,6 +631,7 @@ static int hop_once(struct flight *f)
 		ret = examine(f);
 		if (ret)
 			return ret;
+		r->proved++;
 		start = now_ns();
 		ret = restore(f);
 		hop->restore_ns = now_ns() - start;
@@ -689,6 +698,10 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 		if (keep && config->driver->kept && !f->snapshot.len)
 			config->driver->kept(f->vm, &f->snapshot);
 		config->driver->destroy(f->vm);
+		if (config->l0_log) /* the end of a VM is L0's doing, too */
+			l0_log_read(&result->oracle);
+		if (result->oracle.findings && result->verdict.word < WORD_FAIL)
+			result->verdict.word = WORD_FAIL;
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));

@@ -57,11 +57,13 @@ struct flight_result {
 	struct hop_record *hop; /* [hops] */
 	unsigned hops;
 	unsigned missed;	     /* snapshots that missed L2 */
+	unsigned proved;	     /* those that did not, broken if that was asked for */
 	unsigned taken;		     /* snapshots that were restored ... */
 	unsigned l2_active;	     /* ... and those of them with L2 active */
 	struct oracle_report oracle; /* what the oracles found, over all hops */
+	unsigned oracles_run;	     /* snapshots that they looked at */
 	bool interrupted;
-	char refused[256]; /* by KVM: the step of the restore and its error; "": none was */
+	char refused[256]; /* VM_REFUSED: the step of the restore and its error; "": none was */
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
 	int64_t ready_ns;  /* from the start to the first `ready` */
 	int64_t duration_ns;

@@ -42,6 +42,21 @@ static void look_at_hang(struct flight *f)
 	}
 }
 
+/* What a whole log does not say: that the host did its part. */
+static void check_own_part(struct flight *f)
+{
+	const struct flight_config *c = f->config;
+	struct flight_result *r = f->result;
+
+	if (!c->control && !c->resume && r->taken < c->hops)
+		verdict_raise(&r->verdict, WORD_ERROR, "only %u of %u hops had a snapshot",
+			      r->taken, c->hops);
+	/* An NMI of ours may be what the guest waited for in vain. */
+	if (f->nudges && scenario_exact(c->scenario))
+		verdict_raise(&r->verdict, WORD_FAIL, "went on only behind %u NMI%s of the host's",
+			      f->nudges, f->nudges > 1 ? "s" : "");
+}
+
 void flight_judge(struct flight *f, int ret)
 {
 	const struct expected want = {f->config->scenario->name, f->config->hops, f->config->seed};
@@ -71,6 +86,8 @@ void flight_judge(struct flight *f, int ret)
 		else {
 			verdict_judge(&r->verdict, &r->log, &want);
 			judged = true;
+			if (r->verdict.word == WORD_PASS)
+				check_own_part(f);
 		}
 		break;
 	case VM_SIGNAL:

@@ -31,6 +31,7 @@ struct flight {
 	int64_t start_ns;
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
+	unsigned nudges;     /* sent */
 	uint64_t random;
 };
 

@@ -109,15 +109,17 @@ static const struct known *explain(const char *result, enum method method, const
 				   const struct known *only)
 {
 	size_t len = strcspn(result, ".");
+	char whole[400];
 
 	/* The event must be of this scenario. */
 	if (strlen(fail->scenario) != len || memcmp(fail->scenario, result, len))
 		return NULL;
+	snprintf(whole, sizeof(whole), "%s: %s", fail->check, fail->evidence);
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
 		const struct known *k = &known_table[i];
 
 		if (listed(k->result, result) && k->method == method &&
-		    listed(k->check, fail->check) && applies(k) &&
+		    (listed(k->check, fail->check) || listed(k->check, whole)) && applies(k) &&
 		    (!only || !strcmp(only->id, k->id) || !strcmp(k->result, "*")))
 			return k;
 	}
@@ -142,9 +144,11 @@ static const struct known *explain_oracle(const char *result, enum method method
 {
 	char check[200];
 
-	/* What the log says is told by its text, not by a field. */
+	/* What the log or a buffer's size says is told by its text, not by a field. */
 	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle,
-		 strcmp(finding->oracle, "log") ? finding->field : finding->text);
+		 strcmp(finding->oracle, "log") && strcmp(finding->oracle, "buffer size")
+			 ? finding->field
+			 : finding->text);
 	return explain_host(result, method, check);
 }
 

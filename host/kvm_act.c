@@ -43,7 +43,7 @@ static int refill(struct kvm_vm *vm, uint64_t gpa, struct err *e)
 {
 	uint8_t copy[PAGE];
 
-	if (gpa % PAGE || gpa + PAGE > vm->memory_size) {
+	if (!gpa || gpa % PAGE || gpa + PAGE > vm->memory_size) {
 		err_set(e, "no page of guest memory at 0x%llx", (unsigned long long)gpa);
 		return -1;
 	}

@@ -248,6 +248,17 @@ static bool drain(struct machine *m)
 	return idle;
 }
 
+/* To be asked before drain(): what is sent up to the end is then not lost. */
+static bool has_ended(struct machine *m)
+{
+	bool ended;
+
+	pthread_mutex_lock(&m->lock);
+	ended = m->ended;
+	pthread_mutex_unlock(&m->lock);
+	return ended;
+}
+
 /* Waits for news, a signal for the runner, or @until_ns. */
 static int sleep_until(struct machine *m, int64_t until_ns)
 {
@@ -458,7 +469,7 @@ static int restore(void *vm, const struct buf *file)
 	ret = wait_idle(m);
 	if (!ret && m->restore_status) {
 		*m->config->err = m->restore_err;
-		return VM_HARNESS;
+		return VM_REFUSED;
 	}
 	return ret;
 }
@@ -510,7 +521,7 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	struct page_trap *trap;
 	int ret;
 
-	if (gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size) {
+	if (!gpa || gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size) {
 		err_set(m->config->err, "the guest has not said which page it expects");
 		return VM_HARNESS;
 	}
@@ -673,12 +684,13 @@ static int make_runnable(void *vm)
 static int wait_for(void *vm, int64_t until_ns)
 {
 	struct machine *m = vm;
+	bool ended = has_ended(m);
 	int ret;
 
 	drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
-	if (m->ended)
+	if (ended)
 		return VM_ENDED;
 	if (stalled(m)) {
 		pages_release(m->pages);
@@ -687,10 +699,11 @@ static int wait_for(void *vm, int64_t until_ns)
 	if (m->pages && until_ns > now_ns() + WATCH_NS)
 		until_ns = now_ns() + WATCH_NS;
 	ret = sleep_until(m, until_ns);
+	ended = has_ended(m);
 	drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
-	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+	return ret ? ret : ended ? VM_ENDED : VM_OK;
 }
 
 static const struct vm_end *end_of(void *vm)

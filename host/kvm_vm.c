@@ -433,7 +433,14 @@ int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)
 {
 	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
 
-	return ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi) < 0 ? err_errno(e, "KVM_SIGNAL_MSI") : 0;
+	int ret = ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi);
+
+	if (ret > 0)
+		return 0;
+	if (ret < 0)
+		return err_errno(e, "KVM_SIGNAL_MSI");
+	err_set(e, "KVM_SIGNAL_MSI: the local APIC did not take the message");
+	return -1;
 }
 
 int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
@@ -441,7 +448,7 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 {
 	uint32_t *pir = (uint32_t *)(vm->memory + pi_desc) + vector / 32;
 
-	if (pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
+	if (!pi_desc || pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
 		err_set(e, "no posted-interrupt descriptor at 0x%llx", (unsigned long long)pi_desc);
 		return -1;
 	}

@@ -31,7 +31,16 @@ static void give_back(struct page_trap *t)
 		.dst = (uintptr_t)t->page, .src = (uintptr_t)t->copy, .len = PAGE};
 	struct uffdio_range range = {(uintptr_t)t->page, PAGE};
 
-	ioctl(t->uffd, UFFDIO_COPY, &copy);
+	int ret;
+
+	do {
+		copy.copy = 0;
+		ret = ioctl(t->uffd, UFFDIO_COPY, &copy);
+	} while (ret && errno == EAGAIN);
+	if (ret) { /* the guest would read zeros */
+		perror("midflight: UFFDIO_COPY");
+		abort();
+	}
 	ioctl(t->uffd, UFFDIO_UNREGISTER, &range);
 }
 
@@ -62,8 +71,8 @@ struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *ar
 	t->arg = arg;
 	t->end = eventfd(0, EFD_CLOEXEC);
 	t->uffd = pages_open_uffd(&why);
-	if (t->uffd < 0) {
-		err_set(e, "%s", why);
+	if (t->end < 0 || t->uffd < 0) {
+		err_set(e, "%s", t->uffd < 0 ? why : "cannot make an eventfd");
 		goto fail;
 	}
 	memcpy(t->copy, page, PAGE);
@@ -83,7 +92,8 @@ struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *ar
 fail:
 	if (t->uffd >= 0)
 		close(t->uffd);
-	close(t->end);
+	if (t->end >= 0)
+		close(t->end);
 	free(t);
 	return NULL;
 }

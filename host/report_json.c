@@ -90,6 +90,7 @@ void report_json_result(void *list, const struct report_entry *entry)
 	json_set(o, "known", json_text(entry->known ? entry->known->id : NULL));
 	json_set(o, "findings", findings);
 	json_set(o, "fails", fails_json(&r->log));
+	json_set(o, "oracles_run", json_integer(r->oracles_run));
 	json_set(o, "oracles", oracles_json(&r->oracle));
 	json_set(o, "fail_events", json_integer(r->log.fails));
 	json_set(o, "error_events", json_integer(r->log.errors));

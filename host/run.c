@@ -177,12 +177,30 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 	free(dir);
 }
 
+/* Why this driver, with these options, cannot fly @s; NULL: it can. */
+static const char *driver_lacks(const struct setup *setup, const struct scenario *s,
+				const struct driver *driver)
+{
+	if (s->posts && !driver->post)
+		return "this driver cannot post interrupts (--driver kvm can)";
+	if (!driver->proves && scenario_exact(s))
+		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";
+	if (!driver->proves && !s->l2_alone)
+		return "this driver cannot prove the state of a snapshot (--driver kvm can)";
+	/* The host touches guest memory itself, and would wait for a page that is kept back. */
+	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) &&
+	    setup->o->pages_config.mode != PAGES_EAGER)
+		return "the host changes guest memory, which needs --pages eager";
+	return NULL;
+}
+
 /* The control, then the scenario itself, each with its result. False if interrupted. */
 static bool run_scenario(struct run *r, struct report *report, const struct scenario *scenario)
 {
 	struct flight_config config;
 	bool control_passed = false, control_skipped = false, go_on = true;
 	const struct known *control_known = NULL;
+	const char *lack;
 	char *reason = NULL;
 
 	setup_flight(&r->setup, &config);
@@ -191,12 +209,10 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	config.l0_log = r->l0_log;
 	config.arg = r;
 	config.hops = setup_hops(&r->setup, scenario);
-	if ((scenario->posts && !config.driver->post) ||
-	    (scenario_exact(scenario) && !config.driver->proves)) {
+	lack = driver_lacks(&r->setup, scenario, config.driver);
+	if (lack) {
 		control_skipped = true;
-		reason = xasprintf("driver %s cannot %s (--driver kvm can)", config.driver->name,
-				   scenario->posts ? "post interrupts"
-						   : "freeze a VM at an exact instant");
+		reason = xstrdup(lack);
 	}
 	for (unsigned i = 0; i < results_of(scenario) && go_on; i++) {
 		struct flight_result result = {0};
@@ -211,9 +227,11 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
-		entry.known = known_match(entry.name, config.method, &result.log, &result.verdict,
-					  &result.oracle, result.refused,
-					  config.control || control_passed, control_known);
+		/* What fails without a good snapshot is not what is known of snapshots. */
+		if (config.control || *result.refused || result.taken >= result.log.hops_done)
+			entry.known = known_match(entry.name, config.method, &result.log,
+						  &result.verdict, &result.oracle, result.refused,
+						  config.control || control_passed, control_known);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);
@@ -275,6 +293,8 @@ int run(struct options *o)
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
 	report_begin(&report, o, o->shown_log, results_planned(o));
+	if (!r.l0_log)
+		printf("# midflight: L0's log was not looked at: /dev/kmsg: %s\n", strerror(errno));
 	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
 		skip_all(&r, &report, "--pages exit", kvm_probe_no_page_exit());
 	} else if (s->missing) {

@@ -151,15 +151,23 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 			s->name ? s->name : "?");
 		return -1;
 	}
+	/* It becomes a directory's name and a word of L1's command line. */
+	if (s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
+		err_set(e, "about scenario %s: that is no name", s->name);
+		return -1;
+	}
 	if (proof_check(NULL, s->proof, e) || proof_check(NULL, s->proof1, e))
 		return -1;
-	if (*s->proof1 && s->vcpus < 2) {
-		err_set(e, "about scenario %s: proof1 without a second vCPU", s->name);
+	if (!*s->proof1 != (s->vcpus < 2)) {
+		err_set(e, "about scenario %s: %s", s->name,
+			*s->proof1 ? "proof1 without a second vCPU"
+				   : "a second vCPU without proof1");
 		return -1;
 	}
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
 	s->l2 = proof_asks(s, "l2");
+	s->l2_alone = !strcmp(s->proof, "l2 runnable") || !strcmp(s->proof, "l2 halted");
 	s->mp_state = proof_asks(s, "halted") ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
@@ -198,6 +206,13 @@ int scenarios_parse(const char *text, size_t len, struct err *e)
 		return -1;
 	}
 	qsort(table, count, sizeof(*table), by_name);
+	for (unsigned i = 1; i < count; i++) {
+		if (!by_name(&table[i - 1], &table[i])) {
+			err_set(e, "there are two scenarios %s", table[i].name);
+			count = 0;
+			return -1;
+		}
+	}
 	return 0;
 }
 

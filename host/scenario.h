@@ -50,6 +50,7 @@ struct scenario {
 	enum act act;
 	enum act_when when;
 	bool l2;	   /* the proof asks for an active L2 */
+	bool l2_alone;	   /* and for nothing but that and mp_state */
 	uint32_t mp_state; /* KVM_MP_STATE_* that the proof asks for */
 	bool posts, quick;
 };

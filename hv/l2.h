@@ -58,11 +58,8 @@ void l2_create_no_ept(struct l2 *l2, const char *half);
 /* Makes @l2, whose VMCS CPU @from has cleared, current on this CPU. */
 void l2_move_here(struct l2 *l2, unsigned from);
 
-/*
- * VMCLEARs all VMCSs of vmcs_new(), stops the timer, gives all pages back. How many freeze points
- * L2s have passed.
- */
-uint64_t l2_destroy_all(void);
+/* VMCLEARs all VMCSs of vmcs_new(), stops the timer, gives all pages back. */
+void l2_destroy_all(void);
 
 /* A cleared VMCS that is not current, with the right revision. Its address. */
 uint64_t vmcs_new(void);

@@ -34,8 +34,7 @@ enum kind { APICV, PLAIN, NO_EPT };
 
 #define VMCS_MAX 8
 static uint64_t vmcs_list[VMCS_MAX];
-static const struct l2 *l2_list[VMCS_MAX];
-static unsigned vmcss, l2s;
+static unsigned vmcss;
 
 /* A run of L2's pages; L1 backs page i with its page (pages - 1 - i). */
 struct area {
@@ -334,7 +333,6 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 
 	memset(l2, 0, sizeof(*l2));
 	l2->vmcs = vmcs_new();
-	l2_list[l2s++] = l2;
 	vmcs_forget();
 	if (!vmptrld(l2->vmcs))
 		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
@@ -392,19 +390,14 @@ uint64_t *l2_data_page(struct l2 *l2, unsigned i)
 	return (uint64_t *)(l2->data + (L2_DATA_PAGES - 1 - i) * PAGE_SIZE);
 }
 
-uint64_t l2_destroy_all(void)
+void l2_destroy_all(void)
 {
-	uint64_t frozen = 0;
-
 	apic_timer_stop();
 	apic_drain();
 	/* A VMCS that is still active would be written to its page when that is long another's. */
 	for (unsigned i = 0; i < vmcss; i++)
 		if (!vmclear(vmcs_list[i]))
 			ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", vmcs_list[i]);
-	for (unsigned i = 0; i < l2s; i++)
-		frozen += l2_list[i]->shared->frozen;
-	vmcss = l2s = 0;
+	vmcss = 0;
 	page_free_all();
-	return frozen;
 }

@@ -16,7 +16,7 @@ extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
-static uint64_t current_hop, frozen;
+static uint64_t current_hop;
 
 static bool selected(const struct scenario *s)
 {
@@ -50,7 +50,6 @@ static bool possible(const struct scenario *s, char *why, size_t size)
 void freeze_point(void)
 {
 	outb(FREEZE_IO_PORT, 0);
-	frozen++;
 }
 
 void expect_vector(uint8_t vector, const struct l2 *l2)
@@ -197,17 +196,19 @@ static void fly_hops(const struct scenario *s)
 		enum hop_answer answer;
 
 		do {
-			frozen = 0;
 			hop_begin_waiting(hop);
 			s->fly();
-			frozen += l2_destroy_all();
+			l2_destroy_all();
 			/*
-			 * A hop that failed on its way must not leave the host waiting; the host
-			 * sees from the state that this is not where a snapshot was wanted.
+			 * A hop that failed on its way must not leave the host waiting for a freeze
+			 * point; the host sees from the state that this is not where a snapshot was
+			 * wanted.
 			 */
-			if (ktap_failures() && !frozen)
-				freeze_point();
-			answer = hop_wait();
+			while ((answer = hop_answer()) == HOP_NONE) {
+				if (ktap_failures())
+					freeze_point();
+				cpu_relax();
+			}
 			if (hop_again(answer) && !ktap_failures())
 				hop_end(hop, answer);
 		} while (hop_again(answer) && !ktap_failures());

@@ -22,4 +22,4 @@ SCENARIO(halted_nmi, NEEDS(L2_BASE),
 	 "freeze: blocked\n"
 	 "act: nmi blocked\n"
 	 "proof: l2 halted\n",
-	 .fly = fly);
+	 .possible = hop_host_there, .fly = fly);

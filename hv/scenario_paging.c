@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's own paging: without EPT, PAE, none at all, with and without VPID; told of below. */
 #include "hv/ept.h"
+#include "hv/flat_code.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
@@ -258,9 +259,6 @@ SCENARIO(vpid_0_l2, NEEDS(L2_BASE),
 /* ---- L2s that are not in 64-bit mode -------------------------------------------------------- */
 
 /* Their code is too short for an image: L1 copies it to a page, and gives and reads registers. */
-#define TEXT(x)	 TEXT_(x)
-#define TEXT_(x) #x
-#define FROZEN	 0xf00 /* in the code page: the freeze points passed */
 
 /* A page that L2 has at the same physical address as L1. */
 static void *same_page(const char *name)
@@ -277,15 +275,6 @@ static void copy_code(uint8_t *page, const uint8_t *code, const uint8_t *end)
 	memcpy(page, code, (uintptr_t)end - (uintptr_t)code);
 }
 
-/* Enters L2 up to its l2_tell(1), and counts its freeze points. */
-static bool flat_tells(const uint8_t *page)
-{
-	bool ok = l2_tells(&l2, 1);
-
-	l2.shared->frozen = page[FROZEN];
-	return ok;
-}
-
 #define SET_SEGMENT(seg, selector, base, limit, ar)           \
 	do {                                                  \
 		vmcs_write(GUEST_##seg##_SELECTOR, selector); \
@@ -300,43 +289,13 @@ static void no_64_bit(void)
 	vmcs_write(GUEST_IA32_EFER, 0);
 }
 
+_Static_assert(L2_CALL_TELL == 5, "flat_code.S");
+
 /*
  * PAE: the four page-directory-pointer-table entries are registers of the processor, loaded with
  * CR3. L2 reads through entry 2, writes EDX to it in memory, and reads through it again, also after
  * INVLPG: still the old one. After MOV to CR3 it is the new one.
  */
-#define PAE_CODE  0x40000000
-#define PAE_TABLE 0x40001000
-#define PAE_DATA  0x80000000
-asm(".pushsection .rodata\n"
-    ".code32\n"
-    "pae_code:\n"
-    "	movl	" TEXT(PAE_DATA) ", %ecx\n"
-				 "	movl	%edx, " TEXT(
-					 PAE_TABLE) " + 16\n"
-						    "	outb	%al, $" TEXT(
-							    FREEZE_IO_PORT) "\n"
-									    "	incb	" TEXT(PAE_CODE) " + " TEXT(
-										    FROZEN) "\n"
-											    "	mov"
-											    "l	" TEXT(
-												    PAE_DATA) ", %esi\n"
-													      "	invlpg	" TEXT(
-														      PAE_DATA) "\n"
-																"	movl	" TEXT(
-																	PAE_DATA) ", %edi\n"
-																		  "	movl	%cr3, %eax\n"
-																		  "	movl	%eax, %cr3\n"
-																		  "	movl	" TEXT(
-																			  PAE_DATA) ", %ebp\n"
-																				    "	movl	$5, %eax\n" /* L2_CALL_TELL */
-																				    "	movl	$1, %ebx\n"
-																				    "	vmcall\n"
-																				    "pae_code_end:\n"
-																				    ".code64\n"
-																				    ".popsection");
-_Static_assert(L2_CALL_TELL == 5, "the call of the code above and below");
-extern const uint8_t pae_code[], pae_code_end[];
 
 /* A page directory whose first entry leads to a page table with these two pages. */
 static uint64_t pae_directory(const void *page0, const void *page1)
@@ -372,7 +331,7 @@ static void pae(bool changed)
 	for (unsigned i = 0; i < 4 && l2.ept; i++)
 		vmcs_write(pdptr[i], table[i]);
 	l2.regs.rdx = new_entry;
-	if (!flat_tells(code))
+	if (!l2_tells(&l2, 1))
 		return;
 	ktap_check("read through the loaded entry", (uint32_t)FIRST, l2.regs.rcx);
 	ktap_check("the same, changed in memory", (uint32_t)FIRST, l2.regs.rsi);
@@ -437,40 +396,7 @@ SCENARIO(pae_no_ept_changed, NEEDS(L2_BASE),
 	 .fly = fly_pae_no_ept_changed);
 
 /* Real mode, then protected mode with the segments as they are. */
-#define REAL_GPA    0x8000
-#define REAL_DATA   0x800
-#define REAL_VECTOR 0x21
-asm(".pushsection .rodata\n"
-    ".code16\n"
-    "real_code:\n"
-    "	movl	" TEXT(
-	    REAL_DATA) ", %ecx\n"
-		       "	int	$" TEXT(
-			       REAL_VECTOR) "\n"
-					    "	outb	%al, $" TEXT(
-						    FREEZE_IO_PORT) "\n"
-								    "	incb	" TEXT(
-									    FROZEN) "\n"
-										    "	movl"
-										    "	" TEXT(
-											    REAL_DATA) ", %esi\n"
-												       "	int	$" TEXT(
-													       REAL_VECTOR) "\n"
-															    "	movl	%cr0, %eax\n"
-															    "	orl	$1, %eax\n"
-															    "	movl	%eax, %cr0\n"
-															    "	movl	" TEXT(
-																    REAL_DATA) ", %edi\n"
-																	       "	movl	$5, %eax\n"
-																	       "	movl	$1, %ebx\n"
-																	       "	vmcall\n"
-																	       "real_handler:\n"
-																	       "	incl	%edx\n"
-																	       "	iretw\n"
-																	       "real_code_end:\n"
-																	       ".code64\n"
-																	       ".popsection");
-extern const uint8_t real_code[], real_handler[], real_code_end[];
+#define REAL_GPA 0x8000
 
 #define SET_REAL(seg, ar) SET_SEGMENT(seg, REAL_GPA / 16, REAL_GPA, 0xffff, ar)
 
@@ -508,7 +434,7 @@ static void fly_real_mode(void)
 	vmcs_write(GUEST_RIP, 0);
 	vmcs_write(GUEST_RSP, PAGE_SIZE);
 	l2.regs.rdx = 0;
-	if (!flat_tells(code))
+	if (!l2_tells(&l2, 1))
 		return;
 	ktap_check("read before", (uint32_t)FIRST, l2.regs.rcx);
 	ktap_check("read after", (uint32_t)FIRST, l2.regs.rsi);

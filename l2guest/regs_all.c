@@ -43,7 +43,6 @@ static void regs_all(struct l2_shared *shared)
 
 	l2_turn_registers(shared, 0);
 	freeze_with_registers(val);
-	shared->frozen++;
 	l2_turn_registers(shared, 1);
 	for (unsigned i = 0; i < GPRS; i++)
 		l2_expect("L2 general register", (i + 1) * 0x1100 + i + 1, val[i]);

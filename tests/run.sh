@@ -33,6 +33,9 @@ results() { # NAME COMMAND...
 	if [ "$((passed + failed + skipped))" = "$before" ]; then
 		sed 's/^/# /' "$work/stderr"
 		count <<<"not ok - $name: no result (exit status $status)"
+	elif [ "$status" != 0 ]; then
+		sed 's/^/# /' "$work/stderr"
+		count <<<"not ok - $name: ended early (exit status $status)"
 	fi
 }
 

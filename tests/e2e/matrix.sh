@@ -5,8 +5,9 @@
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 
-MIN_SCENARIOS=90
-MIN_RUN=80
+MIN_SCENARIOS=280
+MIN_RUN=250
+MIN_CAUGHT=75
 
 what=list
 build/midflight list >"$work/out" 2>&1
@@ -38,3 +39,5 @@ expect "orders: the table tells survival, loss and refusal apart" \
 
 command_exits 0 breakages
 refuse "each breakage is caught" '^not ok'
+caught=$(grep -cE '^ok [0-9]+ - .* # caught by ' "$work/out")
+holds "at least $MIN_CAUGHT breakages were caught: $caught" [ "$caught" -ge $MIN_CAUGHT ]

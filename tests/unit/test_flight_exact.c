@@ -67,7 +67,7 @@ static int restore(void *p, const struct buf *snapshot)
 	if (!vm.refuse)
 		return VM_OK;
 	err_set(vm.config->err, "KVM_SET_NESTED_STATE: Invalid argument");
-	return VM_HARNESS;
+	return VM_REFUSED;
 }
 
 static int stop(void *p)
@@ -374,7 +374,7 @@ static void acts_first(void **state)
 {
 	(void)state;
 	fly("freeze: page\nact: smi first\n", false, NULL);
-	expect(WORD_PASS, "port g, act 4 0x41 0xf2 0x2040 0x3000, port, page 0x3000, save, vmxon?, "
+	expect(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, page 0x3000, save, vmxon?, "
 			  "quit, restore, cont, k");
 }
 
@@ -382,7 +382,7 @@ static void acts_first_control(void **state)
 {
 	(void)state;
 	fly("freeze: page\nact: smi first\n", true, NULL);
-	expect(WORD_PASS, "port g, act 4 0x41 0xf2 0x2040 0x3000, port, cont, k");
+	expect(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, cont, k");
 }
 
 static void acts_asleep(void **state)
