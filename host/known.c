@@ -144,11 +144,9 @@ static const struct known *explain_oracle(const char *result, enum method method
 {
 	char check[200];
 
-	/* What the log or a buffer's size says is told by its text, not by a field. */
+	/* What the log says is told by its text, not by a field. */
 	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle,
-		 strcmp(finding->oracle, "log") && strcmp(finding->oracle, "buffer size")
-			 ? finding->field
-			 : finding->text);
+		 strcmp(finding->oracle, "log") ? finding->field : finding->text);
 	return explain_host(result, method, check);
 }
 
