@@ -455,7 +455,7 @@ static const struct {
 		 "Breaks the saved state on purpose, one thing at a time (driver kvm), and "
 		 "checks that a scenario notices.\v"
 		 "Exit status: 0 every breakage was caught, 1 one was not, 2 usage or "
-		 "harness, 4 no nested VMX here.\n\n"
+		 "environment, 4 no nested VMX here.\n\n"
 		 "Examples:\n"
 		 "  midflight breakages\n"
 		 "  midflight breakages --all --scenario 'halted,running'"},

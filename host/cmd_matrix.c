@@ -306,6 +306,37 @@ static bool chosen(const struct matrix *m, unsigned i)
 	return !s;
 }
 
+/* One row of caught.def: the scenario must pass with nothing broken, and then notice. */
+static enum cell breakage(struct matrix *m, unsigned i, struct buf *why)
+{
+	struct flight_config c;
+	struct order order;
+	enum cell cell;
+	struct err e;
+
+	setup_flight(&m->setup, &c);
+	c.scenario = scenario_find(caught[i].by, strlen(caught[i].by));
+	c.broken = caught[i].what;
+	if (!c.scenario) {
+		buf_printf(why, "there is no such scenario");
+		return CELL_ERROR;
+	}
+	if (*caught[i].order) {
+		if (order_load(&order, caught[i].order, &e)) {
+			buf_printf(why, "%s", e.text);
+			return CELL_ERROR;
+		}
+		c.vm.order = &order;
+	}
+	cell = unbroken(m, &c, i, why);
+	if (cell == CELL_PASS)
+		return fly(m, &c, caught[i].what, false, why);
+	if (cell == CELL_SKIP)
+		return cell;
+	buf_printf(why, " (with nothing broken)");
+	return CELL_ERROR;
+}
+
 /* Each breakage in the scenario that must notice it, as KTAP. */
 static int breakages(struct matrix *m)
 {
@@ -315,53 +346,32 @@ static int breakages(struct matrix *m)
 		rows += chosen(m, i);
 	printf("KTAP version 1\n1..%u\n", rows);
 	for (unsigned i = 0; i < ARRAY_SIZE(caught) && !signals_pending(); i++) {
-		struct flight_config c;
-		struct order order;
 		struct buf why = {0};
 		enum cell cell;
-		struct err e;
 
 		if (!chosen(m, i))
 			continue;
 		row++;
-		setup_flight(&m->setup, &c);
-		c.scenario = scenario_find(caught[i].by, strlen(caught[i].by));
-		c.broken = caught[i].what;
-		if (*caught[i].order) {
-			if (order_load(&order, caught[i].order, &e))
-				return fail(e.text);
-			c.vm.order = &order;
-		}
-		if (!c.scenario) {
-			printf("not ok %u - %s # there is no scenario %s\n", row, caught[i].what,
-			       caught[i].by);
-			m->not_caught++;
-			continue;
-		}
-		cell = unbroken(m, &c, i, &why);
-		if (cell != CELL_PASS && cell != CELL_SKIP) {
-			printf("not ok %u - %s # %s does not pass with nothing broken: %s\n", row,
-			       caught[i].what, c.scenario->name, why.len ? why.p : "?");
-			m->not_caught++;
-			buf_free(&why);
-			continue;
-		}
-		if (cell == CELL_PASS)
-			cell = fly(m, &c, caught[i].what, false, &why);
-		if (cell == CELL_SKIP)
+		cell = breakage(m, i, &why);
+		switch (cell) {
+		case CELL_SKIP:
 			printf("ok %u - %s # SKIP %s cannot run here\n", row, caught[i].what,
-			       c.scenario->name);
-		else if (cell == CELL_WRONG || cell == CELL_REFUSED)
-			printf("ok %u - %s # caught by %s: %s\n", row, caught[i].what,
-			       c.scenario->name, why.p);
-		else
+			       caught[i].by);
+			break;
+		case CELL_WRONG:
+		case CELL_REFUSED:
+			m->caught++;
+			printf("ok %u - %s # caught by %s: %s\n", row, caught[i].what, caught[i].by,
+			       why.p);
+			break;
+		default:
+			m->not_caught++;
 			printf("not ok %u - %s # not caught by %s: %s\n", row, caught[i].what,
-			       c.scenario->name,
+			       caught[i].by,
 			       why.len		      ? why.p
 			       : cell == CELL_NOTHING ? "nothing to break"
 						      : "passed");
-		m->caught += cell == CELL_WRONG || cell == CELL_REFUSED;
-		m->not_caught += cell != CELL_SKIP && cell != CELL_WRONG && cell != CELL_REFUSED;
+		}
 		fflush(stdout);
 		buf_free(&why);
 	}

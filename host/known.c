@@ -95,11 +95,22 @@ static bool applies(const struct known *k)
 	return !*k->fixed || kernel_before(known_kernel(), k->fixed);
 }
 
+/* Whether @word itself stands in @list: a pattern promises nothing. */
+static bool named(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = list; *p; p += strcspn(p, "|"), p += *p == '|')
+		if (strcspn(p, "|") == len && !memcmp(p, word, len))
+			return true;
+	return false;
+}
+
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (strcmp(known_table[i].result, "*") && listed(known_table[i].result, result) &&
-		    known_table[i].method == method && applies(&known_table[i]))
+		if (named(known_table[i].result, result) && known_table[i].method == method &&
+		    applies(&known_table[i]))
 			return &known_table[i];
 	return NULL;
 }

@@ -38,8 +38,10 @@ expect "posted interrupts: the lost notification is found" \
 	'^not ok [0-9]+ - posted_running\.paused # TODO known KVM bug: pending-notification-not-saved'
 
 for order in selftests nested-first nested-last legacy; do
-	run 0 --driver kvm --order "$order" --loops 2 --scenario running
-	expect "order $order: running survives" '^ok [0-9]+ - running # 2 hops, L2 active in 2 of 2'
+	run 0 --driver kvm --order "$order" --scenario rvi_behind_if,regs_all
+	expect "order $order: registers and pending interrupts survive" \
+		'^ok [0-9]+ - rvi_behind_if # 1 hops, L2 active in 1 of 1' \
+		'^ok [0-9]+ - regs_all # 1 hops, L2 active in 1 of 1'
 done
 run 2 --driver kvm --order no-such-order
 expect "an unknown order is named" "no-such-order"

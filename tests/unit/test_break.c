@@ -144,7 +144,7 @@ static const struct {
 	{"tsc-jump", "MSR 10"},
 	{"regs", "REGS 0-28, REGS 38-78"},
 	{"regs-of-l1", "REGS 30-32, REGS 81-82, NESTED_STATE 298-2a7"},
-	{"rip", "REGS 80-80, NESTED_STATE 2a0-2a0"},
+	{"rip", "REGS 82-82, NESTED_STATE 2a2-2a2"},
 	{"rsp", "REGS 30-30, NESTED_STATE 298-298"},
 	{"rflags-if", "REGS 89-89, NESTED_STATE 2a9-2a9"},
 	{"cr0", "SREGS e0-e2, SREGS2 e0-e2, NESTED_STATE 22a-22a"},
