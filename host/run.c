@@ -227,8 +227,12 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
-		/* What fails without a good snapshot is not what is known of snapshots. */
-		if (config.control || *result.refused || result.taken >= result.log.hops_done)
+		/*
+		 * What fails without a good snapshot is not what is known of snapshots, unless the
+		 * control failed alike.
+		 */
+		if (config.control || control_known || *result.refused ||
+		    result.taken >= result.log.hops_done)
 			entry.known = known_match(entry.name, config.method, &result.log,
 						  &result.verdict, &result.oracle, result.refused,
 						  config.control || control_passed, control_known);
