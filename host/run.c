@@ -181,16 +181,21 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 static const char *driver_lacks(const struct setup *setup, const struct scenario *s,
 				const struct driver *driver)
 {
+	const unsigned pages = setup->o->pages_config.mode;
+
 	if (s->posts && !driver->post)
 		return "this driver cannot post interrupts (--driver kvm can)";
 	if (!driver->proves && scenario_exact(s))
 		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";
 	if (!driver->proves && !s->l2_alone)
 		return "this driver cannot prove the state of a snapshot (--driver kvm can)";
+	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW)
+		return "the scenario names its own instant: no --freeze";
 	/* The host touches guest memory itself, and would wait for a page that is kept back. */
-	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) &&
-	    setup->o->pages_config.mode != PAGES_EAGER)
+	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)
 		return "the host changes guest memory, which needs --pages eager";
+	if ((s->posts || s->act == ACT_POST) && (pages == PAGES_LATE || pages == PAGES_LOST))
+		return "the host writes guest memory, for which no page may be kept back (--pages)";
 	return NULL;
 }
 
