@@ -8,12 +8,9 @@
 #include "lib/ktap.h"
 #include "lib/x2apic.h"
 
-#define INTR_INFO_VALID	   (1u << 31)
-#define INTR_INFO_TYPE_NMI (2u << 8)
-#define ACTIVITY_ACTIVE	   0
-#define FIRST_VECTOR	   32
-#define CHECK_TEXT	   64
-#define FAILURES_MAX	   50 /* of L2's own checks, then L1 gives up */
+#define FIRST_VECTOR 32
+#define CHECK_TEXT   64
+#define FAILURES_MAX 50 /* of L2's own checks, then L1 gives up */
 
 void l2_post(struct l2 *l2, uint8_t vector)
 {
@@ -47,7 +44,7 @@ bool l2_wake_up_lost(struct l2 *l2, uint64_t hop, uint8_t vector, bool sent)
 
 void l2_wake(void)
 {
-	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	l2_notify_in(1);
 	while (!apic_timer_expired())
 		cpu_relax();
@@ -195,7 +192,7 @@ static bool enter(struct l2 *l2, bool *ok)
 static bool is_nmi(uint32_t reason)
 {
 	return reason == EXIT_REASON_EXCEPTION_NMI &&
-	       vmcs_read(VM_EXIT_INTR_INFO) == (INTR_INFO_VALID | INTR_INFO_TYPE_NMI | VECTOR_NMI);
+	       vmcs_read(VM_EXIT_INTR_INFO) == intr_info(INTR_NMI, VECTOR_NMI);
 }
 
 static void unexpected(uint32_t reason)

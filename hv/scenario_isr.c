@@ -91,7 +91,7 @@ static void fly_eoi_inner(void)
 /* Only what is higher than the class in service may wake L2; L1 looks after a while. */
 static void fly_halted(void)
 {
-	enum { LOOK = 0x35, LOOK_TICKS = 50000000, INTR_VALID = 1u << 31, ACTIVITY_HLT = 1 };
+	enum { LOOK = 0x35, LOOK_TICKS = 50000000 };
 	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
 				  S_SELF_IPI(0x54), S_SLEEP, S_MARK(2), S_EOI);
 
@@ -99,8 +99,9 @@ static void fly_halted(void)
 	if (!l2_exits(l2, EXIT_REASON_EXTERNAL_INTERRUPT))
 		return;
 	wrmsr(MSR_X2APIC_EOI, 0);
-	ktap_check("VM_EXIT_INTR_INFO", INTR_VALID | LOOK, vmcs_read(VM_EXIT_INTR_INFO));
-	ktap_check("activity state", ACTIVITY_HLT, vmcs_read(GUEST_ACTIVITY_STATE));
+	ktap_check("VM_EXIT_INTR_INFO", intr_info(INTR_EXTERNAL, LOOK),
+		   vmcs_read(VM_EXIT_INTR_INFO));
+	ktap_check("activity state", GUEST_ACTIVITY_HLT, vmcs_read(GUEST_ACTIVITY_STATE));
 	if (!SCRIPT_TRACED(l2, 0x51))
 		return;
 	l2_pend(l2, 0x92);

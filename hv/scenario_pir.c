@@ -12,8 +12,6 @@
 #define LEFT	   SCRIPT_LEFT
 #define INTR_VALID (1u << 31)
 
-#define ACTIVITY_HLT 1
-
 /* Pending in L1's local APIC until the next VM entry; L1 runs with interrupts off. */
 static void self_ipi(uint8_t vector)
 {
@@ -173,7 +171,7 @@ static void fly_into_hlt(void)
 	if (!l2_tells(l2, 1))
 		return;
 	vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | RFLAGS_IF);
-	vmcs_write(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_HLT);
 	post_three(l2);
 	notify();
 	freeze_point();

@@ -8,7 +8,6 @@
 #include "lib/string.h"
 
 #define INTR_INFO_EXTERNAL (1ull << 31) /* valid, type external interrupt */
-#define INTR_INFO_NMI	   (1ull << 31 | 2 << 8 | VECTOR_NMI)
 #define OWN_VECTOR	   0x61
 
 /* What the handler writes to the ICR; SDM, "Interrupt Command Register (ICR)". */
@@ -128,7 +127,8 @@ static void fly_irq(void)
 
 static void fly_nmi(void)
 {
-	meet_exit("rvi_behind_if", ICR_NMI, EXIT_REASON_EXCEPTION_NMI, INTR_INFO_NMI);
+	meet_exit("rvi_behind_if", ICR_NMI, EXIT_REASON_EXCEPTION_NMI,
+		  intr_info(INTR_NMI, VECTOR_NMI));
 }
 
 static void fly_init(void)

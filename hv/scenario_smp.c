@@ -12,8 +12,6 @@
 #define HOST_VECTOR   0x71
 #define SIPI_VECTOR   0x9a
 
-enum { ACTIVE = 0, WAIT_FOR_SIPI = 3 }; /* activity states */
-
 static struct l2 here, there; /* the first CPU's, the second's */
 
 /* Of the second CPU's: how many interrupts it takes, and whether it sleeps meanwhile. */
@@ -50,11 +48,11 @@ static void enter_until_init(void)
 
 static void enter_until_sipi(void)
 {
-	vmcs_write(GUEST_ACTIVITY_STATE, WAIT_FOR_SIPI);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_WAIT_SIPI);
 	vmcs_let_go(GUEST_ACTIVITY_STATE);
 	if (l2_exits(&there, EXIT_REASON_SIPI_SIGNAL)) {
 		ktap_check("SIPI's vector", SIPI_VECTOR, vmcs_read(EXIT_QUALIFICATION));
-		vmcs_write(GUEST_ACTIVITY_STATE, ACTIVE);
+		vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 		l2_tells(&there, 1);
 	}
 	done();

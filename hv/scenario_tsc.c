@@ -7,8 +7,6 @@
 #include "lib/ktap.h"
 #include "lib/x2apic.h"
 
-#define INTR_INFO_VALID 0x80000000u
-
 static struct l2 l2;
 
 /* ---- what L2 reads -------------------------------------------------------------------------- */
@@ -116,7 +114,8 @@ static void fly_deadline(bool freeze_in_l1)
 	if (now < deadline)
 		ktap_fail("check=\"the interrupt came early\" deadline=0x%lx found=0x%lx", deadline,
 			  now);
-	ktap_check("VM_EXIT_INTR_INFO", INTR_INFO_VALID | VECTOR, vmcs_read(VM_EXIT_INTR_INFO));
+	ktap_check("VM_EXIT_INTR_INFO", intr_info(INTR_EXTERNAL, VECTOR),
+		   vmcs_read(VM_EXIT_INTR_INFO));
 	ktap_check("IA32_TSC_DEADLINE behind the interrupt", 0, rdmsr(MSR_IA32_TSC_DEADLINE));
 	ktap_check("vector in service", 1, apic_isr(VECTOR));
 	wrmsr(MSR_X2APIC_EOI, 0);
