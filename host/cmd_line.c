@@ -80,7 +80,8 @@ static const struct {
 	{R | P | B | S | O | K,
 	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
 	{R | P | B | S | T | O | K,
-	 {"timeout", 't', "SECONDS", 0, "Longest time without progress (default: 60)", 1}},
+	 {"timeout", 't', "SECONDS", 0,
+	  "Longest time without progress (default: 60; orders and breakages: 5)", 1}},
 	{R | P | B | S | T | O | K,
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "

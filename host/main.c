@@ -44,7 +44,7 @@ static const struct argp top_argp = {
 	"  serve    hand out the pages of such a file to a restore in another process\n"
 	"  list     the scenarios\n"
 	"  orders   which scenario survives which order of the restore's ioctls\n"
-	"  breakages  is a state that was broken on purpose noticed\n"
+	"  breakages is a state that was broken on purpose noticed\n"
 	"  bench    snapshots and restores per second, beside the least that KVM allows\n"
 	"  probe    does this machine's KVM have nested VMX, and what to do if not\n"
 	"'midflight COMMAND --help' lists a command's options.\n\n"
