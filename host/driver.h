@@ -95,13 +95,8 @@ struct driver {
 	/* What the VMM has written to its stderr so far. */
 	const char *(*messages)(void *vm);
 	/*
-	 * The rest may be NULL. Posts @vector in the descriptor at guest-physical @pi_desc as a
-	 * device would: PIR, ON, notification.
-	 */
-	int (*post)(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification);
-	/*
-	 * Whether the (last) vCPU of the running VM waits inside KVM for an event: 1, 0; -1: cannot
-	 * say.
+	 * The rest may be NULL. Whether the (last) vCPU of the running VM waits inside KVM for an
+	 * event: 1, 0; -1: cannot say.
 	 */
 	int (*blocked)(void *vm);
 	/* Lets the stopped vCPU run as if it had not been halted. */

@@ -272,34 +272,35 @@ static int wanted(struct flight *f, const struct saved_state *state)
 	return ret;
 }
 
-/* Posts the vector that L1 expects. */
-static int post(struct flight *f)
+/* Has the driver do @what to the VM, which runs if @live. */
+static int do_to_vm(struct flight *f, enum act what, bool live)
 {
-	f->phase = "post";
-	if (!f->vector || f->vector > 255 || f->notification > 255) {
-		err_set(&f->err, "the guest has not said which vector it expects");
-		return VM_HARNESS;
-	}
-	return f->config->driver->post(f->vm, f->pi_desc, (uint8_t)f->vector,
-				       (uint8_t)f->notification);
-}
-
-/* What the scenario has the host do. @live: to a running VM. */
-static int act(struct flight *f, bool live)
-{
-	const struct act_config config = {.act = f->config->scenario->act,
+	const struct act_config config = {.act = what,
 					  .vector = (uint8_t)f->vector,
 					  .notification = (uint8_t)f->notification,
 					  .pi_desc = f->pi_desc,
 					  .page = f->page};
 
-	f->phase = "act";
-	if ((config.act == ACT_IRQ || config.act == ACT_POST || config.act == ACT_SIPI) &&
+	if ((what == ACT_IRQ || what == ACT_POST || what == ACT_SIPI) &&
 	    (!f->vector || f->vector > 255 || f->notification > 255)) {
 		err_set(&f->err, "the guest has not said which vector it expects");
 		return VM_HARNESS;
 	}
 	return f->config->driver->act(f->vm, &config, live);
+}
+
+/* Posts the vector that L1 expects, to a VM that may run or not. */
+static int post(struct flight *f)
+{
+	f->phase = "post";
+	return do_to_vm(f, ACT_POST, true);
+}
+
+/* What the scenario has the host do. @live: to a running VM. */
+static int act(struct flight *f, bool live)
+{
+	f->phase = "act";
+	return do_to_vm(f, f->config->scenario->act, live);
 }
 
 static bool acts_when(const struct flight *f, enum act_when when)
@@ -650,6 +651,17 @@ char *flight_cmdline(const struct flight_config *config)
 			 config->breakage ? config->breakage : "");
 }
 
+/* Takes in what L0 has logged; a finding of any oracle fails the flight. */
+static void count_oracles(struct flight *f)
+{
+	struct flight_result *r = f->result;
+
+	if (f->config->l0_log)
+		l0_log_read(&r->oracle);
+	if (r->oracle.findings && r->verdict.word < WORD_FAIL)
+		r->verdict.word = WORD_FAIL; /* what they found is told on its own */
+}
+
 void flight_run(const struct flight_config *config, struct flight_result *result)
 {
 	struct flight *f = xcalloc(1, sizeof(*f));
@@ -688,9 +700,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			if (!ret)
 				ret = hop_once(f);
 		}
-		if (config->l0_log)
-			l0_log_read(&result->oracle);
 		flight_judge(f, ret);
+		count_oracles(f);
 		take_fetches(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		keep = !result->interrupted &&
@@ -698,10 +709,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 		if (keep && config->driver->kept && !f->snapshot.len)
 			config->driver->kept(f->vm, &f->snapshot);
 		config->driver->destroy(f->vm);
-		if (config->l0_log) /* the end of a VM is L0's doing, too */
-			l0_log_read(&result->oracle);
-		if (result->oracle.findings && result->verdict.word < WORD_FAIL)
-			result->verdict.word = WORD_FAIL;
+		count_oracles(f); /* the end of a VM is L0's doing, too */
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));

@@ -103,8 +103,6 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR,
 			      "%s (%s, phase %s)", why.text, where, f->phase);
 	}
-	if (r->oracle.findings && r->verdict.word < WORD_FAIL)
-		r->verdict.word = WORD_FAIL; /* what they found is told on its own */
 	if (r->log.damage && !judged)
 		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
 	if (r->log.fails && !judged)

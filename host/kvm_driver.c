@@ -622,14 +622,6 @@ static int nmi(void *vm)
 	return act_between(vm, &(struct act_config){.act = ACT_NMI});
 }
 
-static int post(void *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification)
-{
-	struct machine *m = vm;
-
-	return kvm_vm_post(&m->vm, pi_desc, vector, notification, m->config->err) ? VM_HARNESS
-										  : VM_OK;
-}
-
 static int act(void *vm, const struct act_config *act, bool live)
 {
 	struct machine *m = vm;
@@ -766,7 +758,6 @@ const struct driver kvm_driver = {
 	.end = end_of,
 	.describe = describe,
 	.messages = messages,
-	.post = post,
 	.blocked = blocked,
 	.make_runnable = make_runnable,
 	.act = act,

@@ -183,7 +183,7 @@ static const char *driver_lacks(const struct setup *setup, const struct scenario
 {
 	const unsigned pages = setup->o->pages_config.mode;
 
-	if (s->posts && !driver->post)
+	if (s->posts && !driver->act)
 		return "this driver cannot post interrupts (--driver kvm can)";
 	if (!driver->proves && scenario_exact(s))
 		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";

@@ -148,14 +148,19 @@ static void reads_second(void)
 		read_was(0, SECOND);
 }
 
-static void fly_invvpid_address(void)
+static void flush_address(void)
 {
-	l2_create_plain(&l2, "steps");
 	if (!change_entry())
 		return;
 	freeze_point();
 	invvpid(INVVPID_ADDRESS, l2_data_va(&l2, 0));
 	reads_second();
+}
+
+static void fly_invvpid_address(void)
+{
+	l2_create_plain(&l2, "steps");
+	flush_address();
 }
 
 static void fly_invvpid_single(void)
@@ -171,11 +176,7 @@ static void fly_invvpid_single(void)
 static void fly_invvpid_no_ept(void)
 {
 	l2_create_no_ept(&l2, "steps");
-	if (!change_entry())
-		return;
-	freeze_point();
-	invvpid(INVVPID_ADDRESS, l2_data_va(&l2, 0));
-	reads_second();
+	flush_address();
 }
 
 static void fly_vpid_0(void)

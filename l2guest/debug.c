@@ -43,7 +43,6 @@ static void single_step(struct l2_shared *shared)
 		     : [behind] "=m"(shared->val[0])
 		     : [tf] "i"((int)RFLAGS_TF), [port] "i"(FREEZE_IO_PORT), "a"(0)
 		     : "rcx", "memory", "cc");
-	shared->frozen++;
 	shared->val[4] = read_dr6();
 	l2_tell(2);
 }
@@ -64,7 +63,6 @@ static void movss_break(struct l2_shared *shared)
 		     : [behind] "=m"(shared->val[0])
 		     : [selector] "m"(selector), [port] "i"(FREEZE_IO_PORT), "a"(0)
 		     : "rcx", "memory");
-	shared->frozen++;
 	write_dr7(DR7_INIT);
 	shared->val[4] = read_dr6();
 	l2_tell(2);

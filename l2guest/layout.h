@@ -64,7 +64,7 @@ struct l2_shared {
 	uint64_t hlts;				   /* HLTs left in `halted` */
 	uint64_t fs_base, gs_base, kernel_gs_base; /* what L2 wrote last */
 	uint64_t val[L2_ARGS];			   /* the scenario's own */
-	uint64_t frozen;			   /* freeze points passed */
+	uint64_t frozen;			   /* l2_freeze() calls that came back */
 	struct compute_state compute;
 	uint32_t irq_count[256];
 	uint32_t irqs;		 /* all of them */

@@ -31,7 +31,6 @@ static void port(struct l2_shared *shared)
 		       "+r"(r15), [behind] "=m"(shared->val[0])
 		     : [port] "i"(FREEZE_IO_PORT)
 		     : "memory");
-	shared->frozen++;
 	l2_expect("registers of L2", 0,
 		  (rax ^ L2_CALL_TELL) | (rbx ^ 1) | (rcx ^ shared->val[0]) | (rdx ^ 3) |
 			  (rsi ^ 4) | (rbp ^ 5) | (r8 ^ 6) | (r15 ^ 7));

@@ -84,7 +84,6 @@ static void regs_flags(struct l2_shared *s)
 		     : "a"((uint64_t)L2_CALL_TELL), "i"(FREEZE_IO_PORT), "i"(RFLAGS_FIXED),
 		       "b"(1ull)
 		     : "memory", "cc");
-	s->frozen++;
 	l2_tell(2);
 }
 L2_SCENARIO(regs_flags, regs_flags);

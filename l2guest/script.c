@@ -72,7 +72,6 @@ static void run(const struct script_step *s)
 			break;
 		case OP_STI_FREEZE:
 			WITH_BOUNDARY("sti; outb %%al, %1; 1: cli", "N"(FREEZE_IO_PORT));
-			l2_shared->frozen++;
 			settle();
 			break;
 		case OP_SLEEP:
