@@ -46,6 +46,10 @@ static bool parse_word(const char *key, size_t key_len, const char *val, size_t 
 	if (is(key, key_len, "vcpus"))
 		return parse_u64(val, len, &cmdline.vcpus) && cmdline.vcpus >= 1 &&
 		       cmdline.vcpus <= 2;
+	if (is(key, key_len, "wait"))
+		return parse_u64(val, len, &cmdline.wait) && cmdline.wait <= 1;
+	if (is(key, key_len, "sleep"))
+		return parse_u64(val, len, &cmdline.sleep) && cmdline.sleep <= 20;
 	if (is(key, key_len, "break"))
 		return parse_breakage(val, len);
 	return false;

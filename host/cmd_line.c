@@ -288,7 +288,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--nudge: '%s' is no number from 0.05 to 86400", arg);
 		break;
 	case OPT_METHOD:
-		o->method = method_find(one_of(state, "--method", "file|pause", arg));
+		o->method = method_find(arg);
 		break;
 	case OPT_ORDER:
 		if (order_load(&order, arg, &e))

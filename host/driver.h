@@ -4,6 +4,7 @@
 #define HOST_DRIVER_H
 
 #include "host/freeze.h"
+#include "host/method.h"
 #include "host/oracle.h"
 #include "host/scenario.h"
 #include "host/pages.h"
@@ -18,6 +19,16 @@ enum {
 	VM_TIMEOUT = -3, /* the deadline of the call has passed */
 	VM_SIGNAL = -4,	 /* the user wants the runner to end */
 	VM_REFUSED = -5, /* restore(): KVM refused a step */
+	VM_LACKS = -6,	 /* this VMM does not offer the method */
+};
+
+/* What the last move of a VM cost by the VMM's own account; -1: it does not say. */
+struct move_record {
+	int64_t downtime_ns, total_ns;
+	int64_t bytes;
+	int rounds;	   /* passes over the dirty memory */
+	int page_requests; /* pages that the new VM asked the old one for */
+	char said[256];	   /* QEMU's words where something had to fail; "": nothing */
 };
 
 /* How a VM ended. */
@@ -41,9 +52,12 @@ struct act_config {
 /* The same for all incarnations of a VM. */
 struct vm_config {
 	const char *qemu, *machine, *cpu, *accel;
+	const char *irqchip; /* in the kernel: "on" or "split" */
+	const char *without; /* CPU features to leave out, separated by commas, or NULL */
 	const char *image;   /* path of L1's ELF */
 	const char *cmdline; /* of L1 */
 	const char *dir;     /* exists; for the driver's logs */
+	enum method method; /* of the whole flight */
 	unsigned memory_mib;
 	unsigned vcpus;
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
@@ -116,6 +130,25 @@ struct driver {
 	 * guest memory and state, 0: nothing was saved.
 	 */
 	size_t (*kept)(void *vm, struct buf *file);
+	/*
+	 * The rest of QEMU's methods; NULL: only `file` and `pause`. use() is called while L1 waits,
+	 * before each hop: from now on the VM is moved by @m; what can be prepared is. VM_LACKS: this
+	 * VMM does not offer it, and nothing has changed.
+	 */
+	int (*use)(void *vm, enum method m, uint64_t random);
+	/*
+	 * Moves the running VM by a method of KIND_LIVE, after which it stands still in its new
+	 * process until cont(); or does what KIND_FORK and KIND_STAY do to it, and it runs on.
+	 */
+	int (*move)(void *vm, struct saved_state *state);
+	/* KIND_SAVEVM: takes the stopped VM back to what save() saved. It stands still. */
+	int (*back)(void *vm);
+	/* KIND_RESET: resets the stopped VM. It stands still. */
+	int (*reset)(void *vm);
+	/* What the stopped VM's state is, without saving it. */
+	int (*look)(void *vm, struct saved_state *state);
+	/* What the last move cost. */
+	void (*moved)(void *vm, struct move_record *record);
 	/* The page requests of the last restored VM that was stopped; *@list is for the caller. */
 	unsigned (*fetches)(void *vm, struct fetch **list);
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The hop logic: wait for `ready`, freeze, save, make sure that L2 was caught on the CPU, throw the
 // VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
+// What the methods have of their own is in flight_move.c.
 #include "host/flight_state.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static void on_line(void *arg, const struct line *line)
 	const char *name;
 
 	guest_log_line(&f->result->log, line);
-	if (line->kind != LINE_EVENT)
+	if (line->kind != LINE_EVENT || f->again)
 		return;
 	name = line->event.name;
 	if (!strcmp(name, "page"))
@@ -62,6 +63,8 @@ static void on_line(void *arg, const struct line *line)
 		f->nudge_ns = 0;
 	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
 		f->nudge_ns = 0;
+		if (!strcmp(name, "hop") && !event_u64(&line->event, "digest", &f->digest))
+			f->digest = 0;
 	} else if (f->nudge_ns) {
 		f->nudge_ns = now_ns() + f->config->nudge_ns;
 	}
@@ -70,7 +73,7 @@ static void on_line(void *arg, const struct line *line)
 		f->progress_ns = now_ns();
 }
 
-static void on_serial(void *arg, const char *bytes, size_t len)
+void flight_serial(void *arg, const char *bytes, size_t len)
 {
 	struct flight *f = arg;
 
@@ -83,6 +86,8 @@ static void on_serial(void *arg, const char *bytes, size_t len)
 		memmove(f->tail.p, f->tail.p + SERIAL_TAIL / 2, f->tail.len);
 	}
 	buf_append(&f->tail, bytes, len);
+	if (f->serial_bytes <= SERIAL_CAP)
+		buf_append(&f->whole, bytes, len);
 	assembler_feed(&f->assembler, bytes, len);
 }
 
@@ -107,21 +112,21 @@ void state_words(const struct saved_state *state, char *text, size_t size)
 }
 
 /* The guest has been told something: from now on it owes us an event. */
-static void expect_event(struct flight *f)
+void flight_expect_event(struct flight *f)
 {
 	f->ready = false;
 	f->progress_ns = now_ns();
 	f->nudge_ns = f->progress_ns + f->config->nudge_ns;
 }
 
-/* Waits for `ready`; nudges a VM that stays silent. */
-static int wait_ready(struct flight *f)
+/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
+int flight_wait(struct flight *f, unsigned hop)
 {
 	const struct driver *d = f->config->driver;
 	int ret = VM_OK;
 
 	f->phase = "run";
-	while (!ret && !f->ready) {
+	while (!ret && (hop ? f->result->log.hops_done < hop : !f->ready)) {
 		bool over = f->result->log.verdict;
 		int64_t limit =
 			over && END_NS < f->config->timeout_ns ? END_NS : f->config->timeout_ns;
@@ -173,15 +178,15 @@ static int jitter(struct flight *f, unsigned missed)
 	return ret;
 }
 
-static int answer(struct flight *f, char byte)
+int flight_answer(struct flight *f, char byte)
 {
 	f->phase = byte == 'r' || byte == 'q' ? "retry" : "keep";
-	expect_event(f);
+	flight_expect_event(f);
 	return f->config->driver->send(f->vm, byte);
 }
 
 /* The page requests of the VM that was restored last go to its hop. */
-static void take_fetches(struct flight *f)
+void flight_take_fetches(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 
@@ -191,7 +196,7 @@ static void take_fetches(struct flight *f)
 }
 
 /* Throws the VM away and restores it from the snapshot in a new one, stopped. */
-static int restore(struct flight *f)
+int flight_restore(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 	int ret;
@@ -222,7 +227,7 @@ static unsigned miss_limit(const struct flight *f)
 }
 
 /* This snapshot isn't what the scenario is about. */
-static int miss(struct flight *f, struct hop_record *hop)
+int flight_miss(struct flight *f, struct hop_record *hop)
 {
 	char words[128] = "L2 not active";
 	int ret = VM_OK;
@@ -242,16 +247,16 @@ static int miss(struct flight *f, struct hop_record *hop)
 	 * the nested state, which KVM bug cr-read-shadow-lost turns into a failure of its own.
 	 * Method `pause` is the test for that.
 	 */
-	if (hop->bytes && f->config->method != METHOD_PAUSE)
-		ret = restore(f);
+	if (hop->bytes && method_info(f->method)->kind != KIND_PAUSE)
+		ret = flight_restore(f);
 	f->phase = "cont after a miss";
 	if (!ret)
 		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : answer(f, posts_before(f) ? 'q' : 'r');
+	return ret ? ret : flight_answer(f, posts_before(f) ? 'q' : 'r');
 }
 
 /* Whether the snapshot fell where the scenario wants it: 1, 0 or, with err filled, -1. */
-static int wanted(struct flight *f, const struct saved_state *state)
+int flight_wanted(struct flight *f, const struct saved_state *state)
 {
 	const struct scenario *s = f->config->scenario;
 	struct err e = {0};
@@ -357,7 +362,7 @@ static char go(struct flight *f)
 	return byte;
 }
 
-static int send_go(struct flight *f)
+int flight_send_go(struct flight *f)
 {
 	char byte = go(f);
 
@@ -380,7 +385,7 @@ static int act_on_the_way(struct flight *f)
 		f->phase = "stop for the act";
 		ret = d->stop_at(f->vm, &port, go(f));
 	} else {
-		ret = send_go(f);
+		ret = flight_send_go(f);
 		if (!ret)
 			ret = wait_blocked(f);
 		if (!ret)
@@ -390,7 +395,7 @@ static int act_on_the_way(struct flight *f)
 }
 
 /* Stops the VM at the moment that the scenario or the user chose. */
-static int freeze(struct flight *f)
+int flight_freeze(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 	const struct freeze *when = &f->config->freeze, port = {FREEZE_PORT, 0};
@@ -403,7 +408,7 @@ static int freeze(struct flight *f)
 	if (ret)
 		return ret;
 	if (at == AT_BLOCKED) {
-		ret = send_go(f);
+		ret = flight_send_go(f);
 		if (!ret)
 			ret = wait_blocked(f);
 		return ret ? ret : d->stop(f->vm);
@@ -421,7 +426,7 @@ static int freeze(struct flight *f)
 		return ret;
 	if (when->at == FREEZE_EXITS || when->at == FREEZE_PORT)
 		return d->stop_at(f->vm, when, go(f));
-	ret = send_go(f);
+	ret = flight_send_go(f);
 	while (!ret && when->at == FREEZE_TIME && now_ns() < until)
 		ret = d->wait(f->vm, until);
 	return ret ? ret : d->stop(f->vm);
@@ -444,11 +449,11 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		if (ret)
 			return ret;
 	}
-	ret = freeze(f);
+	ret = flight_freeze(f);
 	stopped = now_ns();
 	if (ret)
 		return ret;
-	take_fetches(f);
+	flight_take_fetches(f);
 	hop->stop_ns = stopped - start;
 	f->phase = "snapshot";
 	hop->kvm_says = d->l2_active(f->vm);
@@ -464,7 +469,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 			"KVM's statistics say that L2 is active, its nested state says not");
 		return VM_HARNESS;
 	}
-	ret = wanted(f, &hop->state);
+	ret = flight_wanted(f, &hop->state);
 	if (ret < 0)
 		return VM_HARNESS;
 	*caught = ret;
@@ -502,7 +507,7 @@ static int examine(struct flight *f)
 static int control_act(struct flight *f)
 {
 	bool live = f->config->scenario->when == WHEN_BLOCKED;
-	int ret = live ? send_go(f) : freeze(f);
+	int ret = live ? flight_send_go(f) : flight_freeze(f);
 
 	if (!ret && live)
 		ret = wait_blocked(f);
@@ -510,7 +515,7 @@ static int control_act(struct flight *f)
 		ret = act(f, live);
 	if (!ret && !live)
 		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : answer(f, 'k');
+	return ret ? ret : flight_answer(f, 'k');
 }
 
 /* A hop without a snapshot. */
@@ -520,13 +525,13 @@ static int hop_control(struct flight *f)
 
 	if (f->config->scenario->act != ACT_NONE)
 		return control_act(f);
-	ret = send_go(f);
+	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)
-		return ret ? ret : answer(f, 'k');
+		return ret ? ret : flight_answer(f, 'k');
 	ret = wait_blocked(f);
 	if (!ret)
 		ret = post_live(f);
-	return ret ? ret : answer(f, 'p');
+	return ret ? ret : flight_answer(f, 'p');
 }
 
 /* The restored VM goes on, with a posting at its moment. */
@@ -556,7 +561,7 @@ static int go_on(struct flight *f)
 }
 
 /* The restored VM goes on from @hop. */
-static int land(struct flight *f, struct hop_record *hop)
+int flight_land(struct flight *f, struct hop_record *hop)
 {
 	struct flight_result *r = f->result;
 	int64_t start = now_ns();
@@ -566,11 +571,13 @@ static int land(struct flight *f, struct hop_record *hop)
 	if (ret)
 		return ret;
 	hop->taken = true;
-	if (f->config->method != METHOD_PAUSE)
+	if (f->config->driver->moved)
+		f->config->driver->moved(f->vm, &hop->move);
+	if (method_info(f->method)->kind != KIND_PAUSE)
 		f->restored = hop;
 	r->taken++;
 	r->l2_active += saved_l2_active(&hop->state);
-	return answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
+	return flight_answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
 }
 
 /* What was saved at `ready`: the log says all that was learned up to there. */
@@ -583,7 +590,7 @@ static int resume(struct flight *f)
 	int ret;
 
 	f->phase = "restore";
-	on_serial(f, from->log.p, from->log.len);
+	flight_serial(f, from->log.p, from->log.len);
 	n = f->result->log.ready_hop;
 	if (!f->ready || !n || n > f->config->hops) {
 		err_set(&f->err, "the saved log does not end with `ready`");
@@ -594,7 +601,7 @@ static int resume(struct flight *f)
 	hop->bytes = from->snapshot.len;
 	ret = f->config->driver->restore(f->vm, &from->snapshot);
 	hop->restore_ns = now_ns() - start;
-	return ret ? ret : land(f, hop);
+	return ret ? ret : flight_land(f, hop);
 }
 
 /* One `ready` of the guest, answered. */
@@ -607,45 +614,53 @@ static int hop_once(struct flight *f)
 	bool caught;
 	int ret;
 
-	if (!n || n > f->config->hops) {
-		err_set(&f->err, "the guest is ready for hop %u of %u", n, f->config->hops);
+	if (!n || n > flight_guest_hops(f->config)) {
+		err_set(&f->err, "the guest is ready for hop %u of %u", n,
+			flight_guest_hops(f->config));
 		return VM_HARNESS;
 	}
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
 	if (f->config->control && n != f->config->save_hop)
 		return hop_control(f);
+	ret = flight_choose_method(f, n);
+	if (ret)
+		return ret;
+	if (flight_moves(f))
+		return flight_hop_by_method(f, n);
 	hop = &r->hop[n - 1];
+	hop->method = f->method;
 	ret = jitter(f, hop->missed);
 	if (!ret)
 		ret = take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
 	if (!caught)
-		return miss(f, hop);
+		return flight_miss(f, hop);
 	if (n == f->config->save_hop) {
 		r->saved = true;
 		return FLIGHT_SAVED;
 	}
 
-	if (f->config->method != METHOD_PAUSE) {
+	if (method_info(f->method)->kind != KIND_PAUSE) {
 		ret = examine(f);
 		if (ret)
 			return ret;
 		r->proved++;
 		start = now_ns();
-		ret = restore(f);
+		ret = flight_restore(f);
 		hop->restore_ns = now_ns() - start;
 		if (ret)
 			return ret;
 	}
-	return land(f, hop);
+	return flight_land(f, hop);
 }
 
 char *flight_cmdline(const struct flight_config *config)
 {
-	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s%s", config->scenario->name,
-			 config->hops, (unsigned long long)config->seed,
+	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s%s%s", config->scenario->name,
+			 flight_guest_hops(config), (unsigned long long)config->seed,
+			 flight_goes_live(config) ? " wait=1 sleep=5" : "",
 			 config->scenario->vcpus > 1 ? " vcpus=2" : "",
 			 config->breakage ? " break=" : "",
 			 config->breakage ? config->breakage : "");
@@ -674,6 +689,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->config = config;
 	f->result = result;
 	f->random = config->seed;
+	f->method = config->method;
 	f->phase = "start";
 	f->assembler.on_line = on_line;
 	f->assembler.arg = f;
@@ -681,10 +697,11 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->vm_config = config->vm;
 	f->vm_config.cmdline = cmdline;
 	f->vm_config.names = &f->names;
+	f->vm_config.method = config->method;
 	f->vm_config.vcpus = config->scenario->vcpus;
 	f->vm_config.deadline_ns = config->timeout_ns;
 	f->vm_config.err = &f->err;
-	f->vm_config.on_serial = on_serial;
+	f->vm_config.on_serial = flight_serial;
 	f->vm_config.arg = f;
 	result->hop = xcalloc(config->hops, sizeof(*result->hop));
 	result->hops = config->hops;
@@ -695,14 +712,16 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	} else {
 		f->vm = config->driver->create(&f->vm_config);
 		ret = config->resume ? resume(f) : config->driver->start(f->vm);
+		if (!ret && config->driver->use && !config->control && !flight_goes_live(config))
+			ret = config->driver->use(f->vm, f->method, f->random);
 		while (!ret) {
-			ret = wait_ready(f);
+			ret = flight_wait(f, 0);
 			if (!ret)
 				ret = hop_once(f);
 		}
 		flight_judge(f, ret);
 		count_oracles(f);
-		take_fetches(f);
+		flight_take_fetches(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		keep = !result->interrupted &&
 		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
@@ -722,6 +741,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	free(path);
 	free(cmdline);
 	buf_free(&f->tail);
+	buf_free(&f->whole);
 	buf_free(&f->snapshot);
 	page_names_free(&f->names);
 	free(f);
@@ -731,6 +751,8 @@ void flight_result_free(struct flight_result *result)
 {
 	verdict_free(&result->verdict);
 	guest_log_free(&result->log);
+	guest_log_free(&result->branch);
+	verdict_free(&result->branch_verdict);
 	for (unsigned i = 0; i < result->hops; i++)
 		free(result->hop[i].fetch);
 	free(result->hop);

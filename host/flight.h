@@ -47,7 +47,9 @@ struct hop_record {
 	struct saved_state state;
 	size_t bytes;
 	int64_t stop_ns, save_ns, restore_ns, cont_ns;
-	struct fetch *fetch; /* page requests of the restored VM */
+	enum method method;	 /* by which it was moved */
+	struct move_record move; /* methods of QEMU's alone */
+	struct fetch *fetch;	 /* page requests of the restored VM */
 	unsigned fetches;
 };
 
@@ -62,6 +64,12 @@ struct flight_result {
 	unsigned l2_active;	     /* ... and those of them with L2 active */
 	struct oracle_report oracle; /* what the oracles found, over all hops */
 	unsigned oracles_run;	     /* snapshots that they looked at */
+	/*
+	 * What became of a VM whose snapshot was gone back to (savevm) or of the original of a
+	 * background snapshot, the first that did not pass.
+	 */
+	struct guest_log branch;
+	struct verdict branch_verdict;
 	bool interrupted;
 	char refused[256]; /* VM_REFUSED: the step of the restore and its error; "": none was */
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */

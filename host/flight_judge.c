@@ -59,7 +59,8 @@ static void check_own_part(struct flight *f)
 
 void flight_judge(struct flight *f, int ret)
 {
-	const struct expected want = {f->config->scenario->name, f->config->hops, f->config->seed};
+	const struct expected want = {f->config->scenario->name, flight_guest_hops(f->config), 0,
+				      f->config->seed};
 	struct flight_result *r = f->result;
 	const struct vm_end *end = f->config->driver->end(f->vm);
 	char where[64] = "before the first hop";
@@ -90,6 +91,9 @@ void flight_judge(struct flight *f, int ret)
 				check_own_part(f);
 		}
 		break;
+	case VM_LACKS:
+		verdict_raise(&r->verdict, WORD_SKIP, "%s", why.text);
+		break;
 	case VM_SIGNAL:
 		r->interrupted = true;
 		verdict_raise(&r->verdict, WORD_ERROR, "interrupted");
@@ -103,6 +107,11 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR,
 			      "%s (%s, phase %s)", why.text, where, f->phase);
 	}
+	for (unsigned i = 0; i < r->branch_verdict.findings; i++)
+		verdict_raise(&r->verdict, r->branch_verdict.word, "%s",
+			      r->branch_verdict.finding[i]);
+	if (r->branch.fails && r->verdict.word < WORD_FAIL)
+		r->verdict.word = WORD_FAIL;
 	if (r->log.damage && !judged)
 		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
 	if (r->log.fails && !judged)

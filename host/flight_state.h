@@ -20,10 +20,17 @@ struct flight {
 	uint64_t serial_bytes;
 	bool log_failed;
 	struct buf tail;
+	struct buf whole;  /* the serial log that counts, all of it */
+	unsigned branches; /* of the log, which did not become part of it */
+	bool again;	   /* the log is read a second time: nothing new happens */
 	struct buf snapshot;
 	struct page_names names;
 	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
 	struct hop_record *restored;		      /* the hop whose restored VM runs now */
+	enum method method;  /* of this hop */
+	uint64_t digest;     /* of the last `hop` event, 0: none was told */
+	uint64_t digest_due; /* what the next one must tell, 0: anything */
+	unsigned resets;
 	char why[512];				      /* the last snapshot missed */
 	const char *phase;			      /* what is being done, for messages */
 	bool ready;
@@ -34,6 +41,45 @@ struct flight {
 	unsigned nudges;     /* sent */
 	uint64_t random;
 };
+
+/* ---- flight.c, for flight_move.c ---------------------------------------------------------- */
+
+/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
+int flight_wait(struct flight *f, unsigned hop);
+/* Takes in @len bytes of the serial port. @arg is the flight. */
+void flight_serial(void *arg, const char *bytes, size_t len);
+/* The guest has been told something: from now on it owes us an event. */
+void flight_expect_event(struct flight *f);
+/* Sends the host's answer to `ready` (docs/protocol.md). */
+int flight_answer(struct flight *f, char byte);
+/* `g`, if the guest waits for it. */
+int flight_send_go(struct flight *f);
+/* Stops the VM at the moment that the scenario or the user chose. */
+int flight_freeze(struct flight *f);
+/* Whether the state is where the scenario wants it: 1, 0 or, with err filled, -1. */
+int flight_wanted(struct flight *f, const struct saved_state *state);
+/* This hop's state isn't what the scenario is about: the VM, which stands still, tries again. */
+int flight_miss(struct flight *f, struct hop_record *hop);
+/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
+int flight_restore(struct flight *f);
+/* The restored VM goes on from @hop. */
+int flight_land(struct flight *f, struct hop_record *hop);
+/* The page requests of the VM that was restored last go to its hop. */
+void flight_take_fetches(struct flight *f);
+
+/* ---- flight_move.c ------------------------------------------------------------------------ */
+
+/* Whether L1 is to wait at each `ready`, because the VM moves while it runs. */
+bool flight_goes_live(const struct flight_config *config);
+/* Sets the method of hop @n and prepares the driver for it. */
+int flight_choose_method(struct flight *f, unsigned n);
+/* Whether flight_hop_by_method() flies this hop. */
+bool flight_moves(const struct flight *f);
+/* One hop @n of a method that is not just stop, save, restore. */
+int flight_hop_by_method(struct flight *f, unsigned n);
+
+/* Hops that L1 is told of: a method may need one more, or only a few. */
+unsigned flight_guest_hops(const struct flight_config *config);
 
 /* The verdict on a flight that ended with @ret, what a driver returns or FLIGHT_SAVED. */
 void flight_judge(struct flight *f, int ret);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The tables of methods, postings and known KVM bugs, and when a failure counts as known.
+// The tables of postings and known KVM bugs, and when a failure counts as known.
 #include "host/known.h"
 #include "host/util.h"
 
@@ -8,17 +8,9 @@
 #include <sys/utsname.h>
 
 static const struct known known_table[] = {
-#define K(id, result, method, check, fixed, text) {id, result, METHOD_##method, check, fixed, text},
+#define K(id, result, trait, check, fixed, text) {id, result, METHOD_##trait, check, fixed, text},
 #include "host/known.def"
 #undef K
-};
-
-static const struct {
-	const char *name, *unit;
-} methods[METHODS] = {
-#define M(id, name, text, unit) [METHOD_##id] = {name, unit},
-#include "host/methods.def"
-#undef M
 };
 
 const char *post_name(enum post p)
@@ -30,25 +22,6 @@ const char *post_name(enum post p)
 	};
 
 	return names[p];
-}
-
-const char *method_name(enum method m)
-{
-	return methods[m].name;
-}
-
-const char *method_unit(enum method m)
-{
-	return methods[m].unit;
-}
-
-enum method method_find(const char *name)
-{
-	enum method m = 0;
-
-	while (m < METHODS && strcmp(methods[m].name, name))
-		m++;
-	return m;
 }
 
 /* Whether @word is one of @list, which is separated by `|` and may have patterns. */
@@ -95,6 +68,12 @@ static bool applies(const struct known *k)
 	return !*k->fixed || kernel_before(known_kernel(), k->fixed);
 }
 
+/* Whether @method has KVM do what the bug depends on. */
+static bool meets(const struct known *k, enum method method)
+{
+	return k->traits & method_info(method)->traits;
+}
+
 /* Whether @word itself stands in @list: a pattern promises nothing. */
 static bool named(const char *list, const char *word)
 {
@@ -109,7 +88,7 @@ static bool named(const char *list, const char *word)
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (named(known_table[i].result, result) && known_table[i].method == method &&
+		if (named(known_table[i].result, result) && meets(&known_table[i], method) &&
 		    applies(&known_table[i]))
 			return &known_table[i];
 	return NULL;
@@ -129,7 +108,7 @@ static const struct known *explain(const char *result, enum method method, const
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
 		const struct known *k = &known_table[i];
 
-		if (listed(k->result, result) && k->method == method &&
+		if (listed(k->result, result) && meets(k, method) &&
 		    (listed(k->check, fail->check) || listed(k->check, whole)) && applies(k) &&
 		    (!only || !strcmp(only->id, k->id) || !strcmp(k->result, "*")))
 			return k;
@@ -143,7 +122,7 @@ static const struct known *explain_host(const char *result, enum method method, 
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
 		const struct known *k = &known_table[i];
 
-		if (listed(k->result, result) && k->method == method && listed(k->check, check) &&
+		if (listed(k->result, result) && meets(k, method) && listed(k->check, check) &&
 		    applies(k))
 			return k;
 	}

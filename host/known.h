@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tables of methods, postings and known KVM bugs. */
+/* The tables of postings and known KVM bugs. */
 #ifndef HOST_KNOWN_H
 #define HOST_KNOWN_H
 
+#include "host/method.h"
 #include "host/oracle.h"
 #include "host/scenario.h"
 #include "host/verdict.h"
-
-enum method {
-#define M(id, name, text, unit) METHOD_##id,
-#include "host/methods.def"
-#undef M
-	METHODS
-};
 
 /* When the host posts an interrupt around a snapshot. */
 enum post {
@@ -23,15 +17,9 @@ enum post {
 };
 const char *post_name(enum post p);
 
-/* Name of @m, and what one hop of it is called (plural). */
-const char *method_name(enum method m);
-const char *method_unit(enum method m);
-/* The method called @name, or METHODS. */
-enum method method_find(const char *name);
-
 struct known {
 	const char *id, *result;
-	enum method method;
+	unsigned traits; /* METHOD_*: methods with any of them can meet it */
 	const char *check;
 	const char *fixed; /* first fixed kernel, "": none yet */
 	const char *text;

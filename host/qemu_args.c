@@ -25,7 +25,29 @@ static void add_two(struct list *l, const char *option, char *value)
 	add(l, value);
 }
 
-char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd, bool incoming)
+static char *machine_words(const struct vm_config *config)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "%s,accel=%s", config->machine, config->accel);
+	if (config->irqchip)
+		buf_printf(&b, ",kernel-irqchip=%s", config->irqchip);
+	return b.p;
+}
+
+static char *cpu_words(const struct vm_config *config)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "%s", config->cpu);
+	for (const char *p = config->without; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (*p != ',')
+			buf_printf(&b, ",%.*s=off", (int)strcspn(p, ","), p);
+	return b.p;
+}
+
+char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
+		 const char *const *extra)
 {
 	const char *slash = strrchr(config->image, '/');
 	struct list l = {0};
@@ -34,8 +56,8 @@ char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd, bool
 	add(&l, xstrdup("-nodefaults"));
 	add(&l, xstrdup("-no-user-config"));
 	add_two(&l, "-display", xstrdup("none"));
-	add_two(&l, "-machine", xasprintf("%s,accel=%s", config->machine, config->accel));
-	add_two(&l, "-cpu", xstrdup(config->cpu));
+	add_two(&l, "-machine", machine_words(config));
+	add_two(&l, "-cpu", cpu_words(config));
 	add_two(&l, "-smp", xstrdup("1"));
 	add_two(&l, "-m", xasprintf("%uM", config->memory_mib));
 	add_two(&l, "-kernel", xasprintf("./%s", slash ? slash + 1 : config->image));
@@ -50,8 +72,8 @@ char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd, bool
 		add_two(&l, "-chardev", xasprintf("socket,id=qmp,fd=%d", qmp_fd));
 		add_two(&l, "-mon", xstrdup("chardev=qmp,mode=control"));
 	}
-	if (incoming)
-		add_two(&l, "-incoming", xstrdup("defer"));
+	for (; extra && *extra; extra++)
+		add(&l, xstrdup(*extra));
 	return l.p;
 }
 
@@ -75,7 +97,7 @@ char *qemu_args_dir(const struct vm_config *config)
 
 void qemu_args_script(const struct vm_config *config, struct buf *script)
 {
-	char **args = qemu_args(config, -1, -1, false);
+	char **args = qemu_args(config, -1, -1, NULL);
 	char *dir = qemu_args_dir(config);
 
 	buf_printf(script,

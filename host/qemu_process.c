@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A QEMU process with its sockets. They are inherited, so nothing listens anywhere; and the kernel
+// QEMU processes with their sockets. They are inherited, so nothing listens anywhere; and the kernel
 // kills QEMU when the runner dies in whatever way.
 #include "host/qemu_process.h"
 #include "host/qemu_args.h"
@@ -30,14 +30,20 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	const char *reason = json_string_value(json_object_get(data, "reason"));
 	const char *status = json_string_value(json_object_get(data, "status"));
-	struct qemu *q = arg;
+	struct qemu_process *p = arg;
 
-	if (!strcmp(name, "SHUTDOWN"))
-		snprintf(q->shutdown, sizeof(q->shutdown), "%s", reason ? reason : "unknown");
-	else if (!strcmp(name, "MIGRATION"))
-		snprintf(q->migration, sizeof(q->migration), "%s", status ? status : "");
-	else if (!strcmp(name, "STOP") && !q->may_stop)
-		q->stopped_by_itself = true;
+	if (!strcmp(name, "SHUTDOWN")) {
+		snprintf(p->shutdown, sizeof(p->shutdown), "%s", reason ? reason : "unknown");
+	} else if (!strcmp(name, "MIGRATION")) {
+		snprintf(p->migration, sizeof(p->migration), "%s", status ? status : "");
+	} else if (!strcmp(name, "RESET")) {
+		p->was_reset = true;
+	} else if (!strcmp(name, "RESUME")) {
+		p->stopped = false;
+	} else if (!strcmp(name, "STOP")) {
+		p->stopped = true;
+		p->stopped_by_itself = !p->may_stop;
+	}
 }
 
 /* In the child: never returns. Only calls that are allowed between fork and exec. */
@@ -62,7 +68,7 @@ static void __attribute__((noreturn)) child(pid_t parent, char **args, const cha
 	_exit(127);
 }
 
-int qemu_spawn(struct qemu *q, bool incoming)
+int qemu_spawn(struct qemu *q, struct qemu_process *p, const char *const *extra)
 {
 	int serial[2] = {-1, -1}, qmp[2] = {-1, -1}, err[2] = {-1, -1};
 	char **args, *dir;
@@ -70,33 +76,37 @@ int qemu_spawn(struct qemu *q, bool incoming)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, serial) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) || pipe2(err, O_CLOEXEC) ||
-	    fcntl(serial[1], F_SETFD, 0) || fcntl(qmp[1], F_SETFD, 0)) {
+	    fcntl(serial[1], F_SETFD, 0) || fcntl(qmp[1], F_SETFD, 0) ||
+	    fcntl(serial[0], F_SETFL, O_NONBLOCK)) {
 		err_set(q->config->err, "cannot make sockets for QEMU: %s", strerror(errno));
 		goto fail;
 	}
-	args = qemu_args(q->config, serial[1], qmp[1], incoming);
+	args = qemu_args(q->config, serial[1], qmp[1], extra);
 	dir = qemu_args_dir(q->config);
-	q->pid = fork();
-	if (!q->pid)
+	p->pid = fork();
+	if (!p->pid)
 		child(parent, args, dir, err[1]);
 	qemu_args_free(args);
 	free(dir);
-	if (q->pid < 0) {
-		q->pid = 0;
+	if (p->pid < 0) {
+		p->pid = 0;
 		err_set(q->config->err, "cannot fork: %s", strerror(errno));
 		goto fail;
 	}
 	close(serial[1]);
 	close(qmp[1]);
 	close(err[1]);
-	q->serial_fd = serial[0];
-	q->stderr_fd = err[0];
-	q->messages_before = q->messages.len;
-	q->shutdown[0] = q->migration[0] = '\0';
-	q->may_stop = q->stopped_by_itself = q->quitting = false;
-	q->qmp.on_event = on_qmp_event;
-	q->qmp.arg = q;
-	qmp_open(&q->qmp, qmp[0], ++q->incarnation);
+	p->vm = q;
+	p->serial_fd = serial[0];
+	p->stderr_fd = err[0];
+	buf_append(&q->messages, p->messages.p, p->messages.len);
+	p->messages.len = 0;
+	p->shutdown[0] = p->migration[0] = '\0';
+	p->may_stop = p->stopped = p->stopped_by_itself = p->was_reset = false;
+	p->qmp.on_event = on_qmp_event;
+	p->qmp.arg = p;
+	qmp_open(&p->qmp, qmp[0], ++q->incarnation);
+	p->qmp.log = q->qmp_log;
 	return VM_OK;
 fail:
 	for (int i = 0; i < 2; i++) {
@@ -107,31 +117,41 @@ fail:
 	return VM_HARNESS;
 }
 
-static void take_serial(struct qemu *q)
+/* False: nothing was there. */
+static bool take_serial(struct qemu_process *p)
 {
+	const struct vm_config *config = p->vm->config;
 	char bytes[4096];
-	ssize_t n = read(q->serial_fd, bytes, sizeof(bytes));
+	ssize_t n = read(p->serial_fd, bytes, sizeof(bytes));
 
 	if (n > 0)
-		q->config->on_serial(q->config->arg, bytes, (size_t)n);
-	else if (!(n < 0 && errno == EINTR))
-		close_fd(&q->serial_fd);
+		config->on_serial(config->arg, bytes, (size_t)n);
+	else if (!(n < 0 && (errno == EINTR || errno == EAGAIN)))
+		close_fd(&p->serial_fd);
+	return n > 0;
 }
 
-static void take_stderr(struct qemu *q)
+void qemu_drain_serial(struct qemu_process *p)
 {
+	while (p->serial_fd >= 0 && take_serial(p))
+		;
+}
+
+static void take_stderr(struct qemu_process *p)
+{
+	struct qemu *q = p->vm;
 	char bytes[4096];
-	ssize_t n = read(q->stderr_fd, bytes, sizeof(bytes));
+	ssize_t n = read(p->stderr_fd, bytes, sizeof(bytes));
 
 	if (n > 0) {
-		if (q->messages.len < MESSAGES_CAP)
-			buf_append(&q->messages, bytes, (size_t)n);
+		if (q->messages.len + p->messages.len < MESSAGES_CAP)
+			buf_append(&p->messages, bytes, (size_t)n);
 		if (q->stderr_log) {
 			fwrite(bytes, 1, (size_t)n, q->stderr_log);
 			fflush(q->stderr_log);
 		}
 	} else if (!(n < 0 && errno == EINTR)) {
-		close_fd(&q->stderr_fd);
+		close_fd(&p->stderr_fd);
 	}
 }
 
@@ -176,10 +196,10 @@ static bool only_warnings(const char *text)
 	return true;
 }
 
-static void tell_end(struct qemu *q, int status)
+static void tell_end(struct qemu_process *p, int status)
 {
-	const char *words = buf_text(&q->messages) + q->messages_before;
-	struct vm_end *end = &q->end;
+	const char *words = buf_text(&p->messages);
+	struct vm_end *end = &p->end;
 
 	end->how = END_CRASH;
 	if (WIFSIGNALED(status)) {
@@ -188,30 +208,29 @@ static void tell_end(struct qemu *q, int status)
 		return;
 	}
 	snprintf(end->text, sizeof(end->text), "QEMU exited with status %d%s%s",
-		 WEXITSTATUS(status), *q->shutdown ? ", reason " : "", q->shutdown);
+		 WEXITSTATUS(status), *p->shutdown ? ", reason " : "", p->shutdown);
 	/*
 	 * isa-debug-exit makes the status (value << 1) | 1, whatever reason comes on top of it: a
 	 * new QEMU takes its time, and the guest goes on to power-off and reset.
 	 */
-	if (!strcmp(q->shutdown, "guest-shutdown") || !strcmp(q->shutdown, "host-qmp-quit"))
+	if (!strcmp(p->shutdown, "guest-shutdown") || !strcmp(p->shutdown, "host-qmp-quit"))
 		end->how = END_ORDERLY;
-	else if (!strcmp(q->shutdown, "guest-reset"))
+	else if (!strcmp(p->shutdown, "guest-reset"))
 		end->how = WEXITSTATUS(status) & 1 ? END_ORDERLY : END_RESET;
-	else if (!*q->shutdown && (WEXITSTATUS(status) & 1) && only_warnings(words))
+	else if (!*p->shutdown && (WEXITSTATUS(status) & 1) && only_warnings(words))
 		end->how = END_ORDERLY;
 }
 
 /* QMP is closed: takes the last words, then the exit status. */
-static void reap(struct qemu *q)
+static void reap(struct qemu_process *p)
 {
 	int64_t until = now_ns() + LAST_WORDS_NS;
 	int status = 0;
 
-	qmp_close(&q->qmp);
-	close_fd(&q->load_fd);
-	while (q->serial_fd >= 0 || q->stderr_fd >= 0) {
-		struct pollfd fds[] = {{.fd = q->serial_fd, .events = POLLIN},
-				       {.fd = q->stderr_fd, .events = POLLIN}};
+	qmp_close(&p->qmp);
+	while (p->serial_fd >= 0 || p->stderr_fd >= 0) {
+		struct pollfd fds[] = {{.fd = p->serial_fd, .events = POLLIN},
+				       {.fd = p->stderr_fd, .events = POLLIN}};
 		int n = poll(fds, 2, poll_ms(until));
 
 		if (n < 0 && errno == EINTR)
@@ -219,31 +238,59 @@ static void reap(struct qemu *q)
 		if (n <= 0)
 			break;
 		if (fds[0].revents)
-			take_serial(q);
+			take_serial(p);
 		if (fds[1].revents)
-			take_stderr(q);
+			take_stderr(p);
 	}
 	if (now_ns() >= until)
-		kill(q->pid, SIGKILL);
-	while (waitpid(q->pid, &status, 0) < 0 && errno == EINTR)
+		kill(p->pid, SIGKILL);
+	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	q->pid = 0;
-	close_fd(&q->serial_fd);
-	close_fd(&q->stderr_fd);
-	tell_end(q, status);
+	p->pid = 0;
+	close_fd(&p->serial_fd);
+	close_fd(&p->stderr_fd);
+	tell_end(p, status);
+}
+
+#define FDS_OF_PROCESS 3
+
+static int take_process(struct qemu_process *p, const struct pollfd *fds)
+{
+	int n;
+
+	if (fds[0].revents)
+		take_serial(p);
+	if (fds[1].revents)
+		take_stderr(p);
+	if (!fds[2].revents)
+		return VM_OK;
+	n = qmp_receive(&p->qmp, p->vm->config->err);
+	if (n < 0)
+		return VM_HARNESS;
+	if (!n)
+		reap(p);
+	return VM_OK;
 }
 
 int qemu_pump(struct qemu *q, int64_t until_ns)
 {
-	struct pollfd fds[] = {
-		{.fd = signals_fd(), .events = POLLIN}, {.fd = q->serial_fd, .events = POLLIN},
-		{.fd = q->stderr_fd, .events = POLLIN}, {.fd = q->save_fd, .events = POLLIN},
-		{.fd = q->load_fd, .events = POLLOUT},	{.fd = q->qmp.fd, .events = POLLIN},
+	struct pollfd fds[3 + 2 * FDS_OF_PROCESS] = {
+		{.fd = signals_fd(), .events = POLLIN},
+		{.fd = q->save_fd, .events = POLLIN},
+		{.fd = q->load_fd, .events = POLLOUT},
 	};
-	int n;
+	int n, ret = VM_OK;
 
-	if (!q->pid)
+	if (!q->now->pid)
 		return VM_ENDED;
+	for (int i = 0; i < 2; i++) {
+		const struct qemu_process *p = &q->process[i];
+		struct pollfd *f = fds + 3 + i * FDS_OF_PROCESS;
+
+		f[0] = (struct pollfd){.fd = p->pid ? p->serial_fd : -1, .events = POLLIN};
+		f[1] = (struct pollfd){.fd = p->pid ? p->stderr_fd : -1, .events = POLLIN};
+		f[2] = (struct pollfd){.fd = p->pid ? p->qmp.fd : -1, .events = POLLIN};
+	}
 	n = poll(fds, ARRAY_SIZE(fds), poll_ms(until_ns));
 	if (n < 0 && errno != EINTR) {
 		err_set(q->config->err, "poll: %s", strerror(errno));
@@ -255,37 +302,26 @@ int qemu_pump(struct qemu *q, int64_t until_ns)
 	}
 	if (n <= 0)
 		return VM_OK;
-	if (fds[1].revents)
-		take_serial(q);
-	if (fds[2].revents)
-		take_stderr(q);
-	if (fds[3].revents && take_snapshot(q))
+	if (fds[1].revents && take_snapshot(q))
 		return VM_HARNESS;
-	if (fds[4].revents)
+	if (fds[2].revents)
 		give_snapshot(q);
-	if (fds[5].revents) {
-		n = qmp_receive(&q->qmp, q->config->err);
-		if (n < 0)
-			return VM_HARNESS;
-		if (!n) {
-			reap(q);
-			return VM_ENDED;
-		}
-	}
-	return VM_OK;
+	for (int i = 0; i < 2 && !ret; i++)
+		ret = take_process(&q->process[i], fds + 3 + i * FDS_OF_PROCESS);
+	if (!q->now->pid)
+		close_fd(&q->load_fd);
+	return ret || q->now->pid ? ret : VM_ENDED;
 }
 
-void qemu_kill(struct qemu *q)
+void qemu_kill(struct qemu_process *p)
 {
-	if (q->pid) {
-		kill(q->pid, SIGKILL);
-		while (waitpid(q->pid, NULL, 0) < 0 && errno == EINTR)
+	if (p->pid) {
+		kill(p->pid, SIGKILL);
+		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		q->pid = 0;
+		p->pid = 0;
 	}
-	qmp_close(&q->qmp);
-	close_fd(&q->serial_fd);
-	close_fd(&q->stderr_fd);
-	close_fd(&q->save_fd);
-	close_fd(&q->load_fd);
+	qmp_close(&p->qmp);
+	close_fd(&p->serial_fd);
+	close_fd(&p->stderr_fd);
 }

@@ -137,7 +137,7 @@ static void print_bugs(const struct report *r)
 	for (unsigned i = 0; i < r->bugs; i++)
 		printf("%s%s (%u of %u %s)", i ? "; " : "", r->bug[i].known->text, r->bug[i].failed,
 		       r->bug[i].hops,
-		       r->bug[i].control ? "hops" : method_unit(r->bug[i].known->method));
+		       r->bug[i].control ? "hops" : r->bug[i].known->traits & METHOD_RESTORES ? "restores" : "pauses");
 }
 
 void report_result(struct report *r, const struct report_entry *entry)
@@ -153,7 +153,7 @@ void report_result(struct report *r, const struct report_entry *entry)
 		if (known && !entry->config->control)
 			printf("# %s: known failure passed: '%s' did not happen in %u %s\n",
 			       entry->name, known->text, entry->result->taken,
-			       method_unit(known->method));
+			       method_unit(entry->config->method));
 		printf("ok %u - %s # ", r->results, entry->name);
 		print_notes(entry);
 		printf("\n");

@@ -61,6 +61,7 @@ void guest_log_free(struct guest_log *log);
 struct expected {
 	const char *scenario;
 	unsigned hops;
+	unsigned ended_at; /* the hop behind which the host had it end; 0: none */
 	uint64_t seed;
 };
 

@@ -142,8 +142,10 @@ static bool run_hop(uint64_t hop, enum hop_answer *answer)
 		 */
 		if (due && waiting && !l2_check_interrupts(&l2, true))
 			return false;
-		if (heard == HOP_NONE)
+		if (heard == HOP_NONE) {
 			heard = hop_answer();
+			hop_digest(l2.shared->compute.digest);
+		}
 	}
 	*answer = heard;
 	return true;

@@ -16,6 +16,7 @@ extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
+static uint64_t digest; /* of this hop; 0: not told */
 static uint64_t current_hop;
 
 static bool selected(const struct scenario *s)
@@ -111,13 +112,6 @@ void scenario_run_all(void)
 	ktap_end();
 }
 
-void hop_begin(uint64_t hop)
-{
-	failures_before = ktap_failures();
-	current_hop = hop;
-	ktap_event("ready", "hop=%lu", hop);
-}
-
 /* As hop_begin, but goes on only when the host is prepared for the freeze point. */
 static void hop_begin_waiting(uint64_t hop)
 {
@@ -125,12 +119,25 @@ static void hop_begin_waiting(uint64_t hop)
 
 	failures_before = ktap_failures();
 	current_hop = hop;
+	digest = 0;
 	ktap_event("ready", "hop=%lu wait=1", hop);
 	if (cmdline.sync_host)
 		while ((byte = uart_receive()) == -1)
 			cpu_relax();
 	if (byte != 'g')
 		ktap_error_and_end("what=\"unexpected byte from the host\" found=0x%x", byte);
+}
+
+void hop_begin(uint64_t hop)
+{
+	if (cmdline.wait) {
+		hop_begin_waiting(hop);
+		return;
+	}
+	failures_before = ktap_failures();
+	current_hop = hop;
+	digest = 0;
+	ktap_event("ready", "hop=%lu", hop);
 }
 
 enum hop_answer hop_answer(void)
@@ -146,6 +153,9 @@ enum hop_answer hop_answer(void)
 	switch (byte) {
 	case -1:
 		return HOP_NONE;
+	case 'e':
+		cmdline.hops = current_hop;
+		return HOP_KEEP;
 	case 'k':
 		return HOP_KEEP;
 	case 'p':
@@ -179,10 +189,18 @@ enum hop_answer hop_wait(void)
 	return answer;
 }
 
+void hop_digest(uint64_t value)
+{
+	digest = value;
+}
+
 void hop_end(uint64_t hop, enum hop_answer answer)
 {
 	if (hop_again(answer))
 		ktap_event("missed", "hop=%lu", hop);
+	else if (digest)
+		ktap_event("hop", "hop=%lu failed=%u digest=0x%lx", hop,
+			   ktap_failures() - failures_before, digest);
 	else
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
 	if (cmdline.breakage == BREAK_TRUNCATE && hop == cmdline.hops)

@@ -94,6 +94,12 @@ uint64_t hop_current(void);
 /* Whether there is a host to speak with (sync=host); else @why says so. */
 bool hop_host_there(char *why, size_t size);
 
+/*
+ * What L2 has computed when the host has spoken, for the next hop_end: of a VM that goes back in time
+ * the host expects the same again.
+ */
+void hop_digest(uint64_t digest);
+
 /* Prints `missed` or `hop` with the number of failures since hop_begin. */
 void hop_end(uint64_t hop, enum hop_answer answer);
 

@@ -39,7 +39,7 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 
 static void run(void)
 {
-	uint64_t random_state = cmdline.seed, ticks = SLEEP_START;
+	uint64_t random_state = cmdline.seed, ticks = SLEEP_START << cmdline.sleep;
 
 	l2_create(&l2, "halted");
 	if (l2_run(&l2) != L2_EXIT_CALL) {
@@ -59,6 +59,7 @@ static void run(void)
 			if (ok && answer == HOP_RETRY)
 				hop_end(hop, answer);
 		} while (ok && answer == HOP_RETRY);
+		hop_digest(l2.shared->compute.digest);
 		hop_end(hop, HOP_KEEP);
 		if (!ok)
 			break;

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Hops by methods that are more than stop, save and restore: live moves, moves that must fail,
+// going back in time, a VM that is split in two, a reset. Where a VM has two futures each writes on
+// from the same log; what is not the one that counts is judged and kept as a branch.
+#include "host/flight_state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESET_HOPS 2 /* reset while the second is flown, when the first has been checked */
+
+static enum method_kind kind_of(const struct flight_config *config)
+{
+	return method_info(config->method)->kind;
+}
+
+unsigned flight_guest_hops(const struct flight_config *config)
+{
+	if (config->control)
+		return config->hops;
+	switch (kind_of(config)) {
+	case KIND_RESET:
+		return RESET_HOPS;
+	case KIND_SAVEVM: /* the VM that goes back in the last hop must not have ended */
+		return config->hops + 1;
+	default:
+		return config->hops;
+	}
+}
+
+bool flight_goes_live(const struct flight_config *config)
+{
+	const enum method_kind kind = kind_of(config);
+
+	return !config->control && config->driver->use &&
+	       (kind == KIND_LIVE || kind == KIND_FORK || kind == KIND_STAY ||
+		kind == KIND_PING_PONG);
+}
+
+bool flight_moves(const struct flight *f)
+{
+	const enum method_kind kind = method_info(f->method)->kind;
+
+	return kind != KIND_FREEZE && kind != KIND_PAUSE;
+}
+
+/* Ping-pong tries others until it meets one that is offered. */
+int flight_choose_method(struct flight *f, unsigned n)
+{
+	const struct flight_config *c = f->config;
+	uint64_t random = random_next(&f->random);
+	int ret = VM_LACKS;
+
+	if (!flight_goes_live(c))
+		return VM_OK;
+	f->phase = "prepare";
+	for (unsigned i = 0; ret == VM_LACKS && i < 8 * METHODS; i++) {
+		f->method = method_of_hop(c->method, n + i * (c->hops + 1), c->seed);
+		ret = c->driver->use(f->vm, f->method, random);
+		if (f->method == c->method)
+			break;
+	}
+	f->progress_ns = now_ns();
+	return ret;
+}
+
+/* Goes back in the log to where it had @mark bytes: what came since is a branch. */
+static int rewind_log(struct flight *f, size_t mark)
+{
+	struct flight_result *r = f->result;
+	struct buf kept = {0};
+	char name[64];
+
+	snprintf(name, sizeof(name), "branch-%u.log", ++f->branches);
+	if (write_file(f->config->vm.dir, name, f->whole.p, f->whole.len, 0666, &f->err))
+		return VM_HARNESS;
+	if (fflush(f->serial_log) || ftruncate(fileno(f->serial_log), 0)) {
+		err_set(&f->err, "serial.log: %s", strerror(errno));
+		return VM_HARNESS;
+	}
+	rewind(f->serial_log);
+	if (r->log.fails && !r->branch.fails) {
+		guest_log_free(&r->branch);
+		r->branch = r->log;
+		memset(&r->log, 0, sizeof(r->log));
+	}
+	guest_log_free(&r->log);
+	buf_append(&kept, f->whole.p, mark);
+	f->whole.len = f->tail.len = f->assembler.len = 0;
+	f->serial_bytes = 0;
+	f->again = true;
+	flight_serial(f, kept.p, kept.len);
+	f->again = false;
+	buf_free(&kept);
+	f->ready = f->waiting = false;
+	f->nudge_ns = 0;
+	return VM_OK;
+}
+
+/* What is wrong with the two futures of a VM is a failure of the code under test. */
+static void futures_differ(struct flight *f, const char *text)
+{
+	verdict_raise(&f->result->branch_verdict, WORD_FAIL, "hop %u: %s",
+		      f->result->log.ready_hop, text);
+}
+
+/* The L2 of hop @n has computed the same as in the future before. */
+static void check_digest(struct flight *f)
+{
+	char text[128];
+
+	if (!f->digest) {
+		verdict_raise(&f->result->branch_verdict, WORD_ERROR,
+			      "the guest has told no digest of L2");
+	} else if (f->digest_due && f->digest != f->digest_due) {
+		snprintf(text, sizeof(text), "L2 digest 0x%llx, in the future before it was 0x%llx",
+			 (unsigned long long)f->digest, (unsigned long long)f->digest_due);
+		futures_differ(f, text);
+	}
+	f->digest_due = f->digest;
+}
+
+/* The VM moves while L2 is at work. */
+static int hop_live(struct flight *f, struct hop_record *hop)
+{
+	const struct driver *d = f->config->driver;
+	int64_t start = now_ns();
+	int ret = flight_send_go(f);
+
+	if (ret)
+		return ret;
+	f->phase = "migration";
+	flight_take_fetches(f);
+	ret = d->move(f->vm, &hop->state);
+	hop->restore_ns = now_ns() - start;
+	if (ret)
+		return ret;
+	hop->kvm_says = -1;
+	ret = flight_wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	if (ret)
+		return flight_land(f, hop);
+	hop->bytes = 0; /* what runs now is the restored VM: it only has to go on */
+	snprintf(f->why, sizeof(f->why), "L2 was not there any more when the VM moved");
+	return flight_miss(f, hop);
+}
+
+/* A move that must fail: the VM runs on where it is. */
+static int hop_stay(struct flight *f, struct hop_record *hop)
+{
+	const struct driver *d = f->config->driver;
+	int ret = flight_send_go(f);
+
+	f->phase = "migration that must fail";
+	/* Only KVM's statistics tell that L2 runs. */
+	if (!ret)
+		ret = d->move(f->vm, &hop->state);
+	if (ret)
+		return ret;
+	ret = flight_wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	if (!ret) {
+		f->result->missed++;
+		if (++hop->missed >= f->config->miss_limit) {
+			err_set(&f->err, "could not catch L2: %u misses", hop->missed);
+			return VM_HARNESS;
+		}
+		return flight_answer(f, 'r');
+	}
+	hop->taken = true;
+	d->moved(f->vm, &hop->move);
+	f->result->taken++;
+	f->result->l2_active += saved_l2_active(&hop->state);
+	return flight_answer(f, 'k');
+}
+
+/* The original of a background snapshot goes on to its end, and is judged. */
+static int end_original(struct flight *f)
+{
+	const struct expected want = {f->config->scenario->name, flight_guest_hops(f->config),
+				      f->result->log.ready_hop, f->config->seed};
+	struct verdict v = {0};
+	int ret = flight_answer(f, 'e');
+
+	while (!ret)
+		ret = flight_wait(f, 0);
+	f->phase = "the original's end";
+	if (ret != VM_ENDED)
+		return ret;
+	if (f->config->driver->end(f->vm)->how == END_CRASH)
+		return VM_ENDED;
+	assembler_end(&f->assembler);
+	verdict_judge(&v, &f->result->log, &want);
+	for (unsigned i = 0; i < v.findings; i++)
+		verdict_raise(&f->result->branch_verdict, v.word, "the original of hop %u: %s",
+			      f->result->log.ready_hop, v.finding[i]);
+	if (v.word > f->result->branch_verdict.word)
+		f->result->branch_verdict.word = v.word;
+	verdict_free(&v);
+	return VM_OK;
+}
+
+static int hop_fork(struct flight *f, struct hop_record *hop)
+{
+	const struct driver *d = f->config->driver;
+	size_t mark = f->whole.len;
+	int ret = flight_send_go(f);
+
+	f->phase = "background snapshot";
+	if (!ret)
+		ret = d->move(f->vm, &hop->state);
+	if (ret)
+		return ret;
+	hop->bytes = d->kept(f->vm, NULL);
+	ret = flight_wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	if (!ret) {
+		f->result->missed++;
+		if (++hop->missed >= f->config->miss_limit) {
+			err_set(&f->err, "could not catch L2: %u misses", hop->missed);
+			return VM_HARNESS;
+		}
+		return flight_answer(f, 'r');
+	}
+	ret = end_original(f);
+	if (!ret)
+		ret = rewind_log(f, mark);
+	f->phase = "restore";
+	if (!ret)
+		ret = d->restore(f->vm, &f->snapshot);
+	return ret ? ret : flight_land(f, hop);
+}
+
+/* The VM goes on from the snapshot to the end of hop @n. */
+static int future(struct flight *f, unsigned n)
+{
+	int ret = f->config->driver->cont(f->vm);
+
+	flight_expect_event(f);
+	if (!ret)
+		ret = flight_wait(f, n);
+	if (!ret)
+		check_digest(f);
+	return ret;
+}
+
+/*
+ * The answer lies in the serial port's buffer when the snapshot is taken. So L2 stops at the same
+ * instruction in each future, and has computed the same.
+ */
+static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
+{
+	const struct driver *d = f->config->driver;
+	size_t mark;
+	int ret = flight_freeze(f);
+
+	if (!ret)
+		ret = d->look(f->vm, &hop->state);
+	if (ret)
+		return ret;
+	ret = flight_wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	hop->bytes = 0;
+	if (!ret)
+		return flight_miss(f, hop);
+	mark = f->whole.len;
+	f->digest_due = 0;
+	f->phase = "savevm";
+	ret = d->send(f->vm, 'k');
+	if (!ret)
+		ret = d->save(f->vm, &f->snapshot, &hop->state);
+	if (!ret)
+		ret = future(f, n);
+	f->phase = "loadvm in the same process";
+	if (!ret)
+		ret = d->stop(f->vm);
+	if (!ret)
+		ret = d->back(f->vm);
+	if (!ret)
+		ret = rewind_log(f, mark);
+	if (!ret)
+		ret = future(f, n);
+	f->phase = "quit";
+	if (!ret)
+		ret = d->stop(f->vm);
+	if (!ret)
+		ret = d->quit(f->vm);
+	if (!ret)
+		ret = rewind_log(f, mark);
+	f->phase = "loadvm in a new process";
+	if (!ret)
+		ret = d->restore(f->vm, &f->snapshot);
+	if (!ret)
+		ret = future(f, n);
+	if (ret)
+		return ret;
+	hop->taken = true;
+	d->moved(f->vm, &hop->move);
+	f->result->taken++;
+	f->result->l2_active++;
+	return VM_OK;
+}
+
+static int hop_reset(struct flight *f, struct hop_record *hop)
+{
+	const struct driver *d = f->config->driver;
+	int ret = flight_freeze(f);
+
+	if (!ret)
+		ret = d->look(f->vm, &hop->state);
+	if (ret)
+		return ret;
+	ret = flight_wanted(f, &hop->state);
+	if (ret < 0)
+		return VM_HARNESS;
+	hop->bytes = 0;
+	if (!ret)
+		return flight_miss(f, hop);
+	f->phase = "reset";
+	ret = d->reset(f->vm);
+	if (!ret)
+		ret = rewind_log(f, 0);
+	if (!ret)
+		ret = d->cont(f->vm);
+	if (ret)
+		return ret;
+	f->resets++;
+	hop->taken = true;
+	f->result->taken++;
+	f->result->l2_active += saved_l2_active(&hop->state);
+	flight_expect_event(f);
+	f->nudge_ns = 0; /* it boots */
+	return VM_OK;
+}
+
+int flight_hop_by_method(struct flight *f, unsigned n)
+{
+	const struct flight_config *c = f->config;
+	enum method_kind kind = method_info(f->method)->kind;
+	struct hop_record *hop;
+
+	if (kind == KIND_RESET && (n < RESET_HOPS || f->resets == c->hops))
+		return flight_answer(f, 'k');
+	if (kind == KIND_SAVEVM && n > c->hops)
+		return flight_answer(f, 'k');
+	hop = &f->result->hop[kind == KIND_RESET ? f->resets : n - 1];
+	hop->method = f->method;
+	switch (kind) {
+	case KIND_LIVE:
+		return hop_live(f, hop);
+	case KIND_STAY:
+		return hop_stay(f, hop);
+	case KIND_FORK:
+		return hop_fork(f, hop);
+	case KIND_SAVEVM:
+		return hop_savevm(f, hop, n);
+	default:
+		return hop_reset(f, hop);
+	}
+}
