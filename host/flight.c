@@ -68,8 +68,8 @@ static void on_line(void *arg, const struct line *line)
 	} else if (f->nudge_ns) {
 		f->nudge_ns = now_ns() + f->config->nudge_ns;
 	}
-	/* A nudge is our doing and a failed check can repeat for ever: both are no progress. */
-	if (strcmp(name, "nudged") && strcmp(name, "fail"))
+	/* A nudge is our doing; a failed check can repeat for ever, as a VM that boots again. */
+	if (strcmp(name, "nudged") && strcmp(name, "fail") && !f->result->log.damage)
 		f->progress_ns = now_ns();
 }
 

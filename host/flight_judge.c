@@ -57,6 +57,26 @@ static void check_own_part(struct flight *f)
 			      f->nudges, f->nudges > 1 ? "s" : "");
 }
 
+/* What failed in a branch of the log failed in this flight, and stands in one list with the rest. */
+static void take_branch(struct flight_result *r)
+{
+	struct guest_log *from = &r->branch, *to = &r->log;
+
+	if (!from->fails)
+		return;
+	to->fails += from->fails;
+	for (unsigned i = 0; i < from->kept; i++) {
+		if (to->kept == MAX_FAILS)
+			break;
+		to->fail[to->kept++] = from->fail[i];
+		memset(&from->fail[i], 0, sizeof(from->fail[i]));
+	}
+	if (r->verdict.word < WORD_FAIL)
+		r->verdict.word = WORD_FAIL;
+	if (to->word < WORD_FAIL)
+		to->word = WORD_FAIL;
+}
+
 void flight_judge(struct flight *f, int ret)
 {
 	const struct expected want = {f->config->scenario->name, flight_guest_hops(f->config), 0,
@@ -110,8 +130,7 @@ void flight_judge(struct flight *f, int ret)
 	for (unsigned i = 0; i < r->branch_verdict.findings; i++)
 		verdict_raise(&r->verdict, r->branch_verdict.word, "%s",
 			      r->branch_verdict.finding[i]);
-	if (r->branch.fails && r->verdict.word < WORD_FAIL)
-		r->verdict.word = WORD_FAIL;
+	take_branch(r);
 	if (r->log.damage && !judged)
 		verdict_raise(&r->verdict, WORD_FAIL, "log damaged: %s", r->log.damage);
 	if (r->log.fails && !judged)

@@ -241,6 +241,7 @@ static int configure(struct qemu *q, struct qemu_process *p)
 		       {"cpu-throttle-initial", 50}};
 	int ret;
 
+	json_array_append_new(list, json_pack("{s:s, s:b}", "capability", "events", "state", 1));
 	for (enum method other = 0; other < METHODS; other++) {
 		const char *words = method_info(other)->capabilities;
 
@@ -507,21 +508,46 @@ static int save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *s
 	return ret;
 }
 
-static int read_file(struct qemu *q, const char *name, struct buf *b)
+/*
+ * Reads the file @name, holes left out: mapped-ram makes a large one, and what is looked for lies in
+ * one piece. With @copy also makes a copy of that name, with the same holes.
+ */
+static int read_file(struct qemu *q, const char *name, struct buf *b, const char *copy)
 {
-	char *p = path(q, name), bytes[65536];
+	char *p = path(q, name), *to = copy ? path(q, copy) : NULL;
 	int fd = open(p, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
+	int out = to ? open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	off_t at = 0, end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	bool ok = end >= 0 && (!to || (out >= 0 && !ftruncate(out, end)));
 
-	while (fd >= 0 && ((n = read(fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR)))
-		if (n > 0)
-			buf_append(b, bytes, (size_t)n);
-	if (n < 0)
-		err_set(q->config->err, "cannot read %s: %s", p, strerror(errno));
+	while (ok && at < end && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		off_t hole = lseek(fd, at, SEEK_HOLE);
+
+		while (ok && at < hole) {
+			char bytes[65536];
+			size_t want = sizeof(bytes);
+			ssize_t n;
+
+			if (hole - at < (off_t)want)
+				want = (size_t)(hole - at);
+			n = pread(fd, bytes, want, at);
+			ok = n > 0 && (!to || pwrite(out, bytes, (size_t)n, at) == n);
+			if (ok) {
+				buf_append(b, bytes, (size_t)n);
+				at += n;
+			}
+		}
+	}
+	if (!ok)
+		err_set(q->config->err, "cannot read %s%s%s: %s", p, to ? " and copy it to " : "",
+			to ? to : "", strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	if (out >= 0 && close(out))
+		ok = false;
 	free(p);
-	return n < 0 ? VM_HARNESS : VM_OK;
+	free(to);
+	return ok ? VM_OK : VM_HARNESS;
 }
 
 /*
@@ -559,7 +585,7 @@ static int save_file(struct qemu *q, struct saved_state *state)
 	if (!ret)
 		ret = judge_end(q, q->now, "snapshot");
 	if (!ret)
-		ret = read_file(q, SAVED_FILE, &stream);
+		ret = read_file(q, SAVED_FILE, &stream, NULL);
 	if (!ret && qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err))
 		ret = VM_HARNESS;
 	q->moves->saved = ret ? 0 : stream.len;
@@ -571,11 +597,8 @@ static int save_file(struct qemu *q, struct saved_state *state)
 static int restore_file(struct qemu *q)
 {
 	struct buf stream = {0};
-	int ret = read_file(q, SAVED_FILE, &stream);
+	int ret = read_file(q, SAVED_FILE, &stream, COPY_FILE);
 
-	if (!ret && write_file(q->config->dir, COPY_FILE, stream.p, stream.len, 0600,
-			       q->config->err))
-		ret = VM_HARNESS;
 	buf_free(&stream);
 	if (!ret)
 		ret = file_command(q, "migrate-incoming", COPY_FILE, false);
@@ -717,7 +740,7 @@ int qemu_restore(struct qemu *q, const struct buf *snapshot)
 size_t qemu_kept(struct qemu *q, struct buf *file)
 {
 	if (file && q->moves->saved > 1)
-		read_file(q, SAVED_FILE, file);
+		read_file(q, SAVED_FILE, file, NULL);
 	return q->moves->saved;
 }
 
@@ -1116,19 +1139,17 @@ int qemu_reset(struct qemu *q)
 	struct qemu_process *p = q->now;
 	int ret;
 
-	/* The guest's own resets must end QEMU, as always. */
+	/*
+	 * SeaBIOS answers a reset by one of its own, so QEMU is not to end at the next one either.
+	 * A guest that resets itself is seen by its log, which begins again.
+	 */
 	ret = qemu_command(q, p, "set-action", json_pack("{s:s}", "reboot", "reset"), -1, NULL);
 	if (ret == VM_HARNESS)
 		return lacks(q, q->config->err->text);
 	p->was_reset = false;
 	if (!ret)
 		ret = qemu_command(q, p, "system_reset", NULL, -1, NULL);
-	if (!ret)
-		ret = qemu_wait_until(q, is_reset, "reset");
-	if (!ret)
-		ret = qemu_command(q, p, "set-action", json_pack("{s:s}", "reboot", "shutdown"),
-				   -1, NULL);
-	return ret;
+	return ret ? ret : qemu_wait_until(q, is_reset, "reset");
 }
 
 void qemu_moved(struct qemu *q, struct move_record *record)
