@@ -57,7 +57,7 @@ help:
 	@echo 'make iso      bootable build/midflight.iso (GRUB)'
 	@echo 'make lab      build the emulated machine for hosts without VMX (cached)'
 	@echo 'make lint     cppcheck, shellcheck, clang-format'
-	@echo 'make docs     docs/scenarios.md from the image'
+	@echo 'make docs     docs/scenarios.md and docs/methods.md from the tables'
 	@echo 'make clean    remove build/'
 	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
 
@@ -151,9 +151,10 @@ $(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot.o $(B)/san/util.o
 lint:
 	$(Q)tests/lint.sh
 
-# What the image says of its scenarios, behind what no table can say.
+# What the image says of its scenarios and the runner of its methods, behind what no table can say.
 docs: all
 	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose; } > docs/scenarios.md
+	$(Q){ cat docs/methods.in.md && $(B)/midflight list --methods --verbose; } > docs/methods.md
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -70,11 +70,12 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 		err_set(e, "--break %s needs --driver kvm", o->breakage);
 		return -1;
 	}
-	if (o->breakage && !break_check(o->breakage, e) &&
-	    (o->method == METHOD_PAUSE || o->command == CMD_SAVE)) {
-		err_set(e, "--break %s breaks what is restored, and here nothing is", o->breakage);
-		return -1;
-	}
+	for (unsigned i = 0; i < o->methods && o->breakage && !break_check(o->breakage, e); i++)
+		if (o->method[i] == METHOD_PAUSE || o->command == CMD_SAVE) {
+			err_set(e, "--break %s breaks what is restored, and here nothing is",
+				o->breakage);
+			return -1;
+		}
 	if (strcmp(o->accel, "kvm")) {
 		if (o->lab != LAB_YES)
 			return 0;
@@ -99,6 +100,15 @@ void setup_say_lab(const struct setup *s)
 	fflush(stdout);
 }
 
+void setup_method(const struct setup *s, struct flight_config *c, enum method method)
+{
+	const struct options *o = s->o;
+
+	c->method = method;
+	c->oracles = c->driver == &kvm_driver && o->command == CMD_RUN && !o->no_oracles &&
+		     !o->breakage && method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
+}
+
 void setup_flight(const struct setup *s, struct flight_config *c)
 {
 	const struct options *o = s->o;
@@ -107,13 +117,10 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 
 	*c = (struct flight_config){
 		.driver = kvm ? &kvm_driver : &qemu_driver,
-		.method = o->method,
 		.hops = o->hops,
 		.seed = o->seed,
 		.breakage = o->breakage && break_check(o->breakage, &e) ? o->breakage : NULL,
 		.broken = o->breakage && !break_check(o->breakage, &e) ? o->breakage : NULL,
-		.oracles = kvm && o->command == CMD_RUN && !o->no_oracles && !o->breakage &&
-			   o->method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER,
 		.timeout_ns = o->timeout_s * 1000 * NS_PER_MS,
 		.freeze = o->freeze,
 		.kick = o->kick,
@@ -122,6 +129,8 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.keep_snapshot = o->keep,
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
+		       .irqchip = o->irqchip,
+		       .without = o->without,
 		       .cpu = o->cpu			? o->cpu
 			      : strcmp(o->accel, "kvm") ? "max"
 							: "host",
@@ -132,4 +141,5 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .pages = &o->pages_config,
 		       .serve_from = o->serve_from},
 	};
+	setup_method(s, c, o->method[0]);
 }

@@ -22,8 +22,12 @@ struct setup {
 /* Finds image, log directory and QEMU, asks KVM. 0, or -1 with @e filled. */
 int setup(struct setup *s, const struct options *o, struct err *e);
 
-/* Fills @c for what @o asks for; scenario, control, post and directory are the caller's. */
+/* Fills @c for what @o asks for; scenario, control, post and directory are the caller's. The method
+ * is the first one. */
 void setup_flight(const struct setup *s, struct flight_config *c);
+
+/* Makes it a flight by @method. */
+void setup_method(const struct setup *s, struct flight_config *c, enum method method);
 
 /* Snapshots of @scenario: as asked for, else one where the instant is exact. */
 unsigned setup_hops(const struct setup *s, const struct scenario *scenario);
@@ -41,5 +45,6 @@ int cmd_restore(struct options *o);
 int cmd_serve(const struct options *o);
 int cmd_list(const struct options *o);
 int cmd_matrix(struct options *o);
+int cmd_merge(const struct options *o);
 
 #endif

@@ -33,6 +33,11 @@ enum {
 	OPT_SOCKET,
 	OPT_ALL,
 	OPT_NO_ORACLES,
+	OPT_IRQCHIP,
+	OPT_WITHOUT,
+	OPT_SHARD,
+	OPT_METHODS,
+	OPT_OUT,
 	OPTIONS_MAX
 };
 
@@ -46,6 +51,7 @@ enum {
 #define L (1u << CMD_LIST)
 #define O (1u << CMD_ORDERS)
 #define K (1u << CMD_BREAKAGES)
+#define M (1u << CMD_MERGE)
 
 static const struct {
 	unsigned commands;
@@ -73,10 +79,18 @@ static const struct {
 	 {"hops-before", OPT_HOPS_BEFORE, "N", 0, "Hops that end before the snapshot (default: 0)",
 	  1}},
 	{R,
-	 {"method", OPT_METHOD, "file|pause", 0,
-	  "What happens to the frozen VM: saved, thrown away and restored in a new process (file, "
-	  "the default), or saved and continued in the same process (pause)",
+	 {"method", OPT_METHOD, "M[,M...]", 0,
+	  "How the VM is moved at each hop, by name or pattern, or all (`midflight list --methods` "
+	  "shows all; default: file): one result per method, behind one control. Driver kvm has "
+	  "file and pause",
 	  1}},
+	{R,
+	 {"shard", OPT_SHARD, "K/N", 0,
+	  "Only every Nth result, from the Kth on, with the controls that these need; `midflight "
+	  "merge` puts the parts together",
+	  1}},
+	{L, {"methods", OPT_METHODS, NULL, 0, "The methods instead of the scenarios", 1}},
+	{M, {"out", OPT_OUT, "FILE", 0, "Write all results to FILE, as one result.json", 1}},
 	{R | P | B | S | O | K,
 	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
 	{R | P | B | S | T | O | K,
@@ -125,10 +139,19 @@ static const struct {
 	  2}},
 	{V, {"socket", OPT_SOCKET, "SOCKET", 0, "Unix socket to listen on; it must not exist", 2}},
 	{R | P, {"accel", OPT_ACCEL, "kvm|tcg", 0, "(default: kvm)", 2}},
-	{R | P, {"machine", OPT_MACHINE, "pc|q35", 0, "QEMU's machine type (default: pc)", 2}},
+	{R | P,
+	 {"machine", OPT_MACHINE, "pc|q35|microvm", 0, "QEMU's machine type (default: pc)", 2}},
+	{R,
+	 {"irqchip", OPT_IRQCHIP, "on|split", 0,
+	  "Driver qemu: interrupt controllers in KVM: all, or only the local APIC (default: QEMU's "
+	  "choice)",
+	  2}},
 	{R | P,
 	 {"cpu", OPT_CPU, "MODEL", 0, "QEMU's CPU model (default: host with kvm, max with tcg)",
 	  2}},
+	{R,
+	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
+	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
 	{R | P, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
 	{R | P | B | S | T | L | O | K,
 	 {"image", OPT_IMAGE, "FILE", 0, "L1 (default: midflight.elf beside this program)", 2}},
@@ -140,7 +163,7 @@ static const struct {
 	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
 	{R | P | B | S | T | L | O | K,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list: all that is known", 3}},
-	{R | P | B | S | T, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
+	{R | P | B | S | T | M, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
 	{R | P | S,
 	 {"break", OPT_BREAK, "WHAT", 0,
 	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
@@ -257,6 +280,12 @@ static void check_options(struct argp_state *state, const struct options *o)
 	if (o->command == CMD_SAVE && o->hops_before >= o->hops)
 		argp_error(state, "--hops-before %u: there are %u hops (--loops)", o->hops_before,
 			   o->hops);
+	if (o->command == CMD_MERGE && !o->file_count)
+		argp_error(state, "which RESULT.json?");
+	if (o->irqchip && strcmp(o->accel, "kvm"))
+		argp_error(state, "--irqchip needs --accel kvm");
+	if ((o->irqchip || o->without) && strcmp(o->driver, "qemu"))
+		argp_error(state, "--%s needs --driver qemu", o->irqchip ? "irqchip" : "without");
 	if (o->serve_from && o->pages_config.mode == PAGES_EAGER && o->pages_given)
 		argp_error(state, "--serve-from: with --pages eager nothing is asked for");
 }
@@ -288,7 +317,24 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--nudge: '%s' is no number from 0.05 to 86400", arg);
 		break;
 	case OPT_METHOD:
-		o->method = method_find(arg);
+		if (options_methods(o, arg, &e))
+			argp_error(state, "--method: %s", e.text);
+		break;
+	case OPT_METHODS:
+		o->list_methods = true;
+		break;
+	case OPT_SHARD:
+		if (options_shard(o, arg, &e))
+			argp_error(state, "--shard: %s", e.text);
+		break;
+	case OPT_IRQCHIP:
+		o->irqchip = one_of(state, "--irqchip", "on|split", arg);
+		break;
+	case OPT_WITHOUT:
+		o->without = word(state, "--without", arg, ",");
+		break;
+	case OPT_OUT:
+		o->out = arg;
 		break;
 	case OPT_ORDER:
 		if (order_load(&order, arg, &e))
@@ -317,7 +363,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->accel = one_of(state, "--accel", "kvm|tcg", arg);
 		break;
 	case OPT_MACHINE:
-		o->machine = one_of(state, "--machine", "pc|q35", arg);
+		o->machine = one_of(state, "--machine", "pc|q35|microvm", arg);
 		break;
 	case OPT_CPU:
 		o->cpu = word(state, "--cpu", arg, ",=+");
@@ -369,12 +415,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->socket = arg;
 		break;
 	case ARGP_KEY_ARG:
+		if (o->command == CMD_MERGE)
+			return ARGP_ERR_UNKNOWN; /* asks for ARGP_KEY_ARGS */
 		if (!takes_file(o->command) || o->file)
 			argp_error(state, "what is '%s'?", arg);
 		o->file = arg;
 		break;
+	case ARGP_KEY_ARGS:
+		o->files = state->argv + state->next;
+		o->file_count = (unsigned)(state->argc - state->next);
+		break;
 	case ARGP_KEY_END:
-		if (o->command != CMD_SERVE) {
+		if (o->command != CMD_SERVE && o->command != CMD_MERGE) {
 			load_scenarios(state, o);
 			add_scenarios(state, o);
 		}
@@ -396,6 +448,7 @@ static const struct {
 		     "Examples:\n"
 		     "  midflight run                          both scenarios, 10 snapshots each\n"
 		     "  midflight run -s halted -n 100 -v      one scenario, every hop shown\n"
+		     "  midflight run --method 'postcopy*'     live migrations of two kinds\n"
 		     "  midflight run --break digest           must FAIL\n"
 		     "  midflight run --accel tcg              QEMU's emulation has no VMX: SKIP"},
 	[CMD_PAGES] = {"pages", NULL,
@@ -436,12 +489,14 @@ static const struct {
 		 "  midflight restore l2.snapshot\n"
 		 "  midflight restore l2.snapshot --order selftests --pages remote\n"
 		 "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
-	[CMD_LIST] = {"list", NULL,
-		      "Lists the scenarios; with --verbose all that is known of each, as docs/"
-		      "scenarios.md has it.\v"
-		      "Examples:\n"
-		      "  midflight list\n"
-		      "  midflight list -v --scenario 'posted_*'"},
+	[CMD_LIST] =
+		{"list", NULL,
+		 "Lists the scenarios or the methods; with --verbose all that is known of each, "
+		 "as docs/scenarios.md and docs/methods.md have it.\v"
+		 "Examples:\n"
+		 "  midflight list\n"
+		 "  midflight list -v --scenario 'posted_*'\n"
+		 "  midflight list --methods"},
 	[CMD_ORDERS] =
 		{"orders", NULL,
 		 "Restores each scenario in each order of the restore's ioctls (driver kvm) and "
@@ -467,6 +522,16 @@ static const struct {
 		       "Examples:\n"
 		       "  midflight serve l2.snapshot --socket /tmp/pages.sock &\n"
 		       "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
+	[CMD_MERGE] =
+		{"merge", "RESULT.json...",
+		 "Puts the results of all shards of one run (--shard) together: prints them as "
+		 "the run without shards would have. The shards must be of the same version, "
+		 "kernel and options, each there once and none missing.\v"
+		 "Exit status: as that of run; 2 too if anything is missing or damaged.\n\n"
+		 "Examples:\n"
+		 "  midflight run --method all --shard 1/2 --log one\n"
+		 "  midflight run --method all --shard 2/2 --log two\n"
+		 "  midflight merge --out all.json one/result.json two/result.json"},
 };
 
 static bool find_command(const char *name, enum command *command)

@@ -46,9 +46,31 @@ static void describe(const struct scenario *s)
 		printf("* **needs:** %s\n", s->needs);
 }
 
+/* With their text, and in brackets or a column the migration capabilities that they need. */
+static int list_methods(bool table)
+{
+	if (table)
+		puts("\n| method | what happens at each hop | QEMU's capabilities "
+		     "|\n|---|---|---|");
+	for (enum method m = 0; m < METHODS; m++) {
+		const struct method_info *info = method_info(m);
+		const char *needs = info->capabilities;
+
+		if (table)
+			printf("| `%s` | %s | %s |\n", info->name, info->text, needs);
+		else
+			printf("%-22s  %s%s%s%s\n", info->name, info->text, *needs ? " [" : "",
+			       needs, *needs ? "]" : "");
+	}
+	return 0;
+}
+
 int cmd_list(const struct options *o)
 {
 	unsigned width = 0;
+
+	if (o->list_methods)
+		return list_methods(o->verbose);
 	for (unsigned i = 0; i < o->scenarios; i++)
 		if (strlen(o->scenario[i]->name) > width)
 			width = (unsigned)strlen(o->scenario[i]->name);

@@ -241,10 +241,11 @@ static int restore_here(const struct setup *s, struct flight_config *c)
 	struct report_entry entry = {.config = c, .result = &r};
 	struct err e = {0};
 
-	report_begin(&report, s->o, s->o->shown_log, 1);
+	report_begin(&report, s->o, stdout, s->o->shown_log, 1, 1);
 	flight_run(c, &r);
 	print_pages(s->o, &r);
 	entry.name = xasprintf("%s.restored", c->scenario->name);
+	entry.key = entry.name;
 	entry.known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, r.refused,
 				  true, NULL);
 	if (!r.interrupted)

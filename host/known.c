@@ -85,6 +85,14 @@ static bool named(const char *list, const char *word)
 	return false;
 }
 
+const struct known *known_find(const char *id)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
+		if (!strcmp(known_table[i].id, id))
+			return &known_table[i];
+	return NULL;
+}
+
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)

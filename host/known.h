@@ -25,6 +25,9 @@ struct known {
 	const char *text;
 };
 
+/* The first row of bug @id, or NULL. */
+const struct known *known_find(const char *id);
+
 /* The bug that @result (a scenario, or scenario.post) is known for on this kernel, or NULL. */
 const struct known *known_of(const char *result, enum method method);
 

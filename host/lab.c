@@ -41,7 +41,8 @@ unsigned lab_seconds(const struct options *o)
 		s += LAB_BOOT_S + 1000ull * LAB_HOP_S; /* the file knows how many there are */
 	if (o->command == CMD_ORDERS || o->command == CMD_BREAKAGES)
 		s += 1ull * o->scenarios * LAB_COLUMNS * LAB_HOP_S;
-	s += 2ull * o->scenarios * (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
+	s += (1ull + o->methods) * o->scenarios *
+	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
 	return s > 86400 ? 86400 : (unsigned)s;
 }
@@ -78,9 +79,10 @@ static char *next_word(char **at)
 static const char *command_inside(const struct options *o)
 {
 	static const char *const names[] = {
-		[CMD_RUN] = "run",   [CMD_PAGES] = "run",	[CMD_BENCH] = "bench",
-		[CMD_SAVE] = "save", [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve",
-		[CMD_LIST] = "list", [CMD_ORDERS] = "orders",	[CMD_BREAKAGES] = "breakages"};
+		[CMD_RUN] = "run",    [CMD_PAGES] = "run",	 [CMD_BENCH] = "bench",
+		[CMD_SAVE] = "save",  [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve",
+		[CMD_LIST] = "list",  [CMD_ORDERS] = "orders",	 [CMD_BREAKAGES] = "breakages",
+		[CMD_MERGE] = "merge"};
 
 	return names[o->command];
 }

@@ -42,9 +42,10 @@ static const struct argp top_argp = {
 	"  save     write a snapshot of a running L2 to a file\n"
 	"  restore  restore it, in another process or after a reboot, say pass or fail\n"
 	"  serve    hand out the pages of such a file to a restore in another process\n"
-	"  list     the scenarios\n"
+	"  list     the scenarios and methods\n"
 	"  orders   which scenario survives which order of the restore's ioctls\n"
 	"  breakages is a state that was broken on purpose noticed\n"
+	"  merge    put the results of a run's shards together\n"
 	"  bench    snapshots and restores per second, beside the least that KVM allows\n"
 	"  probe    does this machine's KVM have nested VMX, and what to do if not\n"
 	"'midflight COMMAND --help' lists a command's options.\n\n"
@@ -73,6 +74,8 @@ static int run_command(struct options *o)
 	case CMD_ORDERS:
 	case CMD_BREAKAGES:
 		return cmd_matrix(o);
+	case CMD_MERGE:
+		return cmd_merge(o);
 	case CMD_RUN:
 	case CMD_PAGES:
 		break;

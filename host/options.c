@@ -3,6 +3,7 @@
 #include "host/options.h"
 #include "host/protocol.h"
 
+#include <fnmatch.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,52 @@ void options_init(struct options *o)
 	o->timeout_s = DEFAULT_TIMEOUT_S;
 	o->nudge_s = DEFAULT_NUDGE_S;
 	o->seed = 1;
+	o->method[0] = METHOD_FILE;
+	o->methods = 1;
+}
+
+int options_methods(struct options *o, const char *text, struct err *e)
+{
+	bool want[METHODS] = {false};
+
+	for (const char *p = text; *p; p += strcspn(p, ","), p += *p == ',') {
+		char pattern[80];
+		bool any = false;
+
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)strcspn(p, ","), p);
+		for (enum method m = 0; m < METHODS; m++)
+			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
+				want[m] = any = true;
+		if (!any) {
+			err_set(e, "there is no method '%s' (`midflight list --methods` shows all)",
+				pattern);
+			return -1;
+		}
+	}
+	o->methods = 0;
+	for (enum method m = 0; m < METHODS; m++)
+		if (want[m])
+			o->method[o->methods++] = m;
+	o->method_text = text;
+	if (!o->methods)
+		err_set(e, "empty");
+	return o->methods ? 0 : -1;
+}
+
+int options_shard(struct options *o, const char *text, struct err *e)
+{
+	struct shard s = {0};
+	char rest;
+
+	/* %u takes a sign and blanks, too. */
+	if (strspn(text, "0123456789/") != strlen(text) || strlen(text) > 9 ||
+	    sscanf(text, "%u/%u%c", &s.k, &s.n, &rest) != 2 || !s.k || s.k > s.n ||
+	    s.n > SHARDS_MAX) {
+		err_set(e, "'%s' is no K/N with K from 1 to N and N up to %d", text, SHARDS_MAX);
+		return -1;
+	}
+	o->shard = s;
+	return 0;
 }
 
 int options_freeze(struct options *o, const char *text, struct err *e)
@@ -116,8 +163,10 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		option(words, "--serve-from", o->serve_from);
 	if (o->hops_before)
 		buf_printf(words, " --hops-before %u", o->hops_before);
-	if (o->method != standard.method)
-		option(words, "--method", method_name(o->method));
+	if (o->method_text)
+		option(words, "--method", o->method_text);
+	if (o->shard.n)
+		buf_printf(words, " --shard %u/%u", o->shard.k, o->shard.n);
 	if ((o->command == CMD_RUN || o->command == CMD_PAGES) &&
 	    strcmp(o->driver, standard.driver))
 		option(words, "--driver", o->driver);
@@ -131,8 +180,12 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		option(words, "--accel", o->accel);
 	if (strcmp(o->machine, standard.machine))
 		option(words, "--machine", o->machine);
+	if (o->irqchip)
+		option(words, "--irqchip", o->irqchip);
 	if (o->cpu)
 		option(words, "--cpu", o->cpu);
+	if (o->without)
+		option(words, "--without", o->without);
 	if (strcmp(o->qemu, standard.qemu))
 		option(words, "--qemu", o->qemu);
 	if (o->breakage)

@@ -13,6 +13,7 @@
 #define DEFAULT_NUDGE_S	  2.0
 #define MATRIX_TIMEOUT_S  5
 #define MATRIX_NUDGE_S	  2.0
+#define SHARDS_MAX	  1000
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
 enum command {
@@ -24,7 +25,8 @@ enum command {
 	CMD_SERVE,
 	CMD_LIST,
 	CMD_ORDERS,
-	CMD_BREAKAGES
+	CMD_BREAKAGES,
+	CMD_MERGE
 };
 
 enum lab { LAB_AUTO, LAB_YES, LAB_NO };
@@ -39,7 +41,13 @@ struct options {
 	const struct scenario *scenario[SCENARIOS_MAX];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
-	enum method method;
+	const char *irqchip, *without; /* as given, or NULL */
+	const char *method_text;       /* --method as given, or NULL: file */
+	enum method method[METHODS];   /* in the table's order */
+	unsigned methods;
+	struct shard {
+		unsigned k, n; /* this one is @k, from 1, of @n; 0: all results */
+	} shard;
 	const char *freeze_text; /* --freeze as given */
 	struct freeze freeze;
 	const char *order, *pages; /* as given; pages_config is what --pages means */
@@ -50,6 +58,10 @@ struct options {
 	uint64_t seed;
 	enum lab lab;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
+	bool list_methods;  /* list */
+	const char *out;    /* merge: the file to write, or NULL */
+	char *const *files; /* merge */
+	unsigned file_count;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command
 	 * is what options_words() is appended to, quoted for a shell.
@@ -62,6 +74,13 @@ void options_init(struct options *o);
 
 /* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
 void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* Sets what --method @text means: names and patterns. 0, or -1 with @e filled. @text must live on.
+ */
+int options_methods(struct options *o, const char *text, struct err *e);
+
+/* Sets what --shard @text means. 0, or -1 with @e filled. */
+int options_shard(struct options *o, const char *text, struct err *e);
 
 /* Sets what --freeze @text means. 0, or -1 with @e filled. @text must live on. */
 int options_freeze(struct options *o, const char *text, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the user gets to read: KTAP on stdout and result.json. */
+/* What the user gets to read: KTAP and result.json. */
 #ifndef HOST_REPORT_H
 #define HOST_REPORT_H
 
@@ -7,40 +7,64 @@
 #include "host/options.h"
 
 struct report_entry {
-	char *name; /* `running` or `running.control` */
+	char *name;	 /* `running`, `running.control` or `running.postcopy` */
+	const char *key; /* the same without the method, as known.def calls it */
 	const struct flight_config *config;
 	const struct flight_result *result;
 	const struct known *known; /* bug that explains the failure, NULL: none */
 	bool control_passed;
 };
 
+/* What is printed and counted of one result. */
+struct report_line {
+	const char *name;
+	enum word word;
+	bool control;
+	enum method method;
+	const struct known *known;
+	unsigned failed, hops;	 /* of a known bug: hops that failed, of how many */
+	const char *diagnostics; /* lines in front of it */
+	const char *notes;	 /* one line behind it; the reason of a SKIP */
+};
+
 struct report {
 	const struct options *options;
-	const char *log;  /* directory as the user knows it */
+	FILE *out;
+	const char *log;  /* directory as the user knows it, NULL: none */
 	bool interrupted; /* before the last result */
+	unsigned planned; /* results of all shards, without controls */
 	unsigned results, passed, failed, known, skipped, errors;
 	unsigned bugs; /* known bugs found, each once */
 	struct {
 		const struct known *known;
 		unsigned failed, hops;
-		bool control; /* seen without a snapshot, too */
+		const char *unit; /* what @hops counts */
 	} bug[32];
 	void *json; /* array of results */
 };
 
-/* Prints version and plan for @planned results. */
-void report_begin(struct report *r, const struct options *o, const char *log, unsigned planned);
+/* Prints version and plan for @lines results on @out; @planned as above. */
+void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
+		  unsigned lines, unsigned planned);
 
-/* Prints one result and counts it. */
+/* Prints one result, counts it, adds it to result.json. */
 void report_result(struct report *r, const struct report_entry *entry);
+
+/* Counts it, and no more; report_line() also prints it. */
+void report_count(struct report *r, const struct report_line *line);
+void report_line(struct report *r, const struct report_line *line);
 
 /* Exit status that follows from the counts: 0, 1, 2 or 4. */
 int report_status(const struct report *r);
 
-/* Prints the summary, writes DIR/result.json, frees. 0, or -1 with @e filled. */
+/* Prints the summary. */
+void report_summary(const struct report *r);
+
+/* Writes DIR/result.json, prints the summary, frees. 0, or -1 with @e filled. */
 int report_end(struct report *r, const char *dir, struct err *e);
 
-/* A command line that repeats @config's scenario. */
-void report_repro(const struct options *o, const struct scenario *scenario, struct buf *text);
+/* A command line that repeats @scenario with @method, whatever the shard. */
+void report_repro(const struct options *o, const struct scenario *scenario, enum method method,
+		  struct buf *text);
 
 #endif

@@ -2,6 +2,8 @@
 // result.json, for programs. Times are milliseconds, addresses hexadecimal strings.
 #include "host/report_json.h"
 #include "host/json_util.h"
+#include "host/known.h"
+#include "host/report_moves.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -18,6 +20,34 @@ void *report_json_begin(void)
 
 	if (!list)
 		exit(2);
+	return list;
+}
+
+/* @value, null for what QEMU did not say. */
+static json_t *told(const struct hop_record *hop, int64_t value)
+{
+	return move_told(&hop->move) && value >= 0 ? json_integer(value) : json_null();
+}
+
+static json_t *told_ms(const struct hop_record *hop, int64_t value)
+{
+	return move_told(&hop->move) && value >= 0 ? ms(value) : json_null();
+}
+
+/* The names of KVM's own pages of vmcs12 among those that the new VM asked for, each once. */
+static json_t *vmcs12_pages(const struct hop_record *hop)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < hop->fetches; i++) {
+		const char *name = hop->fetch[i].name;
+		unsigned n = 0;
+
+		while (n < i && strcmp(hop->fetch[n].name, name))
+			n++;
+		if (n == i && page_name_is_vmcs12(name))
+			json_append(list, json_text(name));
+	}
 	return list;
 }
 
@@ -39,6 +69,13 @@ static json_t *hop_json(unsigned number, const struct hop_record *hop)
 	json_set(o, "save_ms", ms(hop->save_ns));
 	json_set(o, "restore_ms", ms(hop->restore_ns));
 	json_set(o, "cont_ms", ms(hop->cont_ns));
+	json_set(o, "method", json_text(method_name(hop->method)));
+	json_set(o, "downtime_ms", told_ms(hop, hop->move.downtime_ns));
+	json_set(o, "total_ms", told_ms(hop, hop->move.total_ns));
+	json_set(o, "move_bytes", told(hop, hop->move.bytes));
+	json_set(o, "rounds", told(hop, hop->move.rounds));
+	json_set(o, "page_requests", told(hop, hop->move.page_requests));
+	json_set(o, "vmcs12_pages", vmcs12_pages(hop));
 	return o;
 }
 
@@ -73,7 +110,8 @@ static json_t *oracles_json(const struct oracle_report *oracle)
 	return list;
 }
 
-void report_json_result(void *list, const struct report_entry *entry)
+void report_json_result(void *list, const struct report_entry *entry,
+			const struct report_line *line)
 {
 	const struct flight_result *r = entry->result;
 	json_t *o = json_object(), *findings = json_array(), *hops = json_array();
@@ -85,9 +123,12 @@ void report_json_result(void *list, const struct report_entry *entry)
 			json_append(hops, hop_json(i + 1, &r->hop[i]));
 	json_set(o, "name", json_text(entry->name));
 	json_set(o, "scenario", json_text(entry->config->scenario->name));
+	json_set(o, "method", json_text(method_name(entry->config->method)));
 	json_set(o, "control", json_boolean(entry->config->control));
 	json_set(o, "word", json_text(word_name(r->verdict.word)));
 	json_set(o, "known", json_text(entry->known ? entry->known->id : NULL));
+	json_set(o, "notes", json_text(line->notes));
+	json_set(o, "diagnostics", json_text(line->diagnostics));
 	json_set(o, "findings", findings);
 	json_set(o, "fails", fails_json(&r->log));
 	json_set(o, "oracles_run", json_integer(r->oracles_run));
@@ -108,35 +149,66 @@ void report_json_result(void *list, const struct report_entry *entry)
 	json_append(list, o);
 }
 
-int report_json_end(struct report *r, const char *dir, struct err *e)
+void report_json_counts(void *top, struct report *r)
 {
-	const struct options *opt = r->options;
-	json_t *top = json_object(), *summary = json_object();
-	char *dump;
-	int ret;
+	json_t *summary = json_object();
 
 	json_set(summary, "passed", json_integer(r->passed));
 	json_set(summary, "failed", json_integer(r->failed));
 	json_set(summary, "errors", json_integer(r->errors));
 	json_set(summary, "known", json_integer(r->known));
 	json_set(summary, "skipped", json_integer(r->skipped));
-	json_set(top, "schema", json_text("midflight-result"));
-	json_set(top, "version", json_integer(1));
-	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
-	json_set(top, "driver", json_text(opt->driver));
-	json_set(top, "accel", json_text(opt->accel));
-	json_set(top, "machine", json_text(opt->machine));
-	json_set(top, "cpu", json_text(opt->cpu));
-	json_set(top, "hops", json_integer(opt->hops));
-	json_set(top, "seed", json_integer((json_int_t)opt->seed));
-	json_set(top, "break", json_text(opt->breakage));
 	json_set(top, "results", r->json);
 	json_set(top, "summary", summary);
 	json_set(top, "interrupted", json_boolean(r->interrupted));
 	json_set(top, "exit_status", json_integer(report_status(r)));
+	r->json = NULL;
+}
+
+/* {"k": 1, "n": 3}, or null. */
+static json_t *shard_json(const struct shard *shard)
+{
+	json_t *o;
+
+	if (!shard->n)
+		return json_null();
+	o = json_object();
+	json_set(o, "k", json_integer(shard->k));
+	json_set(o, "n", json_integer(shard->n));
+	return o;
+}
+
+int report_json_end(struct report *r, const char *dir, struct err *e)
+{
+	const struct options *opt = r->options;
+	json_t *top = json_object();
+	char *dump;
+	int ret;
+
+	json_set(top, "schema", json_text("midflight-result"));
+	json_set(top, "version", json_integer(1));
+	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
+	json_set(top, "kernel", json_text(known_kernel()));
+	json_set(top, "driver", json_text(opt->driver));
+	json_set(top, "accel", json_text(opt->accel));
+	json_set(top, "machine", json_text(opt->machine));
+	json_set(top, "irqchip", json_text(opt->irqchip));
+	json_set(top, "cpu", json_text(opt->cpu));
+	json_set(top, "without", json_text(opt->without));
+	json_set(top, "scenario", json_text(opt->scenario_text));
+	json_set(top, "method", json_text(opt->method_text));
+	json_set(top, "order", json_text(opt->order));
+	json_set(top, "pages", json_text(opt->pages));
+	json_set(top, "freeze", json_text(opt->freeze_text));
+	json_set(top, "hops", json_integer(opt->hops));
+	json_set(top, "seed", json_integer((json_int_t)opt->seed));
+	json_set(top, "break", json_text(opt->breakage));
+	json_set(top, "strict", json_boolean(opt->strict));
+	json_set(top, "shard", shard_json(&opt->shard));
+	json_set(top, "planned", json_integer(r->planned));
+	report_json_counts(top, r);
 	dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 	json_decref(top);
-	r->json = NULL;
 	if (!dump) {
 		err_set(e, "cannot build result.json");
 		return -1;

@@ -3,10 +3,15 @@
 #include "host/run.h"
 #include "host/cmd.h"
 #include "host/lab.h"
+#include "host/plan.h"
 #include "host/report.h"
+#include "host/report_moves.h"
 #include "host/signals.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -23,69 +28,56 @@ struct run {
 	bool l0_log;   /* can be read */
 };
 
-/* A scenario's results: its control, then itself, once for each moment of posting if it posts. */
-static unsigned results_of(const struct scenario *s)
+/* What a run leaves in the directory of a result. */
+static bool is_ours(const char *file)
 {
-	return 1 + (s->posts ? POSTS : 1);
+	static const char *const patterns[] = {
+		"serial.log",	"qmp.jsonl",   "qemu.cmdline", "qemu.stderr", "snapshot.bin",
+		"branch-*.log", "pages-*.txt", "pages-*.json", "vm-*.bin",    "vm.qcow2",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(patterns); i++)
+		if (!fnmatch(patterns[i], file, FNM_PERIOD))
+			return true;
+	return false;
 }
 
-/* Name of result @i of @s; the caller frees it. */
-static char *result_name(const struct scenario *s, unsigned i)
+/* Opens directory @name in @at, but not through a link. */
+static DIR *open_dir(int at, const char *name)
 {
-	if (i == 0)
-		return xasprintf("%s.control", s->name);
-	return s->posts ? xasprintf("%s.%s", s->name, post_name(i - 1)) : xstrdup(s->name);
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
 }
 
-static unsigned results_planned(const struct options *o)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < o->scenarios; i++)
-		sum += results_of(o->scenario[i]);
-	return sum;
-}
-
-/* pages-HOP.txt and .json in @dir. */
-static void clean_pages(const char *dir)
-{
-	static const char *const suffix[] = {"txt", "json"};
-
-	for (unsigned hop = 1, gone = 0; !gone; hop++)
-		for (unsigned i = 0; i < ARRAY_SIZE(suffix); i++) {
-			char *path = xasprintf("%s/pages-%u.%s", dir, hop, suffix[i]);
-
-			gone = unlink(path) != 0;
-			free(path);
-		}
-}
-
-/* Removes what an earlier run left in the log directory, so that nobody reads stale results. */
+/*
+ * Removes what an earlier run left in the log directory, so that nobody reads stale results: the
+ * files that we know in directories that are called like results, and these if nothing is left.
+ */
 static void clean_log(const char *log)
 {
-	static const char *const files[] = {"serial.log", "qmp.jsonl", "qemu.cmdline",
-					    "qemu.stderr", "snapshot.bin"};
-	unsigned count;
-	const struct scenario *table = scenarios(&count);
-	char *path = xasprintf("%s/result.json", log);
+	DIR *all = opendir(log), *dir;
+	const struct dirent *entry, *file;
 
-	unlink(path);
-	free(path);
-	for (unsigned i = 0; i < count; i++)
-		for (unsigned n = 0; n < results_of(&table[i]); n++) {
-			char *name = result_name(&table[i], n);
-			char *dir = xasprintf("%s/%s", log, name);
-
-			for (unsigned f = 0; f < ARRAY_SIZE(files); f++) {
-				path = xasprintf("%s/%s", dir, files[f]);
-				unlink(path);
-				free(path);
-			}
-			clean_pages(dir);
-			rmdir(dir);
-			free(dir);
-			free(name);
-		}
+	if (!all)
+		return;
+	unlinkat(dirfd(all), "result.json", 0);
+	while ((entry = readdir(all))) {
+		if (!plan_names(entry->d_name))
+			continue;
+		dir = open_dir(dirfd(all), entry->d_name);
+		if (!dir)
+			continue;
+		while ((file = readdir(dir)))
+			if (is_ours(file->d_name))
+				unlinkat(dirfd(dir), file->d_name, 0);
+		closedir(dir);
+		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(all);
 }
 
 static void on_progress(void *arg, unsigned hop, unsigned missed)
@@ -99,21 +91,29 @@ static void on_progress(void *arg, unsigned hop, unsigned missed)
 		fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->hops, missed);
 }
 
-static void print_times(const struct run *r, const struct flight_result *result)
+static void print_times(const struct run *r, const struct flight_config *config,
+			const struct flight_result *result)
 {
+	const bool mixed = method_info(config->method)->kind == KIND_PING_PONG;
+
 	for (unsigned i = 0; i < result->hops; i++) {
 		const struct hop_record *hop = &result->hop[i];
+		struct buf moves = {0};
 		char words[128];
 
 		if (!hop->taken)
 			continue;
+		report_moves(hop, 1, &moves);
 		state_words(&hop->state, words, sizeof(words));
 		fprintf(stderr,
-			"# %s: hop %u: %s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f ms, "
-			"cont %.1f ms\n",
-			r->name, i + 1, words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
+			"# %s: hop %u: %s%s%s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f "
+			"ms, "
+			"cont %.1f ms%s%s\n",
+			r->name, i + 1, mixed ? method_name(hop->method) : "", mixed ? ": " : "",
+			words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
 			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
-			(double)hop->cont_ns / NS_PER_MS);
+			(double)hop->cont_ns / NS_PER_MS, moves.len ? ", " : "", buf_text(&moves));
+		buf_free(&moves);
 	}
 	fprintf(stderr, "# %s: %.2f s in all\n", r->name,
 		(double)result->duration_ns / NS_PER_MS / 1000);
@@ -136,7 +136,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	if (r->progress)
 		fprintf(stderr, "\r\033[K");
 	if (r->o->verbose && result->hop)
-		print_times(r, result);
+		print_times(r, config, result);
 	config->vm.dir = NULL;
 	free(dir);
 }
@@ -146,6 +146,7 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 {
 	char *dir = xasprintf("%s/%s", r->setup.log, name);
 	const char *late = r->o->pages_config.late;
+	const bool kvm = !strcmp(r->o->driver, "kvm"); /* of QEMU's report_moves() says enough */
 	struct err e;
 
 	for (unsigned i = 0; i < result->hops; i++) {
@@ -166,7 +167,7 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
 		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
-		if (i == 0 || r->o->verbose) {
+		if ((i == 0 && kvm) || r->o->verbose) {
 			printf("# %s: hop %u\n", name, i + 1);
 			print_lines(stdout, "#   ", text.p);
 		}
@@ -199,9 +200,35 @@ static const char *driver_lacks(const struct setup *setup, const struct scenario
 	return NULL;
 }
 
-/* The control, then the scenario itself, each with its result. False if interrupted. */
-static bool run_scenario(struct run *r, struct report *report, const struct scenario *scenario)
+/* Why this driver cannot move a VM by @method; NULL: it can. */
+static const char *method_lacks(const struct driver *driver, enum method method)
 {
+	if (driver == &kvm_driver && method != METHOD_FILE && method != METHOD_PAUSE)
+		return "driver kvm has the methods file and pause";
+	return NULL;
+}
+
+/* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
+static const char *all_lack(const struct setup *setup, const struct plan_item *items,
+			    unsigned count, const struct driver *driver)
+{
+	const char *lack = driver_lacks(setup, items[0].scenario, driver);
+
+	if (lack)
+		return lack;
+	for (unsigned i = 1; i < count; i++) {
+		lack = method_lacks(driver, items[i].method);
+		if (!lack)
+			return NULL;
+	}
+	return lack;
+}
+
+/* The control, then the results of the same scenario. False if interrupted. */
+static bool run_scenario(struct run *r, struct report *report, const struct plan_item *items,
+			 unsigned count)
+{
+	const struct scenario *scenario = items[0].scenario;
 	struct flight_config config;
 	bool control_passed = false, control_skipped = false, go_on = true;
 	const struct known *control_known = NULL;
@@ -214,20 +241,24 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 	config.l0_log = r->l0_log;
 	config.arg = r;
 	config.hops = setup_hops(&r->setup, scenario);
-	lack = driver_lacks(&r->setup, scenario, config.driver);
+	lack = all_lack(&r->setup, items, count, config.driver);
 	if (lack) {
 		control_skipped = true;
 		reason = xstrdup(lack);
 	}
-	for (unsigned i = 0; i < results_of(scenario) && go_on; i++) {
+	for (unsigned i = 0; i < count && go_on; i++) {
 		struct flight_result result = {0};
 		struct report_entry entry = {.config = &config, .result = &result};
+		char *key = plan_key(&items[i]);
 
-		config.control = i == 0;
-		config.post = scenario->posts && i ? i - 1 : POST_NONE;
-		entry.name = result_name(scenario, i);
-		if (control_skipped)
-			verdict_raise(&result.verdict, WORD_SKIP, "%s", reason);
+		setup_method(&r->setup, &config, items[i].method);
+		config.control = items[i].control;
+		config.post = items[i].post;
+		entry.name = plan_name(r->o, &items[i]);
+		entry.key = key;
+		lack = config.control ? NULL : method_lacks(config.driver, config.method);
+		if (lack || control_skipped)
+			verdict_raise(&result.verdict, WORD_SKIP, "%s", lack ? lack : reason);
 		else
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
@@ -238,8 +269,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 		 */
 		if (config.control || control_known || *result.refused ||
 		    result.taken >= result.log.hops_done)
-			entry.known = known_match(entry.name, config.method, &result.log,
-						  &result.verdict, &result.oracle, result.refused,
+			entry.known = known_match(key, config.method, &result.log, &result.verdict,
+						  &result.oracle, result.refused,
 						  config.control || control_passed, control_known);
 		go_on = !result.interrupted;
 		if (go_on)
@@ -252,6 +283,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 				reason = xstrdup(result.verdict.finding[0]);
 		}
 		free(entry.name);
+		free(key);
 		flight_result_free(&result);
 	}
 	free(reason);
@@ -259,21 +291,26 @@ static bool run_scenario(struct run *r, struct report *report, const struct scen
 }
 
 /* Says why a run is impossible here: SKIP for each result. */
-static void skip_all(const struct run *r, struct report *report, const char *why, const char *what)
+static void skip_all(const struct run *r, struct report *report, const struct plan *plan,
+		     const char *why, const char *what)
 {
-	for (unsigned i = 0; i < r->o->scenarios; i++)
-		for (unsigned n = 0; n < results_of(r->o->scenario[i]); n++) {
-			struct flight_result result = {0};
-			struct flight_config config = {.scenario = r->o->scenario[i],
-						       .control = n == 0};
-			struct report_entry entry = {.config = &config, .result = &result};
+	for (unsigned i = 0; i < plan->count; i++) {
+		const struct plan_item *item = &plan->item[i];
+		struct flight_result result = {0};
+		struct flight_config config = {.scenario = item->scenario,
+					       .method = item->method,
+					       .control = item->control};
+		struct report_entry entry = {.config = &config, .result = &result};
+		char *key = plan_key(item);
 
-			entry.name = result_name(r->o->scenario[i], n);
-			verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
-			report_result(report, &entry);
-			free(entry.name);
-			flight_result_free(&result);
-		}
+		entry.name = plan_name(r->o, item);
+		entry.key = key;
+		verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
+		report_result(report, &entry);
+		free(entry.name);
+		free(key);
+		flight_result_free(&result);
+	}
 }
 
 int run(struct options *o)
@@ -281,6 +318,7 @@ int run(struct options *o)
 	struct run r = {.o = o};
 	struct setup *s = &r.setup;
 	struct report report;
+	struct plan plan;
 	const char *term = getenv("TERM");
 	struct err e = {0};
 
@@ -301,18 +339,23 @@ int run(struct options *o)
 	r.l0_log = !l0_log_begin();
 	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
 		     !o->verbose && !o->quiet;
-	report_begin(&report, o, o->shown_log, results_planned(o));
+	plan_make(&plan, o);
+	report_begin(&report, o, stdout, o->shown_log, plan.count, plan.planned);
 	if (!r.l0_log)
 		printf("# midflight: L0's log was not looked at: /dev/kmsg: %s\n", strerror(errno));
 	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
-		skip_all(&r, &report, "--pages exit", kvm_probe_no_page_exit());
+		skip_all(&r, &report, &plan, "--pages exit", kvm_probe_no_page_exit());
 	} else if (s->missing) {
-		skip_all(&r, &report, s->missing, kvm_probe_advice(&s->probe));
+		skip_all(&r, &report, &plan, s->missing, kvm_probe_advice(&s->probe));
 	} else {
-		for (unsigned i = 0; i < o->scenarios; i++)
-			if (!run_scenario(&r, &report, o->scenario[i]))
+		for (unsigned i = 0, end; i < plan.count; i = end) {
+			for (end = i + 1; end < plan.count && !plan.item[end].control;)
+				end++;
+			if (!run_scenario(&r, &report, &plan.item[i], end - i))
 				break;
+		}
 	}
+	plan_free(&plan);
 	report.interrupted = signals_pending();
 	if (report_end(&report, s->log, &e))
 		return 2;

@@ -21,6 +21,9 @@ what="list --verbose"
 } >"$work/out" 2>&1
 holds "docs/scenarios.md is what the image says (else: make docs)" \
 	cmp -s "$work/out" docs/scenarios.md
+{ cat docs/methods.in.md && build/midflight list --methods --verbose; } >"$work/out"
+holds "docs/methods.md is what the runner says (else: make docs)" \
+	cmp -s "$work/out" docs/methods.md
 
 # Known failures do not turn the exit status; everything else must pass.
 run 0 --driver kvm --loops 1 --timeout 10 --scenario all

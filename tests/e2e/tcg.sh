@@ -9,6 +9,31 @@ expect "without VMX: both scenarios are skipped with the register that says so" 
 	'^ok [0-9]+ - running # SKIP no VMX: CPUID\.1:ECX\[5\]=0' '^ok [0-9]+ - halted # SKIP no VMX'
 refuse "without VMX: nothing passes" '^ok [0-9]+ - [a-z.]+( # [0-9]|$)'
 
+# Shards: their merger is the run without shards; half of it is nothing.
+run 4 --accel tcg --loops 1 --machine microvm --scenario running --method file,pipe,pause
+grep '^ok' "$work/out" >"$work/whole"
+for k in 1 2; do
+	run 4 --accel tcg --loops 1 --machine microvm --scenario running --method file,pipe,pause --shard "$k/2"
+	cp "$work/log/result.json" "$work/$k.json"
+done
+merged() { # EXIT-STATUS FILE...
+	local want=$1 status=0
+	shift
+	what="merge $*"
+	build/midflight merge "$@" >"$work/out" 2>&1 || status=$?
+	holds "exit status $want: midflight $what: was $status" [ "$status" = "$want" ]
+}
+merged 4 "$work/2.json" "$work/1.json"
+holds "merged shards are the run without shards" \
+	cmp -s "$work/whole" <(grep '^ok' "$work/out")
+merged 2 "$work/2.json"
+expect "a missing shard is named" 'shard 1 of 2 is missing'
+
+run 2 --accel tcg --method no-such
+expect "unknown method: usage error" 'no-such'
+run 2 --accel tcg --irqchip split
+expect "--irqchip without KVM: usage error" '--irqchip needs --accel kvm'
+
 run 2 --accel tcg --scenario no-such
 expect "unknown scenario: usage error" 'no-such'
 

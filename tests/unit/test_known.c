@@ -193,6 +193,9 @@ static void tables(void **state)
 	(void)state;
 	assert_non_null(known_of("halted", METHOD_FILE));
 	assert_null(known_of("running", METHOD_FILE));
+	assert_non_null(known_of("running", METHOD_SAVEVM));
+	assert_non_null(known_find("cr-read-shadow-lost"));
+	assert_null(known_find("no-such-bug"));
 }
 
 int main(void)

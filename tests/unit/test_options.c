@@ -4,7 +4,9 @@
 
 #include "host/kvm_probe.h"
 #include "host/lab.h"
+#include "host/plan.h"
 #include "host/qemu_args.h"
+#include "host/report.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -26,11 +28,25 @@ static int setup(void **state)
 static void words(void **state)
 {
 	struct buf b = {0};
+	struct err e = {0};
 
 	(void)state;
 	options_words(&o, NULL, &b);
 	assert_string_equal(b.p, " --scenario running,halted --seed 1");
 	b.len = 0;
+	assert_int_equal(options_methods(&o, "post*,file", &e), 0);
+	assert_int_equal(options_shard(&o, "2/3", &e), 0);
+	o.irqchip = "split";
+	o.without = "avx,la57";
+	options_words(&o, NULL, &b);
+	assert_string_equal(b.p, " --scenario running,halted --seed 1 --method 'post*,file'"
+				 " --shard 2/3 --irqchip split --without avx,la57");
+	b.len = 0;
+	report_repro(&o, o.scenario[0], METHOD_POSTCOPY, &b);
+	assert_string_equal(b.p, "'a b' run --scenario running --seed 1 --method postcopy"
+				 " --irqchip split --without avx,la57");
+	b.len = 0;
+	setup(state);
 	o.accel = "tcg";
 	o.machine = "q35";
 	o.breakage = "digest";
@@ -111,8 +127,9 @@ static void qemu(void **state)
 				   .cmdline = "scenario=running hops=3",
 				   .memory_mib = 16,
 				   .err = &e};
+	static const char *const extra[] = {"-incoming", "defer", NULL};
 	struct buf script = {0};
-	char **args = qemu_args(&config, 5, 7, true), *text, *dir;
+	char **args = qemu_args(&config, 5, 7, extra), *text, *dir;
 
 	(void)state;
 	text = joined(args);
@@ -121,6 +138,13 @@ static void qemu(void **state)
 	assert_contains(text, "|-chardev|socket,id=serial,fd=5|");
 	assert_contains(text, "|-chardev|socket,id=qmp,fd=7|");
 	assert_contains(text, "|-incoming|defer|");
+	free(text);
+	config.irqchip = "split";
+	config.without = "avx,vmx-apicv-vid";
+	text = joined(qemu_args(&config, 5, 7, NULL));
+	assert_contains(text, "|-machine|pc,accel=kvm,kernel-irqchip=split|"
+			      "-cpu|host,avx=off,vmx-apicv-vid=off|");
+	assert_null(strstr(text, "-incoming"));
 	free(text);
 	dir = qemu_args_dir(&config);
 	assert_string_equal(dir, "/a b/it's");
@@ -231,10 +255,108 @@ static void freeze_words(void **state)
 	}
 }
 
+static void method_words(void **state)
+{
+	struct options opts;
+	struct err e = {0};
+
+	(void)state;
+	options_init(&opts);
+	assert_int_equal(opts.methods, 1);
+	assert_int_equal(opts.method[0], METHOD_FILE);
+	/* In the table's order, each once. */
+	assert_int_equal(options_methods(&opts, "pause,postcopy*,pause,file", &e), 0);
+	assert_int_equal(opts.methods, 4);
+	assert_int_equal(opts.method[0], METHOD_FILE);
+	assert_int_equal(opts.method[1], METHOD_POSTCOPY);
+	assert_int_equal(opts.method[2], METHOD_POSTCOPY_PREEMPT);
+	assert_int_equal(opts.method[3], METHOD_PAUSE);
+	assert_int_equal(options_methods(&opts, "all", &e), 0);
+	assert_int_equal(opts.methods, METHODS);
+	assert_int_equal(options_methods(&opts, "file,no-such", &e), -1);
+	assert_contains(e.text, "no-such");
+	assert_int_equal(options_methods(&opts, "", &e), -1);
+	assert_int_equal(options_methods(&opts, ",", &e), -1);
+}
+
+static void shard_words(void **state)
+{
+	static const char *const bad[] = {"",	    "1",    "0/1",   "2/1",
+					  "1/1001", "1/2x", "-1/2",  "1/ 2",
+					  "+1/2",   "1//2", "1/2/3", "4294967297/4294967298"};
+	struct options opts;
+	struct err e = {0};
+
+	(void)state;
+	options_init(&opts);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(options_shard(&opts, bad[i], &e), -1);
+		assert_int_equal(opts.shard.n, 0);
+	}
+	assert_int_equal(options_shard(&opts, "1000/1000", &e), 0);
+	assert_int_equal(opts.shard.k, 1000);
+}
+
+/* All shards together give each result once, and a control only where it is needed. */
+static void shards(void **state)
+{
+	struct err e = {0};
+	unsigned seen[2][METHODS] = {{0}};
+
+	assert_int_equal(options_methods(&o, "all", &e), 0);
+	o.shard.n = 5;
+	for (o.shard.k = 1; o.shard.k <= o.shard.n; o.shard.k++) {
+		struct plan p;
+
+		plan_make(&p, &o);
+		assert_int_equal(p.planned, 2 * METHODS);
+		for (unsigned i = 0; i < p.count; i++) {
+			const struct plan_item *item = &p.item[i];
+
+			if (!item->control)
+				seen[item->scenario == o.scenario[1]][item->method]++;
+			/* Its scenario's control is the nearest one in front of it. */
+			if (!item->control && i)
+				assert_ptr_equal(item->scenario, p.item[i - 1].scenario);
+		}
+		plan_free(&p);
+	}
+	for (unsigned s = 0; s < 2; s++)
+		for (unsigned m = 0; m < METHODS; m++)
+			assert_int_equal(seen[s][m], 1);
+	setup(state);
+	o.shard = (struct shard){2, 2};
+	{
+		struct plan p;
+		char *name;
+
+		plan_make(&p, &o); /* one result each: halted's alone, with its control */
+		assert_int_equal(p.count, 2);
+		name = plan_name(&o, &p.item[0]);
+		assert_string_equal(name, "halted.control");
+		free(name);
+		o.method_text = "file";
+		name = plan_name(&o, &p.item[1]);
+		assert_string_equal(name, "halted.file");
+		free(name);
+		name = plan_key(&p.item[1]);
+		assert_string_equal(name, "halted");
+		free(name);
+		plan_free(&p);
+	}
+	assert_true(plan_names("running") && plan_names("running.control"));
+	assert_true(plan_names("halted.paused.pause") && plan_names("halted.ping-pong"));
+	assert_false(plan_names("halted.nested-last") || plan_names("src") || plan_names(".."));
+	assert_false(plan_names("halted.") || plan_names(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(freeze_words),
+		cmocka_unit_test(method_words),
+		cmocka_unit_test(shard_words),
+		cmocka_unit_test_setup(shards, setup),
 		cmocka_unit_test_setup(words, setup),
 		cmocka_unit_test_setup(lab, setup),
 		cmocka_unit_test_setup(lab_commands, setup),

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Shards put together: good ones, and files that must never end in a pass.
+#include "tests/unit/unit.h"
+
+#include "host/json_util.h"
+#include "host/merge.h"
+#include "host/report_moves.h"
+
+#include <unistd.h>
+
+#define FILES 3
+
+static char dir[] = "/tmp/midflight-unit-XXXXXX";
+static char *path[FILES], *merged;
+static json_t *top[FILES]; /* three shards of `running` and `halted` by three methods */
+static struct options o;
+static struct err e;
+static char *said; /* by merge() */
+
+static json_t *result(const char *scenario, const char *method)
+{
+	char *name = xasprintf("%s.%s", scenario, method ? method : "control");
+	json_t *r =
+		json_pack("{s:s, s:s, s:s, s:b, s:s, s:n, s:s, s:s, s:i, s:i, s:i}", "name", name,
+			  "scenario", scenario, "method", method ? method : "file", "control",
+			  !method, "word", "PASS", "known", "notes", "2 hops", "diagnostics", "",
+			  "failed_hops", 0, "snapshots", method ? 2 : 0, "hops_done", 2);
+
+	free(name);
+	return json_got(r);
+}
+
+/* Results 0 to 5 are running and halted by file, pipe and pause: shard k has k-1 and k+2. */
+static json_t *shard(int k)
+{
+	static const char *const method[] = {"file", "pipe", "pause"};
+	json_t *t = json_pack(
+		"{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:n, s:n, s:n, s:n, s:s, s:s, s:s,"
+		" s:s, s:i, s:i, s:n, s:b, s:i, s:{s:i, s:i},"
+		" s:{s:i, s:i, s:i, s:i, s:i}, s:b, s:i}",
+		"schema", "midflight-result", "version", 1, "midflight", "x", "kernel", "6.12",
+		"driver", "qemu", "accel", "kvm", "machine", "pc", "irqchip", "cpu", "without",
+		"scenario", "method", "file,p*e", "order", "qemu", "pages", "eager", "freeze",
+		"now", "hops", 2, "seed", 1, "break", "strict", 0, "planned", 6, "shard", "k", k,
+		"n", 3, "summary", "passed", 4, "failed", 0, "errors", 0, "known", 0, "skipped", 0,
+		"interrupted", 0, "exit_status", 0);
+	json_t *list = json_array();
+
+	json_append(list, result("running", NULL));
+	json_append(list, result("running", method[k - 1]));
+	json_append(list, result("halted", NULL));
+	json_append(list, result("halted", method[k - 1]));
+	json_set(t, "results", list);
+	return t;
+}
+
+static int setup_files(void **state)
+{
+	(void)state;
+	options_init(&o);
+	o.command = CMD_MERGE;
+	o.files = path;
+	o.file_count = FILES;
+	e.text[0] = '\0';
+	for (int i = 0; i < FILES; i++)
+		top[i] = shard(i + 1);
+	return 0;
+}
+
+static int drop_files(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FILES; i++) {
+		json_decref(top[i]);
+		unlink(path[i]);
+	}
+	unlink(merged);
+	free(said);
+	said = NULL;
+	return 0;
+}
+
+/* merge() of what the tests made of the shards. */
+static int run_merge(void)
+{
+	size_t size;
+	FILE *out;
+	int ret;
+
+	for (unsigned i = 0; i < FILES; i++)
+		if (json_dump_file(top[i], path[i], 0))
+			fail_msg("cannot write %s", path[i]);
+	free(said);
+	out = open_memstream(&said, &size);
+	ret = merge(&o, out, &e);
+	fclose(out);
+	return ret;
+}
+
+static void refused(const char *why)
+{
+	e.text[0] = '\0';
+	assert_int_equal(run_merge(), -1);
+	assert_string_equal(said, ""); /* not even a plan */
+	assert_contains(e.text, why);
+}
+
+static json_t *at(unsigned file, unsigned number)
+{
+	return json_array_get(json_object_get(top[file], "results"), number);
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+	json_set(object, key, value);
+}
+
+/* Makes result @number of @file a @word, and its file's summary and status agree. */
+static void worsen(unsigned file, unsigned number, const char *word, const char *counter,
+		   const char *known, int status)
+{
+	json_t *summary = json_object_get(top[file], "summary");
+
+	set(at(file, number), "word", json_string(word));
+	set(at(file, number), "known", json_text(known));
+	set(summary, "passed", json_integer(3));
+	set(summary, counter, json_integer(1));
+	set(top[file], "exit_status", json_integer(status));
+}
+
+static void good(void **state)
+{
+	(void)state;
+	assert_int_equal(run_merge(), 0);
+	assert_string_equal(said, "KTAP version 1\n1..8\n"
+				  "ok 1 - running.control # 2 hops\nok 2 - running.file # 2 hops\n"
+				  "ok 3 - running.pipe # 2 hops\nok 4 - running.pause # 2 hops\n"
+				  "ok 5 - halted.control # 2 hops\nok 6 - halted.file # 2 hops\n"
+				  "ok 7 - halted.pipe # 2 hops\nok 8 - halted.pause # 2 hops\n"
+				  "# midflight: 8 passed, 0 failed\n");
+}
+
+/* What --out writes can be read again, and is the same. */
+static void written(void **state)
+{
+	char *first;
+
+	(void)state;
+	o.out = merged;
+	assert_int_equal(run_merge(), 0);
+	first = xstrdup(said);
+	o.out = NULL;
+	o.files = &merged;
+	o.file_count = 1;
+	assert_int_equal(run_merge(), 0);
+	assert_string_equal(said, first);
+	free(first);
+	o.out = "/nonexistent/x/all.json";
+	assert_int_equal(run_merge(), -1);
+	assert_contains(e.text, "/nonexistent/x");
+}
+
+static void worse(void **state)
+{
+	(void)state;
+	worsen(1, 1, "HANG", "failed", NULL, 1);
+	set(at(1, 1), "diagnostics", json_string("running.pipe: HANG\n  ok 9 - \x1b[2J"));
+	assert_int_equal(run_merge(), 1);
+	assert_contains(said,
+			"# running.pipe: HANG\n#   ok 9 - ?[2J\nnot ok 3 - running.pipe # HANG, 2");
+	assert_contains(said, "# midflight: 7 passed, 1 failed\n");
+}
+
+/* The control is in all three: the one that failed is what counts. */
+static void controls(void **state)
+{
+	(void)state;
+	worsen(2, 0, "ERROR", "errors", NULL, 2);
+	assert_int_equal(run_merge(), 2);
+	assert_contains(said,
+			"1..8\nnot ok 1 - running.control # ERROR, 2 hops\nok 2 - running.file");
+	assert_contains(said, "# midflight: 7 passed, 0 failed, 1 errors");
+}
+
+static void known(void **state)
+{
+	(void)state;
+	worsen(2, 3, "FAIL", "known", "cr-read-shadow-lost", 0);
+	set(at(2, 3), "failed_hops", json_integer(1));
+	assert_int_equal(run_merge(), 0);
+	assert_contains(said,
+			"not ok 8 - halted.pause # TODO known KVM bug: cr-read-shadow-lost\n");
+	assert_contains(said, "1 known KVM bug found: L2 reads CR0 and CR4 ");
+	assert_contains(said, "(1 of 2 pauses)");
+	for (unsigned i = 0; i < FILES; i++)
+		set(top[i], "strict", json_true());
+	refused("summary is not what"); /* with --strict it was a failure */
+	set(top[2], "exit_status", json_integer(1));
+	assert_int_equal(run_merge(), 1);
+	set(at(2, 3), "known", json_string("a-bug-of-my-own"));
+	refused("is no known bug");
+	worsen(2, 3, "PASS", "known", "cr-read-shadow-lost", 0);
+	refused("is no known bug");
+}
+
+static void missing(void **state)
+{
+	(void)state;
+	o.file_count = 2;
+	refused("shard 3 of 3 is missing");
+	o.file_count = 3;
+	set(json_object_get(top[2], "shard"), "k", json_integer(1));
+	refused("is shard 1 of 3, as ");
+	set(json_object_get(top[2], "shard"), "k", json_integer(3));
+	set(json_object_get(top[2], "shard"), "n", json_integer(4));
+	refused("it should have 1 results and has 2");
+	json_array_remove(json_object_get(top[2], "results"), 3);
+	set(json_object_get(top[2], "summary"), "passed", json_integer(3));
+	refused("is shard 3 of 4, but");
+	set(top[2], "shard", json_null());
+	refused("it should have 6 results and has 1");
+	set(top[0], "shard", json_null());
+	refused(path[0]);
+}
+
+static void incomplete(void **state)
+{
+	(void)state;
+	set(top[1], "interrupted", json_true());
+	refused("was interrupted");
+	set(top[1], "interrupted", json_false());
+	json_array_remove(json_object_get(top[1], "results"), 3);
+	set(json_object_get(top[1], "summary"), "passed", json_integer(3));
+	refused("it should have 2 results and has 1");
+	json_array_append(json_object_get(top[1], "results"), at(1, 1));
+	refused("stands there without its control");
+	json_array_remove(json_object_get(top[1], "results"), 3);
+	json_array_append_new(json_object_get(top[1], "results"), result("halted", "file"));
+	set(json_object_get(top[1], "summary"), "passed", json_integer(4));
+	refused("halted.file is there twice");
+	set(top[1], "results", json_array());
+	refused("it should have 2 results and has 0");
+}
+
+static void different(void **state)
+{
+	static const char *const keys[] = {"midflight", "kernel", "driver",  "accel",	 "machine",
+					   "irqchip",	"cpu",	  "without", "scenario", "method",
+					   "order",	"pages",  "freeze",  "break"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *was = json_incref(json_object_get(top[2], keys[i]));
+		char *why = xasprintf("its '%s' is not that of", keys[i]);
+
+		set(top[2], keys[i], json_string("other"));
+		refused(why);
+		assert_contains(e.text, path[2]);
+		set(top[2], keys[i], was);
+		free(why);
+	}
+	set(top[2], "seed", json_integer(2));
+	refused("its 'seed' is not that of");
+}
+
+/* Each member, absent or of another type, is refused with its name. */
+static void types(void **state)
+{
+	(void)state;
+	for (int depth = 0; depth < 4; depth++) {
+		json_t *object = depth == 0   ? top[1]
+				 : depth == 1 ? json_object_get(top[1], "shard")
+				 : depth == 2 ? json_object_get(top[1], "summary")
+					      : at(1, 3);
+		json_t *whole = json_copy(object);
+		const char *key;
+		json_t *value;
+
+		json_object_foreach(whole, key, value)
+		{
+			set(object, key, json_real(1.5));
+			refused(path[1]);
+			json_object_del(object, key);
+			refused(path[1]);
+			set(object, key, json_incref(value));
+		}
+		json_decref(whole);
+	}
+	assert_int_equal(run_merge(), 0);
+	set(json_object_get(top[1], "shard"), "k", json_integer(0));
+	refused("there is no shard 0 of 3");
+	set(json_object_get(top[1], "shard"), "k", json_integer(2));
+	set(at(1, 1), "name", json_string("running.pipe\nok 9 - x"));
+	refused("odd name");
+	set(at(1, 1), "name", json_string("halted.pipe"));
+	refused("is not called as one of scenario 'running'");
+	set(at(1, 1), "name", json_string("running.pipe"));
+	set(at(1, 1), "notes", json_string("2 hops\nok 9 - x"));
+	refused("more than one line");
+	set(at(1, 1), "notes", json_string("2 hops"));
+	set(at(1, 1), "method", json_string("magic"));
+	refused("there is no method 'magic'");
+	set(at(1, 1), "method", json_string("pipe"));
+	set(at(1, 1), "word", json_string("GREAT"));
+	refused("'GREAT' is no word");
+	set(at(1, 1), "word", json_string("FAIL"));
+	refused("its summary is not what its results come to");
+	set(at(1, 1), "word", json_string("PASS"));
+	set(at(1, 1), "snapshots", json_integer(1ll << 40));
+	refused("too large");
+}
+
+/* Cut at any place, or changed at random: no crash, and cut ones are never taken. */
+static void damaged(void **state)
+{
+	char *text = json_dumps(top[1], 0);
+	size_t len = strlen(text);
+	uint64_t seed = 7;
+
+	(void)state;
+	run_merge();
+	for (size_t cut = 0; cut < len; cut += 13) {
+		assert_int_equal(write_file(dir, "1", text, cut, 0644, &e), 0);
+		e.text[0] = '\0';
+		assert_int_equal(merge(&o, stderr, &e), -1);
+		assert_contains(e.text, path[1]);
+	}
+	for (int i = 0; i < 1000; i++) {
+		char *copy = xstrdup(text), *words = NULL;
+		size_t size, changed = mutate((uint8_t *)copy, len, 3, &seed);
+		FILE *out = open_memstream(&words, &size);
+
+		assert_int_equal(write_file(dir, "1", copy, changed, 0644, &e), 0);
+		assert_in_range(merge(&o, out, &e) + 1, 0, 5);
+		fclose(out);
+		free(words);
+		free(copy);
+	}
+	free(text);
+}
+
+static void moves(void **state)
+{
+	struct fetch fetch[] = {
+		{.name = "EPT table"},	{.name = "virtual-APIC page"}, {.name = "other"},
+		{.name = "MSR bitmap"}, {.name = "virtual-APIC page"}, {.name = "EPT table"}};
+	struct hop_record hop[3] = {
+		{.taken = true,
+		 .move = {12100000, 50000000, 1 << 20, 1, 4},
+		 .fetch = fetch,
+		 .fetches = 6},
+		{.taken = true, .move = {31000000, 60000000, 1 << 20, 3, 37}},
+		{.taken = false},
+	};
+	struct buf text = {0};
+
+	(void)state;
+	report_moves(hop, 3, &text);
+	assert_string_equal(text.p, "downtime 12.1 to 31.0 ms, 1.0 MiB per move, 1 to 3 rounds, 41 "
+				    "page requests (virtual-APIC page, MSR bitmap; EPT table x2; "
+				    "other x1)");
+	text.len = 0;
+	hop[0].move = hop[1].move = (struct move_record){-1, -1, -1, -1, -1};
+	report_moves(hop, 2, &text);
+	assert_int_equal(text.len, 0);
+	hop[0].move = (struct move_record){-1, 5, 2048, -1, -1};
+	hop[0].fetches = 0;
+	report_moves(hop, 1, &text);
+	assert_string_equal(text.p, "2 KiB per move");
+	buf_free(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(moves),
+		cmocka_unit_test_setup_teardown(good, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(written, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(worse, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(controls, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(known, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(missing, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(incomplete, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(different, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(types, setup_files, drop_files),
+		cmocka_unit_test_setup_teardown(damaged, setup_files, drop_files),
+	};
+	int ret;
+
+	if (!mkdtemp(dir))
+		return 1;
+	for (int i = 0; i < FILES; i++)
+		path[i] = xasprintf("%s/%d", dir, i);
+	merged = xasprintf("%s/all.json", dir);
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	for (int i = 0; i < FILES; i++)
+		free(path[i]);
+	free(merged);
+	rmdir(dir);
+	return ret;
+}
