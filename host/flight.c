@@ -192,6 +192,9 @@ void flight_take_fetches(struct flight *f)
 
 	if (f->restored && d->fetches && !f->restored->fetch)
 		f->restored->fetches = d->fetches(f->vm, &f->restored->fetch);
+	/* Post-copy is over only now. */
+	if (f->restored && d->moved)
+		d->moved(f->vm, &f->restored->move);
 	f->restored = NULL;
 }
 

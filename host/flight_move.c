@@ -52,17 +52,25 @@ int flight_choose_method(struct flight *f, unsigned n)
 {
 	const struct flight_config *c = f->config;
 	uint64_t random = random_next(&f->random);
-	int ret = VM_LACKS;
+	int ret;
 
 	if (!flight_goes_live(c))
 		return VM_OK;
 	f->phase = "prepare";
+	/* L1 waits, and must not take the CPU from what is started meanwhile. */
+	ret = c->driver->stop(f->vm);
+	if (ret)
+		return ret;
+	ret = VM_LACKS;
 	for (unsigned i = 0; ret == VM_LACKS && i < 8 * METHODS; i++) {
 		f->method = method_of_hop(c->method, n + i * (c->hops + 1), c->seed);
 		ret = c->driver->use(f->vm, f->method, random);
 		if (f->method == c->method)
 			break;
 	}
+	flight_take_fetches(f);
+	if (!ret)
+		ret = c->driver->cont(f->vm);
 	f->progress_ns = now_ns();
 	return ret;
 }
@@ -133,7 +141,6 @@ static int hop_live(struct flight *f, struct hop_record *hop)
 	if (ret)
 		return ret;
 	f->phase = "migration";
-	flight_take_fetches(f);
 	ret = d->move(f->vm, &hop->state);
 	hop->restore_ns = now_ns() - start;
 	if (ret)

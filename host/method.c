@@ -7,6 +7,7 @@
 #define CHAINS	    METHOD_CHAINS
 #define RESTORES    METHOD_RESTORES
 #define WRITES_BACK METHOD_WRITES_BACK
+#define FORKS	    METHOD_FORKS
 static const struct method_info methods[METHODS] = {
 #define M(id, name, kind, capabilities, traits, text, unit) \
 	[METHOD_##id] = {name, KIND_##kind, capabilities, traits, text, unit},

@@ -28,6 +28,7 @@ enum method_kind {
 #define METHOD_CHAINS	   1u /* ping-pong may pick it */
 #define METHOD_RESTORES	   2u /* KVM takes the state of L2 over into a new VM */
 #define METHOD_WRITES_BACK 4u /* QEMU writes the vCPU's registers back into the same VM */
+#define METHOD_FORKS	   8u /* the VM goes on while its memory is write-protected and saved */
 
 struct method_info {
 	const char *name;

@@ -671,6 +671,7 @@ static int refuse_damaged(struct qemu *q, const struct buf *snapshot)
 	int ret;
 
 	buf_append(&copy, snapshot->p, snapshot->len);
+	random_next(&q->moves->random); /* each hop another damage */
 	damage(q->moves, &copy);
 	ret = restore_pipe(q, &copy);
 	if (ret == VM_OK) {
@@ -1093,7 +1094,6 @@ int qemu_use(struct qemu *q, enum method method, uint64_t random)
 	const enum method_kind kind = method_info(method)->kind;
 	int ret = qemu_settle(q);
 
-	m->record = nothing_said;
 	m->method = method;
 	m->random = random;
 	if (!ret)
@@ -1111,6 +1111,7 @@ int qemu_use(struct qemu *q, enum method method, uint64_t random)
 
 int qemu_move(struct qemu *q, struct saved_state *state)
 {
+	q->moves->record = nothing_said;
 	switch (q->moves->method) {
 	case METHOD_CPR_TRANSFER:
 		return move_cpr(q, state);

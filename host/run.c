@@ -114,6 +114,8 @@ static void print_times(const struct run *r, const struct flight_config *config,
 			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
 			(double)hop->cont_ns / NS_PER_MS, moves.len ? ", " : "", buf_text(&moves));
 		buf_free(&moves);
+		if (*hop->move.said)
+			print_lines(stderr, "#   QEMU, as it should: ", hop->move.said);
 	}
 	fprintf(stderr, "# %s: %.2f s in all\n", r->name,
 		(double)result->duration_ns / NS_PER_MS / 1000);
@@ -146,10 +148,10 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 {
 	char *dir = xasprintf("%s/%s", r->setup.log, name);
 	const char *late = r->o->pages_config.late;
-	const bool kvm = !strcmp(r->o->driver, "kvm"); /* of QEMU's report_moves() says enough */
 	struct err e;
 
-	for (unsigned i = 0; i < result->hops; i++) {
+	/* Of QEMU's requests the wire tells the page alone, which report_moves() says. */
+	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {
 		const struct hop_record *hop = &result->hop[i];
 		struct buf text = {0};
 		char file[40];
@@ -167,7 +169,7 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
 		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
-		if ((i == 0 && kvm) || r->o->verbose) {
+		if (i == 0 || r->o->verbose) {
 			printf("# %s: hop %u\n", name, i + 1);
 			print_lines(stdout, "#   ", text.p);
 		}
@@ -268,7 +270,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		 * control failed alike.
 		 */
 		if (config.control || control_known || *result.refused ||
-		    result.taken >= result.log.hops_done)
+		    result.taken >= config.hops || result.taken >= result.log.hops_done)
 			entry.known = known_match(key, config.method, &result.log, &result.verdict,
 						  &result.oracle, result.refused,
 						  config.control || control_passed, control_known);
