@@ -6,6 +6,7 @@
 set -euo pipefail
 
 PROGRAMS_SUITE=trixie
+QEMU_SUITE=trixie-backports # newer than Debian 13's, and built for its libraries
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 BOCHS_UPSTREAM=3.0 # what bochs/*.patch were made for
 
@@ -43,8 +44,16 @@ mkdir -p "$root"/{lists/partial,cache/archives/partial,prefs,src} "$out/debs"
 : > "$root/status"
 {
     echo "deb [arch=amd64 signed-by=$KEYRING] $uri $suite main"
-    [ "$what" != programs ] || echo "deb-src [signed-by=$KEYRING] $uri $suite main"
+    if [ "$what" = programs ]; then
+        echo "deb-src [signed-by=$KEYRING] $uri $suite main"
+        echo "deb [arch=amd64 signed-by=$KEYRING] $uri $QEMU_SUITE main"
+    fi
 } > "$root/sources.list"
+cat > "$root/prefs/qemu" <<PREFS
+Package: src:qemu src:seabios
+Pin: release n=$QEMU_SUITE
+Pin-Priority: 990
+PREFS
 
 # Proxies and the like of the host's configuration stay in force; its hooks, which expect root
 # and the host's own directories, do not.

@@ -7,8 +7,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 packages=$(cd "$1" && pwd) linux=$(cd "$2" && pwd) out=$(cd "$3" && pwd)
 MODULES='kvm-intel ata_piix sd_mod'
-FIRMWARE='bios.bin bios-256k.bin kvmvapic.bin linuxboot.bin linuxboot_dma.bin multiboot.bin
-    multiboot_dma.bin pvh.bin'
+FIRMWARE='bios.bin bios-256k.bin bios-microvm.bin kvmvapic.bin linuxboot.bin linuxboot_dma.bin
+    multiboot.bin multiboot_dma.bin pvh.bin qboot.rom'
 
 work=$out/work
 debs=$work/debs root=$work/root iso=$work/iso
@@ -48,8 +48,8 @@ cp -L "$debs/$libs/$loader" "$root/lib64/$loader"
     --list "$root/bin/qemu-system-x86_64" > "$work/list"
 sed -n 's/.* => \(.*\) (0x[0-9a-f]*)$/\1/p' "$work/list" | while IFS= read -r lib; do
     case $lib in
-        "$debs"/*) cp -L "$lib" "$root/$libs/" ;;
         */"$loader") ;;
+        "$debs"/*) cp -L "$lib" "$root/$libs/" ;;
         *) echo "QEMU's library $lib is in no package that was fetched" >&2; exit 1 ;;
     esac
 done
@@ -60,6 +60,8 @@ for file in $FIRMWARE; do
         [ ! -f "$debs/$dir/$file" ] || cp -L "$debs/$dir/$file" "$root/$dir/"
     done
 done
+gcc -O2 -Wall -Wextra -Werror -o "$work/lazy" "$here/lazy.c"
+"$work/lazy" "$root/bin/qemu-system-x86_64" "$root/$libs"/*
 # Saves QEMU's start the search for each of its libraries.
 PATH=$PATH:/usr/sbin:/sbin ldconfig -X -r "$root"
 

@@ -161,8 +161,8 @@ bochs_key() {
 }
 kernel_key() { key "$here/apt.sh" "$kernel" "$suite"; }
 l0_key() {
-    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$lab/packages/versions" \
-        "$lab/kernel-$kernel/versions"
+    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$here/lazy.c" \
+        "$lab/packages/versions" "$lab/kernel-$kernel/versions"
 }
 
 checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/verdict.awk" "$emucheck"; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs all tests; `make check` calls it. Ends with one line: N passed, N failed[, N skipped].
-# tests/run.sh [GROUP...] runs some: unit lint tcg lab raw matrix.
+# tests/run.sh [GROUP...] runs some: unit lint tcg lab methods raw matrix.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
@@ -71,17 +71,18 @@ unit() {
 
 tcg() { tests/e2e/tcg.sh; }
 lab() { tests/e2e/lab.sh; }
+methods() { tests/e2e/methods.sh; }
 raw() { tests/e2e/raw.sh; }
 matrix() { tests/e2e/matrix.sh; }
 lint() { tests/lint.sh; }
 
-[ $# -gt 0 ] || set -- unit lint tcg lab raw matrix
+[ $# -gt 0 ] || set -- unit lint tcg lab methods raw matrix
 for group in "$@"; do
 	echo "# $group"
 	case $group in
-	unit | lint | tcg | lab | raw | matrix) results "$group" "$group" ;;
+	unit | lint | tcg | lab | methods | raw | matrix) results "$group" "$group" ;;
 	*)
-		echo "tests/run.sh: unknown group $group (unit lint tcg lab raw matrix)" >&2
+		echo "tests/run.sh: unknown group $group (unit lint tcg lab methods raw matrix)" >&2
 		exit 2
 		;;
 	esac
