@@ -32,7 +32,7 @@ struct cmdline {
 	bool sync_host;
 	uint64_t vcpus; /* that L1 may use: 1 or 2 */
 	uint64_t sleep; /* how often the time that `halted` sleeps is doubled at the start */
-	uint64_t wait;  /* 1: at each `ready` wait for the host */
+	uint64_t wait;	/* 1: at each `ready` wait for the host */
 	enum breakage breakage;
 };
 

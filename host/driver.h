@@ -57,7 +57,7 @@ struct vm_config {
 	const char *image;   /* path of L1's ELF */
 	const char *cmdline; /* of L1 */
 	const char *dir;     /* exists; for the driver's logs */
-	enum method method; /* of the whole flight */
+	enum method method;  /* of the whole flight */
 	unsigned memory_mib;
 	unsigned vcpus;
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
@@ -131,9 +131,9 @@ struct driver {
 	 */
 	size_t (*kept)(void *vm, struct buf *file);
 	/*
-	 * The rest of QEMU's methods; NULL: only `file` and `pause`. use() is called while L1 waits,
-	 * before each hop: from now on the VM is moved by @m; what can be prepared is. VM_LACKS: this
-	 * VMM does not offer it, and nothing has changed.
+	 * The rest of QEMU's methods; NULL: only `file` and `pause`. use() is called while L1
+	 * waits, before each hop: from now on the VM is moved by @m; what can be prepared is.
+	 * VM_LACKS: this VMM does not offer it, and nothing has changed.
 	 */
 	int (*use)(void *vm, enum method m, uint64_t random);
 	/*

@@ -580,7 +580,8 @@ int flight_land(struct flight *f, struct hop_record *hop)
 		f->restored = hop;
 	r->taken++;
 	r->l2_active += saved_l2_active(&hop->state);
-	return flight_answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p' : 'k');
+	return flight_answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p'
+											   : 'k');
 }
 
 /* What was saved at `ready`: the log says all that was learned up to there. */

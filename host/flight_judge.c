@@ -57,7 +57,8 @@ static void check_own_part(struct flight *f)
 			      f->nudges, f->nudges > 1 ? "s" : "");
 }
 
-/* What failed in a branch of the log failed in this flight, and stands in one list with the rest. */
+/* What failed in a branch of the log failed in this flight, and stands in one list with the rest.
+ */
 static void take_branch(struct flight_result *r)
 {
 	struct guest_log *from = &r->branch, *to = &r->log;

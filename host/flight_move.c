@@ -111,8 +111,8 @@ static int rewind_log(struct flight *f, size_t mark)
 /* What is wrong with the two futures of a VM is a failure of the code under test. */
 static void futures_differ(struct flight *f, const char *text)
 {
-	verdict_raise(&f->result->branch_verdict, WORD_FAIL, "hop %u: %s",
-		      f->result->log.ready_hop, text);
+	verdict_raise(&f->result->branch_verdict, WORD_FAIL, "hop %u: %s", f->result->log.ready_hop,
+		      text);
 }
 
 /* The L2 of hop @n has computed the same as in the future before. */

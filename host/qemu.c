@@ -171,7 +171,7 @@ static void describe(void *vm, struct buf *text)
 	if (active >= 0)
 		buf_printf(text, "KVM's statistics: L2 is %sactive\n", active ? "" : "not ");
 	if (!qemu_command(q, q->now, "human-monitor-command",
-		     json_pack("{s:s}", "command-line", "info registers"), -1, &value))
+			  json_pack("{s:s}", "command-line", "info registers"), -1, &value))
 		buf_printf(text, "%s\n",
 			   json_is_string(value) ? json_string_value(value) : "no registers");
 	json_decref(value);

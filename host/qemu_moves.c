@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #define STREAM_CAP	 (64u << 20)
-#define SLOW_BYTES	 (1 << 20)   /* per second: several rounds */
-#define SLOW_DOWNTIME_MS 10	     /* less than sending what L2 dirties takes */
+#define SLOW_BYTES	 (1 << 20) /* per second: several rounds */
+#define SLOW_DOWNTIME_MS 10	   /* less than sending what L2 dirties takes */
 #define SLOW_ROUNDS	 4
 #define SLOW_NS		 (5000 * NS_PER_MS)
-#define DEMAND_BYTES	 4096	     /* per second, beside the pages that are asked for */
-#define HOLD_SPREAD	 65536	     /* bytes of a stream, all of RAM */
+#define DEMAND_BYTES	 4096  /* per second, beside the pages that are asked for */
+#define HOLD_SPREAD	 65536 /* bytes of a stream, all of RAM */
 #define QCOW2_SIZE	 (256ll << 20)
 #define SAVED_FILE	 "vm-save.bin"
 #define COPY_FILE	 "vm-copy.bin"
@@ -29,9 +29,9 @@ struct qemu_moves {
 	enum method method; /* in use */
 	uint64_t random;
 	int dir_fd;
-	char sockets[64];		    /* the log directory, short enough for a socket's path */
+	char sockets[64];		   /* the log directory, short enough for a socket's path */
 	json_t *capabilities, *parameters; /* what QEMU offers */
-	bool settling;			    /* post-copy: q->next still has pages */
+	bool settling;			   /* post-copy: q->next still has pages */
 	struct relay *relay;
 	struct move_record record;
 	struct fetch *fetch;
@@ -107,8 +107,7 @@ static int ask(struct qemu *q)
 		ret = qemu_command(q, q->now, "query-migrate-capabilities", NULL, -1,
 				   &m->capabilities);
 	if (!ret && !m->parameters)
-		ret = qemu_command(q, q->now, "query-migrate-parameters", NULL, -1,
-				   &m->parameters);
+		ret = qemu_command(q, q->now, "query-migrate-parameters", NULL, -1, &m->parameters);
 	return ret;
 }
 
@@ -234,7 +233,9 @@ static int configure(struct qemu *q, struct qemu_process *p)
 	const struct {
 		const char *name;
 		json_int_t value;
-	} numbers[] = {{"max-bandwidth", slow ? SLOW_BYTES : demand ? DEMAND_BYTES : 1ll << 30},
+	} numbers[] = {{"max-bandwidth", slow	  ? SLOW_BYTES
+					 : demand ? DEMAND_BYTES
+						  : 1ll << 30},
 		       {"downtime-limit", slow ? SLOW_DOWNTIME_MS : 300},
 		       {"max-postcopy-bandwidth", DEMAND_BYTES},
 		       {"throttle-trigger-threshold", 1},
@@ -250,9 +251,9 @@ static int configure(struct qemu *q, struct qemu_process *p)
 
 			snprintf(word, sizeof(word), "%.*s", (int)strcspn(w, " "), w);
 			if (has_capability(m, word))
-				json_array_append_new(list, json_pack("{s:s, s:b}", "capability",
-								      word, "state",
-								      listed(caps, word)));
+				json_array_append_new(list,
+						      json_pack("{s:s, s:b}", "capability", word,
+								"state", listed(caps, word)));
 		}
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -509,8 +510,8 @@ static int save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *s
 }
 
 /*
- * Reads the file @name, holes left out: mapped-ram makes a large one, and what is looked for lies in
- * one piece. With @copy also makes a copy of that name, with the same holes.
+ * Reads the file @name, holes left out: mapped-ram makes a large one, and what is looked for lies
+ * in one piece. With @copy also makes a copy of that name, with the same holes.
  */
 static int read_file(struct qemu *q, const char *name, struct buf *b, const char *copy)
 {
@@ -551,24 +552,23 @@ static int read_file(struct qemu *q, const char *name, struct buf *b, const char
 }
 
 /*
- * `migrate` or `migrate-incoming` with the file @name. A QEMU that knows no file: (before 8.2) gets
- * it as a descriptor.
+ * `migrate` or `migrate-incoming` with the file or device @name. A QEMU that knows no file: (before
+ * 8.2) gets it as a descriptor.
  */
 static int file_command(struct qemu *q, const char *command, const char *name, bool writes)
 {
-	char *p = path(q, name), *uri = xasprintf("file:%s", p);
+	char *uri = xasprintf("file:%s", name);
 	int ret;
 
 	q->now->migration[0] = '\0';
 	ret = qemu_command(q, q->now, command, json_pack("{s:s}", "uri", uri), -1, NULL);
 	if (ret == VM_HARNESS && strstr(q->config->err->text, "unknown migration protocol")) {
-		ret = pass_file(q, p, writes ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
+		ret = pass_file(q, name, writes ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
 		if (!ret)
 			ret = qemu_command(q, q->now, command,
 					   json_pack("{s:s}", "uri", "fd:snapshot"), -1, NULL);
 	}
 	free(uri);
-	free(p);
 	return ret;
 }
 
@@ -576,10 +576,12 @@ static int file_command(struct qemu *q, const char *command, const char *name, b
 static int save_file(struct qemu *q, struct saved_state *state)
 {
 	struct buf stream = {0};
+	char *file = path(q, SAVED_FILE);
 	int ret;
 
-	remove_file(q, SAVED_FILE);
-	ret = file_command(q, "migrate", SAVED_FILE, true);
+	unlink(file);
+	ret = file_command(q, "migrate", file, true);
+	free(file);
 	if (!ret)
 		ret = qemu_wait_until(q, now_over, "snapshot");
 	if (!ret)
@@ -598,10 +600,13 @@ static int restore_file(struct qemu *q)
 {
 	struct buf stream = {0};
 	int ret = read_file(q, SAVED_FILE, &stream, COPY_FILE);
+	char *copy;
 
 	buf_free(&stream);
+	copy = path(q, COPY_FILE);
 	if (!ret)
-		ret = file_command(q, "migrate-incoming", COPY_FILE, false);
+		ret = file_command(q, "migrate-incoming", copy, false);
+	free(copy);
 	if (!ret)
 		ret = qemu_wait_until(q, now_over, "restore");
 	if (!ret)
@@ -815,8 +820,7 @@ static int take_rounds(struct qemu *q)
 	char why[512];
 	int ret = VM_OK;
 
-	while (!ret && !over(q->now) && now_ns() < until &&
-	       q->moves->record.rounds < SLOW_ROUNDS) {
+	while (!ret && !over(q->now) && now_ns() < until && q->moves->record.rounds < SLOW_ROUNDS) {
 		ret = qemu_wait(q, now_ns() + POLL_NS);
 		if (!ret && !over(q->now))
 			ret = account(q, q->now, why, sizeof(why));
@@ -917,11 +921,18 @@ static int move_cpr(struct qemu *q, struct saved_state *state)
 	json_t *address_main = json_pack("{s:s, s:{s:s, s:s, s:s}}", "channel-type", "main", "addr",
 					 "transport", "socket", "type", "unix", "path", to);
 	char *text = json_dumps(address, JSON_COMPACT);
-	const char *extra[] = {"-incoming", uri, "-incoming", text, "-S",
-			       "-machine",  "aux-ram-share=on,memory-backend=ram0",
-			       "-object",   NULL, NULL};
-	char *object = xasprintf("memory-backend-memfd,id=ram0,size=%uM,share=on",
-				 q->config->memory_mib);
+	const char *extra[] = {"-incoming",
+			       uri,
+			       "-incoming",
+			       text,
+			       "-S",
+			       "-machine",
+			       "aux-ram-share=on,memory-backend=ram0",
+			       "-object",
+			       NULL,
+			       NULL};
+	char *object =
+		xasprintf("memory-backend-memfd,id=ram0,size=%uM,share=on", q->config->memory_mib);
 	int64_t until = now_ns() + q->deadline_ns;
 	int ret;
 
@@ -1061,13 +1072,9 @@ static int move_disk_full(struct qemu *q, struct saved_state *state)
 {
 	int ret = qemu_state(q, q->now, state);
 
-	if (!ret)
-		ret = pass_file(q, "/dev/full", O_WRONLY);
-	q->now->migration[0] = '\0';
 	q->now->may_stop = true;
 	if (!ret)
-		ret = qemu_command(q, q->now, "migrate", json_pack("{s:s}", "uri", "fd:snapshot"),
-				   -1, NULL);
+		ret = file_command(q, "migrate", "/dev/full", true);
 	return ret ? ret : still_here(q, "failed");
 }
 

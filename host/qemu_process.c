@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// QEMU processes with their sockets. They are inherited, so nothing listens anywhere; and the kernel
-// kills QEMU when the runner dies in whatever way.
+// QEMU processes with their sockets. They are inherited, so nothing listens anywhere; and the
+// kernel kills QEMU when the runner dies in whatever way.
 #include "host/qemu_process.h"
 #include "host/qemu_args.h"
 #include "host/signals.h"

@@ -39,8 +39,8 @@ static int next_ended(struct qemu *q, const struct qemu_process *p, const char *
 	return VM_HARNESS;
 }
 
-int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_t *args, int pass_fd,
-		 json_t **value)
+int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_t *args,
+		 int pass_fd, json_t **value)
 {
 	int64_t until = now_ns() + q->deadline_ns;
 	struct err e = {0};

@@ -14,8 +14,8 @@ int qemu_wait(struct qemu *q, int64_t until_ns);
  * Runs a QMP command in @p, with @args (taken over, may be NULL) and, if not -1, @pass_fd. *@value
  * as in qmp_reply(). If it is refused: VM_HARNESS, with QEMU's words.
  */
-int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_t *args, int pass_fd,
-		 json_t **value);
+int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_t *args,
+		 int pass_fd, json_t **value);
 
 /* The string @key in the answer to @name, cut to @size. */
 int qemu_ask_string(struct qemu *q, struct qemu_process *p, const char *name, const char *key,
@@ -25,8 +25,8 @@ int qemu_ask_string(struct qemu *q, struct qemu_process *p, const char *name, co
 int qemu_launch(struct qemu *q, struct qemu_process *p, const char *const *extra);
 
 /*
- * KVM's statistic @name of the vCPU of @p, 1 or 0 for a flag; -1: it does not say. A VM that runs may
- * be asked, too.
+ * KVM's statistic @name of the vCPU of @p, 1 or 0 for a flag; -1: it does not say. A VM that runs
+ * may be asked, too.
  */
 int qemu_stat(struct qemu *q, struct qemu_process *p, const char *name);
 
