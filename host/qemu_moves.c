@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define STREAM_CAP	 (64u << 20)
@@ -20,6 +21,7 @@
 #define DEMAND_BYTES	 4096  /* per second, beside the pages that are asked for */
 #define HOLD_SPREAD	 65536 /* bytes of a stream, all of RAM */
 #define QCOW2_SIZE	 (256ll << 20)
+#define FULL_SPREAD	 (256 << 10)
 #define SAVED_FILE	 "vm-save.bin"
 #define COPY_FILE	 "vm-copy.bin"
 #define QCOW2_FILE	 "vm.qcow2"
@@ -683,10 +685,14 @@ static int refuse_damaged(struct qemu *q, const struct buf *snapshot)
 		err_set(q->config->err, "QEMU took a damaged stream for a good one");
 		ret = VM_REFUSED;
 	} else if (ret == VM_HARNESS || ret == VM_ENDED) {
-		const char *words = buf_text(&q->now->messages);
+		char *words = q->now->messages.len ? q->now->messages.p : q->config->err->text;
+		char *last;
 
+		/* What it ends with counts; warnings may stand before it. */
+		while ((last = strrchr(words, '\n')) && !last[1])
+			*last = '\0';
 		snprintf(q->moves->record.said, sizeof(q->moves->record.said), "%.250s",
-			 *words ? words : q->config->err->text);
+			 last ? last + 1 : words);
 		qemu_kill(q->now);
 		q->now->messages.len = 0; /* said on purpose: nobody's trouble */
 		ret = qemu_launch(q, q->now, extra);
@@ -1068,14 +1074,28 @@ static int move_broken(struct qemu *q, struct saved_state *state)
 	return ret;
 }
 
+/* A disk that is full after some bytes: QEMU gets EFBIG (SIGXFSZ is ignored, qemu_process.c). */
 static int move_disk_full(struct qemu *q, struct saved_state *state)
 {
+	const struct rlimit full = {1 + q->moves->random % FULL_SPREAD, RLIM_INFINITY};
+	const struct rlimit empty = {RLIM_INFINITY, RLIM_INFINITY};
+	char *file = path(q, SAVED_FILE);
 	int ret = qemu_state(q, q->now, state);
 
 	q->now->may_stop = true;
+	if (!ret && prlimit(q->now->pid, RLIMIT_FSIZE, &full, NULL)) {
+		err_set(q->config->err, "prlimit: %s", strerror(errno));
+		ret = VM_HARNESS;
+	}
 	if (!ret)
-		ret = file_command(q, "migrate", "/dev/full", true);
-	return ret ? ret : still_here(q, "failed");
+		ret = file_command(q, "migrate", file, true);
+	if (!ret)
+		ret = still_here(q, "failed");
+	if (q->now->pid)
+		prlimit(q->now->pid, RLIMIT_FSIZE, &empty, NULL);
+	unlink(file);
+	free(file);
+	return ret;
 }
 
 /* A snapshot in the background; the VM goes on. */

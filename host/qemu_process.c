@@ -58,6 +58,7 @@ static void __attribute__((noreturn)) child(pid_t parent, char **args, const cha
 	if (getppid() != parent)
 		_exit(127);
 	signals_restore();
+	signal(SIGXFSZ, SIG_IGN); /* a full disk (method disk-full) is an error, no death */
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(err_fd, 1) == 1 && dup2(err_fd, 2) == 2 &&
 	    !chdir(dir))
 		execvp(args[0], args);
