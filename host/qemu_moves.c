@@ -38,7 +38,8 @@ struct qemu_moves {
 	struct move_record record;
 	struct fetch *fetch;
 	unsigned fetches;
-	size_t saved; /* bytes of the file, 0: none */
+	size_t saved;  /* bytes of the file, 0: none */
+	bool restored; /* and it is not the only copy of the VM any more */
 };
 
 static const struct move_record nothing_said = {-1, -1, -1, -1, -1, ""};
@@ -87,9 +88,12 @@ void qemu_moves_destroy(struct qemu *q)
 	struct qemu_moves *m = q->moves;
 
 	end_relay(m);
-	remove_file(q, SAVED_FILE);
+	/* A file that could not be restored may be all that is left of the VM: it stays. */
+	if (m->restored)
+		remove_file(q, SAVED_FILE);
+	if (m->restored || m->method != METHOD_SAVEVM)
+		remove_file(q, QCOW2_FILE);
 	remove_file(q, COPY_FILE);
-	remove_file(q, QCOW2_FILE);
 	json_decref(m->capabilities);
 	json_decref(m->parameters);
 	free(m->fetch);
@@ -613,10 +617,7 @@ static int restore_file(struct qemu *q)
 		ret = qemu_wait_until(q, now_over, "restore");
 	if (!ret)
 		ret = judge_end(q, q->now, "restore");
-	if (!ret) {
-		remove_file(q, SAVED_FILE);
-		remove_file(q, COPY_FILE);
-	}
+	remove_file(q, COPY_FILE);
 	return ret;
 }
 
@@ -707,6 +708,7 @@ int qemu_save(struct qemu *q, struct buf *snapshot, struct saved_state *state)
 	int ret = qemu_settle(q);
 
 	m->record = nothing_said;
+	m->restored = false;
 	if (ret)
 		return ret;
 	switch (m->method) {
@@ -730,8 +732,11 @@ int qemu_restore(struct qemu *q, const struct buf *snapshot)
 	const struct move_record record = m->record;
 	int ret;
 
-	if (m->method == METHOD_SAVEVM)
-		return restore_internal(q);
+	if (m->method == METHOD_SAVEVM) {
+		ret = restore_internal(q);
+		m->restored = !ret;
+		return ret;
+	}
 	ret = qemu_launch(q, q->now, extra);
 	if (!ret && m->capabilities)
 		ret = configure(q, q->now);
@@ -742,6 +747,7 @@ int qemu_restore(struct qemu *q, const struct buf *snapshot)
 	}
 	if (!ret)
 		ret = snapshot->len ? restore_pipe(q, snapshot) : restore_file(q);
+	m->restored = !ret;
 	m->record.total_ns = record.total_ns;
 	m->record.downtime_ns = record.downtime_ns;
 	m->record.bytes = record.bytes;
@@ -751,7 +757,9 @@ int qemu_restore(struct qemu *q, const struct buf *snapshot)
 
 size_t qemu_kept(struct qemu *q, struct buf *file)
 {
-	if (file && q->moves->saved > 1)
+	/* One with each page at its place would be large, and has holes that a copy fills. */
+	if (file && q->moves->saved > 1 &&
+	    !listed(method_info(q->moves->method)->capabilities, "mapped-ram"))
 		read_file(q, SAVED_FILE, file, NULL);
 	return q->moves->saved;
 }
