@@ -247,9 +247,10 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 /* The VM goes on from the snapshot to the end of hop @n. */
 static int future(struct flight *f, unsigned n)
 {
-	int ret = f->config->driver->cont(f->vm);
+	int ret;
 
-	flight_expect_event(f);
+	flight_expect_event(f); /* first: cont() may deliver the next `ready` */
+	ret = f->config->driver->cont(f->vm);
 	if (!ret)
 		ret = flight_wait(f, n);
 	if (!ret)
@@ -334,6 +335,8 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	ret = d->reset(f->vm);
 	if (!ret)
 		ret = rewind_log(f, 0);
+	flight_expect_event(f); /* before cont(), as in future() */
+	f->nudge_ns = 0;	/* it boots */
 	if (!ret)
 		ret = d->cont(f->vm);
 	if (ret)
@@ -342,8 +345,6 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	hop->taken = true;
 	f->result->taken++;
 	f->result->l2_active += saved_l2_active(&hop->state);
-	flight_expect_event(f);
-	f->nudge_ns = 0; /* it boots */
 	return VM_OK;
 }
 

@@ -93,6 +93,9 @@ void qemu_moves_destroy(struct qemu *q)
 		remove_file(q, SAVED_FILE);
 	if (m->restored || m->method != METHOD_SAVEVM)
 		remove_file(q, QCOW2_FILE);
+	remove_file(q, "from.sock");
+	remove_file(q, "to.sock");
+	remove_file(q, "cpr.sock");
 	remove_file(q, COPY_FILE);
 	json_decref(m->capabilities);
 	json_decref(m->parameters);
@@ -568,7 +571,8 @@ static int file_command(struct qemu *q, const char *command, const char *name, b
 
 	q->now->migration[0] = '\0';
 	ret = qemu_command(q, q->now, command, json_pack("{s:s}", "uri", uri), -1, NULL);
-	if (ret == VM_HARNESS && strstr(q->config->err->text, "unknown migration protocol")) {
+	if (ret == VM_HARNESS && strstr(q->config->err->text, "migration protocol")) {
+		q->now->migration[0] = '\0'; /* its event of a failed migration came before */
 		ret = pass_file(q, name, writes ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
 		if (!ret)
 			ret = qemu_command(q, q->now, command,
@@ -1034,6 +1038,7 @@ static int still_here(struct qemu *q, const char *expected)
 		return VM_HARNESS;
 	}
 	q->now->may_stop = false;
+	q->now->was_to_fail = true;
 	return ret;
 }
 

@@ -103,7 +103,7 @@ int qemu_spawn(struct qemu *q, struct qemu_process *p, const char *const *extra)
 	buf_append(&q->messages, p->messages.p, p->messages.len);
 	p->messages.len = 0;
 	p->shutdown[0] = p->migration[0] = '\0';
-	p->may_stop = p->stopped = p->stopped_by_itself = p->was_reset = false;
+	p->may_stop = p->stopped = p->stopped_by_itself = p->was_reset = p->was_to_fail = false;
 	p->qmp.on_event = on_qmp_event;
 	p->qmp.arg = p;
 	qmp_open(&p->qmp, qmp[0], ++q->incarnation);
@@ -218,7 +218,8 @@ static void tell_end(struct qemu_process *p, int status)
 		end->how = END_ORDERLY;
 	else if (!strcmp(p->shutdown, "guest-reset"))
 		end->how = WEXITSTATUS(status) & 1 ? END_ORDERLY : END_RESET;
-	else if (!*p->shutdown && (WEXITSTATUS(status) & 1) && only_warnings(words))
+	else if (!*p->shutdown && (WEXITSTATUS(status) & 1) &&
+		 (p->was_to_fail || only_warnings(words)))
 		end->how = END_ORDERLY;
 }
 

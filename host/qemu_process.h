@@ -25,6 +25,7 @@ struct qemu_process {
 	bool stopped;		/* one came, and no RESUME since */
 	bool stopped_by_itself; /* one came that isn't ours */
 	bool was_reset;		/* a RESET event came */
+	bool was_to_fail;	/* a migration out of it: its words are no last words */
 	struct vm_end end;	/* once pid is 0 again */
 };
 

@@ -108,7 +108,7 @@ void buf_free(struct buf *b)
 
 const char *buf_text(const struct buf *b)
 {
-	return b->p ? b->p : "";
+	return b->len ? b->p : "";
 }
 
 void err_set(struct err *e, const char *fmt, ...)

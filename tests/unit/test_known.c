@@ -6,7 +6,7 @@
 
 static const struct known *match_method(const char *text, enum method method, bool control_passed)
 {
-	const struct expected want = {"halted", 2, 1};
+	const struct expected want = {"halted", 2, 0, 1};
 	struct guest_log log = {0};
 	struct verdict v = {0};
 	const struct known *known;
@@ -92,7 +92,7 @@ static void control_known(void **state)
 {
 	struct guest_log log = {0};
 	struct verdict v = {0};
-	const struct expected want = {"halted", 2, 1};
+	const struct expected want = {"halted", 2, 0, 1};
 	const struct known *control;
 	char *once, *twice;
 
@@ -134,7 +134,7 @@ static void host_findings(void **state)
 		struct verdict v = {0};
 
 		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
-		verdict_judge(&v, &log, &(struct expected){"halted", 2, 1});
+		verdict_judge(&v, &log, &(struct expected){"halted", 2, 0, 1});
 		verdict_raise(&v, words[i], "seen by the host");
 		assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", true, NULL));
 		verdict_free(&v);
@@ -145,7 +145,7 @@ static void host_findings(void **state)
 /* What an oracle found counts as known beside guest checks that passed, if a row names it. */
 static void oracles(void **state)
 {
-	const struct expected want = {"running", 2, 1};
+	const struct expected want = {"running", 2, 0, 1};
 	struct oracle_report report = {0};
 	struct guest_log log = {0};
 	struct verdict v = {0};

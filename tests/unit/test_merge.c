@@ -360,10 +360,10 @@ static void moves(void **state)
 				    "page requests (virtual-APIC page, MSR bitmap; EPT table x2; "
 				    "other x1)");
 	text.len = 0;
-	hop[0].move = hop[1].move = (struct move_record){-1, -1, -1, -1, -1};
+	hop[0].move = hop[1].move = (struct move_record){-1, -1, -1, -1, -1, ""};
 	report_moves(hop, 2, &text);
 	assert_int_equal(text.len, 0);
-	hop[0].move = (struct move_record){-1, 5, 2048, -1, -1};
+	hop[0].move = (struct move_record){-1, 5, 2048, -1, -1, ""};
 	hop[0].fetches = 0;
 	report_moves(hop, 1, &text);
 	assert_string_equal(text.p, "2 KiB per move");

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 /*
- * A multiboot kernel that speaks the protocol: three hops, each answered with one byte. Its line
- * templates change in place, so a restore that loses memory or registers shows in the log.
+ * A multiboot kernel that speaks the protocol: as many hops as its hello line says, each answered
+ * with one byte, `e` for the last one. Its line templates change in place, so a restore that loses
+ * memory or registers shows in the log. The digest is always the same.
  */
 asm(".pushsection .rodata\n"
     ".code32\n"
@@ -22,7 +23,8 @@ asm(".pushsection .rodata\n"
     "stub_entry:\n"
     "	movl	$base + (stub_head - stub_begin), %esi\n"
     "	call	stub_print\n"
-    "	movl	$3, %ebx\n"
+    "	movzbl	base + (stub_hops - stub_begin), %ebx\n"
+    "	subl	$'0', %ebx\n"
     "1:	movl	$base + (stub_ready - stub_begin), %esi\n"
     "	call	stub_print\n"
     "2:	movw	$0x3fd, %dx\n"
@@ -32,7 +34,11 @@ asm(".pushsection .rodata\n"
     "	movw	$0x3f8, %dx\n"
     "	inb	%dx, %al\n"
     "	cmpb	$'k', %al\n"
+    "	je	6f\n"
+    "	cmpb	$'e', %al\n"
     "	jne	2b\n"
+    "	movl	$1, %ebx\n"
+    "6:\n"
     "	movl	$base + (stub_hop - stub_begin), %esi\n"
     "	call	stub_print\n"
     "	addb	$2, base + (stub_ready - stub_begin) + 3\n"
@@ -41,6 +47,8 @@ asm(".pushsection .rodata\n"
     "	incb	base + (stub_hop - stub_begin) + 13\n"
     "	decl	%ebx\n"
     "	jnz	1b\n"
+    "	movb	base + (stub_ready - stub_begin) + 3, %al\n"
+    "	movb	%al, base + (stub_tail - stub_begin) + 18\n"
     "	movl	$base + (stub_tail - stub_begin), %esi\n"
     "	call	stub_print\n"
     "	movw	$0xf4, %dx\n"
@@ -63,30 +71,49 @@ asm(".pushsection .rodata\n"
     "	jmp	stub_print\n"
     "5:	ret\n"
     "stub_ready: .asciz \"# @3 ready hop=1\\n\"\n"
-    "stub_hop: .asciz \"# @4 hop hop=1 failed=0\\n\"\n"
+    "stub_hop: .asciz \"# @4 hop hop=1 failed=0 digest=0x5\\n\"\n"
     "stub_head: .ascii \"KTAP version 1\\n1..1\\n# @1 hello protocol=1 version=stub\"\n"
-    "	.asciz \" boot=multiboot sync=host hops=3 seed=5\\n# @2 start scenario=running\\n\"\n"
+    "	.ascii \" boot=multiboot sync=host hops=\"\n"
+    "stub_hops: .asciz \"3 seed=5\\n# @2 start scenario=running\\n\"\n"
     "stub_tail: .ascii \"ok 1 - running\\n# @9 verdict word=PASS passed=1 failed=0\"\n"
     "	.asciz \" skipped=0 errors=0\\n\"\n"
     "stub_end:\n"
     "stub_size: .quad stub_end - stub_begin\n"
+    "stub_hops_at: .quad stub_hops - stub_begin\n"
     ".code64\n"
     ".popsection\n");
 
+#define HOPS 3
+
 extern const char stub_begin[];
-extern const uint64_t stub_size;
+extern const uint64_t stub_size, stub_hops_at;
 
 static char dir[] = "/tmp/midflight unit-XXXXXX";
 static char *image;
 static struct flight_result r;
 
-static void fly(bool control, const char *machine)
+/* Writes the image, for @hops hops. */
+static int write_image(unsigned hops)
+{
+	char *copy = xcalloc(1, stub_size);
+	struct err e = {0};
+	int ret;
+
+	memcpy(copy, stub_begin, stub_size);
+	copy[stub_hops_at] = (char)('0' + hops);
+	ret = write_file(dir, "stub.elf", copy, stub_size, 0644, &e);
+	free(copy);
+	return ret;
+}
+
+static void fly_by(enum method method, bool control, const char *machine)
 {
 	struct flight_config config = {
 		.driver = &qemu_driver,
 		.scenario = scenario_find("running", 7),
 		.control = control,
-		.hops = 3,
+		.method = method,
+		.hops = method == METHOD_SAVEVM ? 2 : HOPS, /* it has L1 make one more */
 		.seed = 5,
 		.timeout_ns = 30000 * NS_PER_MS,
 		.nudge_ns = 20000 * NS_PER_MS,
@@ -106,7 +133,14 @@ static void fly(bool control, const char *machine)
 		print_message("# NOTE no qemu-system-x86_64 here\n");
 		skip();
 	}
+	if (write_image(method == METHOD_RESET ? 2 : HOPS))
+		fail_msg("cannot write the image");
 	flight_run(&config, &r);
+}
+
+static void fly(bool control, const char *machine)
+{
+	fly_by(METHOD_FILE, control, machine);
 }
 
 static int done(void **state)
@@ -147,6 +181,95 @@ static void snapshots(void **state)
 	flight_result_free(&r);
 	fly(false, "q35");
 	expect(WORD_PASS, NULL);
+}
+
+/* What each method of moving a VM must have told of itself. */
+static void methods(void **state)
+{
+	static const struct {
+		enum method method;
+		bool counts, says; /* rounds and bytes; QEMU's words */
+	} list[] = {
+		{METHOD_FILE, true, false},
+		{METHOD_PIPE, true, false},
+		{METHOD_PAUSE, true, false},
+		{METHOD_PRECOPY, true, false},
+		{METHOD_PRECOPY_LIMITED, true, false},
+		{METHOD_PRECOPY_MULTIFD, true, false},
+		{METHOD_PRECOPY_AUTO_CONVERGE, true, false},
+		{METHOD_PRECOPY_XBZRLE, true, false},
+		{METHOD_KILLED, false, true},
+		{METHOD_CANCELLED, false, true},
+		{METHOD_DISK_FULL, false, true},
+		{METHOD_CORRUPTED, true, true},
+		{METHOD_RESET, false, false},
+		{METHOD_PING_PONG, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		print_message("# %s\n", method_name(list[i].method));
+		fly_by(list[i].method, false, "pc");
+		expect(WORD_PASS, NULL);
+		assert_int_equal(r.taken, HOPS);
+		for (unsigned n = 0; n < HOPS; n++) {
+			assert_true(r.hop[n].taken);
+			assert_true(!list[i].counts || r.hop[n].move.rounds >= 1);
+			assert_true(!list[i].counts || r.hop[n].move.bytes > 100000);
+			if (list[i].method != METHOD_PING_PONG)
+				assert_int_equal(*r.hop[n].move.said != '\0', list[i].says);
+		}
+		flight_result_free(&r);
+	}
+	fly_by(METHOD_SAVEVM, false, "pc");
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, 2);
+}
+
+/* Methods that need userfaultfd. */
+static void userfault(void **state)
+{
+	(void)state;
+	if (geteuid()) {
+		print_message("# NOTE userfaultfd is for root here\n");
+		skip();
+	}
+	fly_by(METHOD_POSTCOPY, false, "pc");
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, HOPS);
+	/* The VM ends before the last hop's migration does. */
+	for (unsigned n = 0; n < HOPS; n++) {
+		assert_true(r.hop[n].fetches > 0);
+		assert_true(r.hop[n].move.bytes > 0);
+		assert_true(n == HOPS - 1 || r.hop[n].move.rounds >= 1);
+	}
+	flight_result_free(&r);
+	fly_by(METHOD_BACKGROUND, false, "pc");
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.taken, HOPS);
+	assert_true(r.hop[0].move.bytes > 100000);
+}
+
+/* What this QEMU lacks is a SKIP that says what. */
+static void lacks(void **state)
+{
+	static const struct {
+		enum method method;
+		const char *why;
+	} list[] = {
+		{METHOD_MAPPED_RAM, "this QEMU has no migration capability mapped-ram"},
+		{METHOD_CPR_TRANSFER, "aux-ram-share"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		fly_by(list[i].method, false, "pc");
+		if (r.verdict.word == WORD_PASS)
+			print_message("# NOTE this QEMU has %s\n", method_name(list[i].method));
+		else
+			expect(WORD_SKIP, list[i].why);
+		flight_result_free(&r);
+	}
 }
 
 /* The real stream, cut and changed: refused with a reason or read, nothing worse. */
@@ -225,7 +348,7 @@ static void killed(void **state)
 	}
 	q = qemu_driver.create(&config);
 	assert_int_equal(qemu_driver.start(q), VM_OK);
-	assert_int_equal(kill(q->pid, SIGSEGV), 0);
+	assert_int_equal(kill(q->now->pid, SIGSEGV), 0);
 	do
 		ret = qemu_driver.wait(q, now_ns() + config.deadline_ns);
 	while (ret == VM_OK);
@@ -239,21 +362,20 @@ static void killed(void **state)
 
 static int setup(void **state)
 {
-	struct err e = {0};
-
 	(void)state;
 	unit_scenarios();
 	if (!mkdtemp(dir))
 		return -1;
 	signal(SIGPIPE, SIG_IGN); /* as signals_init() does */
 	image = xasprintf("%s/stub.elf", dir);
-	return write_file(dir, "stub.elf", stub_begin, stub_size, 0644, &e);
+	return write_image(HOPS);
 }
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"serial.log",   "snapshot.bin", "qmp.jsonl",
-					    "qemu.cmdline", "qemu.stderr",  "stub.elf"};
+	static const char *const names[] = {
+		"serial.log", "snapshot.bin", "qmp.jsonl",    "qemu.cmdline", "qemu.stderr",
+		"stub.elf",   "branch-1.log", "branch-2.log", "branch-3.log", "branch-4.log"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -271,6 +393,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(control, done),
 		cmocka_unit_test_teardown(snapshots, done),
+		cmocka_unit_test_teardown(methods, done),
+		cmocka_unit_test_teardown(userfault, done),
+		cmocka_unit_test_teardown(lacks, done),
 		cmocka_unit_test_teardown(real_stream, done),
 		cmocka_unit_test_teardown(does_not_start, done),
 		cmocka_unit_test_teardown(killed, done),

@@ -7,7 +7,7 @@ static struct verdict v;
 
 static void judge_as(const char *text, const char *scenario)
 {
-	const struct expected want = {scenario, 2, 1};
+	const struct expected want = {scenario, 2, 0, 1};
 
 	guest_log_free(&logged);
 	verdict_free(&v);
@@ -205,7 +205,7 @@ static void severity(void **state)
 	assert_int_equal(v.findings, MAX_FINDINGS);
 	/* The guest's word can't make it better either. */
 	log_feed(&logged, PASSED, strlen(PASSED));
-	verdict_judge(&v, &logged, &(struct expected){"running", 2, 1});
+	verdict_judge(&v, &logged, &(struct expected){"running", 2, 0, 1});
 	assert_int_equal(v.word, WORD_CRASH);
 }
 
@@ -234,7 +234,7 @@ static void mutations(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
-		const struct expected want = {"running", 2, 1};
+		const struct expected want = {"running", 2, 0, 1};
 		char bytes[sizeof(PASSED)];
 		size_t len = mutate(memcpy(bytes, PASSED, sizeof(PASSED)), sizeof(PASSED) - 1,
 				    1 + i % 3, &seed);
