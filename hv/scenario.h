@@ -95,8 +95,8 @@ uint64_t hop_current(void);
 bool hop_host_there(char *why, size_t size);
 
 /*
- * What L2 has computed when the host has spoken, for the next hop_end: of a VM that goes back in time
- * the host expects the same again.
+ * What L2 has computed when the host has spoken, for the next hop_end: of a VM that goes back in
+ * time the host expects the same again.
  */
 void hop_digest(uint64_t digest);
 
