@@ -466,7 +466,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	if (ret)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
-	hop->bytes = d->kept ? d->kept(f->vm, NULL) : f->snapshot.len;
+	hop->bytes = f->snapshot.len || !d->kept ? f->snapshot.len : d->kept(f->vm, NULL);
 	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
 		err_set(&f->err,
 			"KVM's statistics say that L2 is active, its nested state says not");

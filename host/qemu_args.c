@@ -70,7 +70,7 @@ char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
 		add_two(&l, "-chardev", xasprintf("socket,id=serial,fd=%d", serial_fd));
 		add_two(&l, "-serial", xstrdup("chardev:serial"));
 		add_two(&l, "-chardev", xasprintf("socket,id=qmp,fd=%d", qmp_fd));
-		add_two(&l, "-mon", xstrdup("chardev=qmp,mode=control"));
+		add_two(&l, "-qmp", xstrdup("chardev:qmp"));
 	}
 	for (; extra && *extra; extra++)
 		add(&l, xstrdup(*extra));

@@ -713,6 +713,8 @@ int qemu_save(struct qemu *q, struct buf *snapshot, struct saved_state *state)
 
 	m->record = nothing_said;
 	m->restored = false;
+	m->saved = m->method == METHOD_SAVEVM ? m->saved : 0;
+	snapshot->len = 0; /* a file is not in memory */
 	if (ret)
 		return ret;
 	switch (m->method) {
