@@ -167,6 +167,9 @@ const struct known *known_match(const char *result, enum method method, const st
 {
 	const struct known *first = NULL;
 	const unsigned oracles = oracle ? oracle->findings : 0;
+	/* Of a copy whose memory is of another time than its registers L1 has nothing to go on
+	 * from. */
+	const bool gives_up = method_info(method)->traits & METHOD_FORKS;
 
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if (*refused) {
@@ -178,7 +181,7 @@ const struct known *known_match(const char *result, enum method method, const st
 	} else if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
 		   v->findings || (!log->fails && !oracles) || (oracle && oracle->more) ||
 		   log->word != (log->fails ? WORD_FAIL : WORD_PASS) || log->errors ||
-		   log->kept != log->fails || log->hops_done != log->hello_hops)
+		   log->kept != log->fails || (log->hops_done != log->hello_hops && !gives_up))
 		return NULL;
 	for (unsigned i = 0; i < log->kept; i++) {
 		const struct known *k = explain(result, method, &log->fail[i], control_known);

@@ -24,6 +24,24 @@ static const struct known *match(const char *text, bool control_passed)
 	return match_method(text, METHOD_FILE, control_passed);
 }
 
+/* A background snapshot's copy may be beyond repair: only then may hops be missing. */
+static void copy_gives_up(void **state)
+{
+	const struct expected want = {"halted", 3, 0, 1};
+	char *text = replaced(FAILED_TWICE, "hops=2", "hops=3");
+	struct guest_log log = {0};
+	struct verdict v = {0};
+
+	(void)state;
+	log_feed(&log, text, strlen(text));
+	verdict_judge(&v, &log, &want);
+	assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", true, NULL));
+	assert_non_null(known_match("halted", METHOD_BACKGROUND, &log, &v, NULL, "", true, NULL));
+	verdict_free(&v);
+	guest_log_free(&log);
+	free(text);
+}
+
 static void unknown(const char *from, const char *to)
 {
 	char *text = replaced(FAILED_TWICE, from, to);
@@ -206,6 +224,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(control_known),
 		cmocka_unit_test(method_and_checks),
+		cmocka_unit_test(copy_gives_up),
 		cmocka_unit_test(host_findings),
 		cmocka_unit_test(oracles),
 		cmocka_unit_test(refused),
