@@ -10,6 +10,8 @@
 /* How long L2 sleeps, in TSC ticks. Doubled when the host was too slow to freeze it in time. */
 #define SLEEP_START 2000000ull
 #define SLEEP_MAX   (1ull << 40)
+/* Where the host says when to go on, a miss may also have come too early: no sleep without end. */
+#define SLEEP_MAX_WAIT (SLEEP_START << 8)
 
 static struct l2 l2;
 
@@ -51,7 +53,8 @@ static void run(void)
 		bool ok;
 
 		do {
-			if (answer == HOP_RETRY && ticks < SLEEP_MAX)
+			if (answer == HOP_RETRY &&
+			    ticks < (cmdline.wait ? SLEEP_MAX_WAIT : SLEEP_MAX))
 				ticks *= 2;
 			ok = run_hop(hop, ticks, &random_state);
 			if (ok)
