@@ -131,6 +131,42 @@ static void check_digest(struct flight *f)
 	f->digest_due = f->digest;
 }
 
+/* Stops the VM. Whether it is in the state that the scenario is about; if not, *@ret comes of it.
+ */
+static bool frozen_in_state(struct flight *f, struct hop_record *hop, int *ret)
+{
+	int wanted;
+
+	hop->bytes = 0;
+	*ret = flight_freeze(f);
+	if (!*ret)
+		*ret = f->config->driver->look(f->vm, &hop->state);
+	if (*ret)
+		return false;
+	wanted = flight_wanted(f, &hop->state);
+	if (wanted <= 0)
+		*ret = wanted < 0 ? VM_HARNESS : flight_miss(f, hop);
+	return wanted > 0;
+}
+
+/* The same for a VM that ran on all the time; hop->state is known. */
+static bool running_in_state(struct flight *f, struct hop_record *hop, int *ret)
+{
+	int wanted = flight_wanted(f, &hop->state);
+
+	if (wanted > 0)
+		return true;
+	*ret = VM_HARNESS;
+	if (wanted < 0)
+		return false;
+	f->result->missed++;
+	if (++hop->missed >= f->config->miss_limit)
+		err_set(&f->err, "could not catch L2: %u misses", hop->missed);
+	else
+		*ret = flight_answer(f, 'r');
+	return false;
+}
+
 /* The VM moves while L2 is at work. */
 static int hop_live(struct flight *f, struct hop_record *hop)
 {
@@ -168,17 +204,8 @@ static int hop_stay(struct flight *f, struct hop_record *hop)
 		ret = d->move(f->vm, &hop->state);
 	if (ret)
 		return ret;
-	ret = flight_wanted(f, &hop->state);
-	if (ret < 0)
-		return VM_HARNESS;
-	if (!ret) {
-		f->result->missed++;
-		if (++hop->missed >= f->config->miss_limit) {
-			err_set(&f->err, "could not catch L2: %u misses", hop->missed);
-			return VM_HARNESS;
-		}
-		return flight_answer(f, 'r');
-	}
+	if (!running_in_state(f, hop, &ret))
+		return ret;
 	hop->taken = true;
 	d->moved(f->vm, &hop->move);
 	f->result->taken++;
@@ -224,17 +251,8 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 	if (ret)
 		return ret;
 	hop->bytes = d->kept(f->vm, NULL);
-	ret = flight_wanted(f, &hop->state);
-	if (ret < 0)
-		return VM_HARNESS;
-	if (!ret) {
-		f->result->missed++;
-		if (++hop->missed >= f->config->miss_limit) {
-			err_set(&f->err, "could not catch L2: %u misses", hop->missed);
-			return VM_HARNESS;
-		}
-		return flight_answer(f, 'r');
-	}
+	if (!running_in_state(f, hop, &ret))
+		return ret;
 	ret = end_original(f);
 	if (!ret)
 		ret = rewind_log(f, mark);
@@ -266,18 +284,10 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 {
 	const struct driver *d = f->config->driver;
 	size_t mark;
-	int ret = flight_freeze(f);
+	int ret;
 
-	if (!ret)
-		ret = d->look(f->vm, &hop->state);
-	if (ret)
+	if (!frozen_in_state(f, hop, &ret))
 		return ret;
-	ret = flight_wanted(f, &hop->state);
-	if (ret < 0)
-		return VM_HARNESS;
-	hop->bytes = 0;
-	if (!ret)
-		return flight_miss(f, hop);
 	mark = f->whole.len;
 	f->digest_due = 0;
 	f->phase = "savevm";
@@ -319,18 +329,10 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 static int hop_reset(struct flight *f, struct hop_record *hop)
 {
 	const struct driver *d = f->config->driver;
-	int ret = flight_freeze(f);
+	int ret;
 
-	if (!ret)
-		ret = d->look(f->vm, &hop->state);
-	if (ret)
+	if (!frozen_in_state(f, hop, &ret))
 		return ret;
-	ret = flight_wanted(f, &hop->state);
-	if (ret < 0)
-		return VM_HARNESS;
-	hop->bytes = 0;
-	if (!ret)
-		return flight_miss(f, hop);
 	f->phase = "reset";
 	ret = d->reset(f->vm);
 	if (!ret)
