@@ -563,23 +563,27 @@ static int go_on(struct flight *f)
 	return ret || when != POST_BLOCKED ? ret : post_live(f);
 }
 
+void flight_taken(struct flight *f, struct hop_record *hop)
+{
+	hop->taken = true;
+	if (f->config->driver->moved)
+		f->config->driver->moved(f->vm, &hop->move);
+	f->result->taken++;
+	f->result->l2_active += saved_l2_active(&hop->state);
+}
+
 /* The restored VM goes on from @hop. */
 int flight_land(struct flight *f, struct hop_record *hop)
 {
-	struct flight_result *r = f->result;
 	int64_t start = now_ns();
 	int ret = go_on(f);
 
 	hop->cont_ns = now_ns() - start;
 	if (ret)
 		return ret;
-	hop->taken = true;
-	if (f->config->driver->moved)
-		f->config->driver->moved(f->vm, &hop->move);
+	flight_taken(f, hop);
 	if (method_info(f->method)->kind != KIND_PAUSE)
 		f->restored = hop;
-	r->taken++;
-	r->l2_active += saved_l2_active(&hop->state);
 	return flight_answer(f, f->config->scenario->posts && f->config->post != POST_NONE ? 'p'
 											   : 'k');
 }

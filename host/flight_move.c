@@ -108,26 +108,18 @@ static int rewind_log(struct flight *f, size_t mark)
 	return VM_OK;
 }
 
-/* What is wrong with the two futures of a VM is a failure of the code under test. */
-static void futures_differ(struct flight *f, const char *text)
-{
-	verdict_raise(&f->result->branch_verdict, WORD_FAIL, "hop %u: %s", f->result->log.ready_hop,
-		      text);
-}
-
-/* The L2 of hop @n has computed the same as in the future before. */
+/* L2 has computed the same as in the future before; else the code under test is wrong. */
 static void check_digest(struct flight *f)
 {
-	char text[128];
+	struct flight_result *r = f->result;
 
-	if (!f->digest) {
-		verdict_raise(&f->result->branch_verdict, WORD_ERROR,
-			      "the guest has told no digest of L2");
-	} else if (f->digest_due && f->digest != f->digest_due) {
-		snprintf(text, sizeof(text), "L2 digest 0x%llx, in the future before it was 0x%llx",
-			 (unsigned long long)f->digest, (unsigned long long)f->digest_due);
-		futures_differ(f, text);
-	}
+	if (!f->digest)
+		verdict_raise(&r->branch_verdict, WORD_ERROR, "the guest has told no digest of L2");
+	else if (f->digest_due && f->digest != f->digest_due)
+		verdict_raise(&r->branch_verdict, WORD_FAIL,
+			      "hop %u: L2 digest 0x%llx, in the future before it was 0x%llx",
+			      r->log.ready_hop, (unsigned long long)f->digest,
+			      (unsigned long long)f->digest_due);
 	f->digest_due = f->digest;
 }
 
@@ -206,10 +198,7 @@ static int hop_stay(struct flight *f, struct hop_record *hop)
 		return ret;
 	if (!running_in_state(f, hop, &ret))
 		return ret;
-	hop->taken = true;
-	d->moved(f->vm, &hop->move);
-	f->result->taken++;
-	f->result->l2_active += saved_l2_active(&hop->state);
+	flight_taken(f, hop);
 	return flight_answer(f, 'k');
 }
 
@@ -317,13 +306,9 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 		ret = d->restore(f->vm, &f->snapshot);
 	if (!ret)
 		ret = future(f, n);
-	if (ret)
-		return ret;
-	hop->taken = true;
-	d->moved(f->vm, &hop->move);
-	f->result->taken++;
-	f->result->l2_active++;
-	return VM_OK;
+	if (!ret)
+		flight_taken(f, hop);
+	return ret;
 }
 
 static int hop_reset(struct flight *f, struct hop_record *hop)
@@ -344,9 +329,7 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	if (ret)
 		return ret;
 	f->resets++;
-	hop->taken = true;
-	f->result->taken++;
-	f->result->l2_active += saved_l2_active(&hop->state);
+	flight_taken(f, hop);
 	return VM_OK;
 }
 

@@ -62,6 +62,8 @@ int flight_wanted(struct flight *f, const struct saved_state *state);
 int flight_miss(struct flight *f, struct hop_record *hop);
 /* Throws the VM away and restores it from the snapshot in a new one, stopped. */
 int flight_restore(struct flight *f);
+/* @hop counts: the VM was moved, or what else its method does, in the state that was wanted. */
+void flight_taken(struct flight *f, struct hop_record *hop);
 /* The restored VM goes on from @hop. */
 int flight_land(struct flight *f, struct hop_record *hop);
 /* The page requests of the VM that was restored last go to its hop. */

@@ -50,6 +50,12 @@ const char *page_names_find(const struct page_names *n, uint64_t gpa)
 	return "other";
 }
 
+void page_names_copy(struct page_names *n, const struct page_names *from)
+{
+	for (unsigned i = 0; from && i < from->count; i++)
+		page_names_add(n, from->entry[i].name, from->entry[i].gpa, from->entry[i].pages);
+}
+
 void page_names_free(struct page_names *n)
 {
 	free(n->entry);

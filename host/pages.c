@@ -3,13 +3,13 @@
 // shuffled or never if so configured, and records who asked for which page in which phase of the
 // restore.
 #include "host/pages.h"
+#include "host/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -548,16 +548,10 @@ static int register_memory(struct pages *p, struct err *e)
 	return 0;
 }
 
-/* No signal is for the listener. */
 static int start_listener(struct pages *p, struct err *e)
 {
-	sigset_t all, before;
-	int ret;
+	int ret = signals_free_thread(&p->listener, listener_main, p);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&p->listener, NULL, listener_main, p);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (ret)
 		err_set(e, "cannot start the thread that serves pages: %s", strerror(ret));
 	return ret ? -1 : 0;
@@ -590,9 +584,7 @@ struct pages *pages_start(const struct pages_config *config, void *memory, uint6
 	p->config = *config;
 	snprintf(p->late, sizeof(p->late), "%s", config->late ? config->late : "");
 	snprintf(p->lost, sizeof(p->lost), "%s", config->lost ? config->lost : "");
-	for (unsigned i = 0; names && i < names->count; i++)
-		page_names_add(&p->names, names->entry[i].name, names->entry[i].gpa,
-			       names->entry[i].pages);
+	page_names_copy(&p->names, names);
 	p->memory = memory;
 	p->size = size;
 	p->source = source;

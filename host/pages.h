@@ -43,6 +43,8 @@ struct page_names {
 	unsigned count;
 };
 void page_names_add(struct page_names *n, const char *name, uint64_t gpa, uint64_t pages);
+/* Adds all of @from, which may be NULL. */
+void page_names_copy(struct page_names *n, const struct page_names *from);
 /* The name of the page at @gpa, or "other". */
 const char *page_names_find(const struct page_names *n, uint64_t gpa);
 void page_names_free(struct page_names *n);

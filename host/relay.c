@@ -3,11 +3,11 @@
 // while it waits; what callers want is done under the lock as well.
 #include "host/relay.h"
 #include "host/migration_wire.h"
+#include "host/signals.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -426,16 +426,10 @@ static int start_listening(struct relay *r, struct err *e)
 	return -1;
 }
 
-/* No signal is for the relay. */
 static int start_thread(struct relay *r, struct err *e)
 {
-	sigset_t all, before;
-	int ret;
+	int ret = signals_free_thread(&r->thread, thread_main, r);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&r->thread, NULL, thread_main, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!ret)
 		return 0;
 	err_set(e, "cannot start the relay's thread: %s", strerror(ret));
@@ -462,14 +456,11 @@ static void destroy(struct relay *r)
 
 struct relay *relay_start(const struct relay_config *config, struct err *e)
 {
-	const struct page_names *names = config->names;
 	struct relay *r = xcalloc(1, sizeof(*r));
 
 	r->record_cap = config->record_cap;
 	r->hold_at = config->hold_at;
-	for (unsigned i = 0; names && i < names->count; i++)
-		page_names_add(&r->names, names->entry[i].name, names->entry[i].gpa,
-			       names->entry[i].pages);
+	page_names_copy(&r->names, config->names);
 	r->start_ns = now_ns();
 	pthread_mutex_init(&r->lock, NULL);
 	r->listener = -1;

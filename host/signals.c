@@ -49,3 +49,15 @@ void signals_restore(void)
 	if (fd >= 0)
 		sigprocmask(SIG_SETMASK, &old_mask, NULL);
 }
+
+int signals_free_thread(pthread_t *thread, void *(*main)(void *arg), void *arg)
+{
+	sigset_t all, before;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(thread, NULL, main, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}

@@ -3,6 +3,8 @@
 #ifndef HOST_SIGNALS_H
 #define HOST_SIGNALS_H
 
+#include <pthread.h>
+
 /* Blocks the signals and makes the descriptor. 0, or -1 with errno. */
 int signals_init(void);
 
@@ -14,5 +16,8 @@ int signals_pending(void);
 
 /* In a child before exec: all signals as the runner was started with. */
 void signals_restore(void);
+
+/* pthread_create() of a thread to which no signal is delivered. 0 or an errno. */
+int signals_free_thread(pthread_t *thread, void *(*main)(void *arg), void *arg);
 
 #endif
