@@ -42,9 +42,15 @@ int fail(const char *text);
 int cmd_bench(struct options *o);
 int cmd_save(struct options *o);
 int cmd_restore(struct options *o);
-int cmd_serve(const struct options *o);
-int cmd_list(const struct options *o);
+int cmd_serve(struct options *o);
+int cmd_list(struct options *o);
 int cmd_matrix(struct options *o);
-int cmd_merge(const struct options *o);
+int cmd_merge(struct options *o);
+int cmd_replay(struct options *o);
+int cmd_report(struct options *o);
+int cmd_inspect(struct options *o);
+int cmd_doctor(struct options *o);
+int cmd_man(struct options *o);
+int cmd_complete(struct options *o);
 
 #endif

@@ -65,7 +65,7 @@ static int list_methods(bool table)
 	return 0;
 }
 
-int cmd_list(const struct options *o)
+int cmd_list(struct options *o)
 {
 	unsigned width = 0;
 

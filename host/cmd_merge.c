@@ -436,7 +436,7 @@ static int merge_loaded(const struct options *o, struct shard_file *files, unsig
 		}
 		report_summary(&r);
 		ret = report_status(&r);
-		if (o->out && write_merged(o->out, files[0].top, &r, e))
+		if (o->json && write_merged(o->json, files[0].top, &r, e))
 			ret = -1;
 		json_decref(r.json);
 	}
@@ -464,7 +464,7 @@ int merge(const struct options *o, FILE *out, struct err *e)
 	return ret;
 }
 
-int cmd_merge(const struct options *o)
+int cmd_merge(struct options *o)
 {
 	struct err e = {0};
 	int ret = merge(o, stdout, &e);

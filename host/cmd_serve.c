@@ -12,7 +12,7 @@ static void ready(void)
 	fflush(stdout);
 }
 
-int cmd_serve(const struct options *o)
+int cmd_serve(struct options *o)
 {
 	struct snapshot s = {0};
 	struct serve_source source = {.snapshot = &s};

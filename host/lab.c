@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Hands the run over to the lab's script, which streams what the runner inside prints.
 #include "host/lab.h"
+#include "host/command.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -78,13 +79,7 @@ static char *next_word(char **at)
 /* What the command is called inside, where `pages` is a run with its options spelled out. */
 static const char *command_inside(const struct options *o)
 {
-	static const char *const names[] = {
-		[CMD_RUN] = "run",    [CMD_PAGES] = "run",	 [CMD_BENCH] = "bench",
-		[CMD_SAVE] = "save",  [CMD_RESTORE] = "restore", [CMD_SERVE] = "serve",
-		[CMD_LIST] = "list",  [CMD_ORDERS] = "orders",	 [CMD_BREAKAGES] = "breakages",
-		[CMD_MERGE] = "merge"};
-
-	return names[o->command];
+	return commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name;
 }
 
 char **lab_args(const struct options *o, const char *script, const char *self, const char *image,

@@ -16,25 +16,32 @@
 #define SHARDS_MAX	  1000
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
+/* In the order in which people meet them. The last two are for the build and the shell. */
 enum command {
 	CMD_RUN,
+	CMD_REPLAY,
+	CMD_REPORT,
+	CMD_INSPECT,
+	CMD_LIST,
+	CMD_DOCTOR,
 	CMD_PAGES,
-	CMD_BENCH,
+	CMD_ORDERS,
+	CMD_BREAKAGES,
 	CMD_SAVE,
 	CMD_RESTORE,
 	CMD_SERVE,
-	CMD_LIST,
-	CMD_ORDERS,
-	CMD_BREAKAGES,
-	CMD_MERGE
+	CMD_MERGE,
+	CMD_BENCH,
+	CMD_MAN,
+	CMD_COMPLETE,
+	COMMANDS
 };
 
 enum lab { LAB_AUTO, LAB_YES, LAB_NO };
 
 struct options {
 	enum command command;
-	const char *command_name;
-	const char *file;		 /* save, restore, serve: the snapshot */
+	const char *file;		 /* save, restore, serve: the snapshot; replay */
 	const char *socket, *serve_from; /* serve; restore */
 	unsigned hops_before;		 /* save: hops that end before the snapshot */
 	const char *scenario_text;	 /* --scenario as given, or NULL */
@@ -58,9 +65,11 @@ struct options {
 	uint64_t seed;
 	enum lab lab;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
-	bool list_methods;  /* list */
-	const char *out;    /* merge: the file to write, or NULL */
-	char *const *files; /* merge */
+	bool list_methods;	  /* list */
+	bool diff;		  /* inspect */
+	const char *json, *junit; /* run, merge: files to write as well, or NULL */
+	const char *out;	  /* report: the file to write, or NULL */
+	char *const *files;	  /* commands that take several: merge, report, inspect, ... */
 	unsigned file_count;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command

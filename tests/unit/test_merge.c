@@ -140,22 +140,22 @@ static void good(void **state)
 				  "# midflight: 8 passed, 0 failed\n");
 }
 
-/* What --out writes can be read again, and is the same. */
+/* What --json writes can be read again, and is the same. */
 static void written(void **state)
 {
 	char *first;
 
 	(void)state;
-	o.out = merged;
+	o.json = merged;
 	assert_int_equal(run_merge(), 0);
 	first = xstrdup(said);
-	o.out = NULL;
+	o.json = NULL;
 	o.files = &merged;
 	o.file_count = 1;
 	assert_int_equal(run_merge(), 0);
 	assert_string_equal(said, first);
 	free(first);
-	o.out = "/nonexistent/x/all.json";
+	o.json = "/nonexistent/x/all.json";
 	assert_int_equal(run_merge(), -1);
 	assert_contains(e.text, "/nonexistent/x");
 }

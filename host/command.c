@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The tables of commands and their options.
+#include "host/command.h"
+#include "host/cmd.h"
+#include "host/run.h"
+
+/* Which commands take an option. */
+#define R (1u << CMD_RUN)
+#define P (1u << CMD_PAGES)
+#define B (1u << CMD_BENCH)
+#define S (1u << CMD_SAVE)
+#define T (1u << CMD_RESTORE)
+#define V (1u << CMD_SERVE)
+#define L (1u << CMD_LIST)
+#define O (1u << CMD_ORDERS)
+#define K (1u << CMD_BREAKAGES)
+#define M (1u << CMD_MERGE)
+#define H (1u << CMD_REPORT)
+#define I (1u << CMD_INSPECT)
+#define A (1u << CMD_REPLAY)
+#define D (1u << CMD_DOCTOR)
+
+const struct option_row option_rows[] = {
+	{R | P | B | S | L | O | K,
+	 {"scenario", 's', "S[,S...]", 0,
+	  "Scenarios, by name or pattern (`midflight list` shows all; default of run: running and "
+	  "halted, with driver kvm all; of save and bench: running)",
+	  1}},
+	{R | P | B | S,
+	 {"loops", 'n', "N", 0,
+	  "Snapshots per scenario (default: 10, or 1 for a scenario about one exact instant; "
+	  "bench: 200 cycles in all; pages: 1)",
+	  1}},
+	{K,
+	 {"all", OPT_ALL, NULL, 0,
+	  "Every breakage in every scenario, not only in the one that must catch it", 1}},
+	{R | P,
+	 {"no-oracles", OPT_NO_ORACLES, NULL, 0,
+	  "Driver kvm: leave out the checks that hold for any snapshot (saving, restoring and "
+	  "saving again is exact, ...)",
+	  1}},
+	{S,
+	 {"hops-before", OPT_HOPS_BEFORE, "N", 0, "Hops that end before the snapshot (default: 0)",
+	  1}},
+	{R,
+	 {"method", OPT_METHOD, "M[,M...]", 0,
+	  "How the VM is moved at each hop, by name or pattern, or all (`midflight list --methods` "
+	  "shows all; default: file): one result per method, behind one control. Driver kvm has "
+	  "file and pause",
+	  1}},
+	{R,
+	 {"shard", OPT_SHARD, "K/N", 0,
+	  "Only every Nth result, from the Kth on, with the controls that these need; `midflight "
+	  "merge` puts the parts together",
+	  1}},
+	{L, {"methods", OPT_METHODS, NULL, 0, "The methods instead of the scenarios", 1}},
+	{R | M,
+	 {"json", OPT_JSON, "FILE", 0,
+	  "Write the results to FILE too (docs/result.schema.json tells the format)", 1}},
+	{R | M, {"junit", OPT_JUNIT, "FILE", 0, "Write the results to FILE as JUnit XML", 1}},
+	{H,
+	 {"out", OPT_OUT, "FILE", 0, "The file to write (default: report.html in the first DIR)",
+	  1}},
+	{I, {"diff", OPT_DIFF, NULL, 0, "What changed between two files", 1}},
+	{R | P | B | S | O | K,
+	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
+	{R | P | B | S | T | O | K,
+	 {"timeout", 't', "SECONDS", 0,
+	  "Longest time without progress (default: 60; orders and breakages: 5)", 1}},
+	{R | P | B | S | T | O | K,
+	 {"nudge", OPT_NUDGE, "SECONDS", 0,
+	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
+	  "the run (default: 2)",
+	  1}},
+	{R,
+	 {"kick", OPT_KICK, NULL, 0,
+	  "Make the vCPU leave KVM_RUN once after each posting to a running VM, as the timers and "
+	  "signals of a larger VMM do",
+	  1}},
+	{R | P, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
+	{R | P,
+	 {"driver", OPT_DRIVER, "qemu|kvm", 0,
+	  "What runs the VM: QEMU, or a small VMM in this program on /dev/kvm itself (default: "
+	  "qemu)",
+	  2}},
+	{R | P | B | T,
+	 {"order", OPT_ORDER, "ORDER", 0,
+	  "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
+	  "nested-last, legacy, cloud-hypervisor, crosvm, or a file with the steps",
+	  2}},
+	{R | P | S,
+	 {"freeze", OPT_FREEZE, "WHEN", 0,
+	  "When the VM is frozen: now (as soon as L2 is about to run, the default), "
+	  "time=MICROSECONDS after that; with driver kvm also exits=N (after that many exits of "
+	  "KVM_RUN to userspace) and port (at L2's next write to a port that L1 lets pass: always "
+	  "the same instruction, in scenarios where L2 runs)",
+	  2}},
+	{R | P | T,
+	 {"pages", OPT_PAGES, "HOW", 0,
+	  "Driver kvm: how the restored VM's memory arrives: eager (before the restore, the "
+	  "default), "
+	  "remote (each page when it is asked for), late=PHASE (not before that phase), "
+	  "delay=MICROSECONDS (each after a random delay), lost=PAGE (that page never), "
+	  "exit (leave KVM_RUN for each, where a kernel can)",
+	  2}},
+	{T,
+	 {"serve-from", OPT_SERVE_FROM, "SOCKET", 0,
+	  "Get the pages from `midflight serve` on this unix socket (with --pages remote, the "
+	  "default then, late=, delay= or lost=)",
+	  2}},
+	{V, {"socket", OPT_SOCKET, "SOCKET", 0, "Unix socket to listen on; it must not exist", 2}},
+	{R | P, {"accel", OPT_ACCEL, "kvm|tcg", 0, "(default: kvm)", 2}},
+	{R | P,
+	 {"machine", OPT_MACHINE, "pc|q35|microvm", 0, "QEMU's machine type (default: pc)", 2}},
+	{R,
+	 {"irqchip", OPT_IRQCHIP, "on|split", 0,
+	  "Driver qemu: interrupt controllers in KVM: all, or only the local APIC (default: QEMU's "
+	  "choice)",
+	  2}},
+	{R | P,
+	 {"cpu", OPT_CPU, "MODEL", 0, "QEMU's CPU model (default: host with kvm, max with tcg)",
+	  2}},
+	{R,
+	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
+	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
+	{R | P | D, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
+	{R | P | B | S | T | L | O | K | A,
+	 {"image", OPT_IMAGE, "FILE", 0, "L1 (default: midflight.elf beside this program)", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"lab", OPT_LAB, "auto|yes|no", 0,
+	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"log", 'l', "DIR", 0, "(default: midflight-log beside this program)", 3}},
+	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
+	{R | P | B | S | T | L | O | K | A | I,
+	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
+	  3}},
+	{R | P | B | S | T | M, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
+	{R | P | S,
+	 {"break", OPT_BREAK, "WHAT", 0,
+	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
+	  "page, vmcs-field, truncate; with driver kvm also what `midflight breakages --help` "
+	  "lists, between save and restore",
+	  4}},
+	{R | P | B | S | T | O | K,
+	 {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K, {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
+};
+
+const unsigned option_row_count = ARRAY_SIZE(option_rows);
+
+const struct command_info commands[COMMANDS] = {
+	[CMD_RUN] = {"run", NULL, "take snapshots of a running L2, restore them, say pass or fail",
+		     run,
+		     "Freezes a VM while its L2 guest is on the CPU, throws it away, restores it "
+		     "in a new process, and checks that nothing was lost.\v"
+		     "Exit status: 0 pass, 1 fail, 2 usage or harness, 4 everything skipped.\n\n"
+		     "Examples:\n"
+		     "  midflight run                          both scenarios, 10 snapshots each\n"
+		     "  midflight run -s halted -n 100 -v      one scenario, every hop shown\n"
+		     "  midflight run --method 'postcopy*'     live migrations of two kinds\n"
+		     "  midflight run --break digest           must FAIL\n"
+		     "  midflight run --accel tcg              QEMU's emulation has no VMX: SKIP"},
+	[CMD_PAGES] = {"pages", NULL, "which page does KVM ask for in which ioctl of a restore",
+		       run,
+		       "Restores a VM whose memory is not there yet and prints which page KVM "
+		       "asks for in which ioctl. The same as `midflight run --driver kvm --pages "
+		       "remote --loops 1 --scenario running,halted`, and all can be changed.\v"
+		       "Exit status: as that of run.\n\n"
+		       "Examples:\n"
+		       "  midflight pages\n"
+		       "  midflight pages --order nested-last\n"
+		       "  midflight pages -s halted --pages late=\"KVM_RUN 1\""},
+	[CMD_BENCH] = {"bench", NULL, "snapshots and restores per second", cmd_bench,
+		       "Measures how many snapshots of a running L2 are taken and restored per "
+		       "second, and beside it the floor: the same ioctls on a VM without L2 and "
+		       "without any check.\v"
+		       "Exit status: 0 measured, 1 a check failed, 2 usage or harness, 4 no nested "
+		       "VMX here.\n\n"
+		       "Examples:\n"
+		       "  midflight bench\n"
+		       "  midflight bench --loops 1000 --order nested-last"},
+	[CMD_SAVE] = {"save", "FILE", "write a snapshot of a running L2 to a file", cmd_save,
+		      "Freezes a VM while its L2 guest is on the CPU and writes it to FILE, from "
+		      "which `midflight restore` goes on: in another process, after a reboot, on "
+		      "another kernel.\v"
+		      "Exit status: 0 saved, 1 a check failed before, 2 usage or harness, 4 "
+		      "skipped.\n\n"
+		      "Examples:\n"
+		      "  midflight save l2.snapshot\n"
+		      "  midflight save l2.snapshot --scenario halted --hops-before 3"},
+	[CMD_RESTORE] =
+		{"restore", "FILE", "restore it, even after a reboot, say pass or fail",
+		 cmd_restore,
+		 "Restores the VM that `midflight save` wrote to FILE, follows it to its "
+		 "end and judges its whole log, that from before the snapshot included. A "
+		 "damaged FILE is refused and nothing is run.\v"
+		 "Exit status: 0 pass, 1 fail, 2 usage, harness or damaged file, 4 no nested "
+		 "VMX here.\n\n"
+		 "Examples:\n"
+		 "  midflight restore l2.snapshot\n"
+		 "  midflight restore l2.snapshot --order selftests --pages remote\n"
+		 "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
+	[CMD_LIST] =
+		{"list", NULL, "the scenarios and methods", cmd_list,
+		 "Lists the scenarios or the methods; with --verbose all that is known of each, "
+		 "as docs/scenarios.md and docs/methods.md have it.\v"
+		 "Examples:\n"
+		 "  midflight list\n"
+		 "  midflight list -v --scenario 'posted_*'\n"
+		 "  midflight list --methods"},
+	[CMD_ORDERS] =
+		{"orders", NULL, "which scenario survives which order of the restore's ioctls",
+		 cmd_matrix,
+		 "Restores each scenario in each order of the restore's ioctls (driver kvm) and "
+		 "prints the table scenario x order: survives, refused (ioctl and errno), or "
+		 "silently wrong.\v"
+		 "Exit status: 0 measured, 2 usage or harness, 4 no nested VMX here.\n\n"
+		 "Examples:\n"
+		 "  midflight orders\n"
+		 "  midflight orders --scenario 'mtf_*,halted'"},
+	[CMD_BREAKAGES] =
+		{"breakages", NULL, "is a state that was broken on purpose noticed", cmd_matrix,
+		 "Breaks the saved state on purpose, one thing at a time (driver kvm), and "
+		 "checks that a scenario notices.\v"
+		 "Exit status: 0 every breakage was caught, 1 one was not, 2 usage or "
+		 "environment, 4 no nested VMX here.\n\n"
+		 "Examples:\n"
+		 "  midflight breakages\n"
+		 "  midflight breakages --all --scenario 'halted,running'"},
+	[CMD_SERVE] = {"serve", "FILE --socket SOCKET",
+		       "hand out the pages of such a file to a restore in another process",
+		       cmd_serve,
+		       "The source host of a migration: serves the pages of FILE to `midflight "
+		       "restore --serve-from SOCKET`, until a signal ends it.\v"
+		       "Exit status: 0 ended by a signal, 2 usage, harness or damaged file.\n\n"
+		       "Examples:\n"
+		       "  midflight serve l2.snapshot --socket /tmp/pages.sock &\n"
+		       "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
+	[CMD_MERGE] =
+		{"merge", "RESULT.json...", "put the results of a run's shards together", cmd_merge,
+		 "Puts the results of all shards of one run (--shard) together: prints them as "
+		 "the run without shards would have. The shards must be of the same version, "
+		 "kernel and options, each there once and none missing.\v"
+		 "Exit status: as that of run; 2 too if anything is missing or damaged.\n\n"
+		 "Examples:\n"
+		 "  midflight run --method all --shard 1/2 --log one\n"
+		 "  midflight run --method all --shard 2/2 --log two\n"
+		 "  midflight merge --json all.json one/result.json two/result.json"},
+	[CMD_REPLAY] = {"replay", "FILE", "repeat one result that failed, from the file it left",
+			cmd_replay,
+			"Repeats one result of an earlier run with the same options and seed, from "
+			"the replay.json in its directory, and says whether the same checks fail "
+			"again.\v"
+			"Exit status: 0 it passes now, 1 it fails (the output says whether in the "
+			"same way), 2 usage or environment, 4 skipped.\n\n"
+			"Examples:\n"
+			"  midflight replay midflight-log/halted/replay.json\n"
+			"  midflight replay --lab yes replay.json"},
+	[CMD_REPORT] = {"report", "DIR...", "one HTML file of one or several runs", cmd_report,
+			"Writes one HTML file without any reference to others: the matrix of "
+			"scenarios, methods and kernels, the timeline of each restore, which page "
+			"was asked for when, and how to repeat what failed. Each DIR is the log "
+			"directory of a run.\v"
+			"Exit status: 0 written, 2 usage, or DIR has no results.\n\n"
+			"Examples:\n"
+			"  midflight report build/midflight-log\n"
+			"  midflight report --out kernels.html log-6.1 log-6.12 log-7.3"},
+	[CMD_INSPECT] =
+		{"inspect", "FILE...", "decode a saved nested state: header, flags, all of vmcs12",
+		 cmd_inspect,
+		 "Prints what a snapshot file, the buffer of KVM_GET_NESTED_STATE or a file with "
+		 "QEMU's migration stream says of the nested guest: each field of vmcs12 by its "
+		 "SDM name, bits spelled out. Fields that are zero are left out unless --verbose. "
+		 "What is no known format or revision is refused with the reason.\v"
+		 "Exit status: 0 printed (--diff: nothing differs), 1 --diff: something differs, 2 "
+		 "usage, or a file that cannot be decoded.\n\n"
+		 "Examples:\n"
+		 "  midflight inspect build/midflight-log/halted/snapshot.bin\n"
+		 "  midflight inspect --diff before.snapshot after.snapshot"},
+	[CMD_DOCTOR] =
+		{"doctor", NULL, "can this machine run it, and what mends what is missing",
+		 cmd_doctor,
+		 "Checks what `midflight run` needs, one line each, with the command that "
+		 "mends what is missing: KVM, nested VMX, APICv and posted interrupts, QEMU, "
+		 "userfaultfd, the lab.\v"
+		 "Exit status: 0 this machine's own KVM can do it, 4 only the lab can, 2 "
+		 "neither."},
+	[CMD_MAN] = {"man", NULL, NULL, cmd_man, "Prints the manual page midflight(1)."},
+	[CMD_COMPLETE] = {"complete", "WORD...", NULL, cmd_complete,
+			  "Prints what the last WORD of a command line may become."},
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tables of commands and their options: parser, --help, man page and completion read them. */
+#ifndef HOST_COMMAND_H
+#define HOST_COMMAND_H
+
+#include "host/options.h"
+
+#include <argp.h>
+
+enum {
+	OPT_DRIVER = 256,
+	OPT_ACCEL,
+	OPT_IMAGE,
+	OPT_QEMU,
+	OPT_MACHINE,
+	OPT_CPU,
+	OPT_LAB,
+	OPT_SEED,
+	OPT_BREAK,
+	OPT_STRICT,
+	OPT_KICK,
+	OPT_NUDGE,
+	OPT_SHOWN_COMMAND,
+	OPT_SHOWN_LOG,
+	OPT_METHOD,
+	OPT_ORDER,
+	OPT_PAGES,
+	OPT_FREEZE,
+	OPT_HOPS_BEFORE,
+	OPT_SERVE_FROM,
+	OPT_SOCKET,
+	OPT_ALL,
+	OPT_NO_ORACLES,
+	OPT_IRQCHIP,
+	OPT_WITHOUT,
+	OPT_SHARD,
+	OPT_METHODS,
+	OPT_OUT,
+	OPT_JSON,
+	OPT_JUNIT,
+	OPT_DIFF,
+	OPTIONS_MAX
+};
+
+struct command_info {
+	const char *name;
+	const char *args;	       /* what stands behind the options, or NULL */
+	const char *title;	       /* in one line; NULL: not for people */
+	int (*run)(struct options *o); /* its exit status */
+	const char *text;	       /* --help: what it does, \v, exit status and examples */
+};
+extern const struct command_info commands[COMMANDS];
+
+struct option_row {
+	unsigned commands; /* 1 << CMD_... of those that take it */
+	struct argp_option option;
+};
+extern const struct option_row option_rows[];
+extern const unsigned option_row_count;
+
+#endif
