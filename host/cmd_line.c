@@ -24,12 +24,8 @@ static uint64_t number(struct argp_state *state, const char *what, const char *a
 /* @arg if it is one of the @words, which are separated by `|`, or the end of the program. */
 static const char *one_of(struct argp_state *state, const char *what, const char *words, char *arg)
 {
-	size_t len = strlen(arg);
-
-	for (const char *p = words; *p; p += strcspn(p, "|"), p += *p == '|')
-		if (strcspn(p, "|") == len && !memcmp(p, arg, len))
-			return arg;
-	argp_error(state, "%s: '%s' is none of %s", what, arg, words);
+	if (!word_in(words, '|', arg))
+		argp_error(state, "%s: '%s' is none of %s", what, arg, words);
 	return arg;
 }
 
@@ -71,18 +67,13 @@ static bool add_matching(struct options *o, const char *pattern)
 /* Resolves --scenario, which needs the image. */
 static void add_scenarios(struct argp_state *state, struct options *o)
 {
-	const char *arg = o->scenario_text;
+	const char *list = o->scenario_text;
+	char pattern[160];
 
-	while (arg && *arg) {
-		size_t len = strcspn(arg, ",");
-		char *pattern = xasprintf("%.*s", (int)len, arg);
-
+	while (list && word_next(&list, ',', pattern, sizeof(pattern)))
 		if (!add_matching(o, pattern))
 			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
 				   pattern);
-		free(pattern);
-		arg += len + (arg[len] == ',');
-	}
 	if (o->scenario_text && !o->scenarios)
 		argp_error(state, "--scenario: empty");
 }

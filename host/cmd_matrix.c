@@ -200,17 +200,13 @@ static void print_notes(const struct matrix *m)
 
 static unsigned load_orders(struct order order[ORDERS_MAX])
 {
+	const char *names = order_names();
 	unsigned count = 0;
+	char name[64];
 	struct err e;
 
-	for (const char *p = order_names(); *p && count < ORDERS_MAX;) {
-		size_t len = strcspn(p, "|");
-		char *name = xasprintf("%.*s", (int)len, p);
-
+	while (count < ORDERS_MAX && word_next(&names, '|', name, sizeof(name)))
 		count += !order_load(&order[count], name, &e);
-		free(name);
-		p += len + (p[len] == '|');
-	}
 	return count;
 }
 

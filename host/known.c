@@ -27,13 +27,11 @@ const char *post_name(enum post p)
 /* Whether @word is one of @list, which is separated by `|` and may have patterns. */
 static bool listed(const char *list, const char *word)
 {
-	for (const char *p = list; *p; p += strcspn(p, "|"), p += *p == '|') {
-		char pattern[160];
+	char pattern[160];
 
-		snprintf(pattern, sizeof(pattern), "%.*s", (int)strcspn(p, "|"), p);
+	while (word_next(&list, '|', pattern, sizeof(pattern)))
 		if (!fnmatch(pattern, word, 0))
 			return true;
-	}
 	return false;
 }
 
@@ -74,17 +72,6 @@ static bool meets(const struct known *k, enum method method)
 	return k->traits & method_info(method)->traits;
 }
 
-/* Whether @word itself stands in @list: a pattern promises nothing. */
-static bool named(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = list; *p; p += strcspn(p, "|"), p += *p == '|')
-		if (strcspn(p, "|") == len && !memcmp(p, word, len))
-			return true;
-	return false;
-}
-
 const struct known *known_find(const char *id)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
@@ -96,7 +83,8 @@ const struct known *known_find(const char *id)
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (named(known_table[i].result, result) && meets(&known_table[i], method) &&
+		/* To the letter: a pattern promises nothing. */
+		if (word_in(known_table[i].result, '|', result) && meets(&known_table[i], method) &&
 		    applies(&known_table[i]))
 			return &known_table[i];
 	return NULL;

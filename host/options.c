@@ -29,12 +29,12 @@ void options_init(struct options *o)
 int options_methods(struct options *o, const char *text, struct err *e)
 {
 	bool want[METHODS] = {false};
+	const char *list = text;
+	char pattern[80];
 
-	for (const char *p = text; *p; p += strcspn(p, ","), p += *p == ',') {
-		char pattern[80];
+	while (word_next(&list, ',', pattern, sizeof(pattern))) {
 		bool any = false;
 
-		snprintf(pattern, sizeof(pattern), "%.*s", (int)strcspn(p, ","), p);
 		for (enum method m = 0; m < METHODS; m++)
 			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
 				want[m] = any = true;

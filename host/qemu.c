@@ -67,7 +67,7 @@ static void destroy(void *vm)
 static int start(void *vm)
 {
 	struct qemu *q = vm;
-	int ret = qemu_launch(q, q->now, qemu_moves_extra(q));
+	int ret = qemu_launch(q, q->now, NULL);
 
 	/* A property of the machine: known only by trying. */
 	if (ret == VM_HARNESS && q->config->method == METHOD_CPR_TRANSFER &&

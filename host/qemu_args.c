@@ -32,17 +32,21 @@ static char *machine_words(const struct vm_config *config)
 	buf_printf(&b, "%s,accel=%s", config->machine, config->accel);
 	if (config->irqchip)
 		buf_printf(&b, ",kernel-irqchip=%s", config->irqchip);
+	if (config->method == METHOD_CPR_TRANSFER)
+		buf_printf(&b, ",aux-ram-share=on,memory-backend=ram0");
 	return b.p;
 }
 
 static char *cpu_words(const struct vm_config *config)
 {
+	const char *list = config->without;
 	struct buf b = {0};
+	char word[80];
 
 	buf_printf(&b, "%s", config->cpu);
-	for (const char *p = config->without; p && *p; p += strcspn(p, ","), p += *p == ',')
-		if (*p != ',')
-			buf_printf(&b, ",%.*s=off", (int)strcspn(p, ","), p);
+	while (list && word_next(&list, ',', word, sizeof(word)))
+		if (*word)
+			buf_printf(&b, ",%s=off", word);
 	return b.p;
 }
 
@@ -60,6 +64,10 @@ char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
 	add_two(&l, "-cpu", cpu_words(config));
 	add_two(&l, "-smp", xstrdup("1"));
 	add_two(&l, "-m", xasprintf("%uM", config->memory_mib));
+	if (config->method == METHOD_CPR_TRANSFER) /* memory that the next QEMU can share */
+		add_two(&l, "-object",
+			xasprintf("memory-backend-memfd,id=ram0,size=%uM,share=on",
+				  config->memory_mib));
 	add_two(&l, "-kernel", xasprintf("./%s", slash ? slash + 1 : config->image));
 	add_two(&l, "-append", xstrdup(config->cmdline));
 	add(&l, xstrdup("-no-reboot"));

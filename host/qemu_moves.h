@@ -8,8 +8,6 @@
 void qemu_moves_create(struct qemu *q);
 void qemu_moves_destroy(struct qemu *q);
 
-/* The words of the command line that the flight's method needs from the start, or NULL. */
-const char *const *qemu_moves_extra(struct qemu *q);
 /* What must be done to a new QEMU before its VM may run. */
 int qemu_moves_started(struct qemu *q);
 

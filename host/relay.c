@@ -40,7 +40,7 @@ struct relay {
 	size_t record_cap;
 	uint64_t hold_at;
 	struct page_names names;
-	int listener, wake, held_event; /* listener -1: it has failed */
+	int listener, wake; /* listener -1: it has failed */
 	int64_t start_ns;
 	pthread_t thread;
 
@@ -52,7 +52,7 @@ struct relay {
 	struct buf record;
 	struct fetch *list;
 	unsigned list_room;
-	bool released, stop;
+	bool stop;
 };
 
 static void __attribute__((format(printf, 2, 3))) set_error(struct relay *r, const char *fmt, ...)
@@ -147,10 +147,7 @@ static void passed_on(struct relay *r, const struct channel *c, int side, size_t
 	if (c->first && room)
 		buf_append(&r->record, f->bytes + f->from, n < room ? n : room);
 	r->stats.to_destination += n;
-	if (r->hold_at && !r->released && r->stats.to_destination == r->hold_at) {
-		r->stats.held = true;
-		eventfd_write(r->held_event, 1);
-	}
+	r->stats.held = r->hold_at && r->stats.to_destination == r->hold_at;
 }
 
 static void give(struct relay *r, struct channel *c, int side)
@@ -160,8 +157,7 @@ static void give(struct relay *r, struct channel *c, int side)
 
 	if (f->done || (side == SOURCE && r->stats.held))
 		return;
-	if (side == SOURCE && r->hold_at && !r->released &&
-	    len > r->hold_at - r->stats.to_destination)
+	if (side == SOURCE && r->hold_at && len > r->hold_at - r->stats.to_destination)
 		len = r->hold_at - r->stats.to_destination;
 	if (len) {
 		ssize_t n =
@@ -339,28 +335,11 @@ static void *thread_main(void *arg)
 
 void relay_stats(struct relay *r, struct relay_stats *s)
 {
-	eventfd_t ignored;
-
 	pthread_mutex_lock(&r->lock);
-	eventfd_read(r->held_event, &ignored);
 	*s = r->stats;
 	s->closed = s->channels;
 	for (unsigned i = 0; i < r->open; i++)
 		s->closed &= is_over(r->channel[i]);
-	pthread_mutex_unlock(&r->lock);
-}
-
-int relay_fd(struct relay *r)
-{
-	return r->held_event;
-}
-
-void relay_release(struct relay *r)
-{
-	pthread_mutex_lock(&r->lock);
-	r->released = true;
-	r->stats.held = false;
-	eventfd_write(r->wake, 1);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -439,13 +418,12 @@ static int start_thread(struct relay *r, struct err *e)
 
 static void destroy(struct relay *r)
 {
-	const int fds[] = {r->listener, r->wake, r->held_event};
-
 	for (unsigned i = 0; i < r->open; i++)
 		close_channel(r->channel[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (r->listener >= 0)
+		close(r->listener);
+	if (r->wake >= 0)
+		close(r->wake);
 	pthread_mutex_destroy(&r->lock);
 	page_names_free(&r->names);
 	buf_free(&r->record);
@@ -465,8 +443,7 @@ struct relay *relay_start(const struct relay_config *config, struct err *e)
 	pthread_mutex_init(&r->lock, NULL);
 	r->listener = -1;
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r->held_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (r->wake < 0 || r->held_event < 0)
+	if (r->wake < 0)
 		err_errno(e, "eventfd");
 	else if (!set_path(&r->listen, config->listen, e) &&
 		 !set_path(&r->connect, config->connect, e) && !start_listening(r, e) &&

@@ -23,8 +23,8 @@ struct relay_config {
 	size_t record_cap;
 	/*
 	 * After so many bytes to the destination over all channels, to the byte, nothing more is
-	 * passed on to it until relay_release(), not even that the source is gone. What the
-	 * destination sends still goes to the source. 0: never.
+	 * passed on to it, not even that the source is gone. What the destination sends still goes
+	 * to the source. 0: never.
 	 */
 	uint64_t hold_at;
 	/* For the page requests; copied. May be NULL. */
@@ -46,15 +46,6 @@ struct relay_stats {
 };
 
 void relay_stats(struct relay *r, struct relay_stats *s);
-
-/*
- * An eventfd, the relay's own, for poll(): becomes readable when the stream comes to stand at
- * hold_at; relay_stats() clears it.
- */
-int relay_fd(struct relay *r);
-
-/* Lets the stream go on for good, also if it has not come to hold_at yet. */
-void relay_release(struct relay *r);
 
 /*
  * Shuts all open channels down at once in both directions, as a network that breaks: what was not

@@ -96,17 +96,6 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 	return strcmp(value, "yes") ? -1 : 0;
 }
 
-/* Whether the proof has @term as a whole word. */
-static bool proof_asks(const struct scenario *s, const char *term)
-{
-	size_t len = strlen(term);
-
-	for (const char *p = s->proof; *p; p += strcspn(p, " "), p += *p == ' ')
-		if (strcspn(p, " ") == len && !memcmp(p, term, len))
-			return true;
-	return false;
-}
-
 /* NEEDS(VMX_CPU_MTF, L2_BASE) is for people without its macro and prefix. */
 static void tidy_needs(char *needs)
 {
@@ -166,9 +155,10 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 	}
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
-	s->l2 = proof_asks(s, "l2");
+	s->l2 = word_in(s->proof, ' ', "l2");
 	s->l2_alone = !strcmp(s->proof, "l2 runnable") || !strcmp(s->proof, "l2 halted");
-	s->mp_state = proof_asks(s, "halted") ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE;
+	s->mp_state =
+		word_in(s->proof, ' ', "halted") ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

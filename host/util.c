@@ -227,6 +227,29 @@ void print_lines(FILE *f, const char *prefix, const char *text)
 	}
 }
 
+bool word_next(const char **list, char separator, char *word, size_t size)
+{
+	const char *from = *list, *to = strchrnul(from, separator);
+
+	if (!*from)
+		return false;
+	snprintf(word, size, "%.*s", (int)(to - from), from);
+	*list = to + (*to != '\0');
+	return true;
+}
+
+bool word_in(const char *list, char separator, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *to; *list; list = to + (*to != '\0')) {
+		to = strchrnul(list, separator);
+		if ((size_t)(to - list) == len && !memcmp(list, word, len))
+			return true;
+	}
+	return false;
+}
+
 uint64_t random_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15;

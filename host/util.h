@@ -61,6 +61,16 @@ void buf_shell_quote(struct buf *b, const char *s);
 /* Prints @text on @f, each line with @prefix before it, control characters shown as `?`. */
 void print_lines(FILE *f, const char *prefix, const char *text);
 
+/*
+ * A list of words with @separator between them. word_next() copies the next word, cut to @size, and
+ * moves *@list behind it; false: there is none. Two separators in a row have an empty word between
+ * them, a last one has none behind it.
+ */
+bool word_next(const char **list, char separator, char *word, size_t size);
+
+/* Whether @word is one of such a list, to the letter. */
+bool word_in(const char *list, char separator, const char *word);
+
 /* Next number of a seeded sequence (splitmix64). */
 uint64_t random_next(uint64_t *state);
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Lists of words.
+#include "tests/unit/unit.h"
+
+static void next_words(void **state)
+{
+	static const struct {
+		const char *list, *words;
+	} lists[] = {
+		{"", ""},
+		{"one", "<one>"},
+		{"one|a word|*", "<one><a word><*>"},
+		{"one|", "<one>"},
+		{"|one||two", "<><one><><two>"},
+		{"|", "<>"},
+		{"too long a word|next", "<too lon><next>"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const char *list = lists[i].list;
+		struct buf words = {0};
+		char word[8];
+
+		while (word_next(&list, '|', word, sizeof(word)))
+			buf_printf(&words, "<%s>", word);
+		assert_string_equal(list, "");
+		assert_string_equal(buf_text(&words), lists[i].words);
+		buf_free(&words);
+	}
+}
+
+static void find_words(void **state)
+{
+	(void)state;
+	assert_true(word_in("multifd", ' ', "multifd"));
+	assert_true(word_in("mapped-ram multifd", ' ', "mapped-ram"));
+	assert_true(word_in("mapped-ram multifd", ' ', "multifd"));
+	assert_true(word_in("one||two", '|', ""));
+	assert_false(word_in("mapped-ram multifd", ' ', "mapped"));
+	assert_false(word_in("mapped-ram multifd", ' ', "ram"));
+	assert_false(word_in("mapped-ram multifd", ' ', "mapped-ram multifd"));
+	assert_false(word_in("[o]ne|*", '|', "one"));
+	assert_false(word_in("one|", '|', ""));
+	assert_false(word_in("", '|', ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(next_words),
+		cmocka_unit_test(find_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
