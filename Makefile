@@ -47,7 +47,7 @@ UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
-.PHONY: all help run check unit lint iso lab deps docs format clean
+.PHONY: all help run check unit lint iso lab deps docs man install uninstall deb format clean
 all: $(B)/midflight $(B)/midflight.elf
 
 help:
@@ -56,6 +56,9 @@ help:
 	@echo 'make          build the runner build/midflight and L1 build/midflight.elf'
 	@echo 'make iso      bootable build/midflight.iso (GRUB)'
 	@echo 'make lab      build the emulated machine for hosts without VMX (cached)'
+	@echo 'make install  into PREFIX (/usr/local), below DESTDIR; make uninstall removes it'
+	@echo 'make deb      a Debian package in build/'
+	@echo 'make man      build/midflight.1, the manual page'
 	@echo 'make lint     cppcheck, shellcheck, clang-format'
 	@echo 'make docs     docs/scenarios.md and docs/methods.md from the tables'
 	@echo 'make clean    remove build/'
@@ -155,6 +158,46 @@ lint:
 docs: all
 	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose; } > docs/scenarios.md
 	$(Q){ cat docs/methods.in.md && $(B)/midflight list --methods --verbose; } > docs/methods.md
+
+man: $(B)/midflight.1
+
+# Dated by the sources, so that the same sources make the same page.
+$(B)/midflight.1: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+$(B)/midflight.1: $(B)/midflight
+	$(call say,MAN,$@)
+	$(Q)[ -n "$$SOURCE_DATE_EPOCH" ] || unset SOURCE_DATE_EPOCH; $(B)/midflight man > $@
+
+# ---- installing: host/paths.h says how the runner finds the rest ------------------------------
+PREFIX   ?= /usr/local
+to       := $(DESTDIR)$(PREFIX)
+PROGRAM  := $(to)/bin/midflight
+LIBDIR   := $(to)/lib/midflight
+DOCDIR   := $(to)/share/doc/midflight
+PAGE     := $(to)/share/man/man1/midflight.1
+COMPLETE := $(to)/share/bash-completion/completions/midflight
+LAB      := $(filter-out %/README.md,$(shell find lab -type f))
+DOCS     := LICENSE README.md lab/README.md \
+	$(filter-out %.in.md,$(shell find docs examples -type f 2>/dev/null))
+
+# Files with their directories, executable as they are here. $(call put,DIRECTORY,FILE...)
+put = for f in $(2); do \
+	mode=644; [ ! -x "$$f" ] || mode=755; install -D -m $$mode "$$f" "$(1)/$$f" || exit; done
+
+install: all $(B)/emucheck.iso man
+	$(Q)install -D -m 755 $(B)/midflight "$(PROGRAM)"
+	$(Q)install -D -m 644 $(B)/midflight.elf "$(LIBDIR)/midflight.elf"
+	$(Q)$(call put,$(LIBDIR),$(LAB))
+	$(Q)install -m 644 $(B)/emucheck.iso "$(LIBDIR)/lab/emucheck.iso"
+	$(Q)install -D -m 644 $(B)/midflight.1 "$(PAGE)"
+	$(Q)install -D -m 644 completions/midflight.bash "$(COMPLETE)"
+	$(Q)$(call put,$(DOCDIR),$(DOCS))
+
+uninstall:
+	rm -f "$(PROGRAM)" "$(PAGE)" "$(COMPLETE)"
+	rm -rf "$(LIBDIR)" "$(DOCDIR)"
+
+deb:
+	$(Q)debian/build.sh
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

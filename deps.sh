@@ -16,6 +16,7 @@ run|xorriso|xorriso|bootable images
 run|mformat|mtools|bootable images
 lab|g++|g++|builds the emulator
 lab|patch|patch|mends the emulator
+lab|make|make|builds the emulator
 lab|xz|xz-utils|unpacks sources and kernel modules
 lab|zstd|zstd|packs the L0 image
 lab|cpio|cpio|packs the L0 image
@@ -26,7 +27,9 @@ check|qemu-system-x86_64|qemu-system-x86|tests without VMX
 check|cmocka.h|libcmocka-dev|unit tests
 check|cppcheck|cppcheck|static analysis
 check|clang-format|clang-format|code style
+check|dh|debhelper|builds the Debian package
 check|git|git|lists the files to check
+check|lintian|lintian|checks the Debian package
 check|shellcheck|shellcheck|static analysis of scripts
 build|xxhash.h|libxxhash-dev|checksums of snapshot files
 '

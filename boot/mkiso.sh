@@ -14,8 +14,11 @@ set timeout=0
 multiboot /boot/l1.elf $*
 boot
 CFG
+date=2000010100000000 # the same image for the same kernel
 if ! grub-mkrescue -d /usr/lib/grub/i386-pc -o "$iso" --install-modules="multiboot normal iso9660 biosdisk" \
-	--locales="" --fonts="" --themes="" "$dir/tree" >"$dir/log" 2>&1; then
+	--locales="" --fonts="" --themes="" "$dir/tree" -- \
+	-volume_date uuid $date -volume_date c $date -volume_date m $date \
+	-volume_date all_file_dates $date >"$dir/log" 2>&1; then
 	cat "$dir/log" >&2
 	exit 1
 fi

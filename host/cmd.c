@@ -2,6 +2,7 @@
 // What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
 #include "host/cmd.h"
 #include "host/break.h"
+#include "host/paths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +26,9 @@ static int find_paths(struct setup *s, struct err *e)
 	const struct options *o = s->o;
 	char *path;
 
-	path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
+	path = image_path(executable_dir(), o->image, e);
+	if (!path)
+		return -1;
 	if (!realpath(path, s->image))
 		err_set(e, "cannot find the image %s: %s", path, strerror(errno));
 	else if (access(s->image, R_OK))
@@ -38,7 +41,7 @@ static int find_paths(struct setup *s, struct err *e)
 	if (*e->text)
 		return -1;
 
-	path = o->log ? xstrdup(o->log) : xasprintf("%s/midflight-log", executable_dir());
+	path = o->log ? xstrdup(o->log) : default_log(executable_dir());
 	if (!make_dirs(path, e) && !realpath(path, s->log))
 		err_set(e, "%s: %s", path, strerror(errno));
 	free(path);

@@ -3,6 +3,7 @@
 #include "host/cmd_line.h"
 #include "host/command.h"
 #include "host/kvm_state.h"
+#include "host/paths.h"
 #include "host/protocol.h"
 
 #include <fnmatch.h>
@@ -80,10 +81,10 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 
 static void load_scenarios(struct argp_state *state, const struct options *o)
 {
-	char *path = o->image ? xstrdup(o->image) : xasprintf("%s/midflight.elf", executable_dir());
 	struct err e = {0};
+	char *path = image_path(executable_dir(), o->image, &e);
 
-	if (scenarios_load(path, &e))
+	if (!path || scenarios_load(path, &e))
 		argp_failure(state, 2, 0, "%s", e.text);
 	free(path);
 }

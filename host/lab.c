@@ -2,6 +2,7 @@
 // Hands the run over to the lab's script, which streams what the runner inside prints.
 #include "host/lab.h"
 #include "host/command.h"
+#include "host/paths.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,28 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef PREFIX
-#define PREFIX "/usr/local"
-#endif
-
 #define LAB_START_S 60 /* until the runner inside starts */
 #define LAB_BOOT_S  20 /* one boot of L1 with its snapshots */
 #define LAB_HOP_S   5  /* one hop, with a lost wake-up */
 #define LAB_COLUMNS 60 /* of a matrix, at most */
-
-static char *find_script(void)
-{
-	const char *dir = getenv("MIDFLIGHT_LAB_DIR");
-	char *script;
-
-	if (dir && *dir)
-		return xasprintf("%s/lab.sh", dir);
-	script = xasprintf("%s/../lab/lab.sh", executable_dir());
-	if (!access(script, X_OK))
-		return script;
-	free(script);
-	return xstrdup(PREFIX "/share/midflight/lab/lab.sh");
-}
 
 unsigned lab_seconds(const struct options *o)
 {
@@ -165,15 +148,11 @@ int lab_run(const struct options *o, const char *image, const char *log, struct 
 
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e)
 {
-	char *script = find_script();
+	char *script = lab_script(executable_dir(), e);
 	char **args;
 
-	if (access(script, X_OK)) {
-		err_set(e, "no lab at %s: %s; MIDFLIGHT_LAB_DIR names its directory", script,
-			strerror(errno));
-		free(script);
+	if (!script)
 		return -1;
-	}
 	args = lab_args(o, script, executable_path(), image, log);
 	execv(script, args);
 	err_set(e, "cannot run %s: %s", script, strerror(errno));

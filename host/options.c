@@ -4,9 +4,7 @@
 #include "host/protocol.h"
 
 #include <fnmatch.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 void options_init(struct options *o)
 {
@@ -208,33 +206,4 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --verbose");
 	if (o->quiet)
 		buf_printf(words, " --quiet");
-}
-
-const char *executable_path(void)
-{
-	static char path[PATH_MAX];
-	ssize_t n;
-
-	if (!*path) {
-		n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-		if (n <= 0)
-			snprintf(path, sizeof(path), "./midflight");
-	}
-	return path;
-}
-
-const char *executable_dir(void)
-{
-	static char dir[PATH_MAX];
-	char *slash;
-
-	if (!*dir) {
-		snprintf(dir, sizeof(dir), "%s", executable_path());
-		slash = strrchr(dir, '/');
-		if (slash == dir)
-			slash++;
-		if (slash)
-			*slash = '\0';
-	}
-	return dir;
 }

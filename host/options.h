@@ -59,7 +59,7 @@ struct options {
 	struct freeze freeze;
 	const char *order, *pages; /* as given; pages_config is what --pages means */
 	struct pages_config pages_config;
-	const char *image, *log; /* paths; NULL: beside the executable */
+	const char *image, *log; /* paths; NULL: as host/paths.h says */
 	unsigned hops, timeout_s;
 	double nudge_s;
 	uint64_t seed;
@@ -96,10 +96,5 @@ int options_freeze(struct options *o, const char *text, struct err *e);
 
 /* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
 int options_pages(struct options *o, const char *text, struct err *e);
-
-/* Directory of this executable; never freed. */
-const char *executable_dir(void);
-/* Path of this executable; never freed. */
-const char *executable_path(void);
 
 #endif

@@ -10,11 +10,11 @@ export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT BXSHARE CDPATH
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-repo=$(dirname "$here")
 cache=${MIDFLIGHT_CACHE:-${XDG_CACHE_HOME:-${HOME:?neither HOME nor MIDFLIGHT_CACHE is set}/.cache}/midflight}
 case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 lab=$cache/lab
-emucheck=$repo/build/emucheck.iso
+emucheck=$here/emucheck.iso # installed
+[ -f "$emucheck" ] || emucheck=$(dirname "$here")/build/emucheck.iso
 
 # The kernels that L0 can run, and the Debian suite that each comes from.
 KERNELS=(
@@ -207,7 +207,7 @@ build_lab() {
     build_bochs
     if [ -z "${MIDFLIGHT_LAB_UNCHECKED:-}" ]; then
         [ -f "$emucheck" ] ||
-            die "build/emucheck.iso is missing: 'make build/emucheck.iso' makes it ('make lab' does all)."
+            die "$emucheck is missing: 'make build/emucheck.iso' makes it ('make lab' does all)."
         step checked "$(checked_key)" "the emulator's self-checks" check_emulator
     fi
     step "kernel-$kernel" "$(kernel_key)" "Debian's kernel $kernel" \

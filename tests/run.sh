@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs all tests; `make check` calls it. Ends with one line: N passed, N failed[, N skipped].
-# tests/run.sh [GROUP...] runs some: unit lint tcg lab methods raw matrix.
+# tests/run.sh [GROUP...] runs some of the groups.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
+
+# Each is a function below or tests/e2e/GROUP.sh.
+groups=(unit lint tcg lab methods raw matrix install)
 
 passed=0
 failed=0
@@ -69,23 +72,18 @@ unit() {
 	done
 }
 
-tcg() { tests/e2e/tcg.sh; }
-lab() { tests/e2e/lab.sh; }
-methods() { tests/e2e/methods.sh; }
-raw() { tests/e2e/raw.sh; }
-matrix() { tests/e2e/matrix.sh; }
 lint() { tests/lint.sh; }
 
-[ $# -gt 0 ] || set -- unit lint tcg lab methods raw matrix
+[ $# -gt 0 ] || set -- "${groups[@]}"
 for group in "$@"; do
-	echo "# $group"
-	case $group in
-	unit | lint | tcg | lab | methods | raw | matrix) results "$group" "$group" ;;
-	*)
-		echo "tests/run.sh: unknown group $group (unit lint tcg lab methods raw matrix)" >&2
+	if [[ " ${groups[*]} " != *" $group "* ]]; then
+		echo "tests/run.sh: unknown group $group (${groups[*]})" >&2
 		exit 2
-		;;
-	esac
+	fi
+	echo "# $group"
+	run=$group
+	[ "$(type -t "$group")" = function ] || run=tests/e2e/$group.sh
+	results "$group" "$run"
 done
 skips=
 [ "$skipped" = 0 ] || skips=", $skipped skipped"
