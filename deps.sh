@@ -30,6 +30,7 @@ check|clang-format|clang-format|code style
 check|dh|debhelper|builds the Debian package
 check|git|git|lists the files to check
 check|lintian|lintian|checks the Debian package
+check|parallel|parallel|tests of the examples
 check|shellcheck|shellcheck|static analysis of scripts
 build|xxhash.h|libxxhash-dev|checksums of snapshot files
 '

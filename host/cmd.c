@@ -91,6 +91,24 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	return 0;
 }
 
+const char *driver_lacks(const struct driver *driver, const struct scenario *s)
+{
+	if (s->posts && !driver->act)
+		return "this driver cannot post interrupts (--driver kvm can)";
+	if (!driver->proves && scenario_exact(s))
+		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";
+	if (!driver->proves && !s->l2_alone)
+		return "this driver cannot prove the state of a snapshot (--driver kvm can)";
+	return NULL;
+}
+
+const char *method_lacks(const struct driver *driver, enum method method)
+{
+	if (driver == &kvm_driver && method != METHOD_FILE && method != METHOD_PAUSE)
+		return "driver kvm has the methods file and pause";
+	return NULL;
+}
+
 unsigned setup_hops(const struct setup *s, const struct scenario *scenario)
 {
 	return scenario_exact(scenario) && !s->o->hops_given ? 1 : s->o->hops;

@@ -32,6 +32,10 @@ void setup_method(const struct setup *s, struct flight_config *c, enum method me
 /* Snapshots of @scenario: as asked for, else one where the instant is exact. */
 unsigned setup_hops(const struct setup *s, const struct scenario *scenario);
 
+/* Why @driver cannot fly @scenario, or move a VM by @method, whatever the options; NULL: it can. */
+const char *driver_lacks(const struct driver *driver, const struct scenario *scenario);
+const char *method_lacks(const struct driver *driver, enum method method);
+
 /* Says on stdout that the lab takes over, and why. */
 void setup_say_lab(const struct setup *s);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight list`: the scenarios as the image tells of them; with --verbose as docs/scenarios.md.
+// `midflight list`: the scenarios as the image tells of them, and the methods; with --verbose as in
+// docs/scenarios.md and docs/methods.md.
 #include "host/cmd.h"
 
 #include <string.h>
@@ -46,41 +47,78 @@ static void describe(const struct scenario *s)
 		printf("* **needs:** %s\n", s->needs);
 }
 
-/* With their text, and in brackets or a column the migration capabilities that they need. */
-static int list_methods(bool table)
+/* Which drivers can; every scenario and method has one. */
+static const char *drivers(bool qemu, bool kvm)
 {
-	if (table)
-		puts("\n| method | what happens at each hop | QEMU's capabilities "
-		     "|\n|---|---|---|");
+	return qemu ? kvm ? "qemu kvm" : "qemu" : "kvm";
+}
+
+static void row(unsigned width, const char *name, const char *by, const char *text,
+		const char *needs)
+{
+	printf("%-*s  %-8s  %s%s%s%s\n", (int)width, name, by, text, *needs ? " [" : "", needs,
+	       *needs ? "]" : "");
+}
+
+static void list_methods(void)
+{
+	unsigned width = 0;
+
+	for (enum method m = 0; m < METHODS; m++)
+		if (strlen(method_name(m)) > width)
+			width = (unsigned)strlen(method_name(m));
+	printf("# methods: name, drivers that have it, what happens at each hop [what QEMU must "
+	       "offer]\n");
 	for (enum method m = 0; m < METHODS; m++) {
 		const struct method_info *info = method_info(m);
-		const char *needs = info->capabilities;
 
-		if (table)
-			printf("| `%s` | %s | %s |\n", info->name, info->text, needs);
-		else
-			printf("%-22s  %s%s%s%s\n", info->name, info->text, *needs ? " [" : "",
-			       needs, *needs ? "]" : "");
+		row(width, info->name,
+		    drivers(!method_lacks(&qemu_driver, m), !method_lacks(&kvm_driver, m)),
+		    info->text, info->capabilities);
 	}
-	return 0;
+}
+
+/* As docs/methods.md has them. */
+static void describe_methods(void)
+{
+	puts("\n| method | what happens at each hop | QEMU's capabilities |\n|---|---|---|");
+	for (enum method m = 0; m < METHODS; m++)
+		printf("| `%s` | %s | %s |\n", method_name(m), method_info(m)->text,
+		       method_info(m)->capabilities);
+}
+
+static void list_scenarios(const struct options *o)
+{
+	unsigned width = 0;
+
+	for (unsigned i = 0; i < o->scenarios; i++)
+		if (strlen(o->scenario[i]->name) > width)
+			width = (unsigned)strlen(o->scenario[i]->name);
+	printf("# scenarios: name, drivers that can fly it, title [what the CPU must offer: VMX "
+	       "controls;\n"
+	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv]\n");
+	for (unsigned i = 0; i < o->scenarios; i++) {
+		const struct scenario *s = o->scenario[i];
+
+		row(width, s->name,
+		    drivers(!driver_lacks(&qemu_driver, s), !driver_lacks(&kvm_driver, s)),
+		    s->title, s->needs);
+	}
 }
 
 int cmd_list(struct options *o)
 {
-	unsigned width = 0;
-
-	if (o->list_methods)
-		return list_methods(o->verbose);
-	for (unsigned i = 0; i < o->scenarios; i++)
-		if (strlen(o->scenario[i]->name) > width)
-			width = (unsigned)strlen(o->scenario[i]->name);
-	for (unsigned i = 0; i < o->scenarios; i++) {
-		const struct scenario *s = o->scenario[i];
-
-		if (o->verbose)
-			describe(s);
-		else
-			printf("%-*s  %s\n", (int)width, s->name, s->title);
+	if (o->verbose && o->list_methods) {
+		describe_methods();
+	} else if (o->verbose) {
+		for (unsigned i = 0; i < o->scenarios; i++)
+			describe(o->scenario[i]);
+	} else {
+		if (!o->list_methods) {
+			list_scenarios(o);
+			printf("\n");
+		}
+		list_methods();
 	}
 	return 0;
 }

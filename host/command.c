@@ -53,7 +53,7 @@ const struct option_row option_rows[] = {
 	  "Only every Nth result, from the Kth on, with the controls that these need; `midflight "
 	  "merge` puts the parts together",
 	  1}},
-	{L, {"methods", OPT_METHODS, NULL, 0, "The methods instead of the scenarios", 1}},
+	{L, {"methods", OPT_METHODS, NULL, 0, "The methods alone", 1}},
 	{R | M,
 	 {"json", OPT_JSON, "FILE", 0,
 	  "Write the results to FILE too (docs/result.schema.json tells the format)", 1}},
@@ -207,8 +207,9 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
 	[CMD_LIST] =
 		{"list", NULL, "the scenarios and methods", cmd_list,
-		 "Lists the scenarios or the methods; with --verbose all that is known of each, "
-		 "as docs/scenarios.md and docs/methods.md have it.\v"
+		 "Lists the scenarios, then the methods, each with the drivers that can fly it "
+		 "and what it needs. With --verbose all that is known of each scenario (with "
+		 "--methods: method), as docs/scenarios.md and docs/methods.md have it.\v"
 		 "Examples:\n"
 		 "  midflight list\n"
 		 "  midflight list -v --scenario 'posted_*'\n"

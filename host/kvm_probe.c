@@ -14,6 +14,8 @@
 #define CPUID_ENTRIES	   256
 #define CPUID_1_ECX_VMX	   (1u << 5)
 #define CPUID_8000_ECX_SVM (1u << 2)
+#define VMX_MSR_FIRST	   0x480 /* IA32_VMX_BASIC */
+#define VMX_MSR_LAST	   0x493 /* IA32_VMX_EXIT_CTLS2 */
 
 void kvm_probe(struct kvm_probe *probe)
 {
@@ -106,21 +108,32 @@ const char *kvm_probe_no_page_exit(void)
 	return "this KVM has no KVM_CAP_MEMORY_FAULT_INFO nor anything like it";
 }
 
-int kvm_probe_print(void)
+unsigned kvm_vmx_msrs(struct kvm_vmx_msr msr[KVM_VMX_MSRS])
 {
-	struct kvm_probe probe;
-	const char *missing;
+	static const struct {
+		const char *name;
+		uint32_t index;
+	} all[] = {
+#define M(name, index) {#name, index},
+#include "lib/msr.def"
+#undef M
+	};
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	unsigned n = 0;
 
-	kvm_probe(&probe);
-	missing = kvm_probe_missing(&probe);
-	if (probe.open_errno)
-		printf("/dev/kvm: %s\n", strerror(probe.open_errno));
-	else
-		printf("/dev/kvm: opens, API version %d, KVM_CAP_NESTED_STATE %d, VMX %s, SVM %s\n",
-		       probe.api_version, probe.nested_state, probe.vmx ? "yes" : "no",
-		       probe.svm ? "yes" : "no");
-	printf("nested VMX: %s%s\n", missing ? "no, " : "yes", missing ? missing : "");
-	printf("what to do: %s\n",
-	       missing ? kvm_probe_advice(&probe) : "'midflight run' uses this KVM");
-	return missing ? 4 : 0;
+	for (unsigned i = 0; kvm >= 0 && i < ARRAY_SIZE(all) && n < KVM_VMX_MSRS; i++) {
+		struct {
+			struct kvm_msrs head;
+			struct kvm_msr_entry entry;
+		} get = {.head.nmsrs = 1, .entry.index = all[i].index};
+
+		/* As a feature of KVM an MSR is read from the system, not from a vCPU. */
+		if (all[i].index < VMX_MSR_FIRST || all[i].index > VMX_MSR_LAST ||
+		    ioctl(kvm, KVM_GET_MSRS, &get) != 1)
+			continue;
+		msr[n++] = (struct kvm_vmx_msr){all[i].name, all[i].index, get.entry.data};
+	}
+	if (kvm >= 0)
+		close(kvm);
+	return n;
 }

@@ -4,6 +4,7 @@
 #define HOST_KVM_PROBE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct kvm_probe {
 	int open_errno;	  /* of /dev/kvm, 0: it opened */
@@ -28,7 +29,15 @@ const char *kvm_probe_advice(const struct kvm_probe *probe);
  */
 const char *kvm_probe_no_page_exit(void);
 
-/* `midflight probe`: one line per fact. 0 if nested VMX is there, else 4. */
-int kvm_probe_print(void);
+/* A VMX capability MSR that KVM offers to its guests. */
+struct kvm_vmx_msr {
+	const char *name; /* as in the SDM */
+	uint32_t index;
+	uint64_t value;
+};
+#define KVM_VMX_MSRS 20 /* 0x480 to 0x493, at most */
+
+/* Asks /dev/kvm for them. How many there are: none without nested VMX. */
+unsigned kvm_vmx_msrs(struct kvm_vmx_msr msr[KVM_VMX_MSRS]);
 
 #endif

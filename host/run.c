@@ -181,17 +181,14 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 }
 
 /* Why this driver, with these options, cannot fly @s; NULL: it can. */
-static const char *driver_lacks(const struct setup *setup, const struct scenario *s,
+static const char *options_lack(const struct setup *setup, const struct scenario *s,
 				const struct driver *driver)
 {
 	const unsigned pages = setup->o->pages_config.mode;
+	const char *lack = driver_lacks(driver, s);
 
-	if (s->posts && !driver->act)
-		return "this driver cannot post interrupts (--driver kvm can)";
-	if (!driver->proves && scenario_exact(s))
-		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";
-	if (!driver->proves && !s->l2_alone)
-		return "this driver cannot prove the state of a snapshot (--driver kvm can)";
+	if (lack)
+		return lack;
 	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW)
 		return "the scenario names its own instant: no --freeze";
 	/* The host touches guest memory itself, and would wait for a page that is kept back. */
@@ -202,19 +199,11 @@ static const char *driver_lacks(const struct setup *setup, const struct scenario
 	return NULL;
 }
 
-/* Why this driver cannot move a VM by @method; NULL: it can. */
-static const char *method_lacks(const struct driver *driver, enum method method)
-{
-	if (driver == &kvm_driver && method != METHOD_FILE && method != METHOD_PAUSE)
-		return "driver kvm has the methods file and pause";
-	return NULL;
-}
-
 /* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
 static const char *all_lack(const struct setup *setup, const struct plan_item *items,
 			    unsigned count, const struct driver *driver)
 {
-	const char *lack = driver_lacks(setup, items[0].scenario, driver);
+	const char *lack = options_lack(setup, items[0].scenario, driver);
 
 	if (lack)
 		return lack;

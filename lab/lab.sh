@@ -45,6 +45,8 @@ usage: lab/lab.sh COMMAND
   bare [--timeout SECONDS] ISO
                       boot ISO on the emulated CPU without Linux, show its serial output
                       up to the verdict. Exit status: 0 PASS, 1 FAIL, 4 SKIP, 2 anything else.
+  status              what is built, and what stands in the way of building: one fact a line.
+                      Exit status: 0 VERSION is built, 4 it can be built, 2 it cannot.
   clean               remove the lab from the cache
 
 VERSION is that of L0's kernel: $(kernel_list).
@@ -139,18 +141,27 @@ step() { # STEP KEY TITLE COMMAND...
     printf 'done (%d s)\n' $((SECONDS - start)) >&2
 }
 
+missing_tools() {
+    local tool
+    for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ make grub-mkrescue xorriso mformat \
+        flock setpriv sha256sum; do
+        command -v "$tool" > /dev/null || printf ' %s' "$tool"
+    done
+}
+
+free_mb() { # DIR
+    df --output=avail -m "$1" | tail -n 1 | tr -d ' '
+}
+
 # Once per build that has something to do: can the cache be written, is there room, are the tools here?
 prepared=
 prepare_cache() {
-    local free tool missing=()
+    local free missing
     [ -z "$prepared" ] || return 0
     prepared=yes
-    for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ make grub-mkrescue xorriso mformat \
-        flock setpriv sha256sum; do
-        command -v "$tool" > /dev/null || missing+=("$tool")
-    done
-    [ ${#missing[@]} -eq 0 ] || die "These programs are missing: ${missing[*]}"
-    free=$(df --output=avail -m "$lab" | tail -n 1)
+    missing=$(missing_tools)
+    [ -z "$missing" ] || die "These programs are missing:$missing"
+    free=$(free_mb "$lab")
     [ "$free" -ge "$SPACE_MB" ] ||
         die "Only $free MB are free in $cache; the lab needs $SPACE_MB MB. MIDFLIGHT_CACHE moves it elsewhere."
 }
@@ -384,6 +395,28 @@ cmd_build() {
     if [ -n "$force" ] || ! complete_lab; then locked build_lab; fi
 }
 
+cmd_status() {
+    local entry built='' missing='' dir=$lab free room chosen
+    [ $# -eq 0 ] || die 'usage: lab/lab.sh status'
+    choose_kernel "$preset_kernel"
+    chosen=$kernel
+    for entry in "${KERNELS[@]}"; do
+        choose_kernel "${entry% *}"
+        ! complete_lab || built+=" $kernel"
+    done
+    while [ ! -e "$dir" ]; do dir=$(dirname "$dir"); done
+    free=$(free_mb "$dir")
+    room="$free MB of $SPACE_MB MB"
+    [ -w "$dir" ] || { free=0 room='none, it cannot be written'; }
+    missing=$(missing_tools)
+    [ -f "$emucheck" ] || [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || missing+=" build/emucheck.iso"
+    printf '%s\n' "kernel: $chosen" "built:$built" "cache: $cache" "room: $room" \
+        "missing:$missing"
+    [[ " $built " != *" $chosen "* ]] || return 0
+    [ -z "$missing" ] && [ "$free" -ge "$SPACE_MB" ] || return 2
+    return 4
+}
+
 remove_lab() { rm -rf "$lab" "$cache/lab.lock"; }
 
 cmd_clean() {
@@ -398,6 +431,7 @@ main() {
         build) cmd_build "$@" ;;
         run) cmd_run "$@" ;;
         bare) cmd_bare "$@" ;;
+        status) cmd_status "$@" ;;
         clean) cmd_clean "$@" ;;
         -h | --help | help) usage ;;
         '') usage >&2; exit 2 ;;

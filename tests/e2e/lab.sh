@@ -39,3 +39,20 @@ broken drop-interrupt halted 'interrupt lost: vector=0x[0-9a-f]+ expected=1 foun
 broken double-interrupt running 'interrupt taken twice: vector=0x[0-9a-f]+ expected=0 found=1'
 broken vmcs-field running 'VMCS field changed: field=PAGE_FAULT_ERROR_CODE_MATCH expected=0x0 found=0x10'
 broken truncate running 'log truncated: no verdict line'
+
+# The doctor, where all is well, and what it says of the lab itself.
+what="doctor, in the lab"
+lab/lab.sh run --put build/midflight -- ./midflight doctor >"$work/out" 2>&1
+holds "doctor: in the lab KVM can do it" [ $? = 0 ]
+expect "doctor: in the lab" '^ok +CPU +VMX' '^ok +posted interrupts +offered to L1' \
+	"^\`midflight run\` uses this machine's KVM"
+what="lab.sh status"
+lab/lab.sh status >"$work/out" 2>&1
+holds "lab.sh status: it is built" [ $? = 0 ]
+MIDFLIGHT_CACHE=$work/none lab/lab.sh status >"$work/out" 2>&1
+holds "lab.sh status: it can be built" [ $? = 4 ]
+expect "lab.sh status: all facts" '^kernel: 6\.' '^built:$' '^cache: /.*/none$' \
+	'^room: [0-9]+ MB of [0-9]+ MB$' '^missing:$'
+MIDFLIGHT_CACHE=/proc/none lab/lab.sh status >"$work/out" 2>&1
+holds "lab.sh status: it cannot be built" [ $? = 2 ]
+holds "lab.sh status: nothing was made" [ ! -e "$work/none" ]

@@ -11,8 +11,11 @@ MIN_CAUGHT=75
 
 what=list
 build/midflight list >"$work/out" 2>&1
-count=$(wc -l <"$work/out")
+count=$(sed -n '/^$/q; /^[a-z]/p' "$work/out" | wc -l)
 holds "at least $MIN_SCENARIOS scenarios: $count" [ "$count" -ge $MIN_SCENARIOS ]
+expect "list tells drivers and needs of scenarios and methods" \
+	'^halted +qemu kvm  a posted .* \[L2_APICV\]$' '^mtf_[a-z_]+ +kvm  +[^ ]' \
+	'^file +qemu kvm  saved ' '^postcopy +qemu  +live .* \[postcopy-ram\]$'
 
 what="list --verbose"
 {
