@@ -96,22 +96,27 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 	return strcmp(value, "yes") ? -1 : 0;
 }
 
-/* NEEDS(VMX_CPU_MTF, L2_BASE) is for people without its macro and prefix. */
+/* NEEDS(VMX_CPU_MTF, L2_BASE) is for people without its macro and prefix, and each word once. */
 static void tidy_needs(char *needs)
 {
-	char *to = needs;
+	const size_t room = strlen(needs) + 1;
+	const char *list = needs + (strncmp(needs, "NEEDS(", 6) ? 0 : 6);
+	struct buf words = {0}, text = {0};
+	char word[64];
 
-	for (const char *from = needs; *from;) {
-		if (!strncmp(from, "NEEDS(", 6))
-			from += 6;
-		else if (!strncmp(from, "VMX_", 4))
-			from += 4;
-		else if (*from == ')')
-			from++;
-		else
-			*to++ = *from++;
+	while (word_next(&list, ',', word, sizeof(word))) {
+		char *name = word + strspn(word, " ");
+
+		name[strcspn(name, " )")] = '\0';
+		name += strncmp(name, "VMX_", 4) ? 0 : 4;
+		if (!*name || word_in(buf_text(&words), ',', name))
+			continue;
+		buf_printf(&words, "%s%s", words.len ? "," : "", name);
+		buf_printf(&text, "%s%s", text.len ? ", " : "", name);
 	}
-	*to = '\0';
+	snprintf(needs, room, "%s", buf_text(&text));
+	buf_free(&words);
+	buf_free(&text);
 }
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
