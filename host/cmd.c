@@ -148,6 +148,8 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,
+		.timeline = o->command == CMD_RUN || o->command == CMD_PAGES ||
+			    o->command == CMD_REPLAY,
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,

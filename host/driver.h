@@ -9,6 +9,7 @@
 #include "host/scenario.h"
 #include "host/pages.h"
 #include "host/qemu_stream.h"
+#include "host/timeline.h"
 #include "host/util.h"
 
 /* What calls return; for all but VM_OK the text of the reason is in vm_config.err. */
@@ -64,9 +65,10 @@ struct vm_config {
 	const struct order *order;
 	const struct pages_config *pages;
 	const struct page_names *names;
-	const char *serve_from; /* socket of the process that has the pages, or NULL */
-	uint64_t serve_id;	/* the snapshot that it must serve (serve.h) */
-	int64_t deadline_ns;	/* longest time for one call, relative */
+	const char *serve_from;	   /* socket of the process that has the pages, or NULL */
+	uint64_t serve_id;	   /* the snapshot that it must serve (serve.h) */
+	int64_t deadline_ns;	   /* longest time for one call, relative */
+	struct timeline *timeline; /* to be told of what happens, or NULL */
 	struct err *err;
 	void (*on_serial)(void *arg, const char *bytes, size_t len);
 	void *arg;

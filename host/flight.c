@@ -17,6 +17,12 @@
 #define EXACT_MISSES  3		      /* of one hop, where the instant is exact */
 #define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
 
+void flight_phase(struct flight *f, const char *phase)
+{
+	f->phase = phase;
+	timeline_phase(f->timeline, phase);
+}
+
 static void page_event(struct flight *f, const struct event *event)
 {
 	const char *name = event_get(event, "name");
@@ -50,6 +56,7 @@ static void on_line(void *arg, const struct line *line)
 	guest_log_line(&f->result->log, line);
 	if (line->kind != LINE_EVENT || f->again)
 		return;
+	flight_timeline_event(f, &line->event);
 	name = line->event.name;
 	if (!strcmp(name, "page"))
 		page_event(f, &line->event);
@@ -125,7 +132,7 @@ int flight_wait(struct flight *f, unsigned hop)
 	const struct driver *d = f->config->driver;
 	int ret = VM_OK;
 
-	f->phase = "run";
+	flight_phase(f, "run");
 	while (!ret && (hop ? f->result->log.hops_done < hop : !f->ready)) {
 		bool over = f->result->log.verdict;
 		int64_t limit =
@@ -153,6 +160,8 @@ int flight_wait(struct flight *f, unsigned hop)
 			f->nudge_ns = now + f->config->nudge_ns;
 			f->nudges++;
 			ret = d->nmi(f->vm);
+			timeline_span(f->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT, now,
+				      now_ns(), "NMI to a silent VM");
 			continue;
 		}
 		if (f->nudge_ns && f->nudge_ns < until)
@@ -180,7 +189,7 @@ static int jitter(struct flight *f, unsigned missed)
 
 int flight_answer(struct flight *f, char byte)
 {
-	f->phase = byte == 'r' || byte == 'q' ? "retry" : "keep";
+	flight_phase(f, byte == 'r' || byte == 'q' ? "retry" : "keep");
 	flight_expect_event(f);
 	return f->config->driver->send(f->vm, byte);
 }
@@ -204,11 +213,11 @@ int flight_restore(struct flight *f)
 	const struct driver *d = f->config->driver;
 	int ret;
 
-	f->phase = "quit";
+	flight_phase(f, "quit");
 	ret = d->quit(f->vm);
 	if (ret)
 		return ret;
-	f->phase = "restore";
+	flight_phase(f, "restore");
 	ret = d->restore(f->vm, &f->snapshot);
 	if (ret == VM_REFUSED)
 		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
@@ -252,7 +261,7 @@ int flight_miss(struct flight *f, struct hop_record *hop)
 	 */
 	if (hop->bytes && method_info(f->method)->kind != KIND_PAUSE)
 		ret = flight_restore(f);
-	f->phase = "cont after a miss";
+	flight_phase(f, "cont after a miss");
 	if (!ret)
 		ret = f->config->driver->cont(f->vm);
 	return ret ? ret : flight_answer(f, posts_before(f) ? 'q' : 'r');
@@ -288,26 +297,30 @@ static int do_to_vm(struct flight *f, enum act what, bool live)
 					  .notification = (uint8_t)f->notification,
 					  .pi_desc = f->pi_desc,
 					  .page = f->page};
+	int64_t start = now_ns();
+	int ret;
 
 	if ((what == ACT_IRQ || what == ACT_POST || what == ACT_SIPI) &&
 	    (!f->vector || f->vector > 255 || f->notification > 255)) {
 		err_set(&f->err, "the guest has not said which vector it expects");
 		return VM_HARNESS;
 	}
-	return f->config->driver->act(f->vm, &config, live);
+	ret = f->config->driver->act(f->vm, &config, live);
+	flight_timeline_act(f, &config, start);
+	return ret;
 }
 
 /* Posts the vector that L1 expects, to a VM that may run or not. */
 static int post(struct flight *f)
 {
-	f->phase = "post";
+	flight_phase(f, "post");
 	return do_to_vm(f, ACT_POST, true);
 }
 
 /* What the scenario has the host do. @live: to a running VM. */
 static int act(struct flight *f, bool live)
 {
-	f->phase = "act";
+	flight_phase(f, "act");
 	return do_to_vm(f, f->config->scenario->act, live);
 }
 
@@ -324,7 +337,7 @@ static int post_live(struct flight *f)
 
 	if (ret || !f->config->kick)
 		return ret;
-	f->phase = "kick";
+	flight_phase(f, "kick");
 	ret = f->config->driver->stop(f->vm);
 	return ret ? ret : f->config->driver->cont(f->vm);
 }
@@ -336,7 +349,7 @@ static int wait_blocked(struct flight *f)
 	int64_t until = now_ns() + f->config->timeout_ns;
 	int ret = VM_OK, blocked;
 
-	f->phase = "wait for the vCPU to block";
+	flight_phase(f, "wait for the vCPU to block");
 	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED &&
 	    f->config->scenario->freeze != AT_BLOCKED && !acts_when(f, WHEN_ASLEEP) &&
 	    !acts_when(f, WHEN_BLOCKED))
@@ -385,7 +398,7 @@ static int act_on_the_way(struct flight *f)
 	int ret;
 
 	if (acts_when(f, WHEN_FIRST)) {
-		f->phase = "stop for the act";
+		flight_phase(f, "stop for the act");
 		ret = d->stop_at(f->vm, &port, go(f));
 	} else {
 		ret = flight_send_go(f);
@@ -416,13 +429,13 @@ int flight_freeze(struct flight *f)
 			ret = wait_blocked(f);
 		return ret ? ret : d->stop(f->vm);
 	}
-	f->phase = "stop";
+	flight_phase(f, "stop");
 	if (at == AT_PORT || at == AT_PAGE)
 		ret = d->stop_at(f->vm, &port, go(f));
 	if (!ret && at == AT_PAGE && !f->config->control && !f->result->log.fails) {
 		const struct freeze page = {FREEZE_PAGE, (int64_t)f->page};
 
-		f->phase = "stop at the expected page";
+		flight_phase(f, "stop at the expected page");
 		ret = d->stop_at(f->vm, &page, 0);
 	}
 	if (at != AT_SOON)
@@ -458,7 +471,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		return ret;
 	flight_take_fetches(f);
 	hop->stop_ns = stopped - start;
-	f->phase = "snapshot";
+	flight_phase(f, "snapshot");
 	hop->kvm_says = d->l2_active(f->vm);
 	if (hop->kvm_says == 0 && !f->config->any_state && f->config->scenario->l2)
 		return VM_OK; /* a cheap miss: nothing need be saved */
@@ -494,14 +507,14 @@ static int examine(struct flight *f)
 	int ret;
 
 	if (f->config->oracles && d->oracles) {
-		f->phase = "oracles";
+		flight_phase(f, "oracles");
 		if (d->oracles(f->vm, &f->result->oracle))
 			return VM_HARNESS;
 		f->result->oracles_run++;
 	}
 	if (!f->config->broken)
 		return VM_OK;
-	f->phase = "break";
+	flight_phase(f, "break");
 	ret = d->break_saved(f->vm, f->config->broken, &f->err);
 	return ret > 0 ? FLIGHT_NOTHING : ret < 0 ? VM_HARNESS : VM_OK;
 }
@@ -550,7 +563,7 @@ static int go_on(struct flight *f)
 		ret = post(f);
 	if (!ret && acts_when(f, WHEN_RESTORED))
 		ret = act(f, false);
-	f->phase = "cont";
+	flight_phase(f, "cont");
 	if (!ret)
 		ret = d->cont(f->vm);
 	if (!ret && acts_when(f, WHEN_BLOCKED)) {
@@ -566,6 +579,7 @@ static int go_on(struct flight *f)
 void flight_taken(struct flight *f, struct hop_record *hop)
 {
 	hop->taken = true;
+	hop->taken_ns = now_ns();
 	if (f->config->driver->moved)
 		f->config->driver->moved(f->vm, &hop->move);
 	f->result->taken++;
@@ -597,7 +611,7 @@ static int resume(struct flight *f)
 	int64_t start = now_ns();
 	int ret;
 
-	f->phase = "restore";
+	flight_phase(f, "restore");
 	flight_serial(f, from->log.p, from->log.len);
 	n = f->result->log.ready_hop;
 	if (!f->ready || !n || n > f->config->hops) {
@@ -605,6 +619,7 @@ static int resume(struct flight *f)
 		return VM_HARNESS;
 	}
 	hop = &f->result->hop[n - 1];
+	flight_timeline_begin(f, hop);
 	hop->state = from->state;
 	hop->bytes = from->snapshot.len;
 	ret = f->config->driver->restore(f->vm, &from->snapshot);
@@ -631,12 +646,13 @@ static int hop_once(struct flight *f)
 		f->config->progress(f->config->arg, n, r->missed);
 	if (f->config->control && n != f->config->save_hop)
 		return hop_control(f);
+	hop = flight_record(f, n);
+	flight_timeline_begin(f, hop);
 	ret = flight_choose_method(f, n);
 	if (ret)
 		return ret;
 	if (flight_moves(f))
-		return flight_hop_by_method(f, n);
-	hop = &r->hop[n - 1];
+		return flight_hop_by_method(f, hop, n);
 	hop->method = f->method;
 	ret = jitter(f, hop->missed);
 	if (!ret)
@@ -698,7 +714,9 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->result = result;
 	f->random = config->seed;
 	f->method = config->method;
-	f->phase = "start";
+	if (config->timeline && !config->control)
+		f->timeline = timeline_create();
+	flight_phase(f, "start");
 	f->assembler.on_line = on_line;
 	f->assembler.arg = f;
 	f->progress_ns = f->start_ns = start;
@@ -708,6 +726,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->vm_config.method = config->method;
 	f->vm_config.vcpus = config->scenario->vcpus;
 	f->vm_config.deadline_ns = config->timeout_ns;
+	f->vm_config.timeline = f->timeline;
 	f->vm_config.err = &f->err;
 	f->vm_config.on_serial = flight_serial;
 	f->vm_config.arg = f;
@@ -723,13 +742,22 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 		if (!ret && config->driver->use && !config->control && !flight_goes_live(config))
 			ret = config->driver->use(f->vm, f->method, f->random);
 		while (!ret) {
+			unsigned missed = result->missed;
+
 			ret = flight_wait(f, 0);
 			if (!ret)
 				ret = hop_once(f);
+			/*
+			 * Only now: it would count as time of the hop that began meanwhile. A
+			 * guest that was told of a miss will be ready at once.
+			 */
+			if (!ret && result->missed == missed)
+				flight_timeline_write(f);
 		}
 		flight_judge(f, ret);
 		count_oracles(f);
 		flight_take_fetches(f);
+		flight_timeline_end(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		keep = !result->interrupted &&
 		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
@@ -752,6 +780,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	buf_free(&f->whole);
 	buf_free(&f->snapshot);
 	page_names_free(&f->names);
+	timeline_free(f->timeline);
 	free(f);
 }
 

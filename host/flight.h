@@ -26,6 +26,7 @@ struct flight_config {
 	unsigned miss_limit; /* snapshots of one hop that may miss L2 in a row */
 	bool any_state;	     /* tests only: a snapshot need not find L2 on the CPU */
 	bool keep_snapshot;  /* keep the last one even of a pass */
+	bool timeline;	     /* write timeline-HOP.json for each hop; a control has none */
 	unsigned save_hop;   /* at this hop freeze, save, keep the snapshot and end; 0: at none */
 	const struct flight_resume *resume; /* go on from there instead of booting, or NULL */
 	struct vm_config vm;		    /* qemu, machine, cpu, accel, image, dir, memory_mib */
@@ -39,11 +40,14 @@ struct flight_resume {
 	struct saved_state state;
 };
 
+#define TIMELINES_KEPT 100 /* of hops without a failed check: older ones go */
+
 /* One hop, times in nanoseconds. */
 struct hop_record {
 	unsigned missed; /* snapshots that missed before this one */
 	bool taken;
-	int kvm_says; /* driver's l2_active() at the snapshot */
+	int64_t taken_ns; /* when (now_ns()), if it was */
+	int kvm_says;	  /* driver's l2_active() at the snapshot */
 	struct saved_state state;
 	size_t bytes;
 	int64_t stop_ns, save_ns, restore_ns, cont_ns;
@@ -51,6 +55,7 @@ struct hop_record {
 	struct move_record move; /* methods of QEMU's alone */
 	struct fetch *fetch;	 /* page requests of the restored VM */
 	unsigned fetches;
+	bool timeline; /* timeline-HOP.json is there */
 };
 
 struct flight_result {

@@ -56,7 +56,7 @@ int flight_choose_method(struct flight *f, unsigned n)
 
 	if (!flight_goes_live(c))
 		return VM_OK;
-	f->phase = "prepare";
+	flight_phase(f, "prepare");
 	/* L1 waits, and must not take the CPU from what is started meanwhile. */
 	ret = c->driver->stop(f->vm);
 	if (ret)
@@ -168,7 +168,7 @@ static int hop_live(struct flight *f, struct hop_record *hop)
 
 	if (ret)
 		return ret;
-	f->phase = "migration";
+	flight_phase(f, "migration");
 	ret = d->move(f->vm, &hop->state);
 	hop->restore_ns = now_ns() - start;
 	if (ret)
@@ -190,7 +190,7 @@ static int hop_stay(struct flight *f, struct hop_record *hop)
 	const struct driver *d = f->config->driver;
 	int ret = flight_send_go(f);
 
-	f->phase = "migration that must fail";
+	flight_phase(f, "migration that must fail");
 	/* Only KVM's statistics tell that L2 runs. */
 	if (!ret)
 		ret = d->move(f->vm, &hop->state);
@@ -212,7 +212,7 @@ static int end_original(struct flight *f)
 
 	while (!ret)
 		ret = flight_wait(f, 0);
-	f->phase = "the original's end";
+	flight_phase(f, "the original's end");
 	if (ret != VM_ENDED)
 		return ret;
 	if (f->config->driver->end(f->vm)->how == END_CRASH)
@@ -234,7 +234,7 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 	size_t mark = f->whole.len;
 	int ret = flight_send_go(f);
 
-	f->phase = "background snapshot";
+	flight_phase(f, "background snapshot");
 	if (!ret)
 		ret = d->move(f->vm, &hop->state);
 	if (ret)
@@ -245,7 +245,7 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 	ret = end_original(f);
 	if (!ret)
 		ret = rewind_log(f, mark);
-	f->phase = "restore";
+	flight_phase(f, "restore");
 	if (!ret)
 		ret = d->restore(f->vm, &f->snapshot);
 	return ret ? ret : flight_land(f, hop);
@@ -279,13 +279,13 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 		return ret;
 	mark = f->whole.len;
 	f->digest_due = 0;
-	f->phase = "savevm";
+	flight_phase(f, "savevm");
 	ret = d->send(f->vm, 'k');
 	if (!ret)
 		ret = d->save(f->vm, &f->snapshot, &hop->state);
 	if (!ret)
 		ret = future(f, n);
-	f->phase = "loadvm in the same process";
+	flight_phase(f, "loadvm in the same process");
 	if (!ret)
 		ret = d->stop(f->vm);
 	if (!ret)
@@ -294,14 +294,14 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 		ret = rewind_log(f, mark);
 	if (!ret)
 		ret = future(f, n);
-	f->phase = "quit";
+	flight_phase(f, "quit");
 	if (!ret)
 		ret = d->stop(f->vm);
 	if (!ret)
 		ret = d->quit(f->vm);
 	if (!ret)
 		ret = rewind_log(f, mark);
-	f->phase = "loadvm in a new process";
+	flight_phase(f, "loadvm in a new process");
 	if (!ret)
 		ret = d->restore(f->vm, &f->snapshot);
 	if (!ret)
@@ -318,7 +318,7 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 
 	if (!frozen_in_state(f, hop, &ret))
 		return ret;
-	f->phase = "reset";
+	flight_phase(f, "reset");
 	ret = d->reset(f->vm);
 	if (!ret)
 		ret = rewind_log(f, 0);
@@ -333,19 +333,21 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	return VM_OK;
 }
 
-int flight_hop_by_method(struct flight *f, unsigned n)
+struct hop_record *flight_record(struct flight *f, unsigned n)
 {
 	const struct flight_config *c = f->config;
-	enum method_kind kind = method_info(f->method)->kind;
-	struct hop_record *hop;
+	bool resets = kind_of(c) == KIND_RESET;
+	unsigned i = resets ? f->resets : n - 1;
 
-	if (kind == KIND_RESET && (n < RESET_HOPS || f->resets == c->hops))
+	return i < c->hops && !(resets && n < RESET_HOPS) ? &f->result->hop[i] : NULL;
+}
+
+int flight_hop_by_method(struct flight *f, struct hop_record *hop, unsigned n)
+{
+	if (!hop)
 		return flight_answer(f, 'k');
-	if (kind == KIND_SAVEVM && n > c->hops)
-		return flight_answer(f, 'k');
-	hop = &f->result->hop[kind == KIND_RESET ? f->resets : n - 1];
 	hop->method = f->method;
-	switch (kind) {
+	switch (method_info(f->method)->kind) {
 	case KIND_LIVE:
 		return hop_live(f, hop);
 	case KIND_STAY:

@@ -4,6 +4,7 @@
 #define HOST_FLIGHT_STATE_H
 
 #include "host/flight.h"
+#include "host/timeline.h"
 
 /* Beside what drivers return: the flight ends here. */
 #define FLIGHT_SAVED   1
@@ -31,8 +32,11 @@ struct flight {
 	uint64_t digest;     /* of the last `hop` event, 0: none was told */
 	uint64_t digest_due; /* what the next one must tell, 0: anything */
 	unsigned resets;
-	char why[512];	   /* the last snapshot missed */
-	const char *phase; /* what is being done, for messages */
+	char why[512];			  /* the last snapshot missed */
+	const char *phase;		  /* what is being done, for messages */
+	struct timeline *timeline;	  /* NULL: nothing is recorded */
+	bool in_hop;			  /* it has begun; the guest has not told its end */
+	char expected[TIMELINE_TEXT_MAX]; /* by L1 in the next hop */
 	bool ready;
 	bool waiting; /* `ready wait=1`: the guest goes on when it gets a `g` */
 	int64_t start_ns;
@@ -69,6 +73,22 @@ int flight_land(struct flight *f, struct hop_record *hop);
 /* The page requests of the VM that was restored last go to its hop. */
 void flight_take_fetches(struct flight *f);
 
+/* From now on the flight is at @phase, a literal. */
+void flight_phase(struct flight *f, const char *phase);
+
+/* ---- flight_timeline.c: what the timelines tell of a flight ------------------------------- */
+
+/* @hop begins, maybe once more; NULL: none does. */
+void flight_timeline_begin(struct flight *f, const struct hop_record *hop);
+/* An event of the guest. */
+void flight_timeline_event(struct flight *f, const struct event *event);
+/* The host has done @act to the VM since @from_ns. */
+void flight_timeline_act(struct flight *f, const struct act_config *act, int64_t from_ns);
+/* Writes the file of the hop that is over, if there is one. */
+void flight_timeline_write(struct flight *f);
+/* The flight is over: that of the last hop as well. */
+void flight_timeline_end(struct flight *f);
+
 /* ---- flight_move.c ------------------------------------------------------------------------ */
 
 /* Whether L1 is to wait at each `ready`, because the VM moves while it runs. */
@@ -77,8 +97,10 @@ bool flight_goes_live(const struct flight_config *config);
 int flight_choose_method(struct flight *f, unsigned n);
 /* Whether flight_hop_by_method() flies this hop. */
 bool flight_moves(const struct flight *f);
+/* The record of the guest's hop @n, NULL: in that one nothing is done to the VM. */
+struct hop_record *flight_record(struct flight *f, unsigned n);
 /* One hop @n of a method that is not just stop, save, restore. */
-int flight_hop_by_method(struct flight *f, unsigned n);
+int flight_hop_by_method(struct flight *f, struct hop_record *hop, unsigned n);
 
 /* Hops that L1 is told of: a method may need one more, or only a few. */
 unsigned flight_guest_hops(const struct flight_config *config);

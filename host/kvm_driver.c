@@ -28,6 +28,7 @@
 #define KICK		SIGUSR1
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
+#define SHORT_RUN_NS	(1 * NS_PER_MS)	   /* of which many in a row are one event of a timeline */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
 
 struct machine {
@@ -91,6 +92,28 @@ static void phase(struct machine *m, const char *text)
 		pages_phase(m->pages, text);
 }
 
+static void record_run(const struct machine *m, unsigned n, int64_t start_ns, int error)
+{
+	const struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
+	char exit[64];
+
+	kvm_exit_text(vcpu->run, error, exit, sizeof(exit));
+	if (vcpu->runs == 1) /* what a restore is about */
+		timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
+			      "KVM_RUN 1 (%s)", exit);
+	else
+		timeline_often(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
+			       SHORT_RUN_NS, "KVM_RUN (%s)", exit);
+}
+
+/* What was done to vCPU @n from @start_ns on. */
+static void record_ioctl(const struct machine *m, unsigned n, int64_t start_ns, const char *text,
+			 bool failed)
+{
+	timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_IOCTL, start_ns, now_ns(),
+		      "%s%s", text, failed ? ": failed" : "");
+}
+
 /* One vCPU after the other, as QEMU does it. */
 static int restore_steps(struct machine *m)
 {
@@ -103,9 +126,12 @@ static int restore_steps(struct machine *m)
 		struct snapshot part = kvm_vcpu_part(&m->kept, n);
 
 		for (unsigned i = 0; !ret && i < o->steps; i++) {
+			int64_t start = now_ns();
+
 			order_step_text(o->step[i], text, sizeof(text));
 			phase(m, text);
 			ret = kvm_state_restore_step(&fds, &part, o, i, &m->restore_err);
+			record_ioctl(m, n, start, text, ret);
 		}
 		kvm_vcpu_part_free(&part);
 	}
@@ -138,6 +164,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 		struct buf sent = {0};
 		enum vcpu_exit exit;
 		char text[32];
+		int64_t start;
 		int error;
 
 		/* When told to stop: once more, to complete what the last exit left open. */
@@ -148,7 +175,10 @@ static void run_vcpu(struct machine *m, unsigned n)
 				 (unsigned long long)vcpu->runs + 1);
 			phase(m, text);
 		}
+		start = now_ns();
 		error = kvm_vm_enter(vcpu);
+		if (m->config->timeline)
+			record_run(m, n, start, error);
 		pthread_mutex_lock(&m->lock);
 		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
 		if (sent.len)
@@ -380,7 +410,10 @@ static void destroy(void *vm)
 
 static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool bare)
 {
+	int64_t start;
+
 	throw_away(m);
+	start = now_ns();
 	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
 		return VM_HARNESS;
 	m->exists = true;
@@ -388,6 +421,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	while (m->vm.vcpus < vcpus)
 		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
 			return VM_HARNESS;
+	record_ioctl(m, 0, start, "KVM_CREATE_VM, KVM_CREATE_VCPU, ...", false);
 	while (m->threads < vcpus) {
 		struct runner *r = &m->runner[m->threads];
 		int ret;
@@ -425,9 +459,12 @@ static const void *page_source(void *arg, uint64_t gpa)
 static int restore_memory(struct machine *m)
 {
 	const struct pages_config *pages = m->config->pages;
+	int64_t start = now_ns();
 
 	if (pages->mode == PAGES_EAGER) {
 		kvm_memory_restore(&m->kept, m->vm.memory);
+		timeline_span(m->config->timeline, LANE_PAGES, TIMELINE_PAGE, start, now_ns(),
+			      "all memory filled");
 		return VM_OK;
 	}
 	if (m->config->serve_from) {
@@ -512,6 +549,10 @@ static int stop(void *vm)
 /* In the trap's thread: the vCPU's own still waits for the page, deep in KVM_RUN. */
 static void on_touch(void *arg)
 {
+	const struct machine *m = arg;
+
+	timeline_instant(m->config->timeline, LANE_PAGES, TIMELINE_PAGE,
+			 "the expected page, which was taken away, is asked for");
 	want(arg, DO_NOTHING);
 }
 
@@ -565,11 +606,15 @@ static int save(void *vm, struct buf *file, struct saved_state *state)
 {
 	struct machine *m = vm;
 	struct snapshot *s = &m->kept;
+	int64_t start = now_ns();
+	int ret;
 
 	collect_fetches(m); /* it may be the source of pages until here */
 	file->len = 0;
 	snapshot_drop_sections(s);
-	if (kvm_vcpus_save(&m->vm, s, m->config->err)) {
+	ret = kvm_vcpus_save(&m->vm, s, m->config->err);
+	record_ioctl(m, 0, start, "KVM_GET_...", ret);
+	if (ret) {
 		snapshot_free(s);
 		return VM_HARNESS;
 	}
@@ -631,11 +676,25 @@ static int act(void *vm, const struct act_config *act, bool live)
 	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
 }
 
+/* Interrupts on their way in the snapshot @part of vCPU @n. */
+static void record_vectors(const struct machine *m, unsigned n, const struct snapshot *part)
+{
+	struct buf text = {0};
+
+	if (m->config->timeline)
+		proof_vectors(part, &text);
+	if (text.len)
+		timeline_instant(m->config->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT,
+				 "in the snapshot%s: %s", n ? " of vCPU 1" : "", text.p);
+	buf_free(&text);
+}
+
 static int proves(void *vm, unsigned vcpu, const char *proof, struct err *e)
 {
 	struct snapshot part = kvm_vcpu_part(&((struct machine *)vm)->kept, vcpu);
 	int ret = proof_check(&part, proof, e);
 
+	record_vectors(vm, vcpu, &part);
 	kvm_vcpu_part_free(&part);
 	return ret;
 }

@@ -2,6 +2,7 @@
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm_vm.h"
 #include "host/kvm_stats.h"
+#include "l2guest/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -427,6 +428,50 @@ int kvm_vm_enter(struct kvm_vcpu *vcpu)
 	error = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
 	running = 0;
 	return poisoned ? EHWPOISON : error;
+}
+
+static void port_text(uint16_t port, char *text, size_t size)
+{
+	if (port >= UART_BASE && port < UART_BASE + UART_PORTS)
+		snprintf(text, size, "serial port");
+	else if (port == FREEZE_IO_PORT)
+		snprintf(text, size, "freeze point");
+	else
+		snprintf(text, size, "port 0x%x", port);
+}
+
+void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size)
+{
+#define E(name) [KVM_EXIT_##name] = "KVM_EXIT_" #name
+	static const char *const names[] = {E(UNKNOWN),
+					    E(EXCEPTION),
+					    E(IO),
+					    E(DEBUG),
+					    E(HLT),
+					    E(MMIO),
+					    E(IRQ_WINDOW_OPEN),
+					    E(SHUTDOWN),
+					    E(FAIL_ENTRY),
+					    E(INTR),
+					    E(SET_TPR),
+					    E(TPR_ACCESS),
+					    E(NMI),
+					    E(INTERNAL_ERROR),
+					    E(SYSTEM_EVENT),
+					    E(X86_BUS_LOCK),
+					    E(NOTIFY)};
+#undef E
+	const unsigned reason = run->exit_reason;
+	const char *name = reason < ARRAY_SIZE(names) ? names[reason] : NULL;
+
+	if (error)
+		snprintf(text, size, "%s", error == EINTR ? "interrupted" : strerror(error));
+	else if (reason == KVM_EXIT_IO)
+		port_text(run->io.port, text, size);
+	else if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "KVM exit %u", reason);
 }
 
 int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)

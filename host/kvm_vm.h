@@ -59,6 +59,10 @@ int kvm_vm_enter(struct kvm_vcpu *vcpu);
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,
 			     struct buf *sent, bool *interrupted, struct vm_end *end);
 
+/* What KVM_RUN, which gave @error, came back for: KVM_EXIT_..., of an access to a port that port's
+ * name or number. */
+void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size);
+
 /*
  * (Re)creates the memory slots over vm->memory with @size bytes (0: removes them), one for each
  * address space: what SMM sees is another one, and KVM ends a VM that gets an SMI without it.

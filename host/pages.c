@@ -187,6 +187,7 @@ static void add_request(struct pages *p, const struct uffd_msg *msg, uint64_t gp
 		.tid = tid,
 		.vcpu = tid && tid == p->vcpu,
 		.write = msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE,
+		.zero_ns = p->start_ns,
 		.asked_ns = now - p->start_ns,
 		.waited_ns = -1,
 	};

@@ -64,6 +64,7 @@ struct fetch {
 	char via[48];	   /* what in KVM needed it (page_via()); "": not known */
 	bool too_early;	   /* PAGES_LATE: asked for before the phase from which pages are served */
 	bool lost;	   /* PAGES_LOST: never served, or poisoned */
+	int64_t zero_ns;   /* what the next counts from (now_ns()) */
 	int64_t asked_ns;  /* since pages_start() */
 	int64_t waited_ns; /* until it was served; -1: it never was */
 };

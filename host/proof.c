@@ -359,24 +359,31 @@ static bool holds(enum op op, uint64_t value, uint64_t n)
 	}
 }
 
-/* All vectors that are set in the register of @t. */
-static void say_vectors(const struct snapshot *s, const struct term *t, struct buf *text)
+/* All vectors that are set in @r, each with a blank before it. Their number. */
+static unsigned list_vectors(const struct snapshot *s, const struct vectors *r, struct buf *text)
 {
-	struct place p = t->vectors->first;
+	struct place p = r->first;
 	unsigned found = 0;
+	uint64_t value;
 	struct err e;
 
-	buf_printf(text, "%s has", t->vectors->name);
 	for (unsigned v = 0; v < 256; v++) {
-		uint64_t value;
-
-		p.offset = t->vectors->first.offset + v / 32 * t->vectors->stride;
-		if (!number_read(s, &p, &value, &e) || !(value >> v % 32 & 1))
+		p.offset = r->first.offset + v / 32 * r->stride;
+		if (v % 32 == 0 && !number_read(s, &p, &value, &e))
+			break;
+		if (!(value >> v % 32 & 1))
 			continue;
 		buf_printf(text, " 0x%x", v);
 		found++;
 	}
-	if (!found)
+	return found;
+}
+
+/* All vectors that are set in the register of @t. */
+static void say_vectors(const struct snapshot *s, const struct term *t, struct buf *text)
+{
+	buf_printf(text, "%s has", t->vectors->name);
+	if (!list_vectors(s, t->vectors, text))
 		buf_printf(text, " no vector");
 }
 
@@ -439,4 +446,15 @@ int proof_check(const struct snapshot *s, const char *proof, struct err *e)
 	}
 	free(copy);
 	return ret;
+}
+
+void proof_vectors(const struct snapshot *s, struct buf *text)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++) {
+		struct buf list = {0};
+
+		if (list_vectors(s, &vectors[i], &list))
+			buf_printf(text, "%s%s%s", text->len ? ", " : "", vectors[i].name, list.p);
+		buf_free(&list);
+	}
 }

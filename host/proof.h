@@ -42,4 +42,10 @@
  */
 int proof_check(const struct snapshot *s, const char *proof, struct err *e);
 
+/*
+ * Appends the vectors that are set in each of virr, visr, pir, irr and isr, as far as @s has that
+ * and there are any: "virr 0x51, irr 0x20 0xf2".
+ */
+void proof_vectors(const struct snapshot *s, struct buf *text);
+
 #endif

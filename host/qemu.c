@@ -30,6 +30,8 @@ static void *create(const struct vm_config *config)
 	q->next = &q->process[1];
 	for (int i = 0; i < 2; i++)
 		q->process[i].serial_fd = q->process[i].stderr_fd = q->process[i].qmp.fd = -1;
+	for (int i = 0; i < 2; i++)
+		q->process[i].qmp.timeline = config->timeline;
 	q->save_fd = q->load_fd = -1;
 	q->deadline_ns = config->deadline_ns;
 	q->qmp_log = open_log(config->dir, "qmp.jsonl");

@@ -116,7 +116,7 @@ int qemu_wait_until(struct qemu *q, bool (*done)(const struct qemu *q), const ch
 
 int qemu_launch(struct qemu *q, struct qemu_process *p, const char *const *extra)
 {
-	int64_t until = now_ns() + q->deadline_ns;
+	int64_t start = now_ns(), until = start + q->deadline_ns;
 	int ret = qemu_spawn(q, p, extra);
 
 	while (!ret && !p->qmp.greeted) {
@@ -129,6 +129,8 @@ int qemu_launch(struct qemu *q, struct qemu_process *p, const char *const *extra
 		if (ret == VM_TIMEOUT)
 			err_set(q->config->err, "QEMU's QMP gives no greeting");
 	}
+	timeline_span(q->config->timeline, LANE_QMP, TIMELINE_QMP, start, now_ns(),
+		      "QEMU %u starts%s", p->qmp.incarnation, ret ? ": it does not" : "");
 	if (!ret)
 		ret = qemu_command(q, p, "qmp_capabilities", NULL, -1, NULL);
 	if (!ret)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MESSAGE_CAP (8u << 20)
+#define SHORT_NS    (100 * NS_PER_MS) /* between two commands of one poll loop */
 
 void qmp_open(struct qmp *q, int fd, unsigned incarnation)
 {
@@ -91,6 +92,8 @@ int qmp_send(struct qmp *q, const char *command, json_t *args, int pass_fd, stru
 	json_decref(q->reply);
 	q->reply = NULL;
 	log_message(q, "out", message);
+	snprintf(q->command, sizeof(q->command), "%s", command);
+	q->sent_ns = now_ns();
 	if (send_with_fd(q->fd, text, strlen(text), pass_fd) || write_all(q->fd, "\n", 1))
 		err_set(e, "QMP %s: cannot send: %s", command, strerror(errno));
 	else
@@ -98,6 +101,21 @@ int qmp_send(struct qmp *q, const char *command, json_t *args, int pass_fd, stru
 	free(text);
 	json_decref(message);
 	return ret;
+}
+
+static void record_event(const struct qmp *q, const char *name, const json_t *data)
+{
+	const char *status = json_string_value(json_object_get(data, "status"));
+
+	timeline_instant(q->timeline, LANE_QMP, TIMELINE_QMP, "event %s%s%s (QEMU %u)", name,
+			 status ? " " : "", status ? status : "", q->incarnation);
+}
+
+static void record_reply(const struct qmp *q)
+{
+	timeline_often(q->timeline, LANE_QMP, TIMELINE_QMP, q->sent_ns, now_ns(), SHORT_NS,
+		       "%s (QEMU %u)%s", q->command, q->incarnation,
+		       json_object_get(q->reply, "error") ? ": refused" : "");
 }
 
 static int take_message(struct qmp *q, const char *text, size_t len, struct err *e)
@@ -113,6 +131,7 @@ static int take_message(struct qmp *q, const char *text, size_t len, struct err 
 	log_message(q, "in", message);
 	event = json_object_get(message, "event");
 	if (json_is_string(event)) {
+		record_event(q, json_string_value(event), json_object_get(message, "data"));
 		if (q->on_event)
 			q->on_event(q->arg, json_string_value(event),
 				    json_object_get(message, "data"));
@@ -121,6 +140,7 @@ static int take_message(struct qmp *q, const char *text, size_t len, struct err 
 	} else if (json_integer_value(json_object_get(message, "id")) == (json_int_t)q->id) {
 		json_decref(q->reply);
 		q->reply = json_incref(message);
+		record_reply(q);
 	}
 	json_decref(message);
 	return 0;

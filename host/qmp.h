@@ -3,7 +3,7 @@
 #ifndef HOST_QMP_H
 #define HOST_QMP_H
 
-#include "host/util.h"
+#include "host/timeline.h"
 
 #include <jansson.h>
 
@@ -13,8 +13,11 @@ struct qmp {
 	FILE *log; /* qmp.jsonl, may be NULL */
 	unsigned incarnation;
 	bool greeted;
-	unsigned id;   /* of the last command */
-	json_t *reply; /* to it, NULL: none yet */
+	struct timeline *timeline; /* is told of commands and events; may be NULL */
+	char command[48];	   /* the last one, */
+	int64_t sent_ns;	   /* when it was sent */
+	unsigned id;		   /* and its number */
+	json_t *reply;		   /* to it, NULL: none yet */
 	void (*on_event)(void *arg, const char *name, const json_t *data);
 	void *arg;
 };

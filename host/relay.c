@@ -83,6 +83,7 @@ static void on_request(void *arg, const char *block, uint64_t offset, uint32_t l
 		.order = r->stats.page_requests,
 		.phase = "post-copy",
 		.gpa = offset,
+		.zero_ns = r->start_ns,
 		.asked_ns = now_ns() - r->start_ns,
 		.waited_ns = -1,
 	};

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The hop logic against a VM that is played here, with everything that can go wrong.
-#include "tests/unit/unit.h"
-
-#include "host/flight.h"
+#include "tests/unit/played.h"
+#include "tests/unit/timeline.h"
 
 #include <linux/kvm.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define HOPS 3
 
@@ -24,6 +23,9 @@ static struct play {
 	bool end_reset, never_end, truncate;
 	unsigned odd_ready; /* the guest is ready for this hop at once */
 	bool flood;	    /* fail events without end */
+	bool expects;	    /* L1 names a vector before each `ready` */
+	bool fetches;	    /* each restored VM asks for two pages */
+	unsigned more;	    /* hops beside HOPS */
 } play;
 
 static struct vm {
@@ -37,16 +39,12 @@ static struct vm {
 	bool dead_process;
 } vm;
 
-static void event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void event(const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
+#define event(...) played_event(&vm.out, &vm.seq, __VA_ARGS__)
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	buf_printf(&vm.out, "# @%u %s\n", ++vm.seq, text);
+static void expects(void)
+{
+	if (play.expects)
+		event("expect hop=%u vector=0x7%u notification=0xf2", vm.hop, vm.hop);
 }
 
 static void *create(const struct vm_config *config)
@@ -66,9 +64,11 @@ static int start(void *p)
 {
 	(void)p;
 	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
-	event("hello protocol=1 version=v boot=multiboot sync=host hops=%d seed=7", HOPS);
+	event("hello protocol=1 version=v boot=multiboot sync=host hops=%u seed=7",
+	      HOPS + play.more);
 	event("start scenario=halted");
 	vm.hop = 1;
+	expects();
 	event("ready hop=%u", play.odd_ready ? play.odd_ready : 1);
 	vm.running = true;
 	return VM_OK;
@@ -173,10 +173,12 @@ static void next_hop(unsigned failed)
 
 	failed_sum = vm.hop == 1 ? failed : failed_sum + failed;
 	event("hop hop=%u failed=%u", vm.hop, failed);
-	if (vm.hop++ == HOPS)
+	if (vm.hop++ == HOPS + play.more)
 		finish(failed_sum);
-	else
+	else {
+		expects();
 		event("ready hop=%u", vm.hop);
+	}
 }
 
 static int send_byte(void *p, char byte)
@@ -223,14 +225,8 @@ static int wait_for(void *p, int64_t until_ns)
 	(void)p;
 	if (play.signal_at == vm.hop)
 		return VM_SIGNAL;
-	if (vm.out.len) {
-		struct buf out = vm.out;
-
-		memset(&vm.out, 0, sizeof(vm.out));
-		vm.config->on_serial(vm.config->arg, out.p, out.len);
-		buf_free(&out);
+	if (played_send(vm.config, &vm.out))
 		return VM_OK;
-	}
 	if (vm.ended)
 		return VM_ENDED;
 	if (play.flood)
@@ -258,6 +254,29 @@ static const char *messages(void *p)
 	return "a message";
 }
 
+static unsigned fetches(void *p, struct fetch **list)
+{
+	const struct fetch served = {.name = "EPT table",
+				     .phase = "KVM_RUN 1",
+				     .via = "walk of L2's EPT",
+				     .zero_ns = now_ns(),
+				     .waited_ns = NS_PER_MS};
+	const struct fetch lost = {.name = "MSR bitmap",
+				   .phase = "KVM_SET_REGS",
+				   .zero_ns = now_ns(),
+				   .asked_ns = NS_PER_MS,
+				   .waited_ns = -1,
+				   .too_early = true};
+
+	(void)p;
+	if (!play.fetches)
+		return 0;
+	*list = xcalloc(2, sizeof(**list));
+	(*list)[0] = served;
+	(*list)[1] = lost;
+	return 2;
+}
+
 static const struct driver fake = {
 	.name = "fake",
 	.create = create,
@@ -275,10 +294,8 @@ static const struct driver fake = {
 	.end = end,
 	.describe = describe,
 	.messages = messages,
+	.fetches = fetches,
 };
-
-static char dir[] = "/tmp/midflight-unit-XXXXXX";
-static struct flight_result r;
 
 static void fly(bool control)
 {
@@ -286,13 +303,14 @@ static void fly(bool control)
 		.driver = &fake,
 		.scenario = scenario_find("halted", 6),
 		.control = control,
-		.hops = HOPS,
+		.hops = HOPS + play.more,
 		.seed = 7,
 		.timeout_ns = 200 * NS_PER_MS,
 		.nudge_ns = 20 * NS_PER_MS,
 		.method = play.pause ? METHOD_PAUSE : METHOD_FILE,
 		.miss_limit = 8,
-		.vm = {.dir = dir},
+		.timeline = true,
+		.vm = {.dir = played_dir},
 	};
 
 	flight_run(&config, &r);
@@ -301,18 +319,10 @@ static void fly(bool control)
 static int done(void **state)
 {
 	(void)state;
+	timelines_remove(played_dir, HOPS);
 	flight_result_free(&r);
 	memset(&play, 0, sizeof(play));
 	return 0;
-}
-
-static void expect(enum word word, const char *why)
-{
-	if (r.verdict.word != word)
-		fail_msg("%s (%s), expected %s", word_name(r.verdict.word),
-			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word));
-	if (why)
-		assert_contains(r.verdict.findings ? r.verdict.finding[0] : "", why);
 }
 
 static void control(void **state)
@@ -521,6 +531,106 @@ static void interrupted(void **state)
 	expect(WORD_ERROR, "interrupted");
 }
 
+/* A hop's file tells all up to the next one, though what the restored VM asked for comes later. */
+static void timelines(void **state)
+{
+	(void)state;
+	play.expects = play.fetches = true;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	for (unsigned hop = 1; hop <= HOPS; hop++) {
+		char *text;
+
+		assert_true(r.hop[hop - 1].timeline);
+		assert_lane(played_dir, hop, "runner", "run;stop;snapshot;quit;restore;cont;keep;");
+		assert_lane(played_dir, hop, "runner", "run;");
+		assert_lane(played_dir, hop, "L1/L2", "hop failed=0;");
+		assert_lane(played_dir, hop, "pages",
+			    "EPT table, in KVM_RUN 1, by walk of L2's EPT;");
+		assert_lane(played_dir, hop, "pages",
+			    "MSR bitmap, in KVM_SET_REGS, too early, never came;");
+		assert_lane(played_dir, hop, "network", NULL);
+		/* The vector of the hop, not the next one's, which is told before its `ready`. */
+		text = xasprintf("L1 expects vector=0x7%u notification=0xf2;"
+				 "L1 has checked what became of 0x7%u, 0 failed;",
+				 hop, hop);
+		assert_lane(played_dir, hop, "interrupts", text);
+		free(text);
+	}
+	assert_lane(played_dir, 3, "L1/L2", "verdict word=PASS");
+	assert_int_equal(timelines_remove(played_dir, HOPS + 1), HOPS);
+	flight_result_free(&r);
+	fly(true); /* a control has none */
+	expect(WORD_PASS, NULL);
+	assert_int_equal(timelines_remove(played_dir, HOPS), 0);
+	assert_false(r.hop[0].timeline);
+}
+
+/* Of a hop that was flown again the last try; of a flight that ends early all there is. */
+static void timelines_of_trouble(void **state)
+{
+	char *texts;
+
+	(void)state;
+	play.inactive = 3;
+	play.silent_at = 2;
+	play.nudge_helps = true;
+	play.refuse_restore = 3;
+	fly(false);
+	expect(WORD_FAIL, NULL);
+	assert_int_equal(r.hop[0].missed, 3);
+	texts = timeline_lane(played_dir, 1, "runner");
+	assert_non_null(texts);
+	assert_null(strstr(texts, "retry"));
+	assert_contains(texts, "restore");
+	free(texts);
+	assert_lane(played_dir, 2, "interrupts", "NMI to a silent VM;NMI taken: lost=1;");
+	assert_lane(played_dir, 2, "L1/L2", "fail check=lost wake-up expected=1 found=0;");
+	assert_lane(played_dir, 3, "runner", "quit;restore;");
+	assert_true(r.hop[2].timeline);
+	assert_int_equal(timelines_remove(played_dir, HOPS), HOPS);
+}
+
+/* A long flight keeps the last ones, and those of hops with failed checks. */
+static void many_timelines(void **state)
+{
+	char *text;
+
+	(void)state;
+	play.more = TIMELINES_KEPT;
+	play.silent_at = 2;
+	play.nudge_helps = true;
+	fly(false);
+	expect(WORD_FAIL, NULL);
+	assert_int_equal(r.taken, TIMELINES_KEPT + HOPS);
+	for (unsigned i = 1; i <= TIMELINES_KEPT + HOPS; i++) {
+		bool there = i == 2 || i > HOPS;
+
+		assert_int_equal(r.hop[i - 1].timeline, there);
+		text = timeline_lane(played_dir, i, "runner");
+		assert_int_equal(text != NULL, there);
+		free(text);
+	}
+	assert_int_equal(timelines_remove(played_dir, TIMELINES_KEPT + HOPS), TIMELINES_KEPT + 1);
+}
+
+/* A file that cannot be written is told of on stderr, and no more. */
+static void timeline_not_written(void **state)
+{
+	char *path = xasprintf("%s/timeline-2.json", played_dir);
+
+	(void)state;
+	assert_int_equal(mkdir(path, 0700), 0);
+	fly(false);
+	rmdir(path);
+	free(path);
+	expect(WORD_PASS, NULL);
+	assert_true(r.hop[0].timeline);
+	assert_false(r.hop[1].timeline);
+	assert_true(r.hop[2].timeline);
+	assert_int_equal(timelines_remove(played_dir, HOPS), HOPS - 1);
+}
+
 /* Without a directory nothing is flown. */
 static void no_log(void **state)
 {
@@ -532,27 +642,6 @@ static void no_log(void **state)
 	(void)state;
 	flight_run(&config, &r);
 	expect(WORD_ERROR, "cannot create /dev/null/no/serial.log");
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	unit_scenarios();
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	static const char *const names[] = {"serial.log", "snapshot.bin"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		char *path = xasprintf("%s/%s", dir, names[i]);
-
-		unlink(path);
-		free(path);
-	}
-	return rmdir(dir);
 }
 
 int main(void)
@@ -575,8 +664,12 @@ int main(void)
 		cmocka_unit_test_teardown(restore_trouble, done),
 		cmocka_unit_test_teardown(odd_hop, done),
 		cmocka_unit_test_teardown(interrupted, done),
+		cmocka_unit_test_teardown(timelines, done),
+		cmocka_unit_test_teardown(timelines_of_trouble, done),
+		cmocka_unit_test_teardown(many_timelines, done),
+		cmocka_unit_test_teardown(timeline_not_written, done),
 		cmocka_unit_test_teardown(no_log, done),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, played_setup, played_teardown);
 }

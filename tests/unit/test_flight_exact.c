@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Scenarios about one exact instant: what the hop logic asks a driver to do, call by call.
-#include "tests/unit/unit.h"
-
-#include "host/flight.h"
+#include "tests/unit/played.h"
 
 #include <linux/kvm.h>
-#include <unistd.h>
 
 static struct vm {
 	const struct vm_config *config;
@@ -16,10 +13,7 @@ static struct vm {
 	bool ended;
 } vm;
 
-static void event(const char *text)
-{
-	buf_printf(&vm.out, "# @%u %s\n", ++vm.seq, text);
-}
+#define event(...) played_event(&vm.out, &vm.seq, __VA_ARGS__)
 
 static void call(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void call(const char *fmt, ...)
@@ -152,15 +146,9 @@ static int nmi(void *p)
 
 static int wait_for(void *p, int64_t until_ns)
 {
-	struct buf out = vm.out;
-
 	(void)p;
 	(void)until_ns;
-	memset(&vm.out, 0, sizeof(vm.out));
-	if (out.len)
-		vm.config->on_serial(vm.config->arg, out.p, out.len);
-	buf_free(&out);
-	return vm.ended && !out.len ? VM_ENDED : VM_OK;
+	return !played_send(vm.config, &vm.out) && vm.ended ? VM_ENDED : VM_OK;
 }
 
 static const struct vm_end *end(void *p)
@@ -253,9 +241,6 @@ static const struct driver fake = {
 	.oracles = oracles,
 };
 
-static char dir[] = "/tmp/midflight-unit-XXXXXX";
-static struct flight_result r;
-
 /* Flies scenario x, which has the lines @about beside those that each has. */
 static void fly(const char *about, bool control, const char *broken)
 {
@@ -269,7 +254,7 @@ static void fly(const char *about, bool control, const char *broken)
 		.nudge_ns = 100 * NS_PER_MS,
 		.miss_limit = 8,
 		.broken = broken,
-		.vm = {.dir = dir},
+		.vm = {.dir = played_dir},
 	};
 	struct err e = {0};
 
@@ -292,11 +277,9 @@ static int done(void **state)
 	return 0;
 }
 
-static void expect(enum word word, const char *calls)
+static void called(enum word word, const char *calls)
 {
-	if (r.verdict.word != word)
-		fail_msg("%s (%s), expected %s", word_name(r.verdict.word),
-			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word));
+	expect(word, NULL);
 	assert_string_equal(vm.calls.p, calls);
 }
 
@@ -304,21 +287,21 @@ static void port(void **state)
 {
 	(void)state;
 	fly("freeze: port\n", false, NULL);
-	expect(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, cont, k");
+	called(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, cont, k");
 }
 
 static void port_control(void **state)
 {
 	(void)state;
 	fly("freeze: port\n", true, NULL);
-	expect(WORD_PASS, "g, k");
+	called(WORD_PASS, "g, k");
 }
 
 static void page(void **state)
 {
 	(void)state;
 	fly("freeze: page\n", false, NULL);
-	expect(WORD_PASS, "port g, page 0x3000, save, vmxon?, quit, restore, cont, k");
+	called(WORD_PASS, "port g, page 0x3000, save, vmxon?, quit, restore, cont, k");
 }
 
 static void asleep(void **state)
@@ -326,7 +309,7 @@ static void asleep(void **state)
 	(void)state;
 	vm.blocked_after = 3;
 	fly("freeze: blocked\n", false, NULL);
-	expect(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, k");
+	called(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, k");
 }
 
 /* The vCPU of a guest that failed never sleeps: the snapshot is taken and judged all the same. */
@@ -342,7 +325,7 @@ static void acts(void **state)
 {
 	(void)state;
 	fly("freeze: port\nact: irq paused\n", false, NULL);
-	expect(WORD_PASS, "port g, save, vmxon?, act 2 0x41 0xf2 0x2040 0x3000, save, oracles, "
+	called(WORD_PASS, "port g, save, vmxon?, act 2 0x41 0xf2 0x2040 0x3000, save, oracles, "
 			  "quit, restore, cont, k");
 }
 
@@ -350,7 +333,7 @@ static void acts_restored(void **state)
 {
 	(void)state;
 	fly("freeze: port\nact: nmi restored\n", false, NULL);
-	expect(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, "
+	called(WORD_PASS, "port g, save, vmxon?, oracles, quit, restore, "
 			  "act 1 0x41 0xf2 0x2040 0x3000, cont, k");
 }
 
@@ -358,7 +341,7 @@ static void acts_live(void **state)
 {
 	(void)state;
 	fly("freeze: blocked\nact: init blocked\n", false, NULL);
-	expect(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, blocked, "
+	called(WORD_PASS, "g, blocked, stop, save, vmxon?, quit, restore, cont, blocked, "
 			  "act 3 0x41 0xf2 0x2040 0x3000 live, k");
 }
 
@@ -367,14 +350,14 @@ static void acts_control(void **state)
 {
 	(void)state;
 	fly("freeze: port\nact: nmi restored\n", true, NULL);
-	expect(WORD_PASS, "port g, act 1 0x41 0xf2 0x2040 0x3000, cont, k");
+	called(WORD_PASS, "port g, act 1 0x41 0xf2 0x2040 0x3000, cont, k");
 }
 
 static void acts_live_control(void **state)
 {
 	(void)state;
 	fly("freeze: blocked\nact: irq blocked\n", true, NULL);
-	expect(WORD_PASS, "g, blocked, act 2 0x41 0xf2 0x2040 0x3000 live, k");
+	called(WORD_PASS, "g, blocked, act 2 0x41 0xf2 0x2040 0x3000 live, k");
 }
 
 /* Here the act is what leads to the freeze, so a control stops there as well. */
@@ -382,7 +365,7 @@ static void acts_first(void **state)
 {
 	(void)state;
 	fly("freeze: page\nact: smi first\n", false, NULL);
-	expect(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, page 0x3000, save, vmxon?, "
+	called(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, page 0x3000, save, vmxon?, "
 			  "quit, restore, cont, k");
 }
 
@@ -390,7 +373,7 @@ static void acts_first_control(void **state)
 {
 	(void)state;
 	fly("freeze: page\nact: smi first\n", true, NULL);
-	expect(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, cont, k");
+	called(WORD_PASS, "port g, act 5 0x41 0xf2 0x2040 0x3000, port, cont, k");
 }
 
 static void acts_asleep(void **state)
@@ -398,7 +381,7 @@ static void acts_asleep(void **state)
 	(void)state;
 	vm.blocked_after = 2;
 	fly("freeze: port\nact: irq asleep\n", false, NULL);
-	expect(WORD_PASS, "g, blocked, stop, act 2 0x41 0xf2 0x2040 0x3000, port, save, vmxon?, "
+	called(WORD_PASS, "g, blocked, stop, act 2 0x41 0xf2 0x2040 0x3000, port, save, vmxon?, "
 			  "oracles, quit, restore, cont, k");
 }
 
@@ -406,7 +389,7 @@ static void second_vcpu(void **state)
 {
 	(void)state;
 	fly("freeze: port\nvcpus: 2\nproof1: halted\n", false, NULL);
-	expect(WORD_PASS, "port g, save, vmxon?, vCPU 1: halted?, oracles, quit, restore, cont, k");
+	called(WORD_PASS, "port g, save, vmxon?, vCPU 1: halted?, oracles, quit, restore, cont, k");
 	assert_int_equal(vm.vcpus, 2);
 }
 
@@ -415,7 +398,7 @@ static void disproved(void **state)
 	(void)state;
 	vm.disproofs = 1;
 	fly("freeze: port\n", false, NULL);
-	expect(WORD_PASS, "port g, save, vmxon?, quit, restore, cont, r, "
+	called(WORD_PASS, "port g, save, vmxon?, quit, restore, cont, r, "
 			  "port g, save, vmxon?, oracles, quit, restore, cont, k");
 	assert_int_equal(r.missed, 1);
 }
@@ -435,7 +418,7 @@ static void broken(void **state)
 {
 	(void)state;
 	fly("freeze: port\n", false, "lapic");
-	expect(WORD_PASS, "port g, save, vmxon?, break lapic, quit, restore, cont, k");
+	called(WORD_PASS, "port g, save, vmxon?, break lapic, quit, restore, cont, k");
 }
 
 static void nothing(void **state)
@@ -443,7 +426,7 @@ static void nothing(void **state)
 	(void)state;
 	vm.nothing_to_break = true;
 	fly("freeze: port\n", false, "nmi-pending");
-	expect(WORD_SKIP, "port g, save, vmxon?, break nmi-pending");
+	called(WORD_SKIP, "port g, save, vmxon?, break nmi-pending");
 	assert_contains(r.verdict.finding[0], "nothing to break: no pending NMI");
 }
 
@@ -453,7 +436,7 @@ static void nudged(void **state)
 	(void)state;
 	vm.needs_nmi = true;
 	fly("freeze: port\n", false, NULL);
-	expect(WORD_FAIL, "port g, save, vmxon?, oracles, quit, restore, cont, k, nmi");
+	called(WORD_FAIL, "port g, save, vmxon?, oracles, quit, restore, cont, k, nmi");
 	assert_contains(r.verdict.finding[0], "went on only behind 1 NMI of the host's");
 }
 
@@ -466,27 +449,13 @@ static void refused(void **state)
 	assert_string_equal(r.refused, "KVM_SET_NESTED_STATE: Invalid argument");
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
 static int teardown(void **state)
 {
-	static const char *const names[] = {"serial.log", "snapshot.bin"};
 	static const char nothing_left[] = "\0";
 	struct err e;
 
-	(void)state;
 	scenarios_parse(nothing_left, sizeof(nothing_left), &e); /* frees the table */
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		char *path = xasprintf("%s/%s", dir, names[i]);
-
-		unlink(path);
-		free(path);
-	}
-	return rmdir(dir);
+	return played_teardown(state);
 }
 
 int main(void)
@@ -514,5 +483,5 @@ int main(void)
 		cmocka_unit_test_teardown(nudged, done),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, played_setup, teardown);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Hops by methods that are more than stop, save and restore, against a VM that is played here.
-#include "tests/unit/unit.h"
-
-#include "host/flight.h"
+#include "tests/unit/played.h"
+#include "tests/unit/timeline.h"
 
 #include <linux/kvm.h>
 #include <time.h>
-#include <unistd.h>
 
 #define HOPS 2
 
@@ -37,17 +35,7 @@ static struct vm {
 	struct vm_end end;
 } vm;
 
-static void event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void event(const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	buf_printf(&vm.out, "# @%u %s\n", ++vm.g.seq, text);
-}
+#define event(...) played_event(&vm.out, &vm.g.seq, __VA_ARGS__)
 
 static void ready(void)
 {
@@ -242,15 +230,10 @@ static int nmi(void *p)
 static int wait_for(void *p, int64_t until_ns)
 {
 	struct timespec nap = {.tv_nsec = 1000000};
-	struct buf out = vm.out;
 
 	(void)p;
-	if (out.len) {
-		memset(&vm.out, 0, sizeof(vm.out));
-		vm.config->on_serial(vm.config->arg, out.p, out.len);
-		buf_free(&out);
+	if (played_send(vm.config, &vm.out))
 		return VM_OK;
-	}
 	if (vm.ended)
 		return VM_ENDED;
 	if (until_ns > now_ns())
@@ -351,9 +334,6 @@ static const struct driver fake = {
 	.kept = kept,
 };
 
-static char dir[] = "/tmp/midflight-unit-XXXXXX";
-static struct flight_result r;
-
 static void fly(enum method method)
 {
 	struct flight_config config = {
@@ -365,7 +345,8 @@ static void fly(enum method method)
 		.timeout_ns = 200 * NS_PER_MS,
 		.nudge_ns = 100 * NS_PER_MS,
 		.miss_limit = 4,
-		.vm = {.dir = dir},
+		.timeline = true,
+		.vm = {.dir = played_dir},
 	};
 
 	flight_run(&config, &r);
@@ -374,18 +355,10 @@ static void fly(enum method method)
 static int done(void **state)
 {
 	(void)state;
+	timelines_remove(played_dir, HOPS);
 	flight_result_free(&r);
 	memset(&play, 0, sizeof(play));
 	return 0;
-}
-
-static void expect(enum word word, const char *why)
-{
-	if (r.verdict.word != word)
-		fail_msg("%s (%s), expected %s", word_name(r.verdict.word),
-			 r.verdict.findings ? r.verdict.finding[0] : "", word_name(word));
-	if (why)
-		assert_contains(r.verdict.findings ? r.verdict.finding[0] : "", why);
 }
 
 static void live(void **state)
@@ -400,6 +373,13 @@ static void live(void **state)
 	assert_int_equal(r.taken, HOPS);
 	assert_int_equal(r.l2_active, HOPS);
 	assert_int_equal(r.hop[1].move.rounds, HOPS);
+	for (unsigned hop = 1; hop <= HOPS; hop++) {
+		char *text = xasprintf("precopy, 0 bytes, rounds: %u, downtime 0.0 ms", hop);
+
+		assert_lane(played_dir, hop, "runner", "run;prepare;migration;cont;keep;");
+		assert_lane(played_dir, hop, "network", text);
+		free(text);
+	}
 }
 
 /* What was moved without L2 only goes on, and the hop is tried again. */
@@ -482,6 +462,9 @@ static void savevm(void **state)
 	assert_int_equal(vm.retries, 1);
 	assert_int_equal(r.taken, HOPS);
 	assert_int_equal(r.log.hops_done, HOPS + 1);
+	/* What L1 does behind the last hop belongs to that one. */
+	assert_lane(played_dir, HOPS, "L1/L2", "verdict word=PASS");
+	assert_int_equal(timelines_remove(played_dir, HOPS + 1), HOPS);
 }
 
 static void digests(void **state)
@@ -509,6 +492,9 @@ static void resets(void **state)
 	assert_int_equal(vm.retries, 1);
 	assert_int_equal(r.taken, HOPS);
 	assert_null(r.log.damage);
+	assert_lane(played_dir, HOPS, "runner", "stop;reset;timeline;run;");
+	assert_lane(played_dir, HOPS, "L1/L2", "hello ");
+	assert_int_equal(timelines_remove(played_dir, HOPS + 1), HOPS);
 	flight_result_free(&r);
 	play.boots_itself = true; /* the log begins again, but not by our doing */
 	fly(METHOD_RESET);
@@ -539,28 +525,6 @@ static void lacks(void **state)
 	expect(WORD_SKIP, "not here");
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	unit_scenarios();
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	static const char *const names[] = {"serial.log",   "snapshot.bin", "branch-1.log",
-					    "branch-2.log", "branch-3.log", "branch-4.log"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		char *path = xasprintf("%s/%s", dir, names[i]);
-
-		unlink(path);
-		free(path);
-	}
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,5 +539,5 @@ int main(void)
 		cmocka_unit_test_teardown(lacks, done),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, played_setup, played_teardown);
 }

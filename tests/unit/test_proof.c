@@ -230,6 +230,26 @@ static void registers_of_vectors(void **state)
 	snapshot_free(&s);
 }
 
+static void all_vectors(void **state)
+{
+	struct snapshot s = state_sample(), empty = {0};
+	struct buf text = {0};
+
+	(void)state;
+	proof_vectors(&s, &text);
+	assert_string_equal(buf_text(&text), "virr 0x51 0xff, visr 0x31, pir 0x52, irr 0x20 0xf2, "
+					     "isr 0x41");
+	buf_free(&text);
+	state_set(&s, "PIN_BASED_VM_EXEC_CONTROL", 0);
+	memset(state_section(&s, "LAPIC"), 0, sizeof(struct kvm_lapic_state));
+	proof_vectors(&s, &text);
+	assert_string_equal(buf_text(&text), "virr 0x51 0xff, visr 0x31");
+	buf_free(&text);
+	proof_vectors(&empty, &text);
+	assert_int_equal(text.len, 0);
+	snapshot_free(&s);
+}
+
 /* Pages that vmcs12's controls do not use prove nothing. */
 static void unused_pages(void **state)
 {
@@ -392,6 +412,7 @@ int main(void)
 		cmocka_unit_test(true_and_false),
 		cmocka_unit_test(flags_clear),
 		cmocka_unit_test(registers_of_vectors),
+		cmocka_unit_test(all_vectors),
 		cmocka_unit_test(unused_pages),
 		cmocka_unit_test(either_sregs),
 		cmocka_unit_test(lists),

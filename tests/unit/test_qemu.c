@@ -2,6 +2,7 @@
 // The QEMU driver with a real QEMU: snapshots and restores of a tiny guest under TCG, which has no
 // L2, so that this test alone takes any state for a good one. Skipped where there is no QEMU.
 #include "tests/unit/unit.h"
+#include "tests/unit/timeline.h"
 
 #include "host/flight.h"
 #include "host/qemu_process.h"
@@ -120,6 +121,7 @@ static void fly_by(enum method method, bool control, const char *machine)
 		.miss_limit = 3,
 		.any_state = true,
 		.keep_snapshot = true,
+		.timeline = true,
 		.vm = {.qemu = "qemu-system-x86_64",
 		       .machine = machine,
 		       .cpu = "max",
@@ -146,6 +148,7 @@ static void fly(bool control, const char *machine)
 static int done(void **state)
 {
 	(void)state;
+	timelines_remove(dir, HOPS);
 	flight_result_free(&r);
 	return 0;
 }
@@ -178,6 +181,11 @@ static void snapshots(void **state)
 	assert_false(r.hop[0].state.nested);
 	assert_true(r.hop[2].bytes > 100000);
 	assert_string_equal(r.log.version_text, "stub");
+	assert_lane(dir, 2, "runner", "run;stop;snapshot;quit;restore;cont;keep;");
+	assert_lane(dir, 2, "QMP", "event STOP (QEMU 2);");
+	assert_lane(dir, 2, "QMP", "QEMU 3 starts;");
+	assert_lane(dir, 2, "QMP", ";cont (QEMU 3);");
+	assert_lane(dir, 2, "network", "file, ");
 	flight_result_free(&r);
 	fly(false, "q35");
 	expect(WORD_PASS, NULL);
@@ -242,6 +250,9 @@ static void userfault(void **state)
 		assert_true(r.hop[n].fetches > 0);
 		assert_true(r.hop[n].move.bytes > 0);
 		assert_true(n == HOPS - 1 || r.hop[n].move.rounds >= 1);
+		assert_lane(dir, n + 1, "network", " asked for;");
+		assert_lane(dir, n + 1, "network", "postcopy, ");
+		assert_lane(dir, n + 1, "QMP", "migrate-start-postcopy (QEMU ");
 	}
 	flight_result_free(&r);
 	fly_by(METHOD_BACKGROUND, false, "pc");

@@ -642,6 +642,7 @@ static void requests(void **state)
 		assert_string_equal(f->phase, "post-copy");
 		assert_string_equal(f->name, expected[i].name);
 		assert_int_equal(f->gpa, expected[i].gpa);
+		assert_true(f->zero_ns >= begin && f->zero_ns <= now_ns());
 		assert_true(f->asked_ns >= before && f->asked_ns <= now_ns() - begin);
 		before = f->asked_ns;
 		assert_int_equal(f->waited_ns, -1);
