@@ -9,7 +9,6 @@
 
 #define TSC_LIMIT 60 /* seconds by which IA32_TSC may be ahead after a restore */
 #define WORD	  8  /* bytes told at once of what has no name */
-#define FIELD_MAX sizeof(((struct oracle_finding *)0)->field)
 
 enum {
 	LAPIC_IRR = 0x200,
@@ -235,14 +234,8 @@ static void differs(const struct comparison *c, const char *name, const uint8_t 
 
 /* ---- sections ----------------------------------------------------------------------------- */
 
-/* A field's place in its section. */
-struct place {
-	char name[FIELD_MAX];
-	size_t from, size;
-};
-
 /* The vmcs12s behind the header of NESTED_STATE. */
-static bool place_in_vmcs12(size_t at, struct place *p)
+static bool place_in_vmcs12(size_t at, struct oracle_place *p)
 {
 	size_t base = sizeof(struct kvm_nested_state);
 	const char *which = "vmcs12";
@@ -265,7 +258,7 @@ static bool place_in_vmcs12(size_t at, struct place *p)
 	return false;
 }
 
-static bool place_in_table(const char *section, size_t at, struct place *p)
+static bool place_in_table(const char *section, size_t at, struct oracle_place *p)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
 		const struct field *f = &fields[i];
@@ -287,17 +280,16 @@ static bool place_in_table(const char *section, size_t at, struct place *p)
 	return false;
 }
 
-static bool place_named(const char *section, size_t at, struct place *p)
+static bool place_named(const char *section, size_t at, struct oracle_place *p)
 {
 	if (!strcmp(section, "NESTED_STATE") && at >= sizeof(struct kvm_nested_state))
 		return place_in_vmcs12(at, p);
 	return place_in_table(section, at, p);
 }
 
-/* The field at byte @at of @section, or the unnamed bytes from there, a word at most. */
-static void place_of(const char *section, size_t at, struct place *p)
+void oracle_place(const char *section, size_t at, struct oracle_place *p)
 {
-	struct place next;
+	struct oracle_place next;
 
 	if (place_named(section, at, p))
 		return;
@@ -313,7 +305,7 @@ static void compare_bytes(const struct comparison *c, const struct snapshot_sect
 {
 	const uint8_t *b = before->data, *a = after->data;
 	size_t len = before->len < after->len ? before->len : after->len;
-	struct place p;
+	struct oracle_place p;
 
 	if (before->len != after->len)
 		oracle_add(c->report, c->oracle, before->name, "expected %zu bytes, found %zu",
@@ -323,7 +315,7 @@ static void compare_bytes(const struct comparison *c, const struct snapshot_sect
 			at++;
 		if (at == len)
 			break;
-		place_of(before->name, at, &p);
+		oracle_place(before->name, at, &p);
 		differs(c, p.name, b + p.from, a + p.from,
 			p.from + p.size <= len ? p.size : len - p.from);
 	}
@@ -373,7 +365,7 @@ static void compare_keyed(const struct comparison *c, const struct keyed *k,
 			  const struct snapshot_section *before,
 			  const struct snapshot_section *after)
 {
-	char name[FIELD_MAX];
+	char name[ORACLE_FIELD_MAX];
 	const uint8_t *entry = before->data, *other;
 
 	for (size_t n = before->len / k->entry; n--; entry += k->entry) {
@@ -407,7 +399,7 @@ static void compare_section(const struct comparison *c, const struct snapshot_se
 /* Restoring alone writes nothing to the guest's memory. */
 static void compare_memory(const struct comparison *c)
 {
-	char name[FIELD_MAX];
+	char name[ORACLE_FIELD_MAX];
 
 	for (uint64_t gpa = 0; gpa < c->before->memory_size; gpa += SNAPSHOT_PAGE) {
 		const uint8_t *b = snapshot_page(c->before, gpa);

@@ -14,10 +14,12 @@
 #include "host/kvm_state.h"
 #include "host/snapshot.h"
 
+#define ORACLE_FIELD_MAX 96
+
 struct oracle_finding {
-	const char *oracle; /* "in place", "new VM", "buffer size", "log" */
-	char field[96];	    /* like VCPU_EVENTS.nmi.pending, MSRS.IA32_TSC, LAPIC.IRR[3] */
-	char text[160];	    /* what was expected and found */
+	const char *oracle;	      /* "in place", "new VM", "buffer size", "log" */
+	char field[ORACLE_FIELD_MAX]; /* VCPU_EVENTS.nmi.pending, MSRS.IA32_TSC, LAPIC.IRR[3] */
+	char text[160];		      /* what was expected and found */
 };
 
 #define ORACLE_FINDINGS_MAX 64
@@ -27,6 +29,15 @@ struct oracle_report {
 	unsigned findings; /* kept; further ones are only counted in `more` */
 	unsigned more;
 };
+
+/* A field's place in its section, or that of up to eight bytes without a name. */
+struct oracle_place {
+	char name[ORACLE_FIELD_MAX]; /* as in struct oracle_finding */
+	size_t from, size;	     /* bytes */
+};
+
+/* The field at byte @at of @section, or the unnamed bytes from there. */
+void oracle_place(const char *section, size_t at, struct oracle_place *p);
 
 /* Adds a finding. @oracle must live as long as the report. */
 void oracle_add(struct oracle_report *report, const char *oracle, const char *field,

@@ -26,30 +26,41 @@
 #define QEMU_VM_SECTION_FOOTER 0x7e
 #define MAX_DEPTH	       16
 
+#define PATH_MAX_LEN 256
+#define STRUCTS_MAX  64 /* of an array of structures, whose fields are handed out */
+
 struct walk {
 	const uint8_t *p;
-	size_t len; /* end of the device sections */
+	size_t len;	    /* end of the device sections */
+	stream_field field; /* or NULL */
+	void *arg;
+	struct err *e;
+};
+
+/* What saved_state is filled from. */
+struct taken {
 	struct saved_state *state;
 	unsigned found; /* bit per row of wanted[] */
 	struct err *e;
+	bool odd; /* @e says which field is */
 };
 
 /* The fields that are looked for. */
 static const struct wanted {
-	const char *vmsd, *field;
+	const char *path;
 	size_t size, offset;
 } wanted[] = {
-#define W(vmsd, field, member)                                          \
-	{                                                               \
-		vmsd, field, sizeof(((struct saved_state *)0)->member), \
-			offsetof(struct saved_state, member)            \
+#define W(path, member)                                          \
+	{                                                        \
+		path, sizeof(((struct saved_state *)0)->member), \
+			offsetof(struct saved_state, member)     \
 	}
-	W("cpu", "env.mp_state", mp_state),
-	W("cpu/kvm_nested_state", "flags", flags),
-	W("cpu/kvm_nested_state", "format", format),
-	W("cpu/kvm_nested_state", "size", size),
-	W("cpu/kvm_nested_state/vmx", "hdr.vmx.vmxon_pa", vmxon_pa),
-	W("cpu/kvm_nested_state/vmx", "hdr.vmx.vmcs12_pa", vmcs12_pa),
+	W("env.mp_state", mp_state),
+	W("env.nested_state.flags", flags),
+	W("env.nested_state.format", format),
+	W("env.nested_state.size", size),
+	W("env.nested_state.hdr.vmx.vmxon_pa", vmxon_pa),
+	W("env.nested_state.hdr.vmx.vmcs12_pa", vmcs12_pa),
 #undef W
 };
 #define FOUND_MP_STATE 0x01
@@ -96,24 +107,26 @@ static bool json_size(const json_t *object, const char *key, size_t fallback, si
 }
 
 /* If the field is one that is looked for, keeps its value. */
-static int take_field(struct walk *w, const char *vmsd, const char *field, size_t off, size_t size)
+static void take_field(void *arg, const char *path, const uint8_t *data, size_t size, size_t count)
 {
+	struct taken *t = arg;
 	uint64_t value = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted) && !t->odd; i++) {
 		const struct wanted *want = &wanted[i];
-		uint8_t *to = (uint8_t *)w->state + want->offset;
+		uint8_t *to = (uint8_t *)t->state + want->offset;
 
-		if (strcmp(vmsd, want->vmsd) || strcmp(field, want->field))
+		if (strcmp(path, want->path))
 			continue;
-		if (size != want->size || w->found & 1u << i) {
-			err_set(w->e, "%s of %s is odd: %zu bytes, expected %zu once", field, vmsd,
-				size, want->size);
-			return -1;
+		if (size != want->size || count != 1 || t->found & 1u << i) {
+			err_set(t->e, "%s of cpu is odd: %zu bytes, expected %zu once", path, size,
+				want->size);
+			t->odd = true;
+			return;
 		}
-		w->found |= 1u << i;
+		t->found |= 1u << i;
 		for (size_t b = 0; b < size; b++)
-			value = value << 8 | w->p[off + b];
+			value = value << 8 | data[b];
 		switch (size) {
 		case 2:
 			*(uint16_t *)to = (uint16_t)value;
@@ -125,11 +138,36 @@ static int take_field(struct walk *w, const char *vmsd, const char *field, size_
 			*(uint64_t *)to = value;
 		}
 	}
+}
+
+static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, size_t *off,
+		     unsigned depth);
+
+/* Walks the structures of field @path: all @n of @size bytes, or the first of very many. */
+static int walk_structs(struct walk *w, const json_t *inner, const char *path, size_t off,
+			size_t size, size_t n, unsigned depth)
+{
+	for (size_t i = 0; i < n && (!i || (size && n <= STRUCTS_MAX)); i++) {
+		size_t start = off + i * size, end = start;
+		char prefix[PATH_MAX_LEN];
+
+		if (n == 1)
+			snprintf(prefix, sizeof(prefix), "%.200s.", path);
+		else
+			snprintf(prefix, sizeof(prefix), "%.200s[%zu].", path, i);
+		if (walk_vmsd(w, inner, prefix, &end, depth + 1))
+			return -1;
+		if (end - start == size)
+			continue;
+		err_set(w->e, "structure %s has %zu bytes, expected %zu", path, end - start, size);
+		return -1;
+	}
 	return 0;
 }
 
 /* Walks fields and subsections of @vmsd from *@off on, which becomes their end. */
-static int walk_vmsd(struct walk *w, const json_t *vmsd, size_t *off, unsigned depth)
+static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, size_t *off,
+		     unsigned depth)
 {
 	const char *name = json_text(vmsd, "vmsd_name");
 	const json_t *entry;
@@ -143,24 +181,19 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, size_t *off, unsigned d
 	{
 		const char *field = json_text(entry, "name");
 		const json_t *inner = json_object_get(entry, "struct");
-		size_t size, n, left = w->len - *off, inner_end = *off;
+		size_t size, n, left = w->len - *off;
+		char path[PATH_MAX_LEN];
 
 		if (!json_size(entry, "size", 0, left, &size) ||
 		    !json_size(entry, "array_len", 1, left, &n) || (size && n > left / size)) {
 			err_set(w->e, "field %s of %s does not fit into the stream", field, name);
 			return -1;
 		}
-		if (inner && n) {
-			if (walk_vmsd(w, inner, &inner_end, depth + 1))
-				return -1;
-			if (inner_end - *off != size) {
-				err_set(w->e, "structure %s of %s has %zu bytes, expected %zu",
-					field, name, inner_end - *off, size);
-				return -1;
-			}
-		}
-		if (n == 1 && take_field(w, name, field, *off, size))
+		snprintf(path, sizeof(path), "%s%s", prefix, field);
+		if (inner && n && walk_structs(w, inner, path, *off, size, n, depth))
 			return -1;
+		if (!inner && n && w->field)
+			w->field(w->arg, path, w->p + *off, size, n);
 		*off += size * n;
 	}
 	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry)
@@ -185,7 +218,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, size_t *off, unsigned d
 			err_set(w->e, "subsection %s is not where the description says", sub);
 			return -1;
 		}
-		if (walk_vmsd(w, entry, off, depth + 1))
+		if (walk_vmsd(w, entry, prefix, off, depth + 1))
 			return -1;
 	}
 	return 0;
@@ -194,9 +227,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, size_t *off, unsigned d
 /* Walks the section at @start whose fields begin at @off; true if its footer is in place. */
 static bool walk_section(struct walk *w, const json_t *device, size_t start, size_t off)
 {
-	memset(w->state, 0, sizeof(*w->state));
-	w->found = 0;
-	if (walk_vmsd(w, device, &off, 0))
+	if (walk_vmsd(w, device, "", &off, 0))
 		return false;
 	if (w->len - off < 5 || w->p[off] != QEMU_VM_SECTION_FOOTER ||
 	    memcmp(w->p + off + 1, w->p + start + 1, 4)) {
@@ -207,12 +238,14 @@ static bool walk_section(struct walk *w, const json_t *device, size_t start, siz
 	return true;
 }
 
-/* RAM pages may look like anything, so a section counts only if its footer fits, and only once. */
-static int find_section(struct walk *w, const json_t *device, unsigned instance)
+/*
+ * Finds the section, with *@fields where its fields begin. RAM pages may look like anything, so a
+ * section counts only if its footer fits, and only once.
+ */
+static int find_section(struct walk *w, const json_t *device, unsigned instance, size_t *fields)
 {
 	const char *name = json_text(device, "name");
-	struct saved_state first = {0};
-	unsigned found_fields = 0, sections = 0, headers = 0;
+	unsigned sections = 0, headers = 0;
 	struct buf header = {0};
 	uint8_t len = (uint8_t)strlen(name);
 	size_t version;
@@ -235,14 +268,10 @@ static int find_section(struct walk *w, const json_t *device, unsigned instance)
 		if (w->p[at] != QEMU_VM_SECTION_FULL)
 			continue;
 		headers++;
-		if (walk_section(w, device, at, at + 5 + header.len) && !sections++) {
-			first = *w->state;
-			found_fields = w->found;
-		}
+		if (walk_section(w, device, at, at + 5 + header.len) && !sections++)
+			*fields = at + 5 + header.len;
 	}
 	buf_free(&header);
-	*w->state = first;
-	w->found = found_fields;
 	if (sections == 1)
 		return 0;
 	if (!headers)
@@ -279,12 +308,11 @@ static json_t *load_description(const uint8_t *p, size_t len, size_t *end, struc
 			QEMU_VM_FILE_VERSION);
 		return NULL;
 	}
-	/* JSON has no byte 6, so the first one from the end that fits is it. */
+	/* JSON has no byte 6, but the length before it may. */
 	for (size_t at = len - 6; at > 8; at--) {
-		if (p[at] != QEMU_VM_VMDESCRIPTION)
+		if (p[at] != QEMU_VM_VMDESCRIPTION || p[at - 1] != QEMU_VM_EOF ||
+		    be32(p + at + 1) != len - at - 5)
 			continue;
-		if (p[at - 1] != QEMU_VM_EOF || be32(p + at + 1) != len - at - 5)
-			break;
 		description = json_loadb((const char *)p + at + 5, len - at - 5, 0, &error);
 		if (!description)
 			err_set(e, "description at the end of the stream: %s", error.text);
@@ -295,33 +323,53 @@ static json_t *load_description(const uint8_t *p, size_t len, size_t *end, struc
 	return NULL;
 }
 
+int qemu_stream_walk(const void *stream, size_t len, const char *name, unsigned instance,
+		     stream_field field, void *arg, struct err *e)
+{
+	struct walk w = {.p = stream, .e = e};
+	json_t *description = load_description(stream, len, &w.len, e);
+	const json_t *device;
+	size_t off = 0;
+	int ret = 1;
+
+	if (!description)
+		return -1;
+	device = find_device(description, name, instance);
+	if (device)
+		ret = find_section(&w, device, instance, &off);
+	if (device && !ret) {
+		w.field = field;
+		w.arg = arg;
+		ret = walk_vmsd(&w, device, "", &off, 0);
+	}
+	json_decref(description);
+	return ret;
+}
+
+bool qemu_stream_is(const void *stream, size_t len)
+{
+	return len >= 4 && be32(stream) == QEMU_VM_FILE_MAGIC;
+}
+
 int qemu_stream_parse(const void *stream, size_t len, unsigned cpu, struct saved_state *state,
 		      struct err *e)
 {
-	struct walk w = {.p = stream, .state = state, .e = e};
-	json_t *description = load_description(stream, len, &w.len, e);
-	const json_t *device;
-	int ret = -1;
+	struct taken t = {.state = state, .e = e};
+	int ret;
 
 	memset(state, 0, sizeof(*state));
-	if (!description)
-		return -1;
-	device = find_device(description, "cpu", cpu);
-	if (!device) {
+	ret = qemu_stream_walk(stream, len, "cpu", cpu, take_field, &t, e);
+	state->nested = t.found & FOUND_NESTED;
+	if (ret > 0)
 		err_set(e, "the stream describes no section 'cpu' of instance %u", cpu);
-	} else if (!find_section(&w, device, cpu)) {
-		state->nested = w.found & FOUND_NESTED;
-		if (!(w.found & FOUND_MP_STATE))
-			err_set(e, "section 'cpu' has no field env.mp_state");
-		else if (state->nested && w.found != FOUND_ALL)
-			err_set(e, "nested state is incomplete (no VMX part?)");
-		else if (state->nested && state->format != KVM_STATE_NESTED_FORMAT_VMX)
-			err_set(e, "nested state has format %u, not VMX", state->format);
-		else
-			ret = 0;
-	}
-	json_decref(description);
-	if (ret)
-		memset(state, 0, sizeof(*state));
-	return ret;
+	else if (!ret && !t.odd && !(t.found & FOUND_MP_STATE))
+		err_set(e, "section 'cpu' has no field env.mp_state");
+	else if (!ret && !t.odd && state->nested && t.found != FOUND_ALL)
+		err_set(e, "nested state is incomplete (no VMX part?)");
+	else if (!ret && !t.odd && state->nested && state->format != KVM_STATE_NESTED_FORMAT_VMX)
+		err_set(e, "nested state has format %u, not VMX", state->format);
+	else if (!ret && !t.odd)
+		return 0;
+	memset(state, 0, sizeof(*state));
+	return -1;
 }

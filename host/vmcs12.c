@@ -85,31 +85,96 @@ static const uint8_t *none(struct err *e, const char *text)
 	return NULL;
 }
 
+static bool revision_known(const uint8_t *vmcs, const char *which, struct err *e)
+{
+	uint32_t revision;
+
+	memcpy(&revision, vmcs, sizeof(revision));
+	if ((revision & ~SHADOW_VMCS) == VMCS12_REVISION)
+		return true;
+	if (e)
+		err_set(e, "%s has revision 0x%x, known is 0x%x", which, revision, VMCS12_REVISION);
+	return false;
+}
+
+/* That there is a header, and of what format. */
+static const struct kvm_nested_state *header_of(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = buffer;
+
+	if (len < sizeof(*nested)) {
+		none(e, "the nested state is cut short");
+	} else if (nested->format == KVM_STATE_NESTED_FORMAT_SVM) {
+		none(e, "the nested state is that of SVM, not that of VMX");
+	} else if (nested->format != KVM_STATE_NESTED_FORMAT_VMX) {
+		none(e, "the nested state is not that of VMX");
+	} else {
+		return nested;
+	}
+	return NULL;
+}
+
+/* With an enlightened VMCS there is no address of it in the header. */
+static bool has_vmcs12(const struct kvm_nested_state *nested)
+{
+	return nested->hdr.vmx.vmxon_pa != NO_ADDRESS &&
+	       (nested->hdr.vmx.vmcs12_pa != NO_ADDRESS || nested->flags & KVM_STATE_NESTED_EVMCS);
+}
+
+const uint8_t *vmcs12_in(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = header_of(buffer, len, e);
+	const uint8_t *vmcs12 = (const uint8_t *)buffer + sizeof(*nested);
+
+	if (!nested)
+		return NULL;
+	if (nested->hdr.vmx.vmxon_pa == NO_ADDRESS)
+		return none(e, "no vmcs12: VMX operation is off");
+	if (!has_vmcs12(nested))
+		return none(e, "no vmcs12: there is no current VMCS");
+	if (len < sizeof(*nested) + KVM_STATE_NESTED_VMX_VMCS_SIZE)
+		return none(e, "the nested state ends before vmcs12");
+	return revision_known(vmcs12, "vmcs12", e) ? vmcs12 : NULL;
+}
+
 const uint8_t *vmcs12_of(const struct snapshot *s, struct err *e)
 {
 	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
-	const struct kvm_nested_state *nested;
-	const uint8_t *vmcs12;
-	uint32_t revision;
 
-	if (!section)
-		return none(e, "no nested state in the snapshot");
-	nested = section->data;
-	if (section->len < sizeof(*nested))
-		return none(e, "the nested state is cut short");
-	if (nested->format != KVM_STATE_NESTED_FORMAT_VMX)
-		return none(e, "the nested state is not that of VMX");
-	if (nested->hdr.vmx.vmxon_pa == NO_ADDRESS)
-		return none(e, "no vmcs12: VMX operation is off");
-	if (nested->hdr.vmx.vmcs12_pa == NO_ADDRESS)
-		return none(e, "no vmcs12: there is no current VMCS");
-	if (section->len < sizeof(*nested) + KVM_STATE_NESTED_VMX_VMCS_SIZE)
-		return none(e, "the nested state ends before vmcs12");
-	vmcs12 = (const uint8_t *)section->data + sizeof(*nested);
-	memcpy(&revision, vmcs12, sizeof(revision));
-	if ((revision & ~SHADOW_VMCS) != VMCS12_REVISION)
-		return none(e, "vmcs12 has a revision that is not known");
-	return vmcs12;
+	return section ? vmcs12_in(section->data, section->len, e)
+		       : none(e, "no nested state in the snapshot");
+}
+
+const uint8_t *vmcs12_shadow_in(const void *buffer, size_t len)
+{
+	const size_t at = sizeof(struct kvm_nested_state) + KVM_STATE_NESTED_VMX_VMCS_SIZE;
+
+	return vmcs12_in(buffer, len, NULL) && len >= at + KVM_STATE_NESTED_VMX_VMCS_SIZE
+		       ? (const uint8_t *)buffer + at
+		       : NULL;
+}
+
+int vmcs12_check(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = header_of(buffer, len, e);
+	const uint8_t *shadow;
+
+	if (!nested)
+		return -1;
+	if (nested->size > len) {
+		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+			nested->size, len);
+		return -1;
+	}
+	if (nested->size < sizeof(*nested)) {
+		err_set(e, "the nested state says that it has %u bytes, its header alone has %zu",
+			nested->size, sizeof(*nested));
+		return -1;
+	}
+	if (has_vmcs12(nested) && !vmcs12_in(buffer, nested->size, e))
+		return -1;
+	shadow = vmcs12_shadow_in(buffer, nested->size);
+	return shadow && !revision_known(shadow, "the shadow vmcs12", e) ? -1 : 0;
 }
 
 uint64_t vmcs12_get(const uint8_t *vmcs12, const struct vmcs12_field *f)
@@ -142,6 +207,17 @@ static bool in_use(const uint8_t *vmcs12, const char *name)
 			return get(vmcs12, by_control[i].controls) >> by_control[i].bit & 1 &&
 			       (secondary || strcmp(by_control[i].controls, SECONDARY));
 	return false;
+}
+
+bool vmcs12_unused(const uint8_t *vmcs12, const char *name)
+{
+	bool known = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
+		known |= !strcmp(by_count[i].name, name);
+	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
+		known |= !strcmp(by_control[i].name, name);
+	return known && !in_use(vmcs12, name);
 }
 
 int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, struct err *e)

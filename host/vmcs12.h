@@ -28,6 +28,24 @@ const struct vmcs12_field *vmcs12_find(const char *name, size_t len);
 const uint8_t *vmcs12_of(const struct snapshot *s, struct err *e);
 
 /*
+ * The same for the @len bytes that KVM_GET_NESTED_STATE returned: vmcs12, NULL with @e (may be
+ * NULL) saying why not.
+ */
+const uint8_t *vmcs12_in(const void *buffer, size_t len, struct err *e);
+
+/* The shadow vmcs12 behind vmcs12, or NULL. vmcs12_check() looks at its revision. */
+const uint8_t *vmcs12_shadow_in(const void *buffer, size_t len);
+
+/*
+ * That such a buffer is VMX's, complete, and what is in it of known revisions; that there is no
+ * vmcs12 is right as well. 0, or -1 with @e.
+ */
+int vmcs12_check(const void *buffer, size_t len, struct err *e);
+
+/* Field @name is an address that @vmcs12's controls or counts say is not in use. */
+bool vmcs12_unused(const uint8_t *vmcs12, const char *name);
+
+/*
  * Where in guest memory lies what vmcs12's field @name points at (VIRTUAL_APIC_PAGE_ADDR, ...). 0,
  * or -1 with @e: no vmcs12, or its controls say that the field is not in use.
  */

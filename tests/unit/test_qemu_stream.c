@@ -278,7 +278,7 @@ static void bad_descriptions(void **state)
 		"does not fit");
 	refused("\"size\": 8", "\"size\": 9223372036854775807", "does not fit");
 	refused("\"size\": 8", "\"size\": \"8\"", "does not fit");
-	refused("\"size\": 10", "\"size\": 11", "structure env.fpregs of cpu has 10 bytes");
+	refused("\"size\": 10", "\"size\": 11", "structure env.fpregs has 10 bytes");
 	refused("cpu/xss", "cpu/xsz", "subsection cpu/xsz is not where");
 	refused("\"version\": 12", "\"version\": 13", "no section 'cpu' of version 13");
 	refused("\"version\": 12", "\"version\": 1.5", "bad version");
@@ -343,6 +343,27 @@ static void headers(void **state)
 	buf_free(&b);
 }
 
+/* The byte that announces the description may be in its length as well. */
+static void length_like_a_type(void **state)
+{
+	struct recipe r = active;
+	struct buf spaces = {0};
+	struct saved_state s;
+	struct err e = {0};
+
+	(void)state;
+	r.from = "{\"page_size\"";
+	for (unsigned i = 0; i < 256; i++)
+		buf_printf(&spaces, " ");
+	buf_printf(&spaces, "{\"page_size\"");
+	for (unsigned i = 0; i < 256; i++) {
+		r.to = spaces.p + i;
+		if (parse(&r, 0, &s, &e))
+			fail_msg("with %u more bytes: %s", 256 - i, e.text);
+	}
+	buf_free(&spaces);
+}
+
 /* Cut at any byte: refused, with a reason. */
 static void truncated(void **state)
 {
@@ -395,8 +416,8 @@ int main(void)
 		cmocka_unit_test(l2_active),	    cmocka_unit_test(l2_not_active),
 		cmocka_unit_test(second_cpu),	    cmocka_unit_test(ram_looks_alike),
 		cmocka_unit_test(bad_descriptions), cmocka_unit_test(deep),
-		cmocka_unit_test(headers),	    cmocka_unit_test(truncated),
-		cmocka_unit_test(mutations),
+		cmocka_unit_test(headers),	    cmocka_unit_test(length_like_a_type),
+		cmocka_unit_test(truncated),	    cmocka_unit_test(mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

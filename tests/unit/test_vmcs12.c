@@ -141,7 +141,7 @@ static void not_found(void **state)
 
 	s = state_sample();
 	state_set(&s, "revision_id", 0x11e57ed1);
-	no_vmcs12(&s, "revision");
+	no_vmcs12(&s, "vmcs12 has revision 0x11e57ed1, known is 0x11e57ed0");
 	state_set(&s, "revision_id", 0x11e57ed0);
 	nested = state_section(&s, "NESTED_STATE");
 	nested->hdr.vmx.vmcs12_pa = ~0ull;
@@ -199,6 +199,60 @@ static void addresses(void **state)
 	}
 }
 
+static void unused(void **state)
+{
+	struct snapshot s = state_sample();
+
+	(void)state;
+	assert_false(vmcs12_unused(state_vmcs12(&s), "POSTED_INTR_DESC_ADDR"));
+	assert_false(vmcs12_unused(state_vmcs12(&s), "GUEST_RIP"));
+	state_set(&s, "PIN_BASED_VM_EXEC_CONTROL", 0);
+	assert_true(vmcs12_unused(state_vmcs12(&s), "POSTED_INTR_DESC_ADDR"));
+	state_set(&s, "VM_EXIT_MSR_LOAD_COUNT", 0);
+	assert_true(vmcs12_unused(state_vmcs12(&s), "VM_EXIT_MSR_LOAD_ADDR"));
+	snapshot_free(&s);
+}
+
+static void bad(struct snapshot *s, const char *why)
+{
+	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
+	struct err e = {0};
+
+	assert_int_equal(vmcs12_check(section->data, section->len, &e), -1);
+	assert_contains(e.text, why);
+}
+
+static void checked(void **state)
+{
+	struct snapshot s = state_sample();
+	struct kvm_nested_state *nested = state_section(&s, "NESTED_STATE");
+	uint32_t size = nested->size;
+	uint8_t *shadow = state_vmcs12(&s) + KVM_STATE_NESTED_VMX_VMCS_SIZE;
+	struct err e;
+
+	(void)state;
+	assert_ptr_equal(vmcs12_shadow_in(nested, size), shadow);
+	assert_null(vmcs12_shadow_in(nested, size - 1));
+	bad(&s, "the shadow vmcs12 has revision 0x11111111, known is 0x11e57ed0");
+	vmcs12_set(shadow, vmcs12_find("revision_id", 11), 0x91e57ed0);
+	assert_int_equal(vmcs12_check(nested, size, &e), 0);
+	nested->size = size + 1;
+	bad(&s, "truncated: the nested state says that it has 8321 bytes, 8320 are there");
+	nested->size = sizeof(*nested) - 1;
+	bad(&s, "its header alone has 128");
+	nested->size = sizeof(*nested);
+	bad(&s, "ends before vmcs12");
+	nested->hdr.vmx.vmcs12_pa = ~0ull;
+	assert_int_equal(vmcs12_check(nested, size, &e), 0);
+	nested->flags |= KVM_STATE_NESTED_EVMCS;
+	bad(&s, "ends before vmcs12");
+	nested->format = KVM_STATE_NESTED_FORMAT_SVM;
+	bad(&s, "that of SVM");
+	nested->format = 7;
+	bad(&s, "not that of VMX");
+	snapshot_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +263,8 @@ int main(void)
 		cmocka_unit_test(found),
 		cmocka_unit_test(not_found),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(unused),
+		cmocka_unit_test(checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
