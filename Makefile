@@ -40,7 +40,7 @@ L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS]) lib/idt.c lib/trap_entry.S lib
 
 # ---- host: static, so that the same binary runs in the lab's initramfs ------------------------
 HOST_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
-HOST_LIBS   := -ljansson -pthread
+HOST_LIBS   := -ljansson -pthread -lm
 HOST_SRCS   := $(wildcard host/*.c)
 HOST_OBJS   := $(call objs,$(HOST_SRCS))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -114,6 +114,9 @@ $(B)/l2guest.bin: $(B)/l2guest.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
 $(B)/hv/l2_image.o: $(B)/l2guest.bin
+
+# They include these.
+$(B)/host/report_html.o $(B)/san/report_html.o: host/report_html.css host/report_html.js
 
 $(B)/midflight.elf: $(L1_BASE) $(L1_SCENARIOS) linker.ld
 	$(call say,LD,$@)

@@ -27,6 +27,9 @@ check|qemu-system-x86_64|qemu-system-x86|tests without VMX
 check|cmocka.h|libcmocka-dev|unit tests
 check|cppcheck|cppcheck|static analysis
 check|clang-format|clang-format|code style
+check|chromium|chromium|looks at the HTML report
+check|/usr/lib/python3/dist-packages/PIL|python3-pil|looks at pictures of it
+check|/usr/lib/python3/dist-packages/jsonschema|python3-jsonschema|checks result.json
 check|dh|debhelper|builds the Debian package
 check|git|git|lists the files to check
 check|lintian|lintian|checks the Debian package

@@ -1,9 +1,47 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight report`: one HTML file of one or several runs.
 #include "host/cmd.h"
+#include "host/report_html.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIB 1024
+
+static int write_page(const char *path, const struct buf *html, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	int ret = write_file(dir, slash ? slash + 1 : path, html->p, html->len, 0666, e);
+
+	free(dir);
+	return ret;
+}
 
 int cmd_report(struct options *o)
 {
-	(void)o;
-	return fail("not there yet");
+	struct report_page page;
+	struct buf html = {0};
+	struct err e;
+	char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
+	int ret = report_html_load(&page, o->files, o->file_count, &e);
+
+	if (!ret) {
+		report_html(&page, &html);
+		ret = write_page(path, &html, &e);
+	}
+	if (ret) {
+		ret = fail(e.text);
+	} else {
+		printf("%s: %u results, %zu KiB\n", path, page.results, html.len / KIB);
+		if (page.problems)
+			printf("%u of the files it was made from %s damaged: the page says what "
+			       "and "
+			       "where\n",
+			       page.problems, page.problems == 1 ? "is" : "are");
+	}
+	report_html_free(&page);
+	buf_free(&html);
+	free(path);
+	return ret;
 }

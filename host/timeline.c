@@ -17,10 +17,9 @@ static const char *const lane_names[LANES] = {
 };
 
 static const char *const kind_names[TIMELINE_KINDS] = {
-	[TIMELINE_PHASE] = "phase", [TIMELINE_IOCTL] = "ioctl",
-	[TIMELINE_RUN] = "run",	    [TIMELINE_PAGE] = "page",
-	[TIMELINE_GUEST] = "guest", [TIMELINE_INTERRUPT] = "interrupt",
-	[TIMELINE_QMP] = "qmp",	    [TIMELINE_NETWORK] = "network",
+#define T(id, name, fill, stroke, text) name,
+#include "host/timeline_kinds.def"
+#undef T
 };
 
 struct event {

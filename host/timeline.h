@@ -33,14 +33,9 @@ enum timeline_lane {
 };
 
 enum timeline_kind {
-	TIMELINE_PHASE,
-	TIMELINE_IOCTL,
-	TIMELINE_RUN,
-	TIMELINE_PAGE,
-	TIMELINE_GUEST,
-	TIMELINE_INTERRUPT,
-	TIMELINE_QMP,
-	TIMELINE_NETWORK,
+#define T(id, name, fill, stroke, text) TIMELINE_##id,
+#include "host/timeline_kinds.def"
+#undef T
 	TIMELINE_KINDS
 };
 

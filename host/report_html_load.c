@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the HTML report reads. Nothing of it is trusted: result.json must be whole, or the run is
+// refused; other files that are damaged are told of in the page.
+#include "host/html.h"
+#include "host/json_util.h"
+#include "host/report_html.h"
+#include "host/verdict.h"
+#include "host/known.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RESULT_MAX  (256u << 20) /* bytes of result.json */
+#define JSON_MAX    (32u << 20)	 /* of a timeline or page report */
+#define RESULTS_MAX 20000
+#define BUDGET	    (8u << 20)
+
+/* What a member is: s string, i integer, n number, b truth, o object, a array; ? may be null or
+ * missing. */
+struct member {
+	const char *key, *type;
+};
+
+static const struct member top_members[] = {
+	{"midflight", "s"}, {"kernel", "s"},   {"driver", "s"},	      {"accel", "s?"},
+	{"machine", "s?"},  {"irqchip", "s?"}, {"cpu", "s?"},	      {"without", "s?"},
+	{"scenario", "s?"}, {"method", "s?"},  {"order", "s?"},	      {"pages", "s?"},
+	{"freeze", "s?"},   {"hops", "i?"},    {"seed", "i?"},	      {"break", "s?"},
+	{"strict", "b?"},   {"shard", "o?"},   {"planned", "i?"},     {"started", "s?"},
+	{"results", "a"},   {"summary", "o"},  {"interrupted", "b?"}, {"environment", "o?"},
+};
+
+static const struct member summary_members[] = {
+	{"passed", "i"}, {"failed", "i"}, {"errors", "i"}, {"known", "i"}, {"skipped", "i"},
+};
+
+static const struct member environment_members[] = {
+	{"kernel", "s?"},	  {"kernel_version", "s?"},
+	{"distribution", "s?"},	  {"cpu", "s?"},
+	{"microcode", "s?"},	  {"vmx", "o?"},
+	{"kvm_parameters", "o?"}, {"modules", "o?"},
+	{"qemu", "s?"},		  {"midflight", "s?"},
+};
+
+static const struct member result_members[] = {
+	{"name", "s"},		{"scenario", "s"},    {"method", "s"},	     {"control", "b"},
+	{"word", "s"},		{"known", "s?"},      {"known_text", "s?"},  {"title", "s?"},
+	{"notes", "s?"},	{"reason", "s?"},     {"diagnostics", "s?"}, {"findings", "a?"},
+	{"fails", "a?"},	{"oracles", "a?"},    {"failed_hops", "i?"}, {"hops_done", "i?"},
+	{"snapshots", "i?"},	{"l2_active", "i?"},  {"missed", "i?"},	     {"ms", "n?"},
+	{"hops", "a?"},		{"vmm_stderr", "s?"}, {"repro", "s?"},	     {"dir", "s?"},
+	{"replay", "s?"},	{"failure", "s?"},    {"refused", "s?"},     {"fail_events", "i?"},
+	{"error_events", "i?"},
+};
+
+static const struct member fail_members[] = {
+	{"hop", "i?"}, {"check", "s?"}, {"error", "s?"}, {"evidence", "s?"}};
+
+static const struct member oracle_members[] = {{"oracle", "s?"}, {"field", "s?"}, {"text", "s?"}};
+
+static const struct member hop_members[] = {
+	{"hop", "i"},	      {"missed", "i?"},	    {"l2_active", "b?"}, {"mp_state", "i?"},
+	{"vmcs12_pa", "s?"},  {"bytes", "n?"},	    {"stop_ms", "n?"},	 {"save_ms", "n?"},
+	{"restore_ms", "n?"}, {"cont_ms", "n?"},    {"method", "s?"},	 {"downtime_ms", "n?"},
+	{"total_ms", "n?"},   {"move_bytes", "n?"}, {"rounds", "n?"},	 {"page_requests", "n?"},
+	{"timeline", "s?"},   {"pages", "s?"},
+};
+
+const char *json_member(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+double json_member_number(const json_t *object, const char *key, double otherwise)
+{
+	const json_t *v = json_object_get(object, key);
+
+	return json_is_number(v) ? json_number_value(v) : otherwise;
+}
+
+/* ---- result.json -------------------------------------------------------------------------- */
+
+static bool is_type(const json_t *v, char type)
+{
+	switch (type) {
+	case 's':
+		return json_is_string(v);
+	case 'i':
+		return json_is_integer(v);
+	case 'n':
+		return json_is_number(v);
+	case 'b':
+		return json_is_boolean(v);
+	case 'o':
+		return json_is_object(v);
+	default:
+		return json_is_array(v);
+	}
+}
+
+/* @what names @object. */
+static int check(const char *what, const json_t *object, const struct member *members, size_t count,
+		 struct err *e)
+{
+	if (!json_is_object(object)) {
+		err_set(e, "%s is no object", what);
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const json_t *v = json_object_get(object, members[i].key);
+
+		if (v && is_type(v, members[i].type[0]))
+			continue;
+		if ((!v || json_is_null(v)) && members[i].type[1] == '?')
+			continue;
+		err_set(e, "%s has no good '%s'", what, members[i].key);
+		return -1;
+	}
+	return 0;
+}
+
+#define CHECK(what, object, members, e) check(what, object, members, ARRAY_SIZE(members), e)
+
+/* All of an array that may be missing. */
+static int check_all(const char *what, const char *key, const json_t *object,
+		     const struct member *members, size_t count, struct err *e)
+{
+	const json_t *list = json_object_get(object, key), *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		struct err why;
+
+		if (!members && json_is_string(one))
+			continue;
+		if (members && !check("it", one, members, count, &why))
+			continue;
+		err_set(e, "%s has a damaged '%s'", what, key);
+		return -1;
+	}
+	return 0;
+}
+
+static int find_word(const char *name)
+{
+	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
+		if (!strcmp(name, word_name((enum word)w)))
+			return w;
+	return -1;
+}
+
+static enum outcome outcome_of(const json_t *result)
+{
+	switch (find_word(json_member(result, "word"))) {
+	case WORD_PASS:
+		return OUT_PASSED;
+	case WORD_SKIP:
+		return OUT_SKIPPED;
+	default:
+		if (json_member(result, "known"))
+			return OUT_KNOWN;
+		return find_word(json_member(result, "word")) == WORD_ERROR ? OUT_ERROR
+									    : OUT_FAILED;
+	}
+}
+
+static int check_hops(const char *what, const json_t *result, struct err *e)
+{
+	const json_t *hop;
+	size_t i;
+
+	if (check_all(what, "hops", result, hop_members, ARRAY_SIZE(hop_members), e))
+		return -1;
+	json_array_foreach(json_object_get(result, "hops"), i, hop)
+	{
+		const json_int_t number = json_integer_value(json_object_get(hop, "hop"));
+
+		if (number >= 1 && number <= INT_MAX)
+			continue;
+		err_set(e, "%s has a hop with no good number", what);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_result(const json_t *result, size_t number, struct err *e)
+{
+	char what[40];
+	const char *name, *scenario;
+	size_t len;
+
+	snprintf(what, sizeof(what), "result %zu", number);
+	if (CHECK(what, result, result_members, e) ||
+	    check_all(what, "findings", result, NULL, 0, e) ||
+	    check_all(what, "fails", result, fail_members, ARRAY_SIZE(fail_members), e) ||
+	    check_all(what, "oracles", result, oracle_members, ARRAY_SIZE(oracle_members), e) ||
+	    check_hops(what, result, e))
+		return -1;
+	name = json_member(result, "name");
+	scenario = json_member(result, "scenario");
+	len = strlen(scenario);
+	if (!len || strncmp(name, scenario, len) || (name[len] && name[len] != '.')) {
+		err_set(e, "%s is not called as one of its scenario", what);
+		return -1;
+	}
+	if (find_word(json_member(result, "word")) < 0) {
+		err_set(e, "%s has a 'word' that there is not", what);
+		return -1;
+	}
+	return 0;
+}
+
+/* The rest is fit to be shown, but cannot be all true. */
+static void check_counts(struct report_page *p, const struct report_run *run)
+{
+	static const char *const key[OUTCOMES] = {"failed", "errors", "known", "skipped", "passed"};
+	const json_t *summary = json_object_get(run->top, "summary"), *result;
+	json_int_t count[OUTCOMES] = {0};
+	size_t i;
+
+	json_array_foreach(run->results, i, result) count[outcome_of(result)]++;
+	for (int o = 0; o < OUTCOMES; o++) {
+		if (json_integer_value(json_object_get(summary, key[o])) == count[o])
+			continue;
+		buf_printf(&p->wrong, "<li>");
+		html_printf(&p->wrong,
+			    "%s/result.json: its summary is not what its results come to; what is "
+			    "counted here is the results",
+			    run->path);
+		buf_printf(&p->wrong, "</li>");
+		p->problems++;
+		return;
+	}
+}
+
+static int check_top(struct report_run *run, struct err *e)
+{
+	json_t *seen = json_got(json_object());
+	const json_t *environment, *result;
+	const char *schema = json_member(run->top, "schema");
+	size_t i;
+	int ret = 0;
+
+	if (!schema || strcmp(schema, "midflight-result") ||
+	    json_integer_value(json_object_get(run->top, "version")) != 2) {
+		err_set(e, "it is no midflight-result of version 2");
+		ret = -1;
+	}
+	if (!ret)
+		ret = CHECK("it", run->top, top_members, e);
+	if (!ret)
+		ret = CHECK("its summary", json_object_get(run->top, "summary"), summary_members,
+			    e);
+	environment = json_object_get(run->top, "environment");
+	if (!ret && json_is_object(environment))
+		ret = CHECK("its environment", environment, environment_members, e);
+	run->results = json_object_get(run->top, "results");
+	if (!ret &&
+	    (!json_array_size(run->results) || json_array_size(run->results) > RESULTS_MAX)) {
+		err_set(e, "it has %zu results", json_array_size(run->results));
+		ret = -1;
+	}
+	for (i = 0; !ret && i < json_array_size(run->results); i++) {
+		result = json_array_get(run->results, i);
+		ret = check_result(result, i + 1, e);
+		if (!ret && json_object_get(seen, json_member(result, "name"))) {
+			err_set(e, "result %zu is there twice", i + 1);
+			ret = -1;
+		}
+		if (!ret)
+			json_set(seen, json_member(result, "name"), json_true());
+	}
+	json_decref(seen);
+	return ret;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+bool report_html_is_below(const char *path)
+{
+	for (;;) {
+		const size_t len = strcspn(path, "/");
+
+		if (!len || (len == 1 && *path == '.') || (len == 2 && !strncmp(path, "..", 2)))
+			return false;
+		if (!path[len])
+			return true;
+		path += len + 1;
+	}
+}
+
+/* Opens @path below @dir, part by part: none may be a link. -1: @e is filled. */
+static int open_below(int dir, const char *path, struct err *e)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	char *copy, *part;
+	int fd = dir;
+
+	if (!report_html_is_below(path)) {
+		err_set(e,
+			"the path is refused: it does not lead plainly below the run's directory");
+		return -1;
+	}
+	copy = part = xstrdup(path);
+	for (bool last = false; fd >= 0 && !last;) {
+		const size_t len = strcspn(part, "/");
+		int next;
+
+		last = !part[len];
+		part[len] = '\0';
+		next = openat(fd, part, last ? flags : flags | O_DIRECTORY);
+		if (next < 0)
+			err_set(e, "%s",
+				errno == ELOOP ? "it is a link, which is refused"
+					       : strerror(errno));
+		if (fd != dir)
+			close(fd);
+		fd = next;
+		part += len + 1;
+	}
+	free(copy);
+	return fd;
+}
+
+static int read_open(int fd, size_t max, struct buf *bytes, struct err *e)
+{
+	struct stat st;
+	char part[65536];
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return err_errno(e, "fstat");
+	if (!S_ISREG(st.st_mode)) {
+		err_set(e, "it is no plain file");
+		return -1;
+	}
+	while ((n = read(fd, part, sizeof(part))) > 0) {
+		if (bytes->len + (size_t)n > max) {
+			err_set(e, "it is larger than %zu bytes", max);
+			return -1;
+		}
+		buf_append(bytes, part, (size_t)n);
+	}
+	return n < 0 ? err_errno(e, "read") : 0;
+}
+
+int report_html_file(const struct report_run *run, const char *path, size_t max, struct buf *bytes,
+		     struct err *e)
+{
+	int fd = open_below(run->dir, path, e), ret;
+
+	if (fd < 0)
+		return -1;
+	ret = read_open(fd, max, bytes, e);
+	close(fd);
+	return ret;
+}
+
+static json_t *load_json(const struct report_run *run, const char *path, size_t max, struct err *e)
+{
+	struct buf bytes = {0};
+	json_error_t error;
+	json_t *json = NULL;
+
+	if (!report_html_file(run, path, max, &bytes, e)) {
+		json = json_loadb(buf_text(&bytes), bytes.len, JSON_REJECT_DUPLICATES, &error);
+		if (!json)
+			err_set(e, "line %d: %s", error.line, error.text);
+	}
+	buf_free(&bytes);
+	return json;
+}
+
+json_t *report_html_json(const struct report_run *run, const char *path, struct err *e)
+{
+	return load_json(run, path, JSON_MAX, e);
+}
+
+/* ---- runs --------------------------------------------------------------------------------- */
+
+static int load_run(struct report_run *run, struct err *e)
+{
+	struct err why;
+
+	run->dir = open(run->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run->dir < 0)
+		return err_errno(e, run->path);
+	run->top = load_json(run, "result.json", RESULT_MAX, &why);
+	if (!run->top || check_top(run, &why)) {
+		err_set(e, "%s/result.json: %s", run->path, why.text);
+		return -1;
+	}
+	return 0;
+}
+
+/* Where @name goes in the matrix. A posting belongs to the scenario, an order is a column. */
+static void find_place(struct report_result *r)
+{
+	const char *method = json_member(r->json, "method");
+	const char *rest = r->name + strlen(r->scenario);
+	size_t len = strlen(rest), method_len = strlen(method);
+
+	if (json_is_true(json_object_get(r->json, "control"))) {
+		r->row = xstrdup(r->scenario);
+		r->column = xstrdup("control");
+		return;
+	}
+	if (len > method_len && !strcmp(rest + len - method_len, method) &&
+	    rest[len - method_len - 1] == '.')
+		len -= method_len + 1;
+	for (enum post post = 0; post < POSTS; post++)
+		if (len > 1 && strlen(post_name(post)) == len - 1 &&
+		    !strncmp(rest + 1, post_name(post), len - 1)) {
+			r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
+			r->column = xstrdup(method);
+			return;
+		}
+	r->row = xstrdup(r->scenario);
+	r->column = len ? xasprintf("%.*s", (int)len - 1, rest + 1) : xstrdup(method);
+}
+
+static void add_results(struct report_page *p, unsigned run)
+{
+	const json_t *json;
+	size_t i;
+
+	p->result = xrealloc(p->result, (p->results + json_array_size(p->run[run].results)) *
+						sizeof(*p->result));
+	json_array_foreach(p->run[run].results, i, json)
+	{
+		struct report_result *r = &p->result[p->results++];
+
+		*r = (struct report_result){
+			.json = json,
+			.run = run,
+			.number = (unsigned)i,
+			.outcome = outcome_of(json),
+			.scenario = json_member(json, "scenario"),
+			.name = json_member(json, "name"),
+		};
+		find_place(r);
+		p->count[r->outcome]++;
+	}
+}
+
+static bool labels_differ(const struct report_page *p)
+{
+	for (unsigned i = 0; i < p->runs; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(p->run[i].label, p->run[k].label))
+				return false;
+	return true;
+}
+
+static bool is_same(const struct report_page *p, const char *key)
+{
+	for (unsigned i = 1; i < p->runs; i++)
+		if (!json_equal(json_object_get(p->run[i].top, key),
+				json_object_get(p->run[0].top, key)))
+			return false;
+	return true;
+}
+
+static void append_label(struct report_run *run, char *more)
+{
+	char *label = xasprintf("%s %s", run->label, more);
+
+	free(run->label);
+	free(more);
+	run->label = label;
+}
+
+/* The kernel's number; what else is unlike, as long as that leaves two of them alike. */
+static void make_labels(struct report_page *p)
+{
+	static const char *const keys[] = {"kernel",  "driver",	 "method", "order", "pages",
+					   "machine", "irqchip", "freeze", "break"};
+
+	for (unsigned i = 0; i < p->runs; i++) {
+		const char *kernel = json_member(p->run[i].top, "kernel");
+		const size_t len = strspn(kernel, "0123456789.");
+
+		p->run[i].label_title = kernel;
+		p->run[i].label =
+			len ? xasprintf("%.*s", (int)(len < 24 ? len : 24), kernel) : xstrdup("?");
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(keys) && !labels_differ(p); k++) {
+		if (is_same(p, keys[k]))
+			continue;
+		for (unsigned i = 0; i < p->runs; i++) {
+			const char *value = json_member(p->run[i].top, keys[k]);
+
+			if (value)
+				append_label(&p->run[i], xasprintf("%.40s", value));
+		}
+	}
+	if (!labels_differ(p))
+		for (unsigned i = 0; i < p->runs; i++)
+			append_label(&p->run[i], xasprintf("(%u)", i + 1));
+}
+
+int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e)
+{
+	*p = (struct report_page){.run = xcalloc(count, sizeof(*p->run)), .budget = BUDGET};
+	for (unsigned i = 0; i < count; i++) {
+		struct report_run *run = &p->run[p->runs++];
+
+		*run = (struct report_run){.path = dirs[i], .dir = -1};
+		if (load_run(run, e))
+			return -1;
+		check_counts(p, run);
+		add_results(p, i);
+	}
+	make_labels(p);
+	return 0;
+}
+
+void report_html_free(struct report_page *p)
+{
+	for (unsigned i = 0; i < p->results; i++) {
+		free(p->result[i].row);
+		free(p->result[i].column);
+	}
+	for (unsigned i = 0; i < p->runs; i++) {
+		if (p->run[i].dir >= 0)
+			close(p->run[i].dir);
+		json_decref(p->run[i].top);
+		free(p->run[i].label);
+	}
+	free(p->result);
+	free(p->run);
+	buf_free(&p->wrong);
+}

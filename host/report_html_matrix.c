@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The matrix of the HTML report: scenario x method x run.
+#include "host/html.h"
+#include "host/report_html.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Names along one side of the table, in the order of the results. */
+struct axis {
+	const char **name;
+	unsigned count;
+};
+
+struct matrix {
+	struct axis row, column;
+	const struct report_result **cell; /* [row][run][column] */
+	unsigned runs;
+	bool turned; /* methods are the rows */
+};
+
+static unsigned axis_find(struct axis *a, const char *name)
+{
+	/* From the end: the results of one scenario stand together. */
+	for (unsigned i = a->count; i--;)
+		if (!strcmp(a->name[i], name))
+			return i;
+	a->name = xrealloc(a->name, (a->count + 1) * sizeof(*a->name));
+	a->name[a->count] = name;
+	return a->count++;
+}
+
+static const struct report_result **cell(const struct matrix *m, unsigned row, unsigned run,
+					 unsigned column)
+{
+	return &m->cell[((size_t)row * m->runs + run) * m->column.count + column];
+}
+
+/* Fills @m with what @p has. Few scenarios and many methods are turned: tables grow downwards. */
+static void fill(struct matrix *m, const struct report_page *p)
+{
+	struct axis rows = {0}, columns = {0};
+
+	for (unsigned i = 0; i < p->results; i++) {
+		axis_find(&rows, p->result[i].row);
+		axis_find(&columns, p->result[i].column);
+	}
+	m->runs = p->runs;
+	m->turned = columns.count > 6 && columns.count > rows.count;
+	m->row = m->turned ? columns : rows;
+	m->column = m->turned ? rows : columns;
+	m->cell = xcalloc((size_t)rows.count * columns.count * p->runs,
+			  sizeof(const struct report_result *));
+	for (unsigned i = 0; i < p->results; i++) {
+		const struct report_result *r = &p->result[i];
+		const char *row = m->turned ? r->column : r->row;
+		const char *column = m->turned ? r->row : r->column;
+		const struct report_result **c =
+			cell(m, axis_find(&m->row, row), r->run, axis_find(&m->column, column));
+
+		if (!*c || r->outcome < (*c)->outcome)
+			*c = r;
+	}
+}
+
+/* Whether @run has anything in @column. */
+static bool is_used(const struct matrix *m, unsigned run, unsigned column)
+{
+	for (unsigned row = 0; row < m->row.count; row++)
+		if (*cell(m, row, run, column))
+			return true;
+	return false;
+}
+
+static void head(const struct matrix *m, const struct report_page *p, struct buf *html)
+{
+	buf_printf(html, "<thead><tr><th rowspan=\"2\" class=\"rn\">%s</th>",
+		   m->turned ? "method" : "scenario");
+	for (unsigned run = 0; run < m->runs; run++) {
+		unsigned used = 0;
+
+		for (unsigned c = 0; c < m->column.count; c++)
+			used += is_used(m, run, c);
+		buf_printf(html, "<th colspan=\"%u\" class=\"g%u\" title=\"", used, run & 1);
+		html_text(html, p->run[run].label_title);
+		buf_printf(html, ", ");
+		html_text(html, p->run[run].path);
+		buf_printf(html, "\">");
+		html_text(html, p->run[run].label);
+		buf_printf(html, "</th>");
+	}
+	buf_printf(html, "</tr><tr>");
+	for (unsigned run = 0; run < m->runs; run++)
+		for (unsigned c = 0; c < m->column.count; c++) {
+			if (!is_used(m, run, c))
+				continue;
+			buf_printf(html, "<th class=\"c g%u\"><span>", run & 1);
+			html_clipped(html, m->column.name[c], 60);
+			buf_printf(html, "</span></th>");
+		}
+	buf_printf(html, "</tr></thead>");
+}
+
+static void one_cell(const struct report_page *p, const struct report_result *r, unsigned run,
+		     struct buf *html)
+{
+	const struct outcome_info *info;
+	const char *known, *notes, *reason;
+
+	if (!r) {
+		buf_printf(html, "<td class=\"e g%u\"></td>", run & 1);
+		return;
+	}
+	info = &outcomes[r->outcome];
+	known = json_member(r->json, "known");
+	notes = json_member(r->json, "notes");
+	reason = json_member(r->json, "reason");
+	buf_printf(html, "<td class=\"%s g%u\" bgcolor=\"%s\"><a href=\"#r%u-%u\" title=\"",
+		   info->class, run & 1, info->fill, r->run, r->number);
+	html_clipped(html, r->name, 120);
+	buf_printf(html, ", ");
+	html_text(html, p->run[run].label);
+	html_printf(html, ": %s", json_member(r->json, "word"));
+	if (known && r->outcome == OUT_KNOWN)
+		html_printf(html, ", known: %.80s", known);
+	if (reason && *reason)
+		notes = reason;
+	if (notes && *notes) {
+		buf_printf(html, ": ");
+		html_clipped(html, notes, 200);
+	}
+	buf_printf(html, "\"><font color=\"%s\">%s</font></a></td>", info->ink, info->sign);
+}
+
+static void one_row(const struct matrix *m, const struct report_page *p, unsigned row,
+		    struct buf *html)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < m->runs * m->column.count; i++) {
+		const struct report_result *r =
+			m->cell[(size_t)row * m->runs * m->column.count + i];
+
+		good &= !r || r->outcome == OUT_PASSED || r->outcome == OUT_SKIPPED;
+	}
+	buf_printf(html, "<tr%s><th class=\"rn\">", good ? " class=\"good\"" : "");
+	html_clipped(html, m->row.name[row], 80);
+	buf_printf(html, "</th>");
+	for (unsigned run = 0; run < m->runs; run++)
+		for (unsigned c = 0; c < m->column.count; c++)
+			if (is_used(m, run, c))
+				one_cell(p, *cell(m, row, run, c), run, html);
+	buf_printf(html, "</tr>\n");
+}
+
+static void counted(struct buf *html, unsigned count, const char *what)
+{
+	buf_printf(html, "%u %s%s", count, what, count == 1 ? "" : "s");
+}
+
+void report_html_matrix(const struct report_page *p, struct buf *html)
+{
+	struct matrix m;
+
+	fill(&m, p);
+	buf_printf(html, "<p>");
+	counted(html, m.row.count, m.turned ? "method" : "scenario");
+	buf_printf(html, " &times; ");
+	counted(html, m.column.count, m.turned ? "scenario" : "method");
+	buf_printf(html, ", ");
+	counted(html, m.runs, "run");
+	buf_printf(html, ". Each cell leads to its result.</p><p class=\"key\">");
+	for (int o = 0; o < OUTCOMES; o++)
+		buf_printf(html, "<span><span class=\"sg %s\">%s</span> %s</span> &nbsp; ",
+			   outcomes[o].class, outcomes[o].sign, outcomes[o].words);
+	buf_printf(html, "</p><div class=\"sc mx\" tabindex=\"0\"><table class=\"matrix\" "
+			 "cellspacing=\"2\" cellpadding=\"3\">");
+	head(&m, p, html);
+	buf_printf(html, "<tbody>");
+	for (unsigned row = 0; row < m.row.count; row++)
+		one_row(&m, p, row, html);
+	buf_printf(html, "</tbody></table></div>");
+	free(m.row.name);
+	free(m.column.name);
+	free(m.cell);
+}

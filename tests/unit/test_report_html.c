@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The HTML report: what is escaped, which files are refused, what the pictures show.
+#include "tests/unit/unit.h"
+
+#include "host/html.h"
+#include "host/json_util.h"
+#include "host/report_html.h"
+#include "host/timeline_svg.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/midflight-unit-XXXXXX";
+static struct err e;
+static struct buf html;
+static struct report_page page;
+
+static int reset(void **state)
+{
+	(void)state;
+	buf_free(&html);
+	e.text[0] = '\0';
+	return 0;
+}
+
+/* ---- html.c ------------------------------------------------------------------------------- */
+
+static void escaped(const char *text, const char *want)
+{
+	buf_free(&html);
+	html_text(&html, text);
+	assert_string_equal(buf_text(&html), want);
+}
+
+static void escapes(void **state)
+{
+	(void)state;
+	escaped("plain", "plain");
+	escaped("", "");
+	escaped("<a href='x' b=\"y\">&lt;", "&lt;a href=&#39;x&#39; b=&quot;y&quot;&gt;&amp;lt;");
+	escaped("a\nb\tc", "a\nb\tc");
+	escaped("\x1b[31m\r\x7f", "\xef\xbf\xbd[31m\xef\xbf\xbd\xef\xbf\xbd");
+	escaped("\xc2\x9b", "\xef\xbf\xbd");	     /* a control character of two bytes */
+	escaped("x\xe2\x80\xaey", "x\xef\xbf\xbdy"); /* right to left from here on */
+	escaped("\xc3\xa9 \xe2\x9c\x93 \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x9c\x93 \xf0\x9f\x98\x80");
+	html_bytes(&html, "a\0b", 3);
+	assert_contains(html.p, "\xf0\x9f\x98\x80"
+				"a\xef\xbf\xbd"
+				"b");
+}
+
+/* What is no UTF-8 is replaced byte by byte, and never swallows the markup behind it. */
+static void not_utf8(void **state)
+{
+	(void)state;
+	escaped("\xff<", "\xef\xbf\xbd&lt;");
+	escaped("\xc3<", "\xef\xbf\xbd&lt;");
+	escaped("\xc0\xbc", "\xef\xbf\xbd\xef\xbf\xbd"); /* `<`, too long */
+	escaped("\xe2\x9c", "\xef\xbf\xbd\xef\xbf\xbd");
+	escaped("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate */
+	escaped("\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void clipped(void **state)
+{
+	(void)state;
+	html_clipped(&html, "\xc3\xa9<<<", 2);
+	assert_string_equal(html.p, "\xc3\xa9&lt;...");
+	buf_free(&html);
+	html_clipped(&html, "ab", 2);
+	assert_string_equal(html.p, "ab");
+	assert_int_equal(html_length("\xc3\xa9<\xff"), 3);
+	buf_free(&html);
+	html_element(&html, "td", "n", "%s %d", "<", 7);
+	html_element(&html, "b", NULL, "%s", "x");
+	html_printf(&html, "%s", "&");
+	assert_string_equal(html.p, "<td class=\"n\">&lt; 7</td><b>x</b>&amp;");
+}
+
+/* ---- timelines ---------------------------------------------------------------------------- */
+
+static json_t *event(double from, double to, const char *kind, const char *text)
+{
+	return json_got(json_pack("{s:f, s:f, s:s, s:s}", "from_us", from, "to_us", to, "kind",
+				  kind, "text", text));
+}
+
+static json_t *lane(const char *name)
+{
+	return json_got(json_pack("{s:s, s:[]}", "name", name, "events"));
+}
+
+static void add(json_t *lane, json_t *event)
+{
+	json_append(json_object_get(lane, "events"), event);
+}
+
+/* A restore with two ioctls and a page that KVM_RUN waits for; L1 finds a failure much later. */
+static json_t *timeline(void)
+{
+	json_t *runner = lane("runner"), *vcpu = lane("vCPU 0"), *pages = lane("pages"),
+	       *guest = lane("L1/L2");
+
+	add(runner, event(0, 900, "phase", "stop"));
+	add(runner, event(1000, 2000, "phase", "restore"));
+	add(vcpu, event(10, 20, "run", "KVM_RUN (interrupted)"));
+	add(vcpu, event(1100, 1200, "ioctl", "KVM_SET_REGS"));
+	add(vcpu, event(1300, 1900, "ioctl", "KVM_SET_NESTED_STATE"));
+	add(vcpu, event(2100, 900000, "run", "KVM_RUN 1 (serial port)"));
+	add(pages, event(2110, 3000, "page", "virtual-APIC page, in KVM_RUN 1, by f"));
+	add(guest, event(890000, 890000, "guest", "fail check=lost wake-up"));
+	return json_got(json_pack("{s:s, s:i, s:s, s:i, s:s, s:i, s:[o, o, o, o]}", "schema",
+				  "midflight-timeline", "version", 1, "result", "halted", "hop", 3,
+				  "driver", "kvm", "dropped", 0, "lanes", runner, vcpu, pages,
+				  guest));
+}
+
+static unsigned times(const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *p = html.p; (p = strstr(p, part)); p++)
+		n++;
+	return n;
+}
+
+static void picture(void **state)
+{
+	json_t *t = timeline();
+
+	(void)state;
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), 0);
+	assert_contains(html.p, "restore begins at <b>1.00 ms</b>");
+	assert_contains(html.p, "KVM_SET_NESTED_STATE at <b>1.30 ms</b>");
+	assert_contains(html.p, "KVM_RUN 1 at <b>2.10 ms</b>"); /* not that before the restore */
+	assert_contains(html.p, "virtual-APIC page at <b>2.11 ms</b>");
+	assert_contains(html.p, "fail check=lost wake-up</span> at <b>890 ms</b>");
+	assert_contains(html.p, ">virtual-APIC page</text>"); /* label: the name alone */
+	assert_contains(html.p, "by f: 2.11 to 3.00 ms (0.890 ms)</title>");
+	assert_int_equal(times("<svg"), 3); /* from far, the restore, the failure */
+	assert_int_equal(times(">restore begins</text>"), 1);
+	assert_int_equal(times("<svg"), times("</svg>"));
+	json_decref(t);
+}
+
+/* Events that would cover each other become one, with their number. */
+static void crowded(void **state)
+{
+	json_t *t = timeline();
+	json_t *pages = json_array_get(json_object_get(t, "lanes"), 2);
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		add(pages, event(2900 + i, 2900 + i + 0.5, "page", "EPT table"));
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), 0);
+	assert_contains(html.p, ">EPT table x100</text>");
+	json_decref(t);
+}
+
+/* No limit is passed, however much there is: bars that find no row lie over others. */
+static void overfull(void **state)
+{
+	json_t *t = timeline(), *vcpu = json_array_get(json_object_get(t, "lanes"), 1);
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		char text[300];
+
+		memset(text, 'w', sizeof(text));
+		snprintf(text + 280, 20, "%d", i);
+		add(vcpu, event(1000, 2000 + i, i & 1 ? "ioctl" : "qmp", text));
+	}
+	json_object_set_new(t, "dropped", json_integer(7));
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), 0);
+	assert_contains(html.p, "7 events are missing");
+	json_decref(t);
+}
+
+static void without_events(void **state)
+{
+	json_t *t = timeline();
+
+	(void)state;
+	json_array_clear(json_object_get(t, "lanes"));
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), 0);
+	assert_contains(html.p, "has no events");
+	json_decref(t);
+}
+
+static void refused(json_t *t, const char *why)
+{
+	buf_free(&html);
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), -1);
+	assert_int_equal(html.len, 0);
+	assert_contains(e.text, why);
+	json_decref(t);
+}
+
+/* timeline() with @key of event @number in lane 2 replaced. */
+static json_t *with(size_t number, const char *key, json_t *value)
+{
+	json_t *t = timeline();
+	json_t *vcpu = json_array_get(json_object_get(t, "lanes"), 1);
+
+	json_set(json_array_get(json_object_get(vcpu, "events"), number), key, value);
+	return t;
+}
+
+static json_t *with_top(const char *key, json_t *value)
+{
+	json_t *t = timeline();
+
+	json_set(t, key, value);
+	return t;
+}
+
+static void bad_timelines(void **state)
+{
+	json_t *lanes = json_array(), *full = timeline();
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		add(json_array_get(json_object_get(full, "lanes"), 2), event(i, i, "page", "x"));
+	refused(full, "lane 3 has no name, no events or too many");
+	for (int i = 0; i < 17; i++)
+		json_append(lanes, lane("x"));
+	refused(json_array(), "no midflight-timeline");
+	refused(with_top("schema", json_string("x")), "no midflight-timeline");
+	refused(with_top("version", json_integer(2)), "no midflight-timeline");
+	refused(with_top("result", json_string("running")), "not of this result");
+	refused(with_top("hop", json_integer(4)), "not of this result");
+	refused(with_top("lanes", json_integer(4)), "has no lanes");
+	refused(with_top("lanes", lanes), "more than 16");
+	refused(with_top("lanes", json_pack("[{s:s}]", "name", "x")), "lane 1 has no name");
+	refused(with(1, "to_us", json_real(1)), "lane 2: event 2 goes from 1100 to 1 us");
+	refused(with(1, "to_us", json_real(1e300)), "goes from 1100 to 1e+300");
+	refused(with(1, "from_us", json_string("1")), "event 2 has no times");
+	refused(with(1, "text", json_null()), "no text");
+	refused(with(1, "kind", json_string("x")), "no kind that there is");
+	refused(with(1, "kind", json_null()), "no kind that there is");
+}
+
+/* ---- pages -------------------------------------------------------------------------------- */
+
+static json_t *fetch(const char *name, int order, int waited)
+{
+	return json_got(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:n, s:b, s:b, s:o}",
+				  "order", order, "phase", "KVM_RUN 1", "page", name, "kind",
+				  "vmcs12", "gpa", "0x1000", "thread", "vcpu", "write", 1, "via",
+				  "too_early", 0, "lost", waited < 0, "waited_us",
+				  waited < 0 ? json_null() : json_integer(waited)));
+}
+
+static void page_table(void **state)
+{
+	json_t *p = json_pack("{s:[o, o, o, o], s:[{s:s}], s:s}", "fetches", fetch("<b>", 1, 5),
+			      fetch("VMCS", 2, 7), fetch("VMCS", 3, 9), fetch("MSR bitmap", 4, -1),
+			      "findings", "text", "too <early>", "answer", "this & that");
+
+	(void)state;
+	assert_int_equal(report_html_pages(p, &html, &e), 0);
+	assert_contains(html.p, "this &amp; that");
+	assert_contains(html.p, "too &lt;early&gt;");
+	assert_contains(html.p, "&lt;b&gt;</td>");
+	assert_contains(html.p, "VMCS &times;2</td>");
+	assert_contains(html.p, ">9</td>"); /* the longest wait of the two */
+	assert_contains(html.p, ">never</td>");
+	json_set(json_array_get(json_object_get(p, "fetches"), 2), "gpa", json_integer(1));
+	buf_free(&html);
+	assert_int_equal(report_html_pages(p, &html, &e), -1);
+	assert_contains(e.text, "no good 'gpa'");
+	assert_int_equal(html.len, 0);
+	json_object_del(p, "answer");
+	assert_int_equal(report_html_pages(p, &html, &e), -1);
+	json_decref(p);
+}
+
+/* ---- result.json -------------------------------------------------------------------------- */
+
+static json_t *result(const char *name, const char *word, const char *known)
+{
+	json_t *r = json_got(json_pack("{s:s, s:s%, s:s, s:b, s:s, s:s, s:[]}", "name", name,
+				       "scenario", name, strcspn(name, "."), "method", "file",
+				       "control", strstr(name, ".control") != NULL, "word", word,
+				       "notes", "2 hops", "hops"));
+
+	json_set(r, "known", json_text(known));
+	return r;
+}
+
+static json_t *results(const json_t *top)
+{
+	return json_object_get(top, "results");
+}
+
+static json_t *run_json(const char *kernel)
+{
+	json_t *top = json_got(json_pack(
+		"{s:s, s:i, s:s, s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i},"
+		" s:[o, o, o]}",
+		"schema", "midflight-result", "version", 2, "midflight", "x", "kernel", kernel,
+		"driver", "kvm", "summary", "passed", 1, "failed", 1, "errors", 0, "known", 1,
+		"skipped", 0, "results", result("halted.control", "PASS", NULL),
+		result("halted", "FAIL", "lost"), result("posted.paused.file", "HANG", NULL)));
+
+	return top;
+}
+
+/* Writes @top as DIR/@name/result.json and drops it. The caller frees the directory's path. */
+static char *write_run(const char *name, json_t *top)
+{
+	char *path = xasprintf("%s/%s", dir, name), *file = xasprintf("%s/result.json", path);
+
+	if (make_dirs(path, &e) || json_dump_file(top, file, 0))
+		fail_msg("cannot write %s", file);
+	json_decref(top);
+	free(file);
+	return path;
+}
+
+static int load(char *const *paths, unsigned count)
+{
+	const int ret = report_html_load(&page, paths, count, &e);
+
+	buf_free(&html);
+	if (!ret)
+		report_html(&page, &html);
+	report_html_free(&page);
+	return ret;
+}
+
+static void two_runs(void **state)
+{
+	char *paths[] = {write_run("a", run_json("6.1.0-50-amd64")),
+			 write_run("b", run_json("6.12.1+deb13"))};
+
+	(void)state;
+	assert_int_equal(load(paths, 2), 0);
+	assert_contains(html.p, "2 of 6 results failed");
+	assert_contains(html.p, ">6.1.0</th>");
+	assert_contains(html.p, ">6.12.1</th>");
+	assert_contains(html.p, ">posted.paused</th>"); /* a posting belongs to the scenario */
+	assert_contains(html.p, "<a href=\"#r1-2\" title=\"posted.paused.file, 6.12.1: HANG");
+	assert_contains(html.p, "id=\"r1-2\"");
+	assert_contains(html.p, "known-failures.md#lost");
+	assert_null(strstr(html.p, "is not what its results come to"));
+	free(paths[0]);
+	free(paths[1]);
+}
+
+/* Runs on one kernel are told apart by what else is unlike. */
+static void labels(void **state)
+{
+	json_t *other = run_json("6.1.0-50-amd64");
+	char *paths[3] = {write_run("a", run_json("6.1.0-50-amd64"))};
+
+	(void)state;
+	json_set(other, "order", json_string("nested-last"));
+	paths[1] = write_run("b", other);
+	assert_int_equal(load(paths, 2), 0);
+	assert_contains(html.p, ">6.1.0 nested-last</th>");
+	paths[2] = paths[1];
+	assert_int_equal(load(paths, 3), 0);
+	assert_contains(html.p, ">6.1.0 nested-last (3)</th>");
+	free(paths[0]);
+	free(paths[1]);
+}
+
+static void refused_run(json_t *top, const char *why)
+{
+	char *path = write_run("bad", top);
+
+	e.text[0] = '\0';
+	assert_int_equal(load(&path, 1), -1);
+	assert_contains(e.text, path);
+	assert_contains(e.text, why);
+	free(path);
+}
+
+/* run_json() with @key of result @number, or of itself (-1), replaced. */
+static json_t *changed(int number, const char *key, json_t *value)
+{
+	json_t *top = run_json("6.1");
+
+	json_set(number < 0 ? top : json_array_get(results(top), (size_t)number), key, value);
+	return top;
+}
+
+static void bad_runs(void **state)
+{
+	char *nowhere = xasprintf("%s/nowhere", dir);
+
+	(void)state;
+	assert_int_equal(load(&nowhere, 1), -1);
+	assert_contains(e.text, "nowhere: No such file");
+	free(nowhere);
+	refused_run(json_array(), "no midflight-result of version 2");
+	refused_run(changed(-1, "version", json_integer(1)), "no midflight-result of version 2");
+	refused_run(changed(-1, "kernel", json_integer(1)), "it has no good 'kernel'");
+	refused_run(changed(-1, "results", json_array()), "it has 0 results");
+	refused_run(changed(-1, "summary", json_null()), "it has no good 'summary'");
+	refused_run(changed(-1, "environment", json_pack("{s:i}", "cpu", 1)),
+		    "its environment has no good 'cpu'");
+	refused_run(changed(0, "word", json_string("FINE")), "result 1 has a 'word'");
+	refused_run(changed(0, "scenario", json_string("running")), "result 1 is not called");
+	refused_run(changed(1, "name", json_string("halted.control")), "result 2 is there twice");
+	refused_run(changed(1, "findings", json_pack("[i]", 1)),
+		    "result 2 has a damaged 'findings'");
+	refused_run(changed(1, "fails", json_pack("[{s:i}]", "check", 1)), "damaged 'fails'");
+	refused_run(changed(1, "hops", json_pack("[{s:i}]", "hop", 0)), "hop with no good number");
+	refused_run(changed(1, "hops", json_pack("[{s:i, s:i}]", "hop", 1, "timeline", 3)),
+		    "damaged 'hops'");
+}
+
+/* Fit to be shown, and what is wrong is said. */
+static void odd_runs(void **state)
+{
+	char *path = write_run("odd", changed(-1, "interrupted", json_true()));
+
+	(void)state;
+	assert_int_equal(load(&path, 1), 0);
+	assert_contains(html.p, "was interrupted: results are missing");
+	free(path);
+	path = write_run("odd",
+			 changed(-1, "summary",
+				 json_pack("{s:i, s:i, s:i, s:i, s:i}", "passed", 3, "failed", 0,
+					   "errors", 0, "known", 0, "skipped", 0)));
+	assert_int_equal(load(&path, 1), 0);
+	assert_contains(html.p, "its summary is not what its results come to");
+	free(path);
+}
+
+/* Of many hops: the first, those that failed, the last. */
+static void many_hops(void **state)
+{
+	json_t *hops = json_array(), *fails = json_array(), *top = run_json("6.1");
+	json_t *halted = json_array_get(results(top), 1);
+	char *path;
+
+	(void)state;
+	for (int i = 1; i <= 50; i++)
+		json_append(hops, json_pack("{s:i}", "hop", i));
+	for (int i = 7; i <= 20; i += 3)
+		json_append(fails,
+			    json_pack("{s:i, s:s, s:s}", "hop", i, "check", "CR0", "evidence",
+				      "a=\"x found=9\" expected=\"<1>\" found=0x2 b=c"));
+	json_set(halted, "hops", hops);
+	json_set(halted, "fails", fails);
+	path = write_run("many", top);
+	assert_int_equal(load(&path, 1), 0);
+	assert_contains(html.p, "5 of 50 hops are shown");
+	assert_contains(html.p, "45 are left out");
+	assert_contains(html.p, "<b>Hop 1</b>");
+	assert_contains(html.p, "<details class=\"hop\" open><summary><b>Hop 7</b>");
+	assert_contains(html.p, "<b>Hop 13</b>");
+	assert_contains(html.p, "<b>Hop 50</b>");
+	assert_null(strstr(html.p, "<b>Hop 16</b>"));
+	assert_contains(html.p, "<td class=\"m\">&lt;1&gt;</td><td class=\"m\">0x2</td>");
+	assert_contains(html.p, "<td class=\"m ev\">a=&quot;x found=9&quot;   b=c</td>");
+	free(path);
+}
+
+/* A page that is long already has no more timelines, but of what failed. */
+static void long_page(void **state)
+{
+	json_t *top = run_json("6.1");
+	char *path;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		json_set(json_array_get(results(top), i), "hops", json_pack("[{s:i}]", "hop", 1));
+	path = write_run("long", top);
+	assert_int_equal(report_html_load(&page, &path, 1, &e), 0);
+	page.budget = 0;
+	report_html(&page, &html);
+	report_html_free(&page);
+	assert_int_equal(times("Left out, as the page is long"), 1);
+	assert_int_equal(times("No timeline of this hop"), 2);
+	free(path);
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+static void refused_file(const struct report_run *run, const char *path, const char *why)
+{
+	struct buf bytes = {0};
+
+	e.text[0] = '\0';
+	assert_int_equal(report_html_file(run, path, 100, &bytes, &e), -1);
+	assert_contains(e.text, why);
+	buf_free(&bytes);
+}
+
+static void files(void **state)
+{
+	static const char *const bad[] = {"",	    "/",    "/etc/passwd", "..",  "../a",
+					  "a/../b", "a//b", "./a",	   "a/.", "a/"};
+	char *path = write_run("files", run_json("6.1")), *sub = xasprintf("%s/sub", path);
+	char *link = xasprintf("%s/link", path), *fifo = xasprintf("%s/fifo", path);
+	char *links = xasprintf("%s/links", path);
+	struct buf bytes = {0};
+
+	(void)state;
+	assert_int_equal(make_dirs(sub, &e), 0);
+	assert_int_equal(write_file(sub, "f", "text", 4, 0600, &e), 0);
+	unlink(link);
+	unlink(links);
+	unlink(fifo);
+	assert_int_equal(symlink("sub/f", link), 0);
+	assert_int_equal(symlink("sub", links), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(report_html_load(&page, &path, 1, &e), 0);
+	assert_int_equal(report_html_file(&page.run[0], "sub/f", 4, &bytes, &e), 0);
+	assert_string_equal(bytes.p, "text");
+	buf_free(&bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refused_file(&page.run[0], bad[i], "the path is refused");
+	refused_file(&page.run[0], "link", "a link");
+	refused_file(&page.run[0], "links/f", "");
+	refused_file(&page.run[0], "fifo", "no plain file");
+	refused_file(&page.run[0], "sub", "no plain file");
+	refused_file(&page.run[0], "result.json", "larger than 100 bytes");
+	refused_file(&page.run[0], "missing", "No such file");
+	assert_null(report_html_json(&page.run[0], "sub/f", &e));
+	assert_contains(e.text, "line 1");
+	report_html_free(&page);
+	free(path);
+	free(sub);
+	free(link);
+	free(links);
+	free(fifo);
+}
+
+/* ---- all of it, damaged ------------------------------------------------------------------- */
+
+/* Whatever becomes of the bytes, the page is refused or has its two ends. */
+static void mutated(void **state)
+{
+	json_t *top = run_json("6.1"), *t = timeline();
+	char *path, *text, *line;
+	uint64_t seed = 1;
+	size_t len;
+	unsigned good = 0;
+
+	(void)state;
+	json_set(json_array_get(results(top), 1), "hops",
+		 json_pack("[{s:i, s:s}]", "hop", 3, "timeline", "t.json"));
+	path = write_run("mutated", top);
+	text = xasprintf("%s/result.json", path);
+	top = json_load_file(text, 0, NULL);
+	free(text);
+	for (int i = 0; i < 400; i++) {
+		json_t *of = i & 1 ? t : top;
+		const char *name = i & 1 ? "t.json" : "result.json";
+
+		line = json_dumps(of, 0);
+		len = mutate((uint8_t *)line, strlen(line), 1, &seed);
+		assert_int_equal(write_file(path, name, line, len, 0600, &e), 0);
+		free(line);
+		if (!load(&path, 1)) {
+			good++;
+			assert_contains(html.p, "</html>");
+		}
+		if (!(i & 1))
+			json_dump_file(top, (line = xasprintf("%s/result.json", path)), 0);
+		else
+			line = NULL;
+		free(line);
+	}
+	assert_true(good > 200);
+	json_decref(top);
+	json_decref(t);
+	free(path);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int drop_dir(void **state)
+{
+	char *command = xasprintf("rm -rf %s", dir);
+	int ret = system(command);
+
+	(void)state;
+	buf_free(&html);
+	free(command);
+	return ret;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(escapes, reset),
+		cmocka_unit_test_setup(not_utf8, reset),
+		cmocka_unit_test_setup(clipped, reset),
+		cmocka_unit_test_setup(picture, reset),
+		cmocka_unit_test_setup(crowded, reset),
+		cmocka_unit_test_setup(overfull, reset),
+		cmocka_unit_test_setup(without_events, reset),
+		cmocka_unit_test_setup(bad_timelines, reset),
+		cmocka_unit_test_setup(page_table, reset),
+		cmocka_unit_test_setup(two_runs, reset),
+		cmocka_unit_test_setup(labels, reset),
+		cmocka_unit_test_setup(bad_runs, reset),
+		cmocka_unit_test_setup(odd_runs, reset),
+		cmocka_unit_test_setup(many_hops, reset),
+		cmocka_unit_test_setup(long_page, reset),
+		cmocka_unit_test_setup(files, reset),
+		cmocka_unit_test_setup(mutated, reset),
+	};
+
+	return cmocka_run_group_tests_name("report: HTML", tests, make_dir, drop_dir);
+}
