@@ -165,7 +165,7 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates)
 int cmd_complete(struct options *o)
 {
 	struct buf candidates = {0};
-	struct err e;
+	struct err e = {0};
 	char *image = image_path(executable_dir(), NULL, &e);
 
 	if (image)

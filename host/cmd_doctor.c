@@ -60,7 +60,7 @@ static void ask_uffd(struct machine *m)
 
 static void ask_lab(struct machine *m)
 {
-	struct err e;
+	struct err e = {0};
 	char *script = lab_script(executable_dir(), &e), part[512];
 	struct buf command = {0};
 	FILE *f;

@@ -155,31 +155,27 @@ static void fly_in_l1(void)
 #define RUNNING "host: snapshot of L2 while the timer counts\n"
 #define BUG	"bug: Linux 5.8, KVM: nVMX: Fix VMX preemption timer migration\n"
 
-SCENARIO(timer_saved,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_saved, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer counts, its value is saved on VM exit\n" PROMISE
 	 ", and the exit saves what is left\n" RUNNING BUG
 	 "failure: the value saved does not agree with the TSC\n"
 	 "freeze: port\n"
 	 "proof: l2 preemption-timer\n",
 	 .fly = fly_saved);
-SCENARIO(timer_unsaved,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_unsaved, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer counts, its value is not saved on VM exit\n" PROMISE
 	 "; without the control the field stays\n" RUNNING BUG "failure: the field changes\n"
 	 "freeze: port\n"
 	 "proof: l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0x40000000\n",
 	 .fly = fly_unsaved);
-SCENARIO(timer_fires,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_fires, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer fires behind the restore\n" PROMISE
 	 " and causes a VM exit at 0\n" RUNNING BUG
 	 "failure: too early, too late or never, or twice\n"
 	 "freeze: port\n"
 	 "proof: l2 preemption-timer\n",
 	 .fly = fly_fires);
-SCENARIO(timer_short,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_short, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: the VMX-preemption timer runs out while L2 is frozen\n" PROMISE
 	 " and causes a VM exit at 0\n"
 	 "host: snapshot of L2 when the timer is due, but KVM was not in L2 to see it\n"
@@ -188,8 +184,7 @@ SCENARIO(timer_short,
 	 "freeze: port\n"
 	 "proof: l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0\n",
 	 .fly = fly_short);
-SCENARIO(timer_zero,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_zero, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer at 0 at VM entry\n" PROMISE
 	 " and causes a VM exit at 0, before L2's first instruction\n"
 	 "host: snapshot while KVM waits inside VMRESUME for the virtual-APIC page\n"
@@ -198,15 +193,13 @@ SCENARIO(timer_zero,
 	 "freeze: page\n"
 	 "proof: l2 run-pending VMX_PREEMPTION_TIMER_VALUE=0\n",
 	 .fly = fly_zero);
-SCENARIO(timer_halted,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_halted, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer ends L2's sleep\n" PROMISE ", in activity state HLT too\n"
 	 "host: snapshot of the sleeping L2\n" BUG "failure: L2 sleeps on\n"
 	 "freeze: blocked\n"
 	 "proof: l2 halted preemption-timer\n",
 	 .fly = fly_halted);
-SCENARIO(timer_in_l1,
-	 NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
+SCENARIO(timer_in_l1, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
 	 "title: VMX-preemption timer stands still in L1\n" PROMISE " only\n"
 	 "host: snapshot in L1, between two entries of L2\n" BUG "failure: L1's time counts\n"
 	 "freeze: port\n"
