@@ -13,7 +13,7 @@ static char *dir; /* of the executable */
 static void file(const char *path, int mode)
 {
 	char *whole = xasprintf("%s/%s", root, path);
-	struct err e;
+	struct err e = {0};
 	FILE *f;
 
 	*strrchr(whole, '/') = '\0';
@@ -63,7 +63,7 @@ static void assert_path(char *path, const char *end)
 
 static void built(void **state)
 {
-	struct err e;
+	struct err e = {0};
 
 	(void)state;
 	file("bin/midflight.elf", 0644);
@@ -78,7 +78,7 @@ static void built(void **state)
 
 static void installed(void **state)
 {
-	struct err e;
+	struct err e = {0};
 	char *log = default_log(dir);
 
 	(void)state;
@@ -93,7 +93,7 @@ static void installed(void **state)
 
 static void given(void **state)
 {
-	struct err e;
+	struct err e = {0};
 	char *image = image_path(dir, "some/where.elf", &e);
 	char *lab = xasprintf("%s/mine", root);
 
