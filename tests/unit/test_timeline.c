@@ -335,7 +335,7 @@ static void qmp_commands(void **state)
 				      "{\"event\":\"STOP\"}\n{\"return\":{},\"id\":1}\n";
 	static const char refusal[] = "{\"error\":{\"desc\":\"no\"},\"id\":2}\n";
 	struct qmp q = {.timeline = t};
-	struct err e;
+	struct err e = {0};
 	int fds[2];
 
 	(void)state;
