@@ -104,7 +104,7 @@ static bool takes_files(enum command command)
 static bool needs_image(enum command command)
 {
 	return command != CMD_SERVE && command != CMD_DOCTOR && command != CMD_MAN &&
-	       !takes_files(command);
+	       command != CMD_REPLAY && !takes_files(command);
 }
 
 /* What only makes sense, or does not, together. */
@@ -255,6 +255,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_SHOWN_LOG:
 		o->shown_log = arg;
 		break;
+	case OPT_SHOWN_REPLAY:
+		o->shown_replay = arg;
+		break;
+	case OPT_SHOWN_STARTED:
+		o->shown_started = word(state, "--shown-started", arg, ":");
+		break;
+	case OPT_ONLY:
+		o->only = arg;
+		break;
 	case OPT_HOPS_BEFORE:
 		o->hops_before = (unsigned)number(state, "--hops-before", arg, 0, 999999);
 		break;
@@ -345,13 +354,18 @@ static void add_default_scenarios(struct options *o)
 
 bool cmd_line_parse(struct options *o, int argc, char **argv)
 {
+	return cmd_line_parse_as(o, NULL, argc, argv);
+}
+
+bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
+{
 	static char remote[] = "remote";
 	struct argp_option *list = xcalloc(option_row_count + 1, sizeof(*list));
 	struct argp argp = {list, parse_option, NULL, NULL, NULL, NULL, NULL};
 	char *doc;
 	unsigned n = 0;
 	struct err e = {0};
-	static char name[40]; /* argp keeps it */
+	static char name[300]; /* argp keeps it */
 
 	if (argc < 2 || !find_command(argv[1], &o->command))
 		return false;
@@ -361,7 +375,7 @@ bool cmd_line_parse(struct options *o, int argc, char **argv)
 			list[n++] = option_rows[i].option;
 	argp.args_doc = commands[o->command].args;
 	argp.doc = doc = xasprintf("%s\n", commands[o->command].text);
-	snprintf(name, sizeof(name), "midflight %s", commands[o->command].name);
+	snprintf(name, sizeof(name), "midflight %s", as ? as : commands[o->command].name);
 	argv[1] = name;
 	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, o);
 	free(list);

@@ -9,5 +9,7 @@
 
 /* Reads `midflight COMMAND ...`, or ends the program. False if there is no such command. */
 bool cmd_line_parse(struct options *o, int argc, char **argv);
+/* The same; what is wrong is told as `midflight @as: ...`. NULL: the command's name. */
+bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv);
 
 #endif

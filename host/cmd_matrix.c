@@ -74,9 +74,9 @@ static void reason(const struct flight_result *r, struct buf *text)
 /* Thousands of flights: only the logs of what went wrong are of use, and no snapshots. */
 static void clean(const char *dir, enum cell cell)
 {
-	static const char *const files[] = {"snapshot.bin", "serial.log"};
+	static const char *const files[] = {"snapshot.bin", "now.bin", "serial.log"};
 	const unsigned count = cell == CELL_WRONG || cell == CELL_REFUSED || cell == CELL_ERROR
-				       ? 1
+				       ? 2
 				       : ARRAY_SIZE(files);
 
 	for (unsigned i = 0; i < count; i++) {

@@ -29,14 +29,15 @@ struct member {
 };
 
 static const struct member top_members[] = {
-	{"midflight", "s", true},    {"kernel", "s", true},	  {"driver", "s", true},
-	{"accel", "s", true},	     {"machine", "s", true},	  {"irqchip", "sn", true},
-	{"cpu", "sn", true},	     {"without", "sn", true},	  {"scenario", "sn", true},
-	{"method", "sn", true},	     {"order", "s", true},	  {"pages", "s", true},
-	{"freeze", "s", true},	     {"hops", "i", true},	  {"seed", "i", true},
-	{"break", "sn", true},	     {"strict", "b", true},	  {"planned", "i", true},
-	{"shard", "on", false},	     {"results", "a", false},	  {"summary", "o", false},
-	{"interrupted", "b", false}, {"exit_status", "i", false},
+	{"midflight", "s", true},    {"kernel", "s", true},   {"driver", "s", true},
+	{"accel", "s", true},	     {"machine", "s", true},  {"irqchip", "sn", true},
+	{"cpu", "sn", true},	     {"without", "sn", true}, {"scenario", "sn", true},
+	{"method", "sn", true},	     {"order", "s", true},    {"pages", "s", true},
+	{"freeze", "s", true},	     {"hops", "i", true},     {"seed", "i", true},
+	{"break", "sn", true},	     {"strict", "b", true},   {"planned", "i", true},
+	{"environment", "o", false}, {"started", "s", false}, {"shard", "on", false},
+	{"results", "a", false},     {"summary", "o", false}, {"interrupted", "b", false},
+	{"exit_status", "i", false},
 };
 
 static const struct member shard_members[] = {{"k", "i", false}, {"n", "i", false}};
@@ -50,7 +51,9 @@ static const struct member result_members[] = {
 	{"name", "s", false},	   {"scenario", "s", false},	{"method", "s", false},
 	{"control", "b", false},   {"word", "s", false},	{"known", "sn", false},
 	{"notes", "s", false},	   {"diagnostics", "s", false}, {"failed_hops", "i", false},
-	{"snapshots", "i", false}, {"hops_done", "i", false},
+	{"snapshots", "i", false}, {"hops_done", "i", false},	{"known_text", "sn", false},
+	{"reason", "sn", false},   {"dir", "sn", false},	{"replay", "sn", false},
+	{"failure", "sn", false},
 };
 
 static bool is_type(const json_t *v, char type)
@@ -103,13 +106,9 @@ static bool bool_of(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
-/* -1: there is no such word. */
 static int find_word(const char *name)
 {
-	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
-		if (!strcmp(name, word_name((enum word)w)))
-			return w;
-	return -1;
+	return report_word(name, strlen(name));
 }
 
 /* What is printed of @result, which was checked. */
@@ -177,20 +176,25 @@ static int check_counts(const struct shard_file *f, struct err *e)
 {
 	const json_t *summary = json_object_get(f->top, "summary");
 	const struct options o = {.strict = bool_of(f->top, "strict")};
-	struct report r = {.options = &o};
+	struct report r;
+	bool good;
 	size_t i;
 	json_t *result;
 
+	report_init(&r, &o, stdout, NULL, 0);
 	json_array_foreach(f->results, i, result)
 	{
 		const struct report_line line = line_of(result);
 
 		report_count(&r, &line);
 	}
-	if (number_of(summary, "passed") == r.passed && number_of(summary, "failed") == r.failed &&
-	    number_of(summary, "errors") == r.errors && number_of(summary, "known") == r.known &&
-	    number_of(summary, "skipped") == r.skipped &&
-	    number_of(f->top, "exit_status") == report_status(&r))
+	good = number_of(summary, "passed") == r.passed &&
+	       number_of(summary, "failed") == r.failed &&
+	       number_of(summary, "errors") == r.errors && number_of(summary, "known") == r.known &&
+	       number_of(summary, "skipped") == r.skipped &&
+	       number_of(f->top, "exit_status") == report_status(&r);
+	report_free(&r);
+	if (good)
 		return 0;
 	err_set(e, "%s: its summary is not what its results come to", f->path);
 	return -1;
@@ -250,24 +254,10 @@ static int check_results(const struct shard_file *f, struct err *e)
 
 static int load(struct shard_file *f, struct err *e)
 {
-	json_error_t error;
-
-	f->top = json_load_file(f->path, JSON_REJECT_DUPLICATES, &error);
-	if (!f->top) {
-		if (error.line < 0)
-			err_set(e, "%s", error.text); /* which names the file */
-		else
-			err_set(e, "%s: line %d: %s", f->path, error.line, error.text);
+	f->top = report_json_load(f->path, e);
+	if (!f->top)
 		return -1;
-	}
 	f->results = json_object_get(f->top, "results");
-	if (!json_is_string(json_object_get(f->top, "schema")) ||
-	    strcmp(text_of(f->top, "schema"), "midflight-result") ||
-	    !json_is_integer(json_object_get(f->top, "version")) ||
-	    number_of(f->top, "version") != 1) {
-		err_set(e, "%s is no midflight-result of version 1", f->path);
-		return -1;
-	}
 	if (check_members(f, "it", f->top, top_members, ARRAY_SIZE(top_members), e) ||
 	    check_members(f, "the summary", json_object_get(f->top, "summary"), summary_members,
 			  ARRAY_SIZE(summary_members), e) ||
@@ -393,21 +383,43 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 	return ret;
 }
 
-static int write_merged(const char *path, json_t *top, struct report *r, struct err *e)
+/* What lies beside a shard's file does not lie beside the merged one. */
+static void forget_files(json_t *result)
 {
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
-	char *dump;
-	int ret;
+	static const char *const files[] = {"dir", "replay", "failure"}, *const hop_files[] = {
+										 "timeline",
+										 "pages"};
+	json_t *hop;
+	size_t n;
 
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		json_set(result, files[i], json_null());
+	json_array_foreach(json_object_get(result, "hops"), n, hop)
+	{
+		for (size_t i = 0; i < ARRAY_SIZE(hop_files) && json_is_object(hop); i++)
+			json_set(hop, hop_files[i], json_null());
+	}
+}
+
+/* The first shard's file with all results. */
+static int write_merged(const struct options *o, struct shard_file *files, unsigned count,
+			struct report *r, struct err *e)
+{
+	json_t *top = files[0].top, *result;
+	const char *started = text_of(top, "started");
+	size_t n;
+
+	for (unsigned i = 1; i < count; i++)
+		if (strcmp(text_of(files[i].top, "started"), started) < 0)
+			started = text_of(files[i].top, "started");
+	json_set(top, "started", json_text(started));
 	json_set(top, "shard", json_null());
+	json_array_foreach(r->json, n, result)
+	{
+		forget_files(result);
+	}
 	report_json_counts(top, r);
-	dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	json_got(dump ? json_true() : NULL);
-	ret = write_file(dir, slash ? slash + 1 : path, dump, strlen(dump), 0666, e);
-	free(dump);
-	free(dir);
-	return ret;
+	return report_json_copies(o, top, e);
 }
 
 static int merge_loaded(const struct options *o, struct shard_file *files, unsigned count,
@@ -436,9 +448,9 @@ static int merge_loaded(const struct options *o, struct shard_file *files, unsig
 		}
 		report_summary(&r);
 		ret = report_status(&r);
-		if (o->json && write_merged(o->json, files[0].top, &r, e))
+		if (write_merged(o, files, count, &r, e))
 			ret = -1;
-		json_decref(r.json);
+		report_free(&r);
 	}
 	json_decref(list);
 	free(sorted);

@@ -123,7 +123,7 @@ const struct option_row option_rows[] = {
 	{R,
 	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
 	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
-	{R | P | D, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
+	{R | P | D | A, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
 	{R | P | B | S | T | L | O | K | A,
 	 {"image", OPT_IMAGE, "FILE", 0,
 	  "L1 (default: the midflight.elf that came with this program)", 2}},
@@ -133,13 +133,13 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K | A,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "
-	  "current directory if it is installed)",
+	  "current directory if it is installed; replay: replay beside FILE)",
 	  3}},
 	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
 	{R | P | B | S | T | L | O | K | A | I,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
 	  3}},
-	{R | P | B | S | T | M, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
+	{R | P | B | S | T | M | A, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
 	{R | P | S,
 	 {"break", OPT_BREAK, "WHAT", 0,
 	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
@@ -149,22 +149,30 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K,
 	 {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
 	{R | P | B | S | T | O | K, {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K,
+	 {"shown-replay", OPT_SHOWN_REPLAY, "PATH", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K,
+	 {"shown-started", OPT_SHOWN_STARTED, "TIME", OPTION_HIDDEN, NULL, 0}},
+	{R, {"only", OPT_ONLY, "RESULT", OPTION_HIDDEN, NULL, 0}},
 };
 
 const unsigned option_row_count = ARRAY_SIZE(option_rows);
 
 const struct command_info commands[COMMANDS] = {
-	[CMD_RUN] = {"run", NULL, "take snapshots of a running L2, restore them, say pass or fail",
-		     run,
-		     "Freezes a VM while its L2 guest is on the CPU, throws it away, restores it "
-		     "in a new process, and checks that nothing was lost.\v"
-		     "Exit status: 0 pass, 1 fail, 2 usage or harness, 4 everything skipped.\n\n"
-		     "Examples:\n"
-		     "  midflight run                          both scenarios, 10 snapshots each\n"
-		     "  midflight run -s halted -n 100 -v      one scenario, every hop shown\n"
-		     "  midflight run --method 'postcopy*'     live migrations of two kinds\n"
-		     "  midflight run --break digest           must FAIL\n"
-		     "  midflight run --accel tcg              QEMU's emulation has no VMX: SKIP"},
+	[CMD_RUN] =
+		{"run", NULL, "take snapshots of a running L2, restore them, say pass or fail", run,
+		 "Freezes a VM while its L2 guest is on the CPU, throws it away, restores it "
+		 "in a new process, and checks that nothing was lost.\v"
+		 "The log directory has index.txt, which says what lies where, result.json, and "
+		 "for each failure failure.txt and replay.json.\n\n"
+		 "Exit status: 0 pass, 1 fail (a known KVM bug only with --strict), 2 usage or "
+		 "harness, 4 everything skipped, as kselftest's; 130 interrupted.\n\n"
+		 "Examples:\n"
+		 "  midflight run                          both scenarios, 10 snapshots each\n"
+		 "  midflight run -s halted -n 100 -v      one scenario, every hop shown\n"
+		 "  midflight run --method 'postcopy*'     live migrations of two kinds\n"
+		 "  midflight run --break digest           must FAIL\n"
+		 "  midflight run --accel tcg              QEMU's emulation has no VMX: SKIP"},
 	[CMD_PAGES] = {"pages", NULL, "which page does KVM ask for in which ioctl of a restore",
 		       run,
 		       "Restores a VM whose memory is not there yet and prints which page KVM "
@@ -256,7 +264,7 @@ const struct command_info commands[COMMANDS] = {
 			cmd_replay,
 			"Repeats one result of an earlier run with the same options and seed, from "
 			"the replay.json in its directory, and says whether the same checks fail "
-			"again.\v"
+			"again. What it leaves lies in replay/ beside FILE, or in --log.\v"
 			"Exit status: 0 it passes now, 1 it fails (the output says whether in the "
 			"same way), 2 usage or environment, 4 skipped.\n\n"
 			"Examples:\n"

@@ -761,7 +761,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		keep = !result->interrupted &&
 		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
-		if (keep && config->driver->kept && !f->snapshot.len)
+		if (keep && config->driver->kept && !f->snapshot.len && !f->looked)
 			config->driver->kept(f->vm, &f->snapshot);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */

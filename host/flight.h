@@ -76,6 +76,7 @@ struct flight_result {
 	struct guest_log branch;
 	struct verdict branch_verdict;
 	bool interrupted;
+	const char *phase; /* what was being done when it ended, NULL: nothing yet */
 	char refused[256]; /* VM_REFUSED: the step of the restore and its error; "": none was */
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
 	int64_t ready_ns;  /* from the start to the first `ready` */

@@ -22,8 +22,9 @@ static const char *last_lines(const struct buf *tail)
 static void look_at_hang(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
-	struct buf *text = &f->result->details, copy = {0};
+	struct buf *text = &f->result->details, now = {0};
 	struct saved_state state;
+	struct err e;
 	char words[128];
 
 	for (size_t i = 0; i < f->tail.len; i++)
@@ -31,15 +32,22 @@ static void look_at_hang(struct flight *f)
 			f->tail.p[i] = '?';
 	buf_printf(text, "last lines of the serial log:\n%s\n", last_lines(&f->tail));
 	d->describe(f->vm, text);
+	/* A driver that keeps the last snapshot to itself would lose it to the next. */
+	if (d->kept && !f->snapshot.len)
+		d->kept(f->vm, &f->snapshot);
+	f->looked = true;
 	f->vm_config.deadline_ns = LAST_LOOK_NS;
-	if (!d->stop(f->vm) && !d->save(f->vm, &copy, &state)) {
+	if (!d->stop(f->vm) && !d->save(f->vm, &now, &state)) {
 		state_words(&state, words, sizeof(words));
 		buf_printf(text, "state saved now: %s\n", words);
-		buf_free(&f->snapshot);
-		f->snapshot = copy;
+		if (d->kept && !now.len)
+			d->kept(f->vm, &now);
+		if (now.len && write_file(f->vm_config.dir, "now.bin", now.p, now.len, 0666, &e))
+			buf_printf(text, "%s\n", e.text);
 	} else {
-		buf_free(&copy);
+		buf_printf(text, "its state cannot be saved: %s\n", f->err.text);
 	}
+	buf_free(&now);
 }
 
 /* What a whole log does not say: that the host did its part. */
@@ -90,6 +98,7 @@ void flight_judge(struct flight *f, int ret)
 
 	if (r->log.ready_hop)
 		snprintf(where, sizeof(where), "hop %u of %u", r->log.ready_hop, f->config->hops);
+	r->phase = f->phase;
 	assembler_end(&f->assembler);
 	switch (ret) {
 	case FLIGHT_SAVED:

@@ -25,6 +25,7 @@ struct flight {
 	unsigned branches; /* of the log, which did not become part of it */
 	bool again;	   /* the log is read a second time: nothing new happens */
 	struct buf snapshot;
+	bool looked; /* what the driver has kept is no snapshot but how a HANG was found */
 	struct page_names names;
 	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
 	struct hop_record *restored;		      /* the hop whose restored VM runs now */

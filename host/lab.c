@@ -3,8 +3,12 @@
 #include "host/lab.h"
 #include "host/command.h"
 #include "host/paths.h"
+#include "host/report.h"
+#include "host/signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +19,7 @@
 #define LAB_START_S 60 /* until the runner inside starts */
 #define LAB_BOOT_S  20 /* one boot of L1 with its snapshots */
 #define LAB_HOP_S   5  /* one hop, with a lost wake-up */
+#define TICK_MS	    1000
 #define LAB_COLUMNS 60 /* of a matrix, at most */
 
 unsigned lab_seconds(const struct options *o)
@@ -38,27 +43,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
-static char *next_word(char **at)
-{
-	char *from = *at + strspn(*at, " "), *to = from, *word = from;
-	bool quoted = false;
-
-	if (!*from)
-		return NULL;
-	for (; *from && (quoted || *from != ' '); from++) {
-		if (*from == '\'')
-			quoted = !quoted;
-		else if (*from == '\\' && !quoted && from[1])
-			*to++ = *++from;
-		else
-			*to++ = *from;
-	}
-	*at = *from ? from + 1 : from;
-	*to = '\0';
-	return word;
-}
-
 /* What the command is called inside, where `pages` is a run with its options spelled out. */
 static const char *command_inside(const struct options *o)
 {
@@ -74,7 +58,7 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	} l = {NULL, 0};
 	struct options inside = *o;
 	struct buf words = {0};
-	char *order = NULL;
+	char *order = NULL, now[REPORT_TIME];
 
 #define ADD(...)                                               \
 	do {                                                   \
@@ -108,9 +92,12 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("--image=./%s", base_name(image));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
+	ADD("--shown-replay=%s", o->shown_replay);
+	report_time(now);
+	ADD("--shown-started=%s", now);
 	ADD("--shown-log=%s", log);
 	options_words(&inside, NULL, &words);
-	for (char *at = words.p, *word; at && (word = next_word(&at));)
+	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
 		ADD("%s", word);
 	buf_free(&words);
 	free(order);
@@ -124,18 +111,76 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 
 int lab_run(const struct options *o, const char *image, const char *log, struct err *e)
 {
-	pid_t child = fork(), got;
-	int status;
+	return lab_watch(o, image, log, NULL, e);
+}
 
-	if (child < 0) {
+/* Becomes the lab, whose output goes to @out unless that is -1. */
+static void become_lab(const struct options *o, const char *image, const char *log, int out)
+	__attribute__((noreturn));
+static void become_lab(const struct options *o, const char *image, const char *log, int out)
+{
+	struct err e = {0};
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signals_restore();
+	if (out >= 0 && dup2(out, STDOUT_FILENO) < 0)
+		err_errno(&e, "cannot start the lab");
+	else
+		lab_exec(o, image, log, &e);
+	fprintf(stderr, "midflight: %s\n", e.text);
+	_exit(2);
+}
+
+/* Hands over what comes out of @fd until its end. A signal for us goes to the lab, which ends. */
+static void watch(int fd, pid_t child, const struct lab_watcher *w)
+{
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+			       {.fd = signals_fd(), .events = POLLIN}};
+	bool told = false;
+	char piece[4096];
+	ssize_t n = 1;
+
+	while (n) {
+		if (poll(fds, ARRAY_SIZE(fds), TICK_MS) < 0 && errno != EINTR)
+			break;
+		if (signals_pending() && !told) {
+			kill(child, SIGTERM);
+			told = true;
+		}
+		if (fds[0].revents) {
+			n = read(fd, piece, sizeof(piece));
+			if (n > 0)
+				w->output(w->arg, piece, (size_t)n);
+			else if (n < 0 && errno != EINTR)
+				break;
+		}
+		w->tick(w->arg);
+	}
+}
+
+int lab_watch(const struct options *o, const char *image, const char *log,
+	      const struct lab_watcher *w, struct err *e)
+{
+	int fds[2] = {-1, -1}, status;
+	pid_t child, got;
+
+	if (w && pipe2(fds, O_CLOEXEC)) {
 		err_set(e, "cannot start the lab: %s", strerror(errno));
 		return -1;
 	}
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		lab_exec(o, image, log, e);
-		fprintf(stderr, "midflight: %s\n", e->text);
-		_exit(2);
+	fflush(NULL);
+	child = fork();
+	if (!child)
+		become_lab(o, image, log, fds[1]);
+	if (w)
+		close(fds[1]);
+	if (child > 0 && w)
+		watch(fds[0], child, w);
+	if (w)
+		close(fds[0]);
+	if (child < 0) {
+		err_set(e, "cannot start the lab: %s", strerror(errno));
+		return -1;
 	}
 	do
 		got = waitpid(child, &status, 0);

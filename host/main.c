@@ -49,32 +49,46 @@ static char *top_help(void)
 	return text.p;
 }
 
+/* `PROGRAM COMMAND` with the options that say where it runs, for a shell. */
+static void shown(const struct options *o, const char *program, enum command command,
+		  struct buf *text)
+{
+	buf_shell_quote(text, program);
+	buf_printf(text, " %s%s%s", commands[command].name, o->lab == LAB_YES ? " --lab yes" : "",
+		   o->image ? " --image " : "");
+	if (o->image)
+		buf_shell_quote(text, o->image);
+}
+
+/* A page report and a replay are runs. */
+static enum command repeated_by(enum command command)
+{
+	return command == CMD_PAGES || command == CMD_REPLAY ? CMD_RUN : command;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
-	struct buf command = {0};
+	struct buf command = {0}, replay = {0};
 	struct argp top = {top_options, parse_top, "COMMAND [OPTION...]", NULL, NULL, NULL, NULL};
 	int status;
 
 	argp_err_exit_status = 2;
 	options_init(&o);
 	if (cmd_line_parse(&o, argc, argv)) {
-		if (!o.shown_command) {
-			buf_shell_quote(&command, argv[0]);
-			buf_printf(&command, " %s%s%s",
-				   commands[o.command == CMD_PAGES ? CMD_RUN : o.command].name,
-				   o.lab == LAB_YES ? " --lab yes" : "",
-				   o.image ? " --image " : "");
-			if (o.image)
-				buf_shell_quote(&command, o.image);
-			if (o.file) {
-				buf_printf(&command, " ");
-				buf_shell_quote(&command, o.file);
-			}
-			o.shown_command = command.p;
+		shown(&o, argv[0], repeated_by(o.command), &command);
+		if (o.file && o.command != CMD_REPLAY) {
+			buf_printf(&command, " ");
+			buf_shell_quote(&command, o.file);
 		}
+		shown(&o, argv[0], CMD_REPLAY, &replay);
+		if (!o.shown_command)
+			o.shown_command = command.p;
+		if (!o.shown_replay)
+			o.shown_replay = replay.p;
 		status = commands[o.command].run(&o);
 		buf_free(&command);
+		buf_free(&replay);
 		return status;
 	}
 	top.doc = top_help();

@@ -163,6 +163,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --hops-before %u", o->hops_before);
 	if (o->method_text)
 		option(words, "--method", o->method_text);
+	if (o->only)
+		option(words, "--only", o->only);
 	if (o->shard.n)
 		buf_printf(words, " --shard %u/%u", o->shard.k, o->shard.n);
 	if ((o->command == CMD_RUN || o->command == CMD_PAGES) &&
@@ -206,4 +208,24 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --verbose");
 	if (o->quiet)
 		buf_printf(words, " --quiet");
+}
+
+char *options_next_word(char **at)
+{
+	char *from = *at + strspn(*at, " "), *to = from, *word = from;
+	bool quoted = false;
+
+	if (!*from)
+		return NULL;
+	for (; *from && (quoted || *from != ' '); from++) {
+		if (*from == '\'')
+			quoted = !quoted;
+		else if (*from == '\\' && !quoted && from[1])
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*at = *from ? from + 1 : from;
+	*to = '\0';
+	return word;
 }

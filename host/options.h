@@ -76,6 +76,9 @@ struct options {
 	 * is what options_words() is appended to, quoted for a shell.
 	 */
 	const char *shown_command, *shown_log;
+	const char *shown_started; /* time, as the lab has a clock of its own; NULL: now */
+	const char *shown_replay;  /* the same for `midflight replay`, without its FILE */
+	const char *only;	   /* the one result to fly, with its control; NULL: all */
 };
 
 /* Defaults. */
@@ -83,6 +86,9 @@ void options_init(struct options *o);
 
 /* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
 void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
+char *options_next_word(char **at);
 
 /* Sets what --method @text means: names and patterns. 0, or -1 with @e filled. @text must live on.
  */

@@ -11,6 +11,16 @@ static void add(struct plan *p, const struct plan_item *item)
 	p->item[p->count++] = *item;
 }
 
+/* Whether --only leaves @item out. */
+static bool left_out(const struct options *o, const struct plan_item *item)
+{
+	char *name = o->only ? plan_name(o, item) : NULL;
+	const bool out = name && strcmp(name, o->only);
+
+	free(name);
+	return out;
+}
+
 static void add_scenario(struct plan *p, const struct options *o, const struct scenario *s)
 {
 	const unsigned posts = s->posts ? POSTS : 1;
@@ -20,16 +30,19 @@ static void add_scenario(struct plan *p, const struct options *o, const struct s
 
 	for (unsigned m = 0; m < o->methods; m++)
 		for (unsigned post = 0; post < posts; post++) {
-			struct plan_item item = {s, true, POST_NONE, o->method[m]};
+			const struct plan_item control = {s, true, POST_NONE, o->method[m]};
+			struct plan_item item = control;
 
-			if (p->planned++ % shards != shard)
-				continue;
-			if (!controlled)
-				add(p, &item);
-			controlled = true;
 			item.control = false;
 			item.post = s->posts ? post : POST_NONE;
-			add(p, &item);
+			if (p->planned++ % shards != shard ||
+			    (left_out(o, &item) && left_out(o, &control)))
+				continue;
+			if (!controlled)
+				add(p, &control);
+			controlled = true;
+			if (!left_out(o, &item))
+				add(p, &item);
 		}
 }
 

@@ -19,7 +19,8 @@ struct plan {
 	unsigned planned; /* results of all shards together, without controls */
 };
 
-/* What @o asks for. A scenario all of whose results are in other shards has no control here. */
+/* What @o asks for; with --only that result and its control. A scenario all of whose results are in
+ * other shards has no control here. */
 void plan_make(struct plan *p, const struct options *o);
 void plan_free(struct plan *p);
 

@@ -1,23 +1,66 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the user gets to read: KTAP on stdout. Every failure says what, where and how to repeat it.
 #include "host/report.h"
+#include "host/environment.h"
+#include "host/failure.h"
+#include "host/json_util.h"
+#include "host/replay.h"
 #include "host/report_json.h"
 #include "host/report_moves.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define MAX_SHOWN 10 /* failed checks per result; serial.log has all */
+#define REASONS_SHOWN 20
+#define NAMES_WIDTH   400 /* bytes of names of results in the summary */
 
-void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
-		  unsigned lines, unsigned planned)
+void report_init(struct report *r, const struct options *o, FILE *out, const char *log,
+		 unsigned lines)
 {
 	memset(r, 0, sizeof(*r));
 	r->options = o;
 	r->out = out;
 	r->log = log;
+	r->lines = lines;
+}
+
+void report_free(struct report *r)
+{
+	for (unsigned i = 0; i < r->skips; i++)
+		free(r->skip[i].reason);
+	free(r->skip);
+	buf_free(&r->failed_names);
+	buf_free(&r->error_names);
+	json_decref(r->environment);
+	json_decref(r->json);
+	r->skip = NULL;
+	r->skips = 0;
+	r->environment = r->json = NULL;
+}
+
+void report_time(char text[REPORT_TIME])
+{
+	const time_t now = time(NULL);
+	struct tm utc;
+
+	*text = '\0';
+	if (gmtime_r(&now, &utc))
+		strftime(text, REPORT_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
+		  unsigned lines, unsigned planned)
+{
+	report_init(r, o, out, log, lines);
 	r->planned = planned;
 	r->json = report_json_begin();
+	report_time(r->started);
+	if (o->shown_started)
+		snprintf(r->started, sizeof(r->started), "%s", o->shown_started);
+	r->environment = o->command == CMD_MERGE
+				 ? NULL
+				 : environment_json(strcmp(o->driver, "qemu") ? NULL : o->qemu);
 	fprintf(out, "KTAP version 1\n1..%u\n", lines);
 	fflush(out);
 }
@@ -32,71 +75,6 @@ void report_repro(const struct options *o, const struct scenario *scenario, enum
 	one.shard = (struct shard){0};
 	buf_printf(text, "%s", o->shown_command);
 	options_words(&one, scenario, text);
-}
-
-/* Guest text is not trusted: print_lines() lets no control characters through. */
-static void print_fails(FILE *f, const struct report_entry *entry)
-{
-	const struct guest_log *log = &entry->result->log;
-	unsigned shown = log->kept < MAX_SHOWN ? log->kept : MAX_SHOWN;
-
-	for (unsigned i = 0; i < shown; i++) {
-		const struct fail *fail = &log->fail[i];
-		struct buf line = {0};
-
-		if (fail->hop)
-			buf_printf(&line, "hop %u of %u: ", fail->hop, entry->config->hops);
-		else
-			buf_printf(&line, "before the first hop: ");
-		buf_printf(&line, "%s%s%s%s", *fail->scenario ? "" : "error: ", fail->check,
-			   *fail->evidence ? ": " : "", fail->evidence);
-		print_lines(f, "  ", line.p);
-		buf_free(&line);
-	}
-	if (log->fails + log->errors > shown)
-		fprintf(f, "  ... and %u more in serial.log\n", log->fails + log->errors - shown);
-}
-
-static void print_oracles(FILE *f, const struct oracle_report *oracle)
-{
-	for (unsigned i = 0; i < oracle->findings && i < MAX_SHOWN; i++) {
-		struct buf line = {0};
-
-		buf_printf(&line, "oracle %s: %s: %s", oracle->finding[i].oracle,
-			   oracle->finding[i].field, oracle->finding[i].text);
-		print_lines(f, "  ", line.p);
-		buf_free(&line);
-	}
-	if (oracle->findings + oracle->more > MAX_SHOWN)
-		fprintf(f, "  ... and %u more\n", oracle->findings + oracle->more - MAX_SHOWN);
-}
-
-static void print_failure(FILE *f, const struct report *r, const struct report_entry *entry)
-{
-	const struct flight_result *result = entry->result;
-	const struct verdict *v = &result->verdict;
-	struct buf text = {0};
-
-	fprintf(f, "%s: %s%s\n", entry->name, word_name(v->word), entry->known ? ", known" : "");
-	for (unsigned i = 0; i < v->findings; i++)
-		print_lines(f, "  ", v->finding[i]);
-	print_fails(f, entry);
-	print_oracles(f, &result->oracle);
-	if (result->details.len)
-		print_lines(f, "  | ", result->details.p);
-	if (result->messages.len && !entry->known) {
-		fprintf(f, "  QEMU's own words:\n");
-		print_lines(f, "  | ", result->messages.p);
-	}
-	if (!entry->config->control && !entry->control_passed && !entry->known)
-		fprintf(f, "  The control without snapshots did not pass either: this says nothing "
-			   "about snapshots.\n");
-	report_repro(r->options, entry->config->scenario, entry->config->method, &text);
-	print_lines(f, "  again: ", text.p);
-	fprintf(f, "  log: %s/%s\n", r->log, entry->name);
-	if (entry->known)
-		fprintf(f, "  see docs/known-failures.md#%s\n", entry->known->id);
-	buf_free(&text);
 }
 
 /* A stopped VM that was saved is a snapshot, whatever happened to it then. */
@@ -129,8 +107,9 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 }
 
 /* What stands in front of the result line. */
-static void print_diagnostics(FILE *f, const struct report *r, const struct report_entry *entry)
+static void print_diagnostics(FILE *f, const struct failure *failure)
 {
+	const struct report_entry *entry = failure->entry;
 	const struct flight_result *result = entry->result;
 	const struct known *known = known_of(entry->key, entry->config->method);
 	struct buf moves = {0};
@@ -138,7 +117,7 @@ static void print_diagnostics(FILE *f, const struct report *r, const struct repo
 	if (result->verdict.word == WORD_SKIP)
 		return;
 	if (result->verdict.word != WORD_PASS)
-		print_failure(f, r, entry);
+		failure_print(failure, false, f);
 	else if (known && !entry->config->control)
 		fprintf(f, "%s: known failure passed: '%s' did not happen in %u %s\n", entry->name,
 			known->text, result->taken, method_unit(entry->config->method));
@@ -180,9 +159,41 @@ static void count_bug(struct report *r, const struct report_line *line)
 static void print_bugs(const struct report *r)
 {
 	fprintf(r->out, ", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
-	for (unsigned i = 0; i < r->bugs; i++)
-		fprintf(r->out, "%s%s (%u of %u %s)", i ? "; " : "", r->bug[i].known->text,
-			r->bug[i].failed, r->bug[i].hops, r->bug[i].unit);
+	for (unsigned i = 0; i < r->bugs; i++) {
+		fprintf(r->out, "%s%s", i ? "; " : "", r->bug[i].known->text);
+		if (r->bug[i].hops)
+			fprintf(r->out, " (%u of %u %s)", r->bug[i].failed, r->bug[i].hops,
+				r->bug[i].unit);
+	}
+}
+
+int report_word(const char *name, size_t len)
+{
+	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
+		if (strlen(word_name((enum word)w)) == len &&
+		    !memcmp(name, word_name((enum word)w), len))
+			return w;
+	return -1;
+}
+
+static void count_skip(struct report *r, const char *reason)
+{
+	unsigned i = 0;
+
+	while (i < r->skips && strcmp(r->skip[i].reason, reason) != 0)
+		i++;
+	if (i == r->skips) {
+		r->skip = xrealloc(r->skip, (i + 1) * sizeof(*r->skip));
+		r->skip[i].reason = xstrdup(reason);
+		r->skip[i].count = 0;
+		r->skips++;
+	}
+	r->skip[i].count++;
+}
+
+static void add_name(struct buf *names, const char *name)
+{
+	buf_printf(names, "%s%s", names->len ? ", " : "", name);
 }
 
 void report_count(struct report *r, const struct report_line *line)
@@ -192,13 +203,16 @@ void report_count(struct report *r, const struct report_line *line)
 		r->passed++;
 	} else if (line->word == WORD_SKIP) {
 		r->skipped++;
+		count_skip(r, line->notes);
 	} else if (line->known) {
 		r->known++;
 		count_bug(r, line);
 	} else if (line->word == WORD_ERROR) {
 		r->errors++;
+		add_name(&r->error_names, line->name);
 	} else {
 		r->failed++;
+		add_name(&r->failed_names, line->name);
 	}
 }
 
@@ -222,10 +236,37 @@ void report_line(struct report *r, const struct report_line *line)
 	fflush(r->out);
 }
 
+/* failure.txt and replay.json, which @result, its object in result.json, then names. */
+static void write_failure(const struct failure *f, json_t *result)
+{
+	const char *name = f->entry->name;
+	char *failure = xasprintf("%s/failure.txt", name),
+	     *file = xasprintf("%s/replay.json", name);
+	struct err e = {0};
+	json_t *replay = replay_json(f->options, f->entry, result, &e);
+	char *dump = replay ? json_dumps(replay, JSON_INDENT(1)) : NULL;
+
+	if (!dump || write_file(f->dir, "replay.json", dump, strlen(dump), 0666, &e))
+		fprintf(stderr, "midflight: %s\n", e.text);
+	else
+		json_set(result, "replay", json_text(file));
+	if (failure_write(f, &e))
+		fprintf(stderr, "midflight: %s\n", e.text);
+	else
+		json_set(result, "failure", json_text(failure));
+	json_decref(replay);
+	free(dump);
+	free(failure);
+	free(file);
+}
+
 void report_result(struct report *r, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
 	char *diagnostics = NULL, *notes = NULL;
+	char *dir = r->dir && result->hop ? xasprintf("%s/%s", r->dir, entry->name) : NULL;
+	char *shown = r->log ? xasprintf("%s/%s", r->log, entry->name) : NULL;
+	const struct failure failure = {r->options, entry, r->environment, dir, shown};
 	size_t size;
 	FILE *d = open_memstream(&diagnostics, &size), *n = open_memstream(&notes, &size);
 	struct report_line line = {
@@ -237,12 +278,13 @@ void report_result(struct report *r, const struct report_entry *entry)
 		.failed = failed_hops(&result->log),
 		.hops = entry->config->control ? result->log.hops_done : result->taken,
 	};
+	json_t *object;
 
 	if (!d || !n) {
 		fputs("midflight: out of memory\n", stderr);
 		exit(2);
 	}
-	print_diagnostics(d, r, entry);
+	print_diagnostics(d, &failure);
 	if (line.word == WORD_SKIP)
 		print_reason(n, entry);
 	else
@@ -251,10 +293,14 @@ void report_result(struct report *r, const struct report_entry *entry)
 	fclose(n);
 	line.diagnostics = diagnostics;
 	line.notes = notes;
+	object = report_json_result(r, entry, &line);
+	if (dir && line.word > WORD_SKIP)
+		write_failure(&failure, object);
 	report_line(r, &line);
-	report_json_result(r->json, entry, &line);
 	free(diagnostics);
 	free(notes);
+	free(shown);
+	free(dir);
 }
 
 int report_status(const struct report *r)
@@ -266,10 +312,48 @@ int report_status(const struct report *r)
 	return r->passed || r->known ? 0 : 4;
 }
 
+static void print_names(const struct report *r, const char *row, unsigned count,
+			const struct buf *names)
+{
+	size_t len = names->len;
+
+	if (len > NAMES_WIDTH) /* behind the last name that fits */
+		for (len = NAMES_WIDTH; len && names->p[len] != ',';)
+			len--;
+	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", (int)len,
+		buf_text(names), len < names->len ? ", ..." : "");
+}
+
+/* One row each, and a row for each reason of a SKIP. */
+static void print_table(const struct report *r)
+{
+	unsigned rest = 0;
+
+	fprintf(r->out, "#   %-8s %5u\n", "pass", r->passed);
+	print_names(r, "fail", r->failed, &r->failed_names);
+	if (r->errors)
+		print_names(r, "error", r->errors, &r->error_names);
+	fprintf(r->out, "#   %-8s %5u", "known", r->known);
+	for (unsigned i = 0; i < r->bugs; i++)
+		fprintf(r->out, "%s%s", i ? ", " : "  ", r->bug[i].known->id);
+	fputc('\n', r->out);
+	for (unsigned i = 0; i < r->skips && i < REASONS_SHOWN; i++) {
+		fprintf(r->out, "#   %-8s %5u  ", "skip", r->skip[i].count);
+		print_lines(r->out, "", *r->skip[i].reason ? r->skip[i].reason : "no reason");
+	}
+	for (unsigned i = REASONS_SHOWN; i < r->skips; i++)
+		rest += r->skip[i].count;
+	if (rest || !r->skips)
+		fprintf(r->out, "#   %-8s %5u%s\n", "skip", rest, rest ? "  other reasons" : "");
+	if (r->results < r->lines)
+		fprintf(r->out, "#   %-8s %5u\n", "not run", r->lines - r->results);
+}
+
 void report_summary(const struct report *r)
 {
 	if (r->options->quiet)
 		return;
+	print_table(r);
 	fprintf(r->out, "# midflight: %u passed, %u failed", r->passed, r->failed);
 	if (r->errors)
 		fprintf(r->out, ", %u errors (the harness or L1, not KVM)", r->errors);
@@ -279,7 +363,7 @@ void report_summary(const struct report *r)
 		print_bugs(r);
 	fprintf(r->out, "%s\n", r->interrupted ? "; interrupted" : "");
 	if (r->log)
-		fprintf(r->out, "# logs: %s\n", r->log);
+		fprintf(r->out, "# logs: %s (index.txt says what lies where)\n", r->log);
 }
 
 int report_end(struct report *r, const char *dir, struct err *e)
@@ -290,5 +374,6 @@ int report_end(struct report *r, const char *dir, struct err *e)
 	if (ret)
 		fprintf(r->out, "# %s\n", e->text);
 	fflush(r->out);
+	report_free(r);
 	return ret;
 }

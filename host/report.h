@@ -6,6 +6,8 @@
 #include "host/flight.h"
 #include "host/options.h"
 
+#include <jansson.h>
+
 struct report_entry {
 	char *name;	 /* `running`, `running.control` or `running.postcopy` */
 	const char *key; /* the same without the method, as known.def calls it */
@@ -14,6 +16,10 @@ struct report_entry {
 	const struct known *known; /* bug that explains the failure, NULL: none */
 	bool control_passed;
 };
+
+#define REPORT_TIME 24 /* bytes of a time in ISO 8601, UTC */
+/* The time now. */
+void report_time(char text[REPORT_TIME]);
 
 /* What is printed and counted of one result. */
 struct report_line {
@@ -31,8 +37,12 @@ struct report {
 	const struct options *options;
 	FILE *out;
 	const char *log;  /* directory as the user knows it, NULL: none */
+	const char *dir;  /* the same here; NULL: no files are written about failures */
 	bool interrupted; /* before the last result */
+	unsigned lines;	  /* results that are to come in all */
 	unsigned planned; /* results of all shards, without controls */
+	char started[REPORT_TIME];
+	json_t *environment;
 	unsigned results, passed, failed, known, skipped, errors;
 	unsigned bugs; /* known bugs found, each once */
 	struct {
@@ -40,14 +50,27 @@ struct report {
 		unsigned failed, hops;
 		const char *unit; /* what @hops counts */
 	} bug[32];
-	void *json; /* array of results */
+	struct {
+		char *reason;
+		unsigned count;
+	} * skip; /* reasons, each once */
+	unsigned skips;
+	struct buf failed_names, error_names; /* separated by commas */
+	json_t *json;			      /* array of results */
 };
 
-/* Prints version and plan for @lines results on @out; @planned as above. */
+/* Empty, for @lines results; asks nothing of the machine. */
+void report_init(struct report *r, const struct options *o, FILE *out, const char *log,
+		 unsigned lines);
+
+/* The same, and prints version and plan on @out; @planned as above. */
 void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
 		  unsigned lines, unsigned planned);
 
-/* Prints one result, counts it, adds it to result.json. */
+/*
+ * Prints one result, counts it, adds it to result.json; of a failure it writes failure.txt and
+ * replay.json.
+ */
 void report_result(struct report *r, const struct report_entry *entry);
 
 /* Counts it, and no more; report_line() also prints it. */
@@ -57,8 +80,13 @@ void report_line(struct report *r, const struct report_line *line);
 /* Exit status that follows from the counts: 0, 1, 2 or 4. */
 int report_status(const struct report *r);
 
-/* Prints the summary. */
+/* Prints the summary: a table, and one line. */
 void report_summary(const struct report *r);
+
+void report_free(struct report *r);
+
+/* The word whose name is @name, of @len bytes; -1: there is none. */
+int report_word(const char *name, size_t len);
 
 /* Writes DIR/result.json, prints the summary, frees. 0, or -1 with @e filled. */
 int report_end(struct report *r, const char *dir, struct err *e);

@@ -3,7 +3,9 @@
 #include "host/report_json.h"
 #include "host/json_util.h"
 #include "host/known.h"
+#include "host/report_junit.h"
 #include "host/report_moves.h"
+#include "host/run_dir.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -14,13 +16,9 @@ static json_t *ms(int64_t ns)
 	return json_real((double)(ns / NS_PER_US) / 1000);
 }
 
-void *report_json_begin(void)
+json_t *report_json_begin(void)
 {
-	json_t *list = json_array();
-
-	if (!list)
-		exit(2);
-	return list;
+	return json_got(json_array());
 }
 
 /* @value, null for what QEMU did not say. */
@@ -51,8 +49,20 @@ static json_t *vmcs12_pages(const struct hop_record *hop)
 	return list;
 }
 
-static json_t *hop_json(unsigned number, const struct hop_record *hop)
+/* "DIR/STEM-NUMBER.json", null unless @there. */
+static json_t *hop_file(bool there, const char *dir, const char *stem, unsigned number)
 {
+	char *path = xasprintf("%s/%s-%u.json", dir, stem, number);
+	json_t *text = there ? json_text(path) : json_null();
+
+	free(path);
+	return text;
+}
+
+static json_t *hop_json(const struct report_entry *entry, unsigned number)
+{
+	const struct hop_record *hop = &entry->result->hop[number - 1];
+	const bool paged = hop->fetch && entry->config->driver == &kvm_driver;
 	json_t *o = json_object();
 
 	json_set(o, "hop", json_integer(number));
@@ -76,6 +86,8 @@ static json_t *hop_json(unsigned number, const struct hop_record *hop)
 	json_set(o, "rounds", told(hop, hop->move.rounds));
 	json_set(o, "page_requests", told(hop, hop->move.page_requests));
 	json_set(o, "vmcs12_pages", vmcs12_pages(hop));
+	json_set(o, "timeline", hop_file(hop->timeline, entry->name, "timeline", number));
+	json_set(o, "pages", hop_file(paged, entry->name, "pages", number));
 	return o;
 }
 
@@ -110,23 +122,34 @@ static json_t *oracles_json(const struct oracle_report *oracle)
 	return list;
 }
 
-void report_json_result(void *list, const struct report_entry *entry,
-			const struct report_line *line)
+json_t *report_json_result(struct report *report, const struct report_entry *entry,
+			   const struct report_line *line)
 {
 	const struct flight_result *r = entry->result;
+	const struct scenario *scenario = entry->config->scenario;
 	json_t *o = json_object(), *findings = json_array(), *hops = json_array();
+	struct buf repro = {0};
 
 	for (unsigned i = 0; i < r->verdict.findings; i++)
 		json_append(findings, json_text(r->verdict.finding[i]));
 	for (unsigned i = 0; r->hop && i < entry->config->hops; i++)
 		if (r->hop[i].taken)
-			json_append(hops, hop_json(i + 1, &r->hop[i]));
+			json_append(hops, hop_json(entry, i + 1));
+	report_repro(report->options, scenario, entry->config->method, &repro);
 	json_set(o, "name", json_text(entry->name));
-	json_set(o, "scenario", json_text(entry->config->scenario->name));
+	json_set(o, "scenario", json_text(scenario->name));
+	json_set(o, "title", json_text(scenario->title));
 	json_set(o, "method", json_text(method_name(entry->config->method)));
 	json_set(o, "control", json_boolean(entry->config->control));
 	json_set(o, "word", json_text(word_name(r->verdict.word)));
 	json_set(o, "known", json_text(entry->known ? entry->known->id : NULL));
+	json_set(o, "known_text", json_text(entry->known ? entry->known->text : NULL));
+	json_set(o, "reason", json_text(line->word == WORD_SKIP ? line->notes : NULL));
+	json_set(o, "refused", json_text(*r->refused ? r->refused : NULL));
+	json_set(o, "repro", json_text(buf_text(&repro)));
+	json_set(o, "dir", json_text(report->dir && r->hop ? entry->name : NULL));
+	json_set(o, "replay", json_null()); /* until they are written */
+	json_set(o, "failure", json_null());
 	json_set(o, "notes", json_text(line->notes));
 	json_set(o, "diagnostics", json_text(line->diagnostics));
 	json_set(o, "findings", findings);
@@ -146,10 +169,12 @@ void report_json_result(void *list, const struct report_entry *entry,
 	json_set(o, "ms", ms(r->duration_ns));
 	json_set(o, "hops", hops);
 	json_set(o, "vmm_stderr", json_text(buf_text(&r->messages)));
-	json_append(list, o);
+	json_append(report->json, o);
+	buf_free(&repro);
+	return o;
 }
 
-void report_json_counts(void *top, struct report *r)
+void report_json_counts(json_t *top, struct report *r)
 {
 	json_t *summary = json_object();
 
@@ -178,17 +203,41 @@ static json_t *shard_json(const struct shard *shard)
 	return o;
 }
 
+/* write_file() for a path. */
+static int write_path(const char *path, const char *bytes, size_t len, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
+	int ret = write_file(dir, slash ? slash + 1 : path, bytes, len, 0666, e);
+
+	free(dir);
+	return ret;
+}
+
+static int write_json(const json_t *top, const char *path, struct err *e)
+{
+	char *dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	int ret;
+
+	json_got(dump ? json_true() : NULL);
+	ret = write_path(path, dump, strlen(dump), e);
+	free(dump);
+	return ret;
+}
+
 int report_json_end(struct report *r, const char *dir, struct err *e)
 {
 	const struct options *opt = r->options;
 	json_t *top = json_object();
-	char *dump;
+	char *path = xasprintf("%s/result.json", dir);
 	int ret;
 
-	json_set(top, "schema", json_text("midflight-result"));
-	json_set(top, "version", json_integer(1));
+	json_set(top, "schema", json_text(RESULT_SCHEMA));
+	json_set(top, "version", json_integer(RESULT_VERSION));
 	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
+	json_set(top, "started", json_text(r->started));
 	json_set(top, "kernel", json_text(known_kernel()));
+	json_set(top, "environment", json_incref(r->environment));
 	json_set(top, "driver", json_text(opt->driver));
 	json_set(top, "accel", json_text(opt->accel));
 	json_set(top, "machine", json_text(opt->machine));
@@ -207,13 +256,42 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 	json_set(top, "shard", shard_json(&opt->shard));
 	json_set(top, "planned", json_integer(r->planned));
 	report_json_counts(top, r);
-	dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	ret = write_json(top, path, e);
+	if (!ret)
+		ret = run_dir_index(dir, top, e);
 	json_decref(top);
-	if (!dump) {
-		err_set(e, "cannot build result.json");
-		return -1;
+	free(path);
+	return ret;
+}
+
+json_t *report_json_load(const char *path, struct err *e)
+{
+	json_error_t error;
+	json_t *top = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	const char *schema = json_string_value(json_object_get(top, "schema"));
+
+	if (!top && error.line < 0) {
+		err_set(e, "%s", error.text); /* which names the file */
+	} else if (!top) {
+		err_set(e, "%s: line %d: %s", path, error.line, error.text);
+	} else if (!schema || strcmp(schema, RESULT_SCHEMA) != 0 ||
+		   json_integer_value(json_object_get(top, "version")) != RESULT_VERSION) {
+		err_set(e, "%s is no " RESULT_SCHEMA " of version %d", path, RESULT_VERSION);
+		json_decref(top);
+		top = NULL;
 	}
-	ret = write_file(dir, "result.json", dump, strlen(dump), 0666, e);
-	free(dump);
+	return top;
+}
+
+int report_json_copies(const struct options *o, const json_t *top, struct err *e)
+{
+	struct buf xml = {0};
+	int ret = o->json ? write_json(top, o->json, e) : 0;
+
+	if (!ret && o->junit) {
+		report_junit(top, &xml);
+		ret = write_path(o->junit, xml.p, xml.len, e);
+		buf_free(&xml);
+	}
 	return ret;
 }

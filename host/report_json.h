@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* result.json: schema `midflight-result`, version 1. */
+/* result.json: schema `midflight-result`, version 2 (docs/result.schema.json). */
 #ifndef HOST_REPORT_JSON_H
 #define HOST_REPORT_JSON_H
 
 #include "host/report.h"
 
+#include <jansson.h>
+
+#define RESULT_SCHEMA  "midflight-result"
+#define RESULT_VERSION 2
+
 /* A new list of results. */
-void *report_json_begin(void);
-/* Adds one, with what is printed of it. */
-void report_json_result(void *list, const struct report_entry *entry,
-			const struct report_line *line);
+json_t *report_json_begin(void);
+/* Adds one, with what is printed of it, and gives the new object, which stays the list's. */
+json_t *report_json_result(struct report *r, const struct report_entry *entry,
+			   const struct report_line *line);
 /* Sets in @top, a JSON object, what follows from the counts; the list of results is handed over. */
-void report_json_counts(void *top, struct report *r);
-/* Writes @dir/result.json and frees the list. 0, or -1 with @e filled. */
+void report_json_counts(json_t *top, struct report *r);
+/* Writes @dir/result.json and its index; the list is handed over. 0, or -1 with @e filled. */
 int report_json_end(struct report *r, const char *dir, struct err *e);
+
+/* Reads such a file; NULL with @e filled. Only schema and version are checked. */
+json_t *report_json_load(const char *path, struct err *e);
+
+/* Writes @top to the files that --json and --junit ask for. 0, or -1 with @e filled. */
+int report_json_copies(const struct options *o, const json_t *top, struct err *e);
 
 #endif

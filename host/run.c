@@ -5,90 +5,37 @@
 #include "host/lab.h"
 #include "host/plan.h"
 #include "host/report.h"
+#include "host/report_json.h"
 #include "host/report_moves.h"
+#include "host/run_dir.h"
+#include "host/screen.h"
 #include "host/signals.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct run {
 	const struct options *o;
 	struct setup setup;
-	bool progress; /* a counter on the terminal */
+	struct screen screen;
+	FILE *out; /* through the screen */
 	const char *name;
 	unsigned hops; /* of the scenario that flies */
 	bool l0_log;   /* can be read */
 };
 
-/* What a run leaves in the directory of a result. */
-static bool is_ours(const char *file)
-{
-	static const char *const patterns[] = {
-		"serial.log",	"qmp.jsonl",   "qemu.cmdline", "qemu.stderr", "snapshot.bin",
-		"branch-*.log", "pages-*.txt", "pages-*.json", "vm-*.bin",    "vm.qcow2",
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(patterns); i++)
-		if (!fnmatch(patterns[i], file, FNM_PERIOD))
-			return true;
-	return false;
-}
-
-/* Opens directory @name in @at, but not through a link. */
-static DIR *open_dir(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-/*
- * Removes what an earlier run left in the log directory, so that nobody reads stale results: the
- * files that we know in directories that are called like results, and these if nothing is left.
- */
-static void clean_log(const char *log)
-{
-	DIR *all = opendir(log), *dir;
-	const struct dirent *entry, *file;
-
-	if (!all)
-		return;
-	unlinkat(dirfd(all), "result.json", 0);
-	while ((entry = readdir(all))) {
-		if (!plan_names(entry->d_name))
-			continue;
-		dir = open_dir(dirfd(all), entry->d_name);
-		if (!dir)
-			continue;
-		while ((file = readdir(dir)))
-			if (is_ours(file->d_name))
-				unlinkat(dirfd(dir), file->d_name, 0);
-		closedir(dir);
-		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
-	}
-	closedir(all);
-}
-
 static void on_progress(void *arg, unsigned hop, unsigned missed)
 {
-	const struct run *r = arg;
+	struct run *r = arg;
 
-	if (r->progress)
-		fprintf(stderr, "\r\033[K%s: hop %u of %u%s", r->name, hop, r->hops,
-			missed ? ", some missed" : "");
-	else if (r->o->verbose)
-		fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->hops, missed);
+	screen_note(&r->screen, "hop %u of %u%s", hop, r->hops, missed ? ", some missed" : "");
+	if (!r->o->verbose)
+		return;
+	screen_clear(&r->screen);
+	fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->hops, missed);
 }
 
 static void print_times(const struct run *r, const struct flight_config *config,
@@ -135,8 +82,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
 	else
 		flight_run(config, result);
-	if (r->progress)
-		fprintf(stderr, "\r\033[K");
+	screen_clear(&r->screen);
 	if (r->o->verbose && result->hop)
 		print_times(r, config, result);
 	config->vm.dir = NULL;
@@ -170,8 +116,8 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
 		if (i == 0 || r->o->verbose) {
-			printf("# %s: hop %u\n", name, i + 1);
-			print_lines(stdout, "#   ", text.p);
+			fprintf(r->out, "# %s: hop %u\n", name, i + 1);
+			print_lines(r->out, "#   ", text.p);
 		}
 		free(dump);
 		json_decref(json);
@@ -304,55 +250,154 @@ static void skip_all(const struct run *r, struct report *report, const struct pl
 	}
 }
 
-int run(struct options *o)
+/* The names of all results, for the screen. */
+static void name_results(struct run *r, const struct plan *plan)
 {
-	struct run r = {.o = o};
-	struct setup *s = &r.setup;
+	r->screen.names = xcalloc(plan->count, sizeof(*r->screen.names));
+	r->screen.count = plan->count;
+	for (unsigned i = 0; i < plan->count; i++)
+		r->screen.names[i] = plan_name(r->o, &plan->item[i]);
+}
+
+/* Counts a result that the lab told of. */
+static void count_result(void *arg, const struct screen_result *result)
+{
+	struct report *report = arg;
+	const char *known = result->todo ? strrchr(result->text, ' ') : NULL;
+	int word = report_word(result->text, strcspn(result->text, ","));
+	const struct report_line line = {
+		.name = result->name,
+		.word = result->skip ? WORD_SKIP
+			: result->ok ? WORD_PASS
+			: word < 0   ? WORD_FAIL
+				     : (enum word)word,
+		.known = known ? known_find(known + 1) : NULL,
+		.notes = result->text,
+	};
+
+	report_count(report, &line);
+}
+
+/* Writes --json and --junit from what the run has left as @path. */
+static int write_copies(const struct run *r, const char *path, struct err *e)
+{
+	json_t *top;
+	int ret;
+
+	if (!r->o->json && !r->o->junit)
+		return 0;
+	top = report_json_load(path, e);
+	ret = top ? report_json_copies(r->o, top, e) : -1;
+	json_decref(top);
+	return ret;
+}
+
+/*
+ * The lab flies it; what it prints comes through the screen, and its files into the directory.
+ * @results: the file with the results, once it is there.
+ */
+static int run_in_lab(struct run *r, const struct plan *plan, const char *results)
+{
+	const struct options *o = r->o;
+	const struct lab_watcher watcher = {screen_output, screen_tick, &r->screen};
 	struct report report;
-	struct plan plan;
-	const char *term = getenv("TERM");
 	struct err e = {0};
+	int status;
 
-	if (setup(s, o, &e))
-		return fail(e.text);
-	if (!o->shown_log)
-		o->shown_log = s->log;
-	if (s->lab) {
-		setup_say_lab(s);
-		clean_log(s->log);
-		lab_exec(o, s->image, s->log, &e);
-		return fail(e.text);
+	report_init(&report, o, stdout, NULL, plan->count);
+	r->screen.on_result = count_result;
+	r->screen.arg = &report;
+	status = lab_watch(o, r->setup.image, r->setup.log, &watcher, &e);
+	screen_end(&r->screen);
+	if (status < 0)
+		fail(e.text);
+	/* Without them the runner inside has not come to its end, nor to its summary. */
+	if (access(results, R_OK)) {
+		report.interrupted = signals_pending();
+		report_summary(&report);
+		puts("# midflight: the lab leaves no logs of a run that does not come to its end");
+		if (o->json || o->junit)
+			fail("the lab has left no results for --json and --junit");
+	} else if (write_copies(r, results, &e)) {
+		status = fail(e.text);
 	}
+	report_free(&report);
+	if (signals_pending())
+		return 128 + signals_pending();
+	return status < 0 ? 2 : status;
+}
 
-	if (signals_init())
-		return fail("cannot set up signals");
-	clean_log(s->log);
-	r.l0_log = !l0_log_begin();
-	r.progress = isatty(2) && term && strcmp(term, "dumb") && !getenv("NO_COLOR") &&
-		     !o->verbose && !o->quiet;
-	plan_make(&plan, o);
-	report_begin(&report, o, stdout, o->shown_log, plan.count, plan.planned);
-	if (!r.l0_log)
-		printf("# midflight: L0's log was not looked at: /dev/kmsg: %s\n", strerror(errno));
+static int run_here(struct run *r, const struct plan *plan, const char *results)
+{
+	const struct options *o = r->o;
+	const struct setup *s = &r->setup;
+	struct report report;
+	struct err e = {0};
+	bool written;
+	int status;
+
+	r->l0_log = !l0_log_begin();
+	r->out = screen_file(&r->screen);
+	report_begin(&report, o, r->out, o->shown_log, plan->count, plan->planned);
+	report.dir = s->log;
+	if (!r->l0_log)
+		fprintf(r->out, "# midflight: L0's log was not looked at: /dev/kmsg: %s\n",
+			strerror(errno));
 	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
-		skip_all(&r, &report, &plan, "--pages exit", kvm_probe_no_page_exit());
+		skip_all(r, &report, plan, "--pages exit", kvm_probe_no_page_exit());
 	} else if (s->missing) {
-		skip_all(&r, &report, &plan, s->missing, kvm_probe_advice(&s->probe));
+		skip_all(r, &report, plan, s->missing, kvm_probe_advice(&s->probe));
 	} else {
-		for (unsigned i = 0, end; i < plan.count; i = end) {
-			for (end = i + 1; end < plan.count && !plan.item[end].control;)
+		for (unsigned i = 0, end; i < plan->count; i = end) {
+			for (end = i + 1; end < plan->count && !plan->item[end].control;)
 				end++;
-			if (!run_scenario(&r, &report, &plan.item[i], end - i))
+			if (!run_scenario(r, &report, &plan->item[i], end - i))
 				break;
 		}
 	}
-	plan_free(&plan);
 	report.interrupted = signals_pending();
-	if (report_end(&report, s->log, &e))
-		return 2;
+	status = report_status(&report);
+	written = !report_end(&report, s->log, &e);
+	fclose(r->out);
+	screen_end(&r->screen);
+	if (!written)
+		status = 2; /* the summary has said why */
+	else if (write_copies(r, results, &e))
+		status = fail(e.text);
 	if (signals_pending()) {
 		fputs("# midflight: interrupted\n", stderr);
-		return 128 + signals_pending();
+		status = 128 + signals_pending();
 	}
-	return report_status(&report);
+	return status;
+}
+
+int run(struct options *o)
+{
+	struct run r = {.o = o};
+	const bool inside = o->shown_log != NULL; /* the runner outside shows the progress */
+	struct plan plan;
+	struct err e = {0};
+	char *results;
+	int status;
+
+	if (setup(&r.setup, o, &e))
+		return fail(e.text);
+	if (!o->shown_log)
+		o->shown_log = r.setup.log;
+	if (signals_init())
+		return fail("cannot set up signals");
+	results = xasprintf("%s/result.json", r.setup.log);
+	run_dir_clean(r.setup.log);
+	plan_make(&plan, o);
+	screen_init(&r.screen, o->quiet || inside);
+	name_results(&r, &plan);
+	if (r.setup.lab) {
+		setup_say_lab(&r.setup);
+		status = run_in_lab(&r, &plan, results);
+	} else {
+		status = run_here(&r, &plan, results);
+	}
+	free(results);
+	plan_free(&plan);
+	return status;
 }

@@ -56,3 +56,37 @@ expect "lab.sh status: all facts" '^kernel: 6\.' '^built:$' '^cache: /.*/none$' 
 MIDFLIGHT_CACHE=/proc/none lab/lab.sh status >"$work/out" 2>&1
 holds "lab.sh status: it cannot be built" [ $? = 2 ]
 holds "lab.sh status: nothing was made" [ ! -e "$work/none" ]
+
+# What a failure leaves, and its replay from outside of the lab.
+run 1 --driver kvm --loops 1 --scenario running --break digest --junit "$work/junit.xml"
+expect "a failure says all that a bug report needs" '^#   step: hop 1 of 1' '^#   on Linux [0-9]' \
+	'^#   at the last snapshot \(of hop 1, snapshot.bin\):' '^#   the serial log ends:' \
+	"^#   this one alone: build/midflight replay $work/log/running/replay.json"
+holds "result.json is what docs/result.schema.json says, JUnit agrees with it" \
+	tests/check_results.py "$work/log/result.json" "$work/junit.xml"
+holds "failure.txt has the environment and all of the serial log" \
+	grep -Eq '^  \| # @1 hello' "$work/log/running/failure.txt"
+cp "$work/log/running/replay.json" "$work/replay.json"
+command_exits 1 replay "$work/replay.json"
+expect "its replay fails in the same way" '^# replay: running: same failure: FAIL: L2 digest'
+run 1 --driver kvm --loops 1 --scenario halted --timeout 3 --nudge 8000
+expect "a HANG is compared with the snapshot" '^not ok [0-9]+ - halted # HANG' \
+	'^#   changed since the snapshot, when it was given up \(now.bin\):'
+
+# Ctrl-C, in a process group of its own as a terminal makes one. More hops than there is time for.
+what="run, interrupted"
+mkfifo "$work/lines"
+setsid build/midflight run --driver kvm --loops 100000 --scenario running --log "$work/log" \
+	>"$work/lines" 2>&1 </dev/null &
+runner=$!
+status=0
+{
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		[ "$line" != 1..2 ] || kill -INT -- "-$runner"
+	done
+} <"$work/lines" >"$work/out"
+wait "$runner" || status=$?
+holds "Ctrl-C: exit status 130 (was $status)" [ "$status" = 130 ]
+expect "Ctrl-C: the summary is printed all the same" '^#   not run +2$' \
+	'^# midflight: 0 passed, 0 failed; interrupted'

@@ -29,6 +29,72 @@ holds "merged shards are the run without shards" \
 merged 2 "$work/2.json"
 expect "a missing shard is named" 'shard 1 of 2 is missing'
 
+# What a run leaves, for programs and for people.
+run 4 --accel tcg --loops 1 --json "$work/all.json" --junit "$work/log/junit.xml"
+expect "the summary is a table, with a row for each reason of a SKIP" \
+	'^#   pass +0$' '^#   fail +0$' '^#   known +0$' '^#   skip +4  no VMX: CPUID'
+holds "result.json is what docs/result.schema.json says, JUnit agrees with it" \
+	tests/check_results.py "$work/log/result.json" "$work/log/junit.xml"
+holds "--json is a copy" cmp -s "$work/all.json" "$work/log/result.json"
+holds "index.txt has a line for each result" \
+	[ "$(grep -Ec '^(running|halted)(\.control)? +SKIP' "$work/log/index.txt")" = 4 ]
+merged 4 --json "$work/merged.json" --junit "$work/merged.xml" "$work/1.json" "$work/2.json"
+holds "merged results are what the schema says, JUnit agrees with them" \
+	tests/check_results.py "$work/merged.json" "$work/merged.xml"
+run 2 --accel tcg --loops 1 --scenario running --junit /nonexistent/x/junit.xml
+expect "a file that cannot be written is named" '/nonexistent/x/junit.xml'
+holds "... and nothing else is lost" tests/check_results.py "$work/log/result.json"
+what="run --accel tcg | true"
+build/midflight run --accel tcg --loops 1 --log "$work/log" 2>"$work/out" </dev/null | true
+holds "a reader that goes away does not cost the results" \
+	tests/check_results.py "$work/log/result.json"
+
+# Ctrl-C while a VM does not get anywhere.
+cat >"$work/qemu" <<'SH'
+#!/bin/sh
+[ "$1" != --version ] || exec echo no QEMU
+echo started >"${0%/*}/started"
+exec sleep 600
+SH
+chmod +x "$work/qemu"
+mkfifo "$work/started"
+what="run, interrupted"
+setsid build/midflight run --accel tcg --qemu "$work/qemu" --scenario running --log "$work/log" \
+	>"$work/out" 2>&1 </dev/null &
+runner=$!
+timeout 20 cat "$work/started" >/dev/null
+kill -INT -- "-$runner"
+status=0
+wait "$runner" || status=$?
+holds "Ctrl-C: exit status 130 (was $status)" [ "$status" = 130 ]
+expect "Ctrl-C: the summary is printed all the same" '^#   not run +2$' \
+	'^# midflight: 0 passed, 0 failed; interrupted'
+holds "Ctrl-C: result.json is whole" tests/check_results.py "$work/log/result.json"
+
+# Replays are told by files that anybody may have written.
+replay() { # EXIT-STATUS JSON
+	printf '%s\n' "$2" >"$work/replay.json"
+	command_exits "$1" replay "$work/replay.json"
+}
+words='"--scenario", "running", "--only", "running", "--accel", "tcg", "--machine", "microvm"'
+told() { # WORDS
+	printf '{"schema": "midflight-replay", "version": 1, "result": "running", "scenario": "running",
+"method": "file", "midflight": "an older one", "kernel": "2.6.32", "qemu": null, "order_steps": null,
+"failed": {"word": "FAIL", "known": null, "checks": ["L2 digest"]}, "words": [%s]}' "$1"
+}
+replay 4 "$(told "$words")"
+expect "a replay says what it came to, and what was different then" \
+	'^# replay: running: skipped: no VMX' '^# replay: the kernel was 2.6.32, is ' \
+	'^# replay: Midflight was an older one, is ' "^# replay: log: $work/log\$"
+replay 2 "$(told "$words, \"--qemu\", \"/bin/false\"")"
+expect "a replay takes no programs" 'word 9 is no option that a replay may have'
+replay 2 "$(told '"--scenario", "running,halted", "--accel", "tcg"')"
+expect "a replay is of one result" "do not ask for the result 'running' alone"
+replay 2 "$(told "$words, \"--loops\", \"many\"")"
+expect "a replay's values are checked" "replay.json: --loops: 'many' is no number"
+replay 2 '{}'
+expect "what is no replay is refused" 'is no midflight-replay of version 1'
+
 run 2 --accel tcg --method no-such
 expect "unknown method: usage error" 'no-such'
 run 2 --accel tcg --irqchip split

@@ -411,6 +411,16 @@ static void stats_disagree(void **state)
 	expect(WORD_ERROR, "statistics say that L2 is active");
 }
 
+/* Whether the flight left file @name. */
+static bool left(const char *name)
+{
+	char *path = xasprintf("%s/%s", played_dir, name);
+	const bool is = !access(path, R_OK);
+
+	free(path);
+	return is;
+}
+
 static void hang(void **state)
 {
 	(void)state;
@@ -421,6 +431,7 @@ static void hang(void **state)
 	assert_contains(r.details.p, "# @5 ready hop=2\n");
 	assert_contains(r.details.p, "RIP=0x1234");
 	assert_contains(r.details.p, "state saved now: L2 active, vCPU halted");
+	assert_true(left("snapshot.bin") && left("now.bin")); /* neither for the other */
 	assert_string_equal(r.messages.p, "a message");
 }
 

@@ -20,11 +20,13 @@ static char *said; /* by merge() */
 static json_t *result(const char *scenario, const char *method)
 {
 	char *name = xasprintf("%s.%s", scenario, method ? method : "control");
-	json_t *r =
-		json_pack("{s:s, s:s, s:s, s:b, s:s, s:n, s:s, s:s, s:i, s:i, s:i}", "name", name,
-			  "scenario", scenario, "method", method ? method : "file", "control",
-			  !method, "word", "PASS", "known", "notes", "2 hops", "diagnostics", "",
-			  "failed_hops", 0, "snapshots", method ? 2 : 0, "hops_done", 2);
+	json_t *r = json_pack("{s:s, s:s, s:s, s:b, s:s, s:n, s:s, s:s, s:i, s:i, s:i,"
+			      " s:n, s:n, s:s, s:n, s:n}",
+			      "name", name, "scenario", scenario, "method",
+			      method ? method : "file", "control", !method, "word", "PASS", "known",
+			      "notes", "2 hops", "diagnostics", "", "failed_hops", 0, "snapshots",
+			      method ? 2 : 0, "hops_done", 2, "known_text", "reason", "dir",
+			      scenario, "replay", "failure");
 
 	free(name);
 	return json_got(r);
@@ -38,7 +40,7 @@ static json_t *shard(int k)
 		"{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:n, s:n, s:n, s:n, s:s, s:s, s:s,"
 		" s:s, s:i, s:i, s:n, s:b, s:i, s:{s:i, s:i},"
 		" s:{s:i, s:i, s:i, s:i, s:i}, s:b, s:i}",
-		"schema", "midflight-result", "version", 1, "midflight", "x", "kernel", "6.12",
+		"schema", "midflight-result", "version", 2, "midflight", "x", "kernel", "6.12",
 		"driver", "qemu", "accel", "kvm", "machine", "pc", "irqchip", "cpu", "without",
 		"scenario", "method", "file,p*e", "order", "qemu", "pages", "eager", "freeze",
 		"now", "hops", 2, "seed", 1, "break", "strict", 0, "planned", 6, "shard", "k", k,
@@ -51,6 +53,10 @@ static json_t *shard(int k)
 	json_append(list, result("halted", NULL));
 	json_append(list, result("halted", method[k - 1]));
 	json_set(t, "results", list);
+	json_set(t, "environment", json_object());
+	json_set(t, "started",
+		 k == 2 ? json_string("2026-01-01T00:00:00Z")
+			: json_string("2026-01-02T00:00:00Z"));
 	return t;
 }
 
@@ -137,7 +143,22 @@ static void good(void **state)
 				  "ok 3 - running.pipe # 2 hops\nok 4 - running.pause # 2 hops\n"
 				  "ok 5 - halted.control # 2 hops\nok 6 - halted.file # 2 hops\n"
 				  "ok 7 - halted.pipe # 2 hops\nok 8 - halted.pause # 2 hops\n"
+				  "#   pass         8\n#   fail         0\n"
+				  "#   known        0\n#   skip         0\n"
 				  "# midflight: 8 passed, 0 failed\n");
+}
+
+/* The earliest time; and nothing that lies beside a shard's file. */
+static void written_once(void)
+{
+	json_t *all = json_load_file(merged, 0, NULL);
+	const json_t *first = json_array_get(json_object_get(all, "results"), 1);
+
+	assert_string_equal(json_string_value(json_object_get(all, "started")),
+			    "2026-01-01T00:00:00Z");
+	assert_string_equal(json_string_value(json_object_get(first, "name")), "running.file");
+	assert_true(json_is_null(json_object_get(first, "dir")));
+	json_decref(all);
 }
 
 /* What --json writes can be read again, and is the same. */
@@ -150,6 +171,7 @@ static void written(void **state)
 	assert_int_equal(run_merge(), 0);
 	first = xstrdup(said);
 	o.json = NULL;
+	written_once();
 	o.files = &merged;
 	o.file_count = 1;
 	assert_int_equal(run_merge(), 0);

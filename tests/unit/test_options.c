@@ -22,6 +22,7 @@ static int setup(void **state)
 	o.scenario[o.scenarios++] = scenario_find("running", 7);
 	o.scenario[o.scenarios++] = scenario_find("halted", 6);
 	o.shown_command = "'a b' run";
+	o.shown_replay = "'a b' replay --lab yes";
 	return 0;
 }
 
@@ -81,7 +82,9 @@ static void lab(void **state)
 	assert_contains(text, "/l a b/lab.sh|run|--out|/my log|--timeout|");
 	assert_contains(text, "|--put|/b in/midflight|--put|/b in/midflight.elf|--|./midflight|run|"
 			      "--lab=no|--image=./midflight.elf|--log=out|"
-			      "--shown-command='a b' run|--shown-log=/my log|"
+			      "--shown-command='a b' run|--shown-replay='a b' replay --lab yes|"
+			      "--shown-started=20");
+	assert_contains(text, "Z|--shown-log=/my log|"
 			      "--scenario|running,halted|--seed|1|");
 	free(text);
 	assert_true(lab_seconds(&o) >= 300);
@@ -109,6 +112,7 @@ static void lab_commands(void **state)
 	o.command = CMD_RESTORE;
 	o.file = file;
 	o.shown_command = "x restore";
+	o.shown_replay = "x replay";
 	text = joined(lab_args(&o, "/lab.sh", "/midflight", "/l1.elf", "/log"));
 	assert_contains(text, "|--put|/some where/a b|--|./midflight|restore|--lab=no|");
 	assert_contains(text, "|--shown-log=/log|./a b|");
@@ -342,6 +346,28 @@ static void shards(void **state)
 		name = plan_key(&p.item[1]);
 		assert_string_equal(name, "halted");
 		free(name);
+		plan_free(&p);
+	}
+	setup(state);
+	{
+		struct plan p;
+
+		assert_int_equal(options_methods(&o, "all", &e), 0);
+		o.method_text = "all";
+		o.only = "halted.pause";
+		plan_make(&p, &o);
+		assert_int_equal(p.count, 2);
+		assert_true(p.item[0].control && p.item[0].scenario == o.scenario[1]);
+		assert_int_equal(p.item[1].method, METHOD_PAUSE);
+		plan_free(&p);
+		o.only = "running.control";
+		plan_make(&p, &o);
+		assert_int_equal(p.count, 1);
+		assert_true(p.item[0].control && p.item[0].scenario == o.scenario[0]);
+		plan_free(&p);
+		o.only = "no-such";
+		plan_make(&p, &o);
+		assert_int_equal(p.count, 0);
 		plan_free(&p);
 	}
 	assert_true(plan_names("running") && plan_names("running.control"));

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// replay.json: written for what failed, read by `midflight replay`. It may come from anybody: only
+// options that say what to fly are taken from it, none that names a program or a file to write.
+#include "host/replay.h"
+#include "host/command.h"
+#include "host/json_util.h"
+#include "host/kvm_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA	   "midflight-replay"
+#define VERSION	   1
+#define WORDS_MAX  80
+#define TEXT_MAX   4096
+#define CHECKS_MAX 1000
+
+static const char *const allowed[] = {
+	"scenario", "loops", "seed",	"method",  "only",	 "driver", "order",
+	"freeze",   "pages", "accel",	"machine", "irqchip",	 "cpu",	   "without",
+	"break",    "kick",  "timeout", "nudge",   "no-oracles",
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* ---- what failed -------------------------------------------------------------------------- */
+
+static bool has(const json_t *list, const char *text)
+{
+	const json_t *value;
+	size_t i;
+
+	json_array_foreach(list, i, value)
+	{
+		if (!strcmp(json_string_value(value), text))
+			return true;
+	}
+	return false;
+}
+
+/* Guest text becomes what check() takes. */
+static void add(json_t *list, const char *prefix, const char *text)
+{
+	char *whole = xasprintf("%s%.*s", prefix, TEXT_MAX / 2, text ? text : "");
+
+	for (char *p = whole; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+
+	if (text && !has(list, whole))
+		json_append(list, json_text(whole));
+	free(whole);
+}
+
+json_t *replay_failed(const json_t *result)
+{
+	json_t *failed = json_got(json_object()), *checks = json_got(json_array());
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "fails"), i, item)
+	{
+		add(checks, "", text_of(item, "check"));
+		add(checks, "error: ", text_of(item, "error"));
+	}
+	json_array_foreach(json_object_get(result, "oracles"), i, item)
+	{
+		char *oracle = xasprintf("oracle %s: ", text_of(item, "oracle"));
+
+		add(checks, oracle, text_of(item, "field"));
+		free(oracle);
+	}
+	add(checks, "refused ", text_of(result, "refused"));
+	json_set(failed, "word", json_text(text_of(result, "word")));
+	json_set(failed, "known", json_text(text_of(result, "known")));
+	json_set(failed, "checks", checks);
+	return failed;
+}
+
+/* `FAIL: lost wake-up, L2 digest`. */
+static void say_failed(const json_t *failed, struct buf *text)
+{
+	const json_t *check;
+	size_t i;
+
+	buf_printf(text, "%s", text_of(failed, "word"));
+	json_array_foreach(json_object_get(failed, "checks"), i, check)
+	{
+		buf_printf(text, "%s%s", i ? ", " : ": ", json_string_value(check));
+	}
+}
+
+static bool same_checks(const json_t *a, const json_t *b)
+{
+	const json_t *check;
+	size_t i;
+
+	json_array_foreach(a, i, check)
+	{
+		if (!has(b, json_string_value(check)))
+			return false;
+	}
+	return json_array_size(a) == json_array_size(b);
+}
+
+void replay_compare(const json_t *failed, const json_t *result, struct buf *text)
+{
+	const char *word = text_of(result, "word");
+	json_t *now = replay_failed(result);
+
+	if (!strcmp(word, "PASS")) {
+		buf_printf(text, "passes now; then: ");
+		say_failed(failed, text);
+	} else if (!strcmp(word, "SKIP")) {
+		buf_printf(text, "skipped: %s", text_of(result, "notes"));
+	} else if (!strcmp(word, text_of(failed, "word")) &&
+		   same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"))) {
+		buf_printf(text, "same failure: ");
+		say_failed(now, text);
+	} else {
+		buf_printf(text, "other failure: ");
+		say_failed(now, text);
+		buf_printf(text, "; then: ");
+		say_failed(failed, text);
+	}
+	json_decref(now);
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+/* The steps of --order, if that is a file. */
+static int put_order(json_t *top, struct options *one, struct err *e)
+{
+	struct order order;
+	struct buf steps = {0};
+
+	json_set(top, "order_steps", json_null());
+	if (!strpbrk(one->order, "/."))
+		return 0;
+	if (order_load(&order, one->order, e))
+		return -1;
+	for (unsigned i = 0; i < order.steps; i++)
+		buf_printf(&steps, "%s%s", i ? " " : "", order.step[i]);
+	json_set(top, "order_steps", json_text(steps.p));
+	buf_free(&steps);
+	return 0;
+}
+
+json_t *replay_json(const struct options *o, const struct report_entry *entry, const json_t *result,
+		    struct err *e)
+{
+	json_t *top = json_got(json_object()), *words = json_got(json_array());
+	struct options one = *o, standard;
+	struct buf text = {0};
+
+	options_init(&standard);
+	json_set(top, "schema", json_text(SCHEMA));
+	json_set(top, "version", json_integer(VERSION));
+	json_set(top, "result", json_text(entry->name));
+	json_set(top, "scenario", json_text(entry->config->scenario->name));
+	json_set(top, "method", json_text(method_name(entry->config->method)));
+	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
+	json_set(top, "kernel", json_text(known_kernel()));
+	json_set(top, "qemu",
+		 strcmp(o->qemu, standard.qemu) != 0 ? json_text(o->qemu) : json_null());
+	json_set(top, "failed", replay_failed(result));
+	json_set(top, "words", words);
+	if (put_order(top, &one, e)) {
+		json_decref(top);
+		return NULL;
+	}
+	if (o->method_text)
+		one.method_text = method_name(entry->config->method);
+	one.only = entry->name;
+	one.shard = (struct shard){0};
+	one.qemu = standard.qemu;
+	if (json_is_string(json_object_get(top, "order_steps")))
+		one.order = standard.order;
+	one.keep = one.verbose = one.quiet = one.strict = false;
+	one.no_oracles |= o->command != CMD_RUN;
+	options_words(&one, entry->config->scenario, &text);
+	for (char *at = text.p, *word; at && (word = options_next_word(&at));)
+		json_append(words, json_text(word));
+	buf_free(&text);
+	return top;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/* The option of `run` that @word, with its two dashes, names and a file may ask for; or NULL. */
+static const struct argp_option *find_option(const char *word)
+{
+	bool may = false;
+
+	if (strncmp(word, "--", 2) != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		may |= !strcmp(word + 2, allowed[i]);
+	for (unsigned i = 0; may && i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << CMD_RUN &&
+		    !strcmp(option_rows[i].option.name, word + 2))
+			return &option_rows[i].option;
+	return NULL;
+}
+
+/* Printable ASCII. */
+static bool is_plain(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return false;
+	return strlen(text) <= TEXT_MAX;
+}
+
+static int take_words(struct replay *r, const char *path, struct err *e)
+{
+	const json_t *list = json_object_get(r->top, "words");
+	const size_t size = json_array_size(list);
+
+	r->words = xcalloc(WORDS_MAX + 1, sizeof(*r->words));
+	for (size_t i = 0; i < size && r->count < WORDS_MAX; i++) {
+		const char *word = json_string_value(json_array_get(list, i)), *value = NULL;
+		const struct argp_option *option = word ? find_option(word) : NULL;
+
+		if (!option) {
+			err_set(e, "%s: word %zu is no option that a replay may have", path, i + 1);
+			return -1;
+		}
+		if (option->arg)
+			value = json_string_value(json_array_get(list, ++i));
+		if (option->arg && (!value || !is_plain(value))) {
+			err_set(e, "%s: %s has no good value", path, word);
+			return -1;
+		}
+		/* What stands in a file must not name another one. */
+		if (!strcmp(word, "--order") && strpbrk(value, "/.")) {
+			err_set(e, "%s: --order '%s' is a file", path, value);
+			return -1;
+		}
+		r->words[r->count++] = value ? xasprintf("%s=%s", word, value) : xstrdup(word);
+	}
+	if (r->count && r->count < WORDS_MAX)
+		return 0;
+	err_set(e, "%s: it has %s words", path, r->count ? "too many" : "no");
+	return -1;
+}
+
+/* s string, n null, o object, a array, i integer. */
+static bool is_type(const json_t *value, char type)
+{
+	switch (type) {
+	case 's':
+		return json_is_string(value) && is_plain(json_string_value(value));
+	case 'i':
+		return json_is_integer(value);
+	case 'o':
+		return json_is_object(value);
+	case 'a':
+		return json_is_array(value);
+	default:
+		return json_is_null(value);
+	}
+}
+
+struct member {
+	const char *key, *types;
+};
+
+/* @object has these members and no others. */
+static int check_members(const char *path, const json_t *object, const struct member *members,
+			 size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_object_get(object, members[i].key);
+		bool good = false;
+
+		for (const char *type = members[i].types; value && *type; type++)
+			good |= is_type(value, *type);
+		if (!good) {
+			err_set(e, "%s: it has no good '%s'", path, members[i].key);
+			return -1;
+		}
+	}
+	if (json_object_size(object) == count)
+		return 0;
+	err_set(e, "%s: it has members that do not belong there", path);
+	return -1;
+}
+
+static int check_failed(const char *path, const json_t *failed, struct err *e)
+{
+	static const struct member members[] = {{"word", "s"}, {"known", "sn"}, {"checks", "a"}};
+	const json_t *check;
+	size_t i;
+
+	if (check_members(path, failed, members, ARRAY_SIZE(members), e))
+		return -1;
+	json_array_foreach(json_object_get(failed, "checks"), i, check)
+	{
+		if (is_type(check, 's') && i < CHECKS_MAX)
+			continue;
+		err_set(e, "%s: it has no good 'checks'", path);
+		return -1;
+	}
+	return 0;
+}
+
+static int check(struct replay *r, const char *path, struct err *e)
+{
+	static const struct member members[] = {
+		{"schema", "s"},       {"version", "i"},   {"result", "s"}, {"scenario", "s"},
+		{"method", "s"},       {"midflight", "s"}, {"kernel", "s"}, {"qemu", "sn"},
+		{"order_steps", "sn"}, {"failed", "o"},	   {"words", "a"},
+	};
+
+	if (!json_is_string(json_object_get(r->top, "schema")) ||
+	    strcmp(text_of(r->top, "schema"), SCHEMA) != 0 ||
+	    json_integer_value(json_object_get(r->top, "version")) != VERSION) {
+		err_set(e, "%s is no " SCHEMA " of version %d", path, VERSION);
+		return -1;
+	}
+	if (check_members(path, r->top, members, ARRAY_SIZE(members), e))
+		return -1;
+	r->result = text_of(r->top, "result");
+	r->scenario = text_of(r->top, "scenario");
+	r->midflight = text_of(r->top, "midflight");
+	r->kernel = text_of(r->top, "kernel");
+	r->qemu = text_of(r->top, "qemu");
+	r->order_steps = text_of(r->top, "order_steps");
+	r->failed = json_object_get(r->top, "failed");
+	return check_failed(path, r->failed, e) ? -1 : take_words(r, path, e);
+}
+
+int replay_load(struct replay *r, const char *path, struct err *e)
+{
+	json_error_t error;
+
+	memset(r, 0, sizeof(*r));
+	r->top = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (!r->top && error.line < 0)
+		err_set(e, "%s", error.text); /* which names the file */
+	else if (!r->top)
+		err_set(e, "%s: line %d: %s", path, error.line, error.text);
+	if (r->top && !check(r, path, e))
+		return 0;
+	replay_free(r);
+	return -1;
+}
+
+void replay_free(struct replay *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		free(r->words[i]);
+	free(r->words);
+	json_decref(r->top);
+	memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The directory of a run: one table of what may lie there, for cleaning it and for its index.
+#include "host/run_dir.h"
+#include "host/plan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct known_file {
+	const char *pattern, *text;
+};
+
+/* Of the run as a whole. */
+static const struct known_file run_files[] = {
+	{"index.txt", "this list"},
+	{"result.json", "all results for programs (docs/result.schema.json)"},
+	{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
+};
+
+/* In the directory of a result. */
+static const struct known_file result_files[] = {
+	{"failure.txt", "what went wrong, to paste into a bug report"},
+	{"replay.json", "repeats this result: midflight replay FILE"},
+	{"snapshot.bin", "the last snapshot, for midflight inspect"},
+	{"now.bin", "the state of a VM that hung, for midflight inspect"},
+	{"serial.log", "what L1 and L2 said"},
+	{"branch-*.log", "the same of a VM that was left behind"},
+	{"timeline-*.json", "what happened when in that hop"},
+	{"pages-*.txt", "which page was asked for when in that hop"},
+	{"pages-*.json", "the same for programs"},
+	{"qemu.cmdline", "how QEMU was started"},
+	{"qemu.stderr", "what it said"},
+	{"qmp.jsonl", "what was asked of it and its answers"},
+	{"vm-*.bin", "migration streams"},
+	{"vm.qcow2", "internal snapshots"},
+};
+
+#define REPLAY "replay" /* the run directory of a replay, in that of its result */
+
+static bool listed(const struct known_file *list, size_t count, const char *file)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!fnmatch(list[i].pattern, file, FNM_PERIOD))
+			return true;
+	return false;
+}
+
+/* Opens directory @name in @at, but not through a link. */
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* A replay's directory has results, and these may have been replayed. */
+static void clean(DIR *all)
+{
+	const struct dirent *entry, *file;
+	DIR *dir, *replay;
+
+	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
+		unlinkat(dirfd(all), run_files[i].pattern, 0);
+	while ((entry = readdir(all))) {
+		if (!plan_names(entry->d_name))
+			continue;
+		dir = open_dir(dirfd(all), entry->d_name);
+		if (!dir)
+			continue;
+		while ((file = readdir(dir)))
+			if (listed(result_files, ARRAY_SIZE(result_files), file->d_name))
+				unlinkat(dirfd(dir), file->d_name, 0);
+		replay = open_dir(dirfd(dir), REPLAY);
+		if (replay) {
+			clean(replay);
+			unlinkat(dirfd(replay), ORDER_FILE, 0);
+			closedir(replay);
+			unlinkat(dirfd(dir), REPLAY, AT_REMOVEDIR);
+		}
+		closedir(dir);
+		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+	}
+}
+
+void run_dir_clean(const char *log)
+{
+	DIR *all = opendir(log);
+
+	if (!all)
+		return;
+	clean(all);
+	closedir(all);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of ours in @dir, separated by blanks. */
+static void list_files(const char *dir, struct buf *text)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char **names = NULL;
+	size_t count = 0;
+
+	while (d && (entry = readdir(d)))
+		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name)) {
+			names = xrealloc(names, (count + 1) * sizeof(*names));
+			names[count++] = xstrdup(entry->d_name);
+		}
+	if (d)
+		closedir(d);
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(text, " %s", names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+int run_dir_index(const char *log, const json_t *top, struct err *e)
+{
+	struct buf text = {0};
+	const json_t *result;
+	size_t i;
+	int ret;
+
+	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
+		   text_of(top, "midflight"), text_of(top, "kernel"), text_of(top, "started"));
+	for (i = 0; i < ARRAY_SIZE(run_files); i++)
+		buf_printf(&text, "%-16s %s\n", run_files[i].pattern, run_files[i].text);
+	buf_printf(&text, "%-16s %s\n", "l0-dmesg.txt", "if it ran in the lab: L0's kernel log");
+	buf_printf(&text, "%-16s %s\n", "bochs.log",
+		   "if it ran in the lab: what the emulator said");
+	buf_printf(&text, "\nIn the directory of a result, where there is something to say:\n\n");
+	for (i = 0; i < ARRAY_SIZE(result_files); i++)
+		buf_printf(&text, "%-16s %s\n", result_files[i].pattern, result_files[i].text);
+	buf_printf(&text, "%-16s %s\n", REPLAY "/", "the run of the last replay");
+	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
+	json_array_foreach(json_object_get(top, "results"), i, result)
+	{
+		const char *dir = json_string_value(json_object_get(result, "dir"));
+		char *path = xasprintf("%s/%s", log, dir ? dir : "");
+
+		buf_printf(&text, "%-40s %-5s", text_of(result, "name"), text_of(result, "word"));
+		if (*text_of(result, "known"))
+			buf_printf(&text, " %s:", text_of(result, "known"));
+		if (dir)
+			list_files(path, &text);
+		buf_printf(&text, "\n");
+		free(path);
+	}
+	ret = write_file(log, "index.txt", text.p, text.len, 0666, e);
+	buf_free(&text);
+	return ret;
+}

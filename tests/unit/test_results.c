@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a run leaves behind: JUnit, failure.txt, replay.json, the summary, a clean directory.
+#include "tests/unit/unit.h"
+
+#include "host/failure.h"
+#include "host/json_util.h"
+#include "host/replay.h"
+#include "host/report_json.h"
+#include "host/report_junit.h"
+#include "host/run_dir.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/midflight-unit-XXXXXX";
+static char *file; /* replay.json, as the tests make it */
+static struct options o;
+static struct err e;
+static struct flight_config config;
+static struct flight_result result;
+static struct report_entry entry;
+
+/* A flight of `halted` by post-copy that failed twice. */
+static int begin(void **state)
+{
+	(void)state;
+	options_init(&o);
+	unit_scenarios();
+	o.scenario[o.scenarios++] = scenario_find("halted", 6);
+	o.command = CMD_RUN;
+	o.shown_command = "'a b' run --lab yes";
+	o.shown_replay = "'a b' replay --lab yes";
+	options_methods(&o, "post*,file", &e);
+	options_shard(&o, "1/2", &e);
+	o.qemu = "/opt/qemu";
+	o.keep = o.verbose = true;
+	e.text[0] = '\0';
+	config = (struct flight_config){.driver = &qemu_driver,
+					.scenario = o.scenario[0],
+					.method = METHOD_POSTCOPY,
+					.hops = 3};
+	memset(&result, 0, sizeof(result));
+	result.hop = xcalloc(3, sizeof(*result.hop));
+	result.hops = 3;
+	result.hop[1].taken = true;
+	result.taken = 1;
+	result.phase = "run";
+	result.verdict.word = WORD_FAIL;
+	result.log.ready_hop = 2;
+	result.log.fails = result.log.kept = 2;
+	for (int i = 0; i < 2; i++)
+		result.log.fail[i] =
+			(struct fail){2, xstrdup("halted"), xstrdup("lost \x1b[2J wake-up"),
+				      xstrdup("expected=1 found=0")};
+	entry = (struct report_entry){.name = xstrdup("halted.postcopy"),
+				      .key = "halted",
+				      .config = &config,
+				      .result = &result,
+				      .control_passed = true};
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	flight_result_free(&result);
+	free(entry.name);
+	unlink(file);
+	return 0;
+}
+
+/* ---- JUnit -------------------------------------------------------------------------------- */
+
+static json_t *make_result(const char *name, const char *word, const char *known,
+			   const char *diagnostics)
+{
+	return json_got(json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:s, s:[], s:[{s:s}], s:f}",
+				  "name", name, "scenario", "halted", "word", word, "known", known,
+				  "known_text", known ? "the text" : NULL, "notes", "no VMX",
+				  "diagnostics", diagnostics, "findings", "fails", "check",
+				  "a \"check\" <&>", "ms", 1500.0));
+}
+
+static json_t *make_top(bool strict)
+{
+	json_t *top = json_got(json_pack("{s:s, s:b, s:s, s:{s:s, s:{s:s}}}", "driver", "kvm",
+					 "strict", strict, "started", "2026-01-02T03:04:05Z",
+					 "environment", "cpu", "a\tb", "vmx", "X", "0x1"));
+	json_t *list = json_array();
+
+	json_append(list, make_result("a", "PASS", NULL, ""));
+	json_append(list, make_result("b", "FAIL", NULL,
+				      "x\x01\x1b]]>\n\xef\xbf\xbf\xc3\xa4\xf0\x9f\x98\x80"));
+	json_append(list, make_result("c", "FAIL", "bug-1", ""));
+	json_append(list, make_result("d", "SKIP", NULL, ""));
+	json_append(list, make_result("e", "ERROR", NULL, ""));
+	json_set(top, "results", list);
+	return top;
+}
+
+static void junit(void **state)
+{
+	json_t *top = make_top(false);
+	struct buf xml = {0};
+
+	(void)state;
+	report_junit(top, &xml);
+	assert_contains(xml.p,
+			"<testsuite name=\"midflight\" tests=\"5\" failures=\"1\" errors=\"1\" "
+			"skipped=\"2\" time=\"7.500\" timestamp=\"2026-01-02T03:04:05\">");
+	assert_contains(xml.p, "<property name=\"cpu\" value=\"a&#9;b\"/>");
+	assert_contains(xml.p, "<property name=\"vmx.X\" value=\"0x1\"/>");
+	assert_contains(xml.p, "<testcase classname=\"kvm.halted\" name=\"b\" time=\"1.500\">");
+	assert_contains(xml.p, "<failure message=\"FAIL: a &#34;check&#34; &#60;&#38;&#62;\" "
+			       "type=\"FAIL\">x??]]&#62;\n?\xc3\xa4\xf0\x9f\x98\x80</failure>");
+	assert_contains(xml.p, "<skipped message=\"known KVM bug: bug-1: the text\"/>");
+	assert_contains(xml.p, "<skipped message=\"no VMX\"/>");
+	assert_contains(xml.p, "<error message=\"ERROR: a ");
+	json_decref(top);
+	xml.len = 0;
+	top = make_top(true);
+	report_junit(top, &xml);
+	assert_contains(xml.p, "failures=\"2\" errors=\"1\" skipped=\"1\"");
+	assert_contains(xml.p, "<failure message=\"known KVM bug: bug-1: the text\"");
+	json_decref(top);
+	xml.len = 0;
+	top = json_object();
+	report_junit(top, &xml); /* nothing in it is no crash */
+	assert_contains(xml.p, "tests=\"0\"");
+	json_decref(top);
+	buf_free(&xml);
+}
+
+/* ---- replay.json -------------------------------------------------------------------------- */
+
+static json_t *made(void)
+{
+	struct report report;
+	struct report_line line = {.notes = "", .diagnostics = ""};
+	json_t *object, *replay;
+
+	report_init(&report, &o, stdout, NULL, 1);
+	report.json = report_json_begin();
+	object = report_json_result(&report, &entry, &line);
+	replay = replay_json(&o, &entry, object, &e);
+	report_free(&report);
+	if (!replay)
+		fail_msg("%s", e.text);
+	return replay;
+}
+
+static int load(const json_t *top, struct replay *r)
+{
+	if (json_dump_file(top, file, 0))
+		fail_msg("cannot write %s", file);
+	e.text[0] = '\0';
+	return replay_load(r, file, &e);
+}
+
+static void refused(const json_t *top, const char *why)
+{
+	struct replay r;
+
+	assert_int_equal(load(top, &r), -1);
+	assert_contains(e.text, file);
+	assert_contains(e.text, why);
+}
+
+static void replay_round(void **state)
+{
+	json_t *top = made();
+	struct replay r;
+	struct buf words = {0};
+
+	(void)state;
+	assert_int_equal(load(top, &r), 0);
+	assert_string_equal(r.result, "halted.postcopy");
+	assert_string_equal(r.scenario, "halted");
+	assert_string_equal(r.qemu, "/opt/qemu");
+	assert_null(r.order_steps);
+	for (unsigned i = 0; i < r.count; i++)
+		buf_printf(&words, "%s ", r.words[i]);
+	/* This result alone, without shard, QEMU and what only says how much to show. */
+	assert_string_equal(words.p, "--scenario=halted --seed=1 --method=postcopy "
+				     "--only=halted.postcopy ");
+	assert_null(r.words[r.count]);
+	assert_int_equal(json_array_size(json_object_get(r.failed, "checks")), 1); /* each once */
+	buf_free(&words);
+	replay_free(&r);
+	json_decref(top);
+}
+
+/* The steps of an order in a file are part of it. */
+static void replay_order(void **state)
+{
+	char *path = xasprintf("%s/my.order", dir);
+	json_t *top;
+	struct replay r;
+
+	(void)state;
+	assert_int_equal(write_file(dir, "my.order", "REGS # x\n SREGS", 15, 0644, &e), 0);
+	o.order = path;
+	top = made();
+	assert_int_equal(load(top, &r), 0);
+	assert_string_equal(r.order_steps, "REGS SREGS");
+	replay_free(&r);
+	unlink(path);
+	free(path);
+	json_decref(top);
+}
+
+static void replay_refused(void **state)
+{
+	static const char *const words[][2] = {
+		{"--qemu", "/bin/sh"}, {"--log", "/"},	      {"--image", "/x"},
+		{"--json", "/x"},      {"--serve-from", "x"}, {"--shown-log", "/"},
+		{"--shard", "1/2"},    {"-s", "halted"},      {"halted", "halted"},
+		{"--scenario=x", "x"}, {"--", "x"},	      {"--order", "/etc/passwd"},
+		{"--seed", "1\n2"},    {"--seed", "\xc3\xa4"}};
+	json_t *top = made(), *whole = json_deep_copy(top), *list;
+	const char *key;
+	json_t *value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		list = json_object_get(top, "words");
+		json_append(list, json_string(words[i][0]));
+		json_append(list, json_string(words[i][1]));
+		refused(top, i < 11 ? "is no option that a replay may have" : words[i][0]);
+		json_array_remove(list, json_array_size(list) - 1);
+		json_array_remove(list, json_array_size(list) - 1);
+	}
+	json_append(json_object_get(top, "words"), json_string("--seed"));
+	refused(top, "--seed has no good value");
+	json_set(top, "words", json_array());
+	refused(top, "no words");
+	for (int i = 0; i < 200; i++)
+		json_append(json_object_get(top, "words"), json_string("--kick"));
+	refused(top, "too many words");
+	json_set(top, "words", json_deep_copy(json_object_get(whole, "words")));
+	json_set(top, "more", json_null());
+	refused(top, "members that do not belong there");
+	json_object_del(top, "more");
+	json_object_foreach(whole, key, value)
+	{
+		json_set(top, key, json_real(1.5));
+		refused(top, "");
+		json_object_del(top, key);
+		refused(top, "");
+		json_set(top, key, json_deep_copy(value));
+	}
+	json_array_append_new(json_object_get(json_object_get(top, "failed"), "checks"),
+			      json_integer(1));
+	refused(top, "no good 'checks'");
+	json_set(top, "version", json_integer(2));
+	refused(top, "is no midflight-replay of version 1");
+	json_decref(top);
+	json_decref(whole);
+}
+
+/* Cut at any place, or changed at random: no crash, and cut ones are never taken. */
+static void replay_damaged(void **state)
+{
+	json_t *top = made();
+	char *text = json_dumps(top, 0);
+	size_t len = strlen(text);
+	uint64_t seed = 11;
+	struct replay r;
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut += 3) {
+		assert_int_equal(write_file(dir, "replay.json", text, cut, 0644, &e), 0);
+		assert_int_equal(replay_load(&r, file, &e), -1);
+		assert_contains(e.text, file);
+	}
+	for (int i = 0; i < 2000; i++) {
+		char *copy = xstrdup(text);
+		size_t changed = mutate((uint8_t *)copy, len, 3, &seed);
+
+		assert_int_equal(write_file(dir, "replay.json", copy, changed, 0644, &e), 0);
+		if (!replay_load(&r, file, &e))
+			replay_free(&r);
+		free(copy);
+	}
+	free(text);
+	json_decref(top);
+}
+
+static void compared(const char *then, const char *now, const char *want)
+{
+	json_t *a = json_loads(then, 0, NULL), *b = json_loads(now, 0, NULL);
+	json_t *failed = replay_failed(json_got(a));
+	struct buf text = {0};
+
+	replay_compare(failed, json_got(b), &text);
+	assert_string_equal(text.p, want);
+	buf_free(&text);
+	json_decref(failed);
+	json_decref(a);
+	json_decref(b);
+}
+
+static void replay_compares(void **state)
+{
+	static const char then[] =
+		"{\"word\":\"FAIL\",\"fails\":[{\"check\":\"a\"},{\"check\":\"b\"},"
+		"{\"check\":\"a\"}]}";
+
+	(void)state;
+	compared(then, "{\"word\":\"FAIL\",\"fails\":[{\"check\":\"b\"},{\"check\":\"a\"}]}",
+		 "same failure: FAIL: b, a");
+	compared(then, "{\"word\":\"FAIL\",\"fails\":[{\"check\":\"b\"}]}",
+		 "other failure: FAIL: b; then: FAIL: a, b");
+	compared(then, "{\"word\":\"HANG\",\"fails\":[{\"check\":\"b\"},{\"check\":\"a\"}]}",
+		 "other failure: HANG: b, a; then: FAIL: a, b");
+	compared(then, "{\"word\":\"PASS\"}", "passes now; then: FAIL: a, b");
+	compared(then, "{\"word\":\"SKIP\",\"notes\":\"no VMX\"}", "skipped: no VMX");
+	compared("{\"word\":\"FAIL\",\"refused\":\"KVM_SET_REGS: EINVAL\"}",
+		 "{\"word\":\"FAIL\",\"oracles\":[{\"oracle\":\"log\",\"field\":\"x\"}]}",
+		 "other failure: FAIL: oracle log: x; then: FAIL: refused KVM_SET_REGS: EINVAL");
+}
+
+/* ---- failure.txt -------------------------------------------------------------------------- */
+
+static void drop(const char *path)
+{
+	char *whole = xasprintf("%s/%s", dir, path);
+
+	if (remove(whole))
+		fail_msg("%s was not there", whole);
+	free(whole);
+}
+
+static char *printed(const struct failure *f, bool whole)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	failure_print(f, whole, out);
+	fclose(out);
+	return text;
+}
+
+static void failures(void **state)
+{
+	json_t *env = json_pack("{s:s, s:s, s:s, s:s}", "kernel", "6.12", "cpu", "a CPU", "qemu",
+				"QEMU 9", "midflight", "x");
+	struct failure f = {&o, &entry, env, dir, "/my log/halted.postcopy"};
+	struct err err;
+	char *text;
+
+	(void)state;
+	assert_int_equal(write_file(dir, "snapshot.bin", "abc", 3, 0644, &err), 0);
+	assert_int_equal(write_file(dir, "serial.log", "one\ntwo\0\x1b[2J\n", 13, 0644, &err), 0);
+	text = printed(&f, false);
+	assert_contains(text, "hop 2 of 3: lost ?[2J wake-up: expected=1 found=0\n");
+	assert_contains(text,
+			"scenario halted (L2 sleeps), method postcopy, driver qemu, seed 1\n");
+	assert_contains(text, "step: hop 2 of 3; the flight ended in hop 2, phase run\n");
+	assert_contains(text, "on Linux 6.12, a CPU, QEMU 9, Midflight x\n");
+	assert_contains(text, "at the last snapshot (of hop 2, snapshot.bin):\n");
+	assert_contains(text, "no state of now: the VM had ended\n");
+	assert_contains(text, "  | one\n  | two??[2J\n");
+	assert_contains(text, "again: 'a b' run --lab yes --scenario halted");
+	assert_contains(text, "'a b' replay --lab yes '/my log/halted.postcopy/replay.json'\n");
+	free(text);
+	/* A HANG has two states. */
+	result.verdict.word = WORD_HANG;
+	text = printed(&f, false);
+	assert_contains(text, "no state of now: it could not be saved\n");
+	free(text);
+	assert_int_equal(write_file(dir, "now.bin", "abcd", 4, 0644, &err), 0);
+	text = printed(&f, true);
+	assert_contains(text, "when it was given up (now.bin):\n");
+	assert_contains(text, "changed since the snapshot, when it was given up (now.bin):\n");
+	assert_contains(text, "environment:\n");
+	free(text);
+	/* A known bug is short on the screen, and whole in the file. */
+	entry.known = known_find("cr-read-shadow-lost");
+	text = printed(&f, false);
+	assert_null(strstr(text, "serial log"));
+	assert_null(strstr(text, "snapshot.bin"));
+	assert_contains(text, "see docs/known-failures.md#cr-read-shadow-lost\n");
+	free(text);
+	assert_int_equal(failure_write(&f, &err), 0);
+	text = xasprintf("%s/failure.txt", dir);
+	assert_false(access(text, R_OK));
+	free(text);
+	f.dir = "/nonexistent/x";
+	assert_int_equal(failure_write(&f, &err), -1);
+	assert_contains(err.text, "/nonexistent/x/failure.txt");
+	json_decref(env);
+	run_dir_clean(dir); /* which is none of a run: nothing goes */
+	text = xasprintf("%s/now.bin", dir);
+	assert_false(access(text, R_OK));
+	free(text);
+	drop("now.bin");
+	drop("snapshot.bin");
+	drop("serial.log");
+	drop("failure.txt");
+}
+
+/* ---- the summary and the directory -------------------------------------------------------- */
+
+static void summary(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct report report;
+	struct report_line line = {.name = "a", .notes = "no VMX", .word = WORD_SKIP};
+
+	(void)state;
+	report_init(&report, &o, out, "/log", 300);
+	report_count(&report, &line);
+	report_count(&report, &line);
+	line.notes = "no \x1b[2J QEMU";
+	report_count(&report, &line);
+	for (int i = 0; i < 200; i++) {
+		line.name = i ? "failed.one" : "first";
+		line.word = WORD_FAIL;
+		report_count(&report, &line);
+	}
+	line.name = "odd";
+	line.word = WORD_ERROR;
+	report_count(&report, &line);
+	line.word = WORD_FAIL;
+	line.known = known_find("cr-read-shadow-lost");
+	report_count(&report, &line); /* as the lab's lines tell of it: no numbers */
+	report.interrupted = true;
+	report_summary(&report);
+	fclose(out);
+	assert_contains(text,
+			"#   pass         0\n#   fail       200  first, failed.one, failed.one");
+	assert_contains(text, "failed.one, ...\n#   error        1  odd\n");
+	assert_contains(text, "#   known        1  cr-read-shadow-lost\n");
+	assert_contains(text, "#   skip         2  no VMX\n#   skip         1  no ?[2J QEMU\n");
+	assert_contains(text, "#   not run     95\n");
+	assert_null(strstr(text, "(0 of 0"));
+	assert_contains(text, "; interrupted\n# logs: /log (index.txt");
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
+		assert_int_equal(*p, '#'); /* KTAP lets comments pass */
+	report_free(&report);
+	free(text);
+	o.quiet = true;
+	report_init(&report, &o, stdout, NULL, 1);
+	report_summary(&report);
+	report_free(&report);
+}
+
+static void put(const char *path, bool is_dir)
+{
+	char *whole = xasprintf("%s/%s", dir, path);
+
+	if (is_dir)
+		assert_int_equal(make_dirs(whole, &e), 0);
+	else
+		assert_int_equal(write_file(dir, path, "x", 1, 0644, &e), 0);
+	free(whole);
+}
+
+static bool there(const char *path)
+{
+	char *whole = xasprintf("%s/%s", dir, path);
+	struct stat st;
+	const bool is = !lstat(whole, &st);
+
+	free(whole);
+	return is;
+}
+
+static void directories(void **state)
+{
+	static const char *const ours[] = {"running/serial.log",
+					   "running/failure.txt",
+					   "running/replay.json",
+					   "running/now.bin",
+					   "running/timeline-3.json",
+					   "running/replay/halted/snapshot.bin",
+					   "running/replay/order.txt",
+					   "running/replay/result.json",
+					   "running/replay/index.txt",
+					   "halted.postcopy/pages-1.txt",
+					   "result.json",
+					   "index.txt",
+					   "junit.xml"};
+	json_t *top;
+	char *path = xasprintf("%s/running.pause", dir);
+
+	(void)state;
+	put("running/replay/halted", true);
+	put("halted.postcopy", true);
+	put("other/serial.log.d", true);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		put(ours[i], false);
+	put("halted.postcopy/mine.txt", false);
+	put("other/serial.log", false);
+	put("order.txt", false);
+	assert_int_equal(symlink("other", path), 0); /* is not followed */
+	top = json_pack("{s:s, s:[{s:s, s:s, s:s}, {s:s, s:s, s:n}]}", "midflight", "x", "results",
+			"name", "running", "word", "FAIL", "dir", "running", "name", "halted",
+			"word", "SKIP", "dir");
+	assert_int_equal(run_dir_index(dir, top, &e), 0);
+	json_decref(top);
+	run_dir_clean(dir);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		assert_false(there(ours[i]));
+	assert_false(there("running"));
+	assert_true(there("halted.postcopy/mine.txt"));
+	assert_true(there("other/serial.log"));
+	drop("halted.postcopy/mine.txt");
+	drop("halted.postcopy");
+	drop("other/serial.log");
+	drop("other/serial.log.d");
+	drop("other");
+	drop("order.txt");
+	drop("running.pause");
+	free(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(junit),
+		cmocka_unit_test_setup_teardown(replay_round, begin, end),
+		cmocka_unit_test_setup_teardown(replay_order, begin, end),
+		cmocka_unit_test_setup_teardown(replay_refused, begin, end),
+		cmocka_unit_test_setup_teardown(replay_damaged, begin, end),
+		cmocka_unit_test(replay_compares),
+		cmocka_unit_test_setup_teardown(failures, begin, end),
+		cmocka_unit_test_setup_teardown(summary, begin, end),
+		cmocka_unit_test_setup_teardown(directories, begin, end),
+	};
+	int ret;
+
+	if (!mkdtemp(dir))
+		return 1;
+	file = xasprintf("%s/replay.json", dir);
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	free(file);
+	rmdir(dir);
+	return ret;
+}
