@@ -135,7 +135,7 @@ static int check_all(const char *what, const char *key, const json_t *object,
 
 	json_array_foreach(list, i, one)
 	{
-		struct err why;
+		struct err why = {0};
 
 		if (!members && json_is_string(one))
 			continue;
@@ -386,7 +386,7 @@ json_t *report_html_json(const struct report_run *run, const char *path, struct 
 
 static int load_run(struct report_run *run, struct err *e)
 {
-	struct err why;
+	struct err why = {0};
 
 	run->dir = open(run->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (run->dir < 0)

@@ -159,9 +159,9 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 		const char *dir = json_string_value(json_object_get(result, "dir"));
 		char *path = xasprintf("%s/%s", log, dir ? dir : "");
 
-		buf_printf(&text, "%-40s %-5s", text_of(result, "name"), text_of(result, "word"));
+		buf_printf(&text, "%-40s %s", text_of(result, "name"), text_of(result, "word"));
 		if (*text_of(result, "known"))
-			buf_printf(&text, " %s:", text_of(result, "known"));
+			buf_printf(&text, ", known bug %s:", text_of(result, "known"));
 		if (dir)
 			list_files(path, &text);
 		buf_printf(&text, "\n");
