@@ -25,7 +25,7 @@ WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla 
 GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	$(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
+	$(WARN) -I. -I$(B)/include
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections
 
@@ -39,7 +39,7 @@ EMUCHECK := $(call objs,$(wildcard tests/emulator/*.[cS]) \
 L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS]) lib/idt.c lib/trap_entry.S lib/string.c)
 
 # ---- host: static, so that the same binary runs in the lab's initramfs ------------------------
-HOST_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -I. -DMIDFLIGHT_VERSION='"$(VERSION)"'
+HOST_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -I. -I$(B)/include
 HOST_LIBS   := -ljansson -pthread -lm
 HOST_SRCS   := $(wildcard host/*.c)
 HOST_OBJS   := $(call objs,$(HOST_SRCS))
@@ -87,7 +87,7 @@ lab:
 $(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/% $(B)/l2guest/%: CFLAGS := $(GUEST_CFLAGS)
 $(B)/host/%: CFLAGS := $(HOST_CFLAGS)
 
-$(B)/%.o: %.c $(B)/flags
+$(B)/%.o: %.c $(B)/flags | $(B)/include/midflight_version.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -97,7 +97,13 @@ $(B)/%.o: %.S $(B)/flags
 	$(call say,AS,$@)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Rebuilds everything when flags or version change.
+# Only the few files that tell the version are rebuilt when it changes.
+$(B)/include/midflight_version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define MIDFLIGHT_VERSION "$(VERSION)"' | cmp -s - $@ || \
+		echo '#define MIDFLIGHT_VERSION "$(VERSION)"' > $@
+
+# Rebuilds everything when flags change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
@@ -137,7 +143,7 @@ $(B)/midflight: $(HOST_OBJS)
 
 # Unit tests are linked with all of host/ but main, under the sanitizers.
 HOST_SAN := $(patsubst host/%.c,$(B)/san/%.o,$(filter-out host/main.c,$(HOST_SRCS)))
-$(B)/san/%.o: host/%.c $(B)/flags
+$(B)/san/%.o: host/%.c $(B)/flags | $(B)/include/midflight_version.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 #define EXIT_STATUS "Exit status: "
 #define EXAMPLES    "Examples:\n"

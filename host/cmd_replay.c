@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 static bool is_below(const char *path, const char *dir)
 {

@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <midflight_version.h>
 
 #define FILE_MAX   (1 << 20)
 #define VERSION_NS (30000 * NS_PER_MS) /* QEMU's start on an emulated CPU, and then some */

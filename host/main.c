@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 static const struct argp_option top_options[] = {
 	{"version", 'V', NULL, 0, "Print version", 0},

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 #define SCHEMA	   "midflight-replay"
 #define VERSION	   1

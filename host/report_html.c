@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 /* The style sheet and the script, as they stand in their files, with a NUL behind each. */
 extern const char report_html_css[], report_html_js[];

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <midflight_version.h>
 
 static json_t *ms(int64_t ns)
 {

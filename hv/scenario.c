@@ -12,6 +12,8 @@
 #include "lib/uart.h"
 #include "lib/x2apic.h"
 
+#include <midflight_version.h>
+
 extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 

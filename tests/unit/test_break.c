@@ -463,7 +463,7 @@ static void vmcs12_fields_each(void **state)
 		char *what = xasprintf("vmcs12-field=%s", f[i].name), *changed;
 		uint64_t old = state_get(&before, f[i].name), value;
 		unsigned first, last;
-		struct err e;
+		struct err e = {0};
 
 		assert_int_equal(break_check(what, &e), 0);
 		assert_int_equal(break_apply(&after, what, &e), 0);

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <midflight_version.h>
 
 static const char *text(const json_t *env, const char *object, const char *key)
 {

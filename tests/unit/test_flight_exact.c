@@ -452,7 +452,7 @@ static void refused(void **state)
 static int teardown(void **state)
 {
 	static const char nothing_left[] = "\0";
-	struct err e;
+	struct err e = {0};
 
 	scenarios_parse(nothing_left, sizeof(nothing_left), &e); /* frees the table */
 	return played_teardown(state);

@@ -461,7 +461,7 @@ static void short_sections(void **state)
 			struct snapshot s = {0};
 			struct buf file, text = {0};
 			struct inspected loaded = {0};
-			struct err e;
+			struct err e = {0};
 
 			for (unsigned k = 0; k < full.sections; k++)
 				snapshot_add(&s, full.section[k].name, full.section[k].data,
@@ -1008,7 +1008,7 @@ static void exit_status(void **state)
 {
 	char dir[] = "/tmp/test_inspect.XXXXXX", *one, *two, *none, *bad;
 	struct snapshot s = sample();
-	struct err e;
+	struct err e = {0};
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));

@@ -110,7 +110,7 @@ static void told_apart(void **state)
 /* Loads an order from a file with @len bytes of @text; the error, "" for none. */
 static const char *load(struct order *o, const void *text, size_t len)
 {
-	static struct err e;
+	static struct err e = {0};
 	FILE *f = fopen(path, "w");
 
 	e.text[0] = '\0';

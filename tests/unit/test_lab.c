@@ -11,7 +11,7 @@
 
 static char dir[] = "/tmp/midflight-unit-XXXXXX";
 static struct options o;
-static struct err e;
+static struct err e = {0};
 static struct buf seen;
 static unsigned ticks;
 static bool interrupt; /* as soon as anything was said */

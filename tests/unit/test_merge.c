@@ -14,7 +14,7 @@ static char dir[] = "/tmp/midflight-unit-XXXXXX";
 static char *path[FILES], *merged;
 static json_t *top[FILES]; /* three shards of `running` and `halted` by three methods */
 static struct options o;
-static struct err e;
+static struct err e = {0};
 static char *said; /* by merge() */
 
 static json_t *result(const char *scenario, const char *method)

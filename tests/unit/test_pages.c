@@ -152,7 +152,7 @@ static const void *source(void *arg, uint64_t gpa)
 
 static void begin(struct pages_config config)
 {
-	struct err e;
+	struct err e = {0};
 
 	config.seed = 7;
 	pages = pages_start(&config, memory, SIZE, &names, source, &names, &e);

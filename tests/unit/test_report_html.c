@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static char dir[] = "/tmp/midflight-unit-XXXXXX";
-static struct err e;
+static struct err e = {0};
 static struct buf html;
 static struct report_page page;
 

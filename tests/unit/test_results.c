@@ -15,7 +15,7 @@
 static char dir[] = "/tmp/midflight-unit-XXXXXX";
 static char *file; /* replay.json, as the tests make it */
 static struct options o;
-static struct err e;
+static struct err e = {0};
 static struct flight_config config;
 static struct flight_result result;
 static struct report_entry entry;

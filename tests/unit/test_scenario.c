@@ -77,7 +77,7 @@ static void mutated(void **state)
 	for (unsigned i = 0; i < 3000; i++) {
 		uint8_t text[2 * sizeof(GOOD)] = GOOD "act: nmi restored\n";
 		size_t len = mutate(text, strlen((char *)text), 4, &seed);
-		struct err e;
+		struct err e = {0};
 
 		scenarios_parse((char *)text, len, &e);
 	}

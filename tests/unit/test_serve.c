@@ -48,7 +48,7 @@ struct script {
 	uint64_t id;
 	int listener;
 	pthread_t thread;
-	struct err e;
+	struct err e = {0};
 	int ret;
 };
 

@@ -228,7 +228,7 @@ static void checked(void **state)
 	struct kvm_nested_state *nested = state_section(&s, "NESTED_STATE");
 	uint32_t size = nested->size;
 	uint8_t *shadow = state_vmcs12(&s) + KVM_STATE_NESTED_VMX_VMCS_SIZE;
-	struct err e;
+	struct err e = {0};
 
 	(void)state;
 	assert_ptr_equal(vmcs12_shadow_in(nested, size), shadow);
