@@ -134,7 +134,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 {
 	const struct options *o = s->o;
 	bool kvm = !strcmp(o->driver, "kvm");
-	struct err e;
+	struct err e = {0};
 
 	*c = (struct flight_config){
 		.driver = kvm ? &kvm_driver : &qemu_driver,

@@ -36,7 +36,7 @@ static int read_all(FILE *f, struct buf *file, struct err *e)
 static int load(const char *path, struct inspected *i)
 {
 	struct buf file = {0};
-	struct err e;
+	struct err e = {0};
 	FILE *f = fopen(path, "re");
 	int ret = f ? read_all(f, &file, &e) : err_errno(&e, "cannot be opened");
 

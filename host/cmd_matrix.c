@@ -203,7 +203,7 @@ static unsigned load_orders(struct order order[ORDERS_MAX])
 	const char *names = order_names();
 	unsigned count = 0;
 	char name[64];
-	struct err e;
+	struct err e = {0};
 
 	while (count < ORDERS_MAX && word_next(&names, '|', name, sizeof(name)))
 		count += !order_load(&order[count], name, &e);
@@ -308,7 +308,7 @@ static enum cell breakage(struct matrix *m, unsigned i, struct buf *why)
 	struct flight_config c;
 	struct order order;
 	enum cell cell;
-	struct err e;
+	struct err e = {0};
 
 	setup_flight(&m->setup, &c);
 	c.scenario = scenario_find(caught[i].by, strlen(caught[i].by));

@@ -22,7 +22,7 @@ int cmd_report(struct options *o)
 {
 	struct report_page page;
 	struct buf html = {0};
-	struct err e;
+	struct err e = {0};
 	char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
 	int ret = report_html_load(&page, o->files, o->file_count, &e);
 

@@ -24,7 +24,7 @@ static void look_at_hang(struct flight *f)
 	const struct driver *d = f->config->driver;
 	struct buf *text = &f->result->details, now = {0};
 	struct saved_state state;
-	struct err e;
+	struct err e = {0};
 	char words[128];
 
 	for (size_t i = 0; i < f->tail.len; i++)

@@ -186,7 +186,7 @@ bool inspect_page_address(const struct snapshot *s, const struct inspect_page *p
 {
 	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
 	const struct kvm_nested_state *nested;
-	struct err e;
+	struct err e = {0};
 
 	if (page->field)
 		return !vmcs12_address(s, page->field, gpa, &e);
@@ -251,7 +251,7 @@ const char *inspect_msr_name(uint32_t index, char *text, size_t size)
 void inspect_snapshot(const struct buf *file, bool brief, struct buf *text)
 {
 	struct inspected i = {0};
-	struct err e;
+	struct err e = {0};
 
 	if (inspect_load(&i, file, &e))
 		buf_printf(text, "cannot be decoded: %s\n", e.text);
@@ -265,7 +265,7 @@ void inspect_snapshot(const struct buf *file, bool brief, struct buf *text)
 int inspect_compare(const struct buf *a, const struct buf *b, struct buf *text)
 {
 	struct inspected ia = {0}, ib = {0};
-	struct err e;
+	struct err e = {0};
 	int ret = -1;
 
 	if (inspect_load(&ia, a, &e))

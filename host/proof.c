@@ -365,7 +365,7 @@ static unsigned list_vectors(const struct snapshot *s, const struct vectors *r, 
 	struct place p = r->first;
 	unsigned found = 0;
 	uint64_t value;
-	struct err e;
+	struct err e = {0};
 
 	for (unsigned v = 0; v < 256; v++) {
 		p.offset = r->first.offset + v / 32 * r->stride;
@@ -403,7 +403,7 @@ static int judge(const struct snapshot *s, const struct term *t, struct err *e)
 {
 	struct buf text = {0};
 	char word[32];
-	struct err why;
+	struct err why = {0};
 	uint64_t value;
 
 	if (!number_read(s, &t->place, &value, &why)) {

@@ -240,7 +240,7 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 	const char *printed = json_member(r->json, "diagnostics");
 	const char *stderr_text = json_member(r->json, "vmm_stderr");
 	struct buf text = {0};
-	struct err e;
+	struct err e = {0};
 
 	if (!path) {
 		if (printed && *printed)
@@ -271,7 +271,7 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 {
 	const char *path = json_member(r->json, key);
 	struct buf line = {0};
-	struct err e;
+	struct err e = {0};
 	char *full;
 
 	if (!path)
@@ -377,7 +377,7 @@ static void hop_files(struct report_page *p, const struct report_result *r, cons
 {
 	const struct report_run *run = &p->run[r->run];
 	const char *timeline = json_member(hop, "timeline"), *pages = json_member(hop, "pages");
-	struct err e;
+	struct err e = {0};
 	json_t *json;
 
 	if (timeline) {

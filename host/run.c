@@ -94,7 +94,7 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 {
 	char *dir = xasprintf("%s/%s", r->setup.log, name);
 	const char *late = r->o->pages_config.late;
-	struct err e;
+	struct err e = {0};
 
 	/* Of QEMU's requests the wire tells the page alone, which report_moves() says. */
 	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {

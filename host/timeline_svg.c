@@ -123,7 +123,7 @@ static int read_event(const json_t *j, struct event *event, struct err *e)
 static int read_lane(const json_t *j, struct lane *lane, unsigned number, struct err *e)
 {
 	const json_t *events = json_object_get(j, "events"), *event;
-	struct err why;
+	struct err why = {0};
 	size_t i;
 
 	lane->name = json_string_value(json_object_get(j, "name"));

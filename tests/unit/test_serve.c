@@ -48,7 +48,7 @@ struct script {
 	uint64_t id;
 	int listener;
 	pthread_t thread;
-	struct err e = {0};
+	struct err e;
 	int ret;
 };
 
