@@ -116,6 +116,7 @@ void err_set(struct err *e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	// cppcheck-suppress ctuuninitvar // it is written, not read
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 }
