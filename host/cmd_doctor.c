@@ -3,7 +3,7 @@
 #include "host/cmd.h"
 #include "host/doctor.h"
 #include "host/environment.h"
-#include "host/oracle.h"
+#include "host/l0_log.h"
 #include "host/pages.h"
 #include "host/paths.h"
 
@@ -90,7 +90,7 @@ void machine_ask(struct machine *m, const char *qemu)
 	kvm_probe(&m->probe);
 	m->msrs = kvm_vmx_msrs(m->msr);
 	ask_uffd(m);
-	m->kmsg = l0_log_begin() ? errno : 0;
+	m->kmsg = l0_log_begin(NULL) ? errno : 0;
 	m->qemu_name = qemu;
 	m->qemu = environment_qemu(qemu);
 	ask_lab(m);

@@ -3,6 +3,7 @@
 // VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
 // What the methods have of their own is in flight_move.c.
 #include "host/flight_state.h"
+#include "host/l0_log.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -696,9 +697,22 @@ static void count_oracles(struct flight *f)
 	struct flight_result *r = f->result;
 
 	if (f->config->l0_log)
-		l0_log_read(&r->oracle);
+		l0_log_read(&r->oracle, &f->l0_text);
 	if (r->oracle.findings && r->verdict.word < WORD_FAIL)
 		r->verdict.word = WORD_FAIL; /* what they found is told on its own */
+}
+
+/* With a complaint its whole context is worth keeping: registers, stack, what came before. */
+static void keep_l0_log(struct flight *f)
+{
+	const struct oracle_report *oracle = &f->result->oracle;
+	bool complained = false;
+
+	for (unsigned i = 0; i < oracle->findings; i++)
+		complained |= !strcmp(oracle->finding[i].oracle, L0_LOG);
+	if (complained && write_file(f->config->vm.dir, "l0.log", buf_text(&f->l0_text),
+				     f->l0_text.len, 0666, &f->err))
+		verdict_raise(&f->result->verdict, WORD_ERROR, "%s", f->err.text);
 }
 
 void flight_run(const struct flight_config *config, struct flight_result *result)
@@ -730,6 +744,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	f->vm_config.err = &f->err;
 	f->vm_config.on_serial = flight_serial;
 	f->vm_config.arg = f;
+	if (config->l0_log)
+		l0_log_rearm(); /* the run has said if it fails */
 	result->hop = xcalloc(config->hops, sizeof(*result->hop));
 	result->hops = config->hops;
 	f->serial_log = fopen(path, "we");
@@ -765,6 +781,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			config->driver->kept(f->vm, &f->snapshot);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */
+		keep_l0_log(f);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));
@@ -778,6 +795,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	free(cmdline);
 	buf_free(&f->tail);
 	buf_free(&f->whole);
+	buf_free(&f->l0_text);
 	buf_free(&f->snapshot);
 	page_names_free(&f->names);
 	timeline_free(f->timeline);

@@ -21,6 +21,7 @@ struct flight {
 	uint64_t serial_bytes;
 	bool log_failed;
 	struct buf tail;
+	struct buf l0_text; /* what L0 has logged meanwhile */
 	struct buf whole;  /* the serial log that counts, all of it */
 	unsigned branches; /* of the log, which did not become part of it */
 	bool again;	   /* the log is read a second time: nothing new happens */

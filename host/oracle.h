@@ -61,20 +61,4 @@ void oracle_compare(const char *oracle, const struct snapshot *before, const str
 int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
 	       struct oracle_report *report, struct err *e);
 
-/*
- * Reads L0's log to its end, so that l0_log_read() finds only what is new. -1: cannot be read (no
- * /dev/kmsg, not permitted; errno).
- */
-int l0_log_begin(void);
-
-/*
- * Adds a finding of oracle "log" for each WARNING, BUG, Oops or lockdep report since, and for lines
- * that were lost. Nothing if l0_log_begin() failed.
- */
-void l0_log_read(struct oracle_report *report);
-
-/* Whether @record, as /dev/kmsg gives it, is one of these, by the kernel; its text, cut to @size.
- */
-bool l0_log_line(const char *record, char *text, size_t size);
-
 #endif

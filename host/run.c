@@ -2,6 +2,7 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run.h"
 #include "host/cmd.h"
+#include "host/l0_log.h"
 #include "host/lab.h"
 #include "host/plan.h"
 #include "host/report.h"
@@ -327,22 +328,40 @@ static int run_in_lab(struct run *r, const struct plan *plan, const char *result
 	return status < 0 ? 2 : status;
 }
 
+/* What L0 has said before, and whether it would say it again. */
+static void say_past(const struct run *r, const struct l0_past *past)
+{
+	if (past->complaints) {
+		fprintf(r->out, "# midflight: L0 has complained %u times before this run, last: ",
+			past->complaints);
+		print_lines(r->out, "", past->last);
+	}
+	if (l0_log_rearm())
+		fprintf(r->out,
+			"# midflight: a warning that L0 gives only once and has given before is "
+			"not seen again: /sys/kernel/debug/clear_warn_once: %s\n",
+			strerror(errno));
+}
+
 static int run_here(struct run *r, const struct plan *plan, const char *results)
 {
 	const struct options *o = r->o;
 	const struct setup *s = &r->setup;
 	struct report report;
+	struct l0_past past;
 	struct err e = {0};
 	bool written;
 	int status;
 
-	r->l0_log = !l0_log_begin();
+	r->l0_log = !l0_log_begin(&past);
 	r->out = screen_file(&r->screen);
 	report_begin(&report, o, r->out, o->shown_log, plan->count, plan->planned);
 	report.dir = s->log;
 	if (!r->l0_log)
 		fprintf(r->out, "# midflight: L0's log was not looked at: /dev/kmsg: %s\n",
 			strerror(errno));
+	else
+		say_past(r, &past);
 	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
 		skip_all(r, &report, plan, "--pages exit", kvm_probe_no_page_exit());
 	} else if (s->missing) {

@@ -28,6 +28,7 @@ static const struct known_file result_files[] = {
 	{"snapshot.bin", "the last snapshot, for midflight inspect"},
 	{"now.bin", "the state of a VM that hung, for midflight inspect"},
 	{"serial.log", "what L1 and L2 said"},
+	{"l0.log", "what L0's kernel logged meanwhile, if it complained"},
 	{"branch-*.log", "the same of a VM that was left behind"},
 	{"timeline-*.json", "what happened when in that hop"},
 	{"pages-*.txt", "which page was asked for when in that hop"},

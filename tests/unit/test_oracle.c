@@ -4,10 +4,12 @@
 #include "tests/unit/unit.h"
 
 #include "host/guarded.h"
+#include "host/l0_log.h"
 #include "host/oracle.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define TSC	     0x10
@@ -456,10 +458,48 @@ static void log_lines(void **state)
 
 static void log_unread(void **state)
 {
+	struct buf text = {0};
+
 	(void)state;
 	memset(&report, 0, sizeof(report));
-	l0_log_read(&report);
+	l0_log_read(&report, &text);
 	assert_int_equal(report.findings, 0);
+	assert_int_equal(text.len, 0);
+}
+
+/* What was there before the run is told apart from what comes in it. */
+static void log_read(void **state)
+{
+	static const char *const records[] = {
+		"4,1,1,-;WARNING: burnt\n",
+		"6,2,2,-;kvm: nothing\n",
+		"4,3,2000003,-;WARNING: CPU: 0 at nested.c:1\n KEY=VALUE\n",
+		"6,4,2000004,-;Call Trace:\n",
+	};
+	struct l0_past past;
+	struct buf text = {0};
+	int fds[2];
+
+	(void)state;
+	memset(&report, 0, sizeof(report));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(send(fds[1], records[i], strlen(records[i]), 0) > 0);
+	l0_log_use(fds[0], &past);
+	assert_int_equal(past.complaints, 1);
+	assert_string_equal(past.last, "WARNING: burnt");
+	for (unsigned i = 2; i < 4; i++)
+		assert_true(send(fds[1], records[i], strlen(records[i]), 0) > 0);
+	l0_log_read(&report, &text);
+	assert_int_equal(report.findings, 1);
+	assert_string_equal(report.finding[0].oracle, L0_LOG);
+	assert_string_equal(report.finding[0].text, "WARNING: CPU: 0 at nested.c:1");
+	assert_string_equal(text.p, "[    2.000003] WARNING: CPU: 0 at nested.c:1\n"
+				    "[    2.000004] Call Trace:\n");
+	l0_log_use(-1, NULL);
+	buf_free(&text);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* ---- buffers ------------------------------------------------------------------------------ */
@@ -500,7 +540,8 @@ int main(void)
 		cmocka_unit_test(time_goes_on), cmocka_unit_test(tsc),
 		cmocka_unit_test(timer),	cmocka_unit_test(memory),
 		cmocka_unit_test(refused),	cmocka_unit_test(log_lines),
-		cmocka_unit_test(log_unread),	cmocka_unit_test(guarded),
+		cmocka_unit_test(log_unread),	cmocka_unit_test(log_read),
+		cmocka_unit_test(guarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
