@@ -85,12 +85,14 @@ static void ask_lab(struct machine *m)
 
 void machine_ask(struct machine *m, const char *qemu)
 {
+	struct l0_past past;
+
 	memset(m, 0, sizeof(*m));
 	m->root = "";
 	kvm_probe(&m->probe);
 	m->msrs = kvm_vmx_msrs(m->msr);
 	ask_uffd(m);
-	m->kmsg = l0_log_begin(NULL) ? errno : 0;
+	m->kmsg = l0_log_begin(&past) ? errno : 0;
 	m->qemu_name = qemu;
 	m->qemu = environment_qemu(qemu);
 	ask_lab(m);

@@ -22,9 +22,9 @@ struct flight {
 	bool log_failed;
 	struct buf tail;
 	struct buf l0_text; /* what L0 has logged meanwhile */
-	struct buf whole;  /* the serial log that counts, all of it */
-	unsigned branches; /* of the log, which did not become part of it */
-	bool again;	   /* the log is read a second time: nothing new happens */
+	struct buf whole;   /* the serial log that counts, all of it */
+	unsigned branches;  /* of the log, which did not become part of it */
+	bool again;	    /* the log is read a second time: nothing new happens */
 	struct buf snapshot;
 	bool looked; /* what the driver has kept is no snapshot but how a HANG was found */
 	struct page_names names;

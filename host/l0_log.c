@@ -63,12 +63,10 @@ static int next_record(char *record, size_t size)
 
 void l0_log_use(int fd, struct l0_past *past)
 {
-	char record[RECORD_MAX], text[sizeof(past->last)];
-	struct l0_past none;
+	char record[RECORD_MAX], text[L0_COMPLAINT_MAX];
 	int got;
 
 	log_fd = fd;
-	past = past ? past : &none;
 	memset(past, 0, sizeof(*past));
 	while ((got = next_record(record, sizeof(record)))) {
 		if (got < 0 || !l0_log_line(record, text, sizeof(text)))

@@ -10,17 +10,18 @@
 #include "host/oracle.h"
 #include "host/util.h"
 
-#define L0_LOG "log" /* the oracle's name */
+#define L0_LOG		 "log" /* the oracle's name */
+#define L0_COMPLAINT_MAX 160
 
 /* Complaints from before the run. */
 struct l0_past {
 	unsigned complaints;
-	char last[160];
+	char last[L0_COMPLAINT_MAX];
 };
 
 /*
- * Reads L0's log to its end, so that l0_log_read() finds only what is new; @past (may be NULL) says
- * what was there. -1: cannot be read (no /dev/kmsg, not permitted; errno).
+ * Reads L0's log to its end, so that l0_log_read() finds only what is new; @past says what was
+ * there. -1: cannot be read (no /dev/kmsg, not permitted; errno).
  */
 int l0_log_begin(struct l0_past *past);
 

@@ -496,7 +496,7 @@ static void log_read(void **state)
 	assert_string_equal(report.finding[0].text, "WARNING: CPU: 0 at nested.c:1");
 	assert_string_equal(text.p, "[    2.000003] WARNING: CPU: 0 at nested.c:1\n"
 				    "[    2.000004] Call Trace:\n");
-	l0_log_use(-1, NULL);
+	l0_log_use(-1, &past);
 	buf_free(&text);
 	close(fds[0]);
 	close(fds[1]);
