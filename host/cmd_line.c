@@ -107,6 +107,36 @@ static bool needs_image(enum command command)
 	       command != CMD_REPLAY && !takes_files(command);
 }
 
+/* An option that lab.sh understands. */
+static void add_l0(struct argp_state *state, struct options *o, const char *option, const char *arg)
+{
+	if (o->l0_words + 2 > ARRAY_SIZE(o->l0))
+		argp_error(state, "%s: too many", option);
+	if (!*arg)
+		argp_error(state, "%s: empty", option);
+	o->l0[o->l0_words++] = option;
+	o->l0[o->l0_words++] = arg;
+}
+
+/* What L0 is, is the lab's business. */
+static void check_l0(struct argp_state *state, struct options *o)
+{
+	const char *option = o->kernels ? "--kernel" : o->l0_words ? o->l0[0] : NULL;
+
+	if (!option)
+		return;
+	if (o->lab == LAB_NO)
+		argp_error(state, "%s is for the lab, and not with --lab no", option);
+	if (o->kernels && o->command != CMD_RUN && o->command != CMD_PAGES)
+		argp_error(state, "--kernel: one, please");
+	if (o->kernels && (o->json || o->junit))
+		argp_error(state,
+			   "--%s: of one kernel at a time; with several each has its own "
+			   "result.json",
+			   o->json ? "json" : "junit");
+	o->lab = LAB_YES;
+}
+
 /* What only makes sense, or does not, together. */
 static void check_options(struct argp_state *state, const struct options *o)
 {
@@ -182,6 +212,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_JUNIT:
 		o->junit = arg;
+		break;
+	case OPT_KERNEL:
+		if (strchr(arg, ',')) {
+			o->kernels = arg;
+			break;
+		}
+		add_l0(state, o, "--kernel", arg);
+		break;
+	case OPT_MODULES:
+		add_l0(state, o, "--modules", arg);
+		break;
+	case OPT_LINUX:
+		add_l0(state, o, "--linux", arg);
+		break;
+	case OPT_KVM:
+		add_l0(state, o, "--kvm", arg);
+		break;
+	case OPT_KVM_INTEL:
+		add_l0(state, o, "--kvm-intel", arg);
+		break;
+	case OPT_KVM_PARAM:
+		add_l0(state, o, "--kvm-param", arg);
 		break;
 	case OPT_DIFF:
 		o->diff = true;
@@ -290,6 +342,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			add_scenarios(state, o);
 		}
 		check_options(state, o);
+		check_l0(state, o);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -131,6 +131,23 @@ const struct option_row option_rows[] = {
 	 {"lab", OPT_LAB, "auto|yes|no", 0,
 	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
 	{R | P | B | S | T | O | K | A,
+	 {"kernel", OPT_KERNEL, "VERSION|FILE", 0,
+	  "The lab's L0: Debian's newest of a series (`midflight kernels` shows them), a bzImage "
+	  "or "
+	  "a .deb; run: several versions, separated by commas, one after the other with one table",
+	  2}},
+	{R | P | B | S | T | O | K | A,
+	 {"modules", OPT_MODULES, "DIR", 0, "The modules of a bzImage, unless KVM is built in", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"linux", OPT_LINUX, "DIR", 0, "A build tree of Linux: bzImage and modules", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"kvm-intel", OPT_KVM_INTEL, "FILE", 0, "This kvm-intel.ko instead of the kernel's", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"kvm", OPT_KVM, "FILE", 0, "This kvm.ko instead of the kernel's", 2}},
+	{R | P | B | S | T | O | K | A,
+	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
+	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
+	{R | P | B | S | T | O | K | A,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "
 	  "current directory if it is installed; replay: replay beside FILE)",

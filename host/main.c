@@ -55,10 +55,15 @@ static void shown(const struct options *o, const char *program, enum command com
 		  struct buf *text)
 {
 	buf_shell_quote(text, program);
-	buf_printf(text, " %s%s%s", commands[command].name, o->lab == LAB_YES ? " --lab yes" : "",
+	buf_printf(text, " %s%s%s", commands[command].name,
+		   o->lab == LAB_YES && !o->l0_words ? " --lab yes" : "",
 		   o->image ? " --image " : "");
 	if (o->image)
 		buf_shell_quote(text, o->image);
+	for (unsigned i = 0; i < o->l0_words; i++) {
+		buf_printf(text, " ");
+		buf_shell_quote(text, o->l0[i]);
+	}
 }
 
 /* A page report and a replay are runs. */

@@ -14,6 +14,7 @@
 #define MATRIX_TIMEOUT_S  5
 #define MATRIX_NUDGE_S	  2.0
 #define SHARDS_MAX	  1000
+#define L0_OPTIONS_MAX	  32
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
 
 /* In the order in which people meet them. The last two are for the build and the shell. */
@@ -64,6 +65,9 @@ struct options {
 	double nudge_s;
 	uint64_t seed;
 	enum lab lab;
+	const char *kernels;		    /* --kernel with several, separated by commas */
+	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
+	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
 	bool list_methods;	  /* list */
 	bool diff;		  /* inspect */

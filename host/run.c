@@ -9,6 +9,7 @@
 #include "host/report_json.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
+#include "host/run_kernels.h"
 #include "host/screen.h"
 #include "host/signals.h"
 
@@ -399,6 +400,8 @@ int run(struct options *o)
 	char *results;
 	int status;
 
+	if (o->kernels)
+		return run_kernels(o);
 	if (setup(&r.setup, o, &e))
 		return fail(e.text);
 	if (!o->shown_log)

@@ -16,6 +16,8 @@ int signals_init(void)
 {
 	sigset_t mask;
 
+	if (fd >= 0)
+		return 0;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);

@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-/* Blocks the signals and makes the descriptor. 0, or -1 with errno. */
+/* Blocks the signals and makes the descriptor, once. 0, or -1 with errno. */
 int signals_init(void);
 
 /* For poll(); -1 before signals_init(). */
