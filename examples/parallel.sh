@@ -15,8 +15,10 @@ shift 2
 midflight=${MIDFLIGHT:-build/midflight}
 
 mkdir -p "$dir"
-rm -f "$dir"/*/result.json
+results=()
+for ((k = 1; k <= shards; k++)); do results+=("$dir/$k/result.json"); done
+rm -f "${results[@]}"
 # What a shard's exit status says stands in its result.json as well.
 seq "$shards" | parallel --quote "$midflight" run "$@" --shard "{}/$shards" --log "$dir/{}" \
 	>"$dir/shards.out" 2>&1 || :
-exec "$midflight" merge --json "$dir/all.json" "$dir"/*/result.json
+exec "$midflight" merge --json "$dir/all.json" "${results[@]}"

@@ -9,9 +9,13 @@
 #include "host/run_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <midflight_version.h>
+
+#define ORDER_MAX 8192 /* bytes; replay_load() takes less */
 
 static bool is_below(const char *path, const char *dir)
 {
@@ -46,6 +50,28 @@ static int find_log(const struct options *o, char log[PATH_MAX], struct err *e)
 	} else if (!o->log) {
 		snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text),
 			 " (--log names another directory)");
+	}
+	free(path);
+	return ret;
+}
+
+/* Writes @steps to ORDER_FILE in @log. One that is there must say the same: it may be a user's. */
+static int put_order(const char *log, const char *steps, struct err *e)
+{
+	char *path = xasprintf("%s/" ORDER_FILE, log), there[ORDER_MAX];
+	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, there, sizeof(there));
+	int ret = 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 && errno == ENOENT) {
+		ret = write_file(log, ORDER_FILE, steps, strlen(steps), 0666, e);
+	} else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n)) {
+		err_set(e,
+			"%s has another order, and would be lost (--log names another directory)",
+			path);
+		ret = -1;
 	}
 	free(path);
 	return ret;
@@ -168,8 +194,7 @@ static int fly(const struct options *o, const struct replay *r, const char *log)
 	while (args[count])
 		count++;
 	options_init(&inner);
-	if (r->order_steps &&
-	    write_file(log, ORDER_FILE, r->order_steps, strlen(r->order_steps), 0666, &e)) {
+	if (r->order_steps && put_order(log, r->order_steps, &e)) {
 		status = fail(e.text);
 	} else if (!cmd_line_parse_as(&inner, as, count, args) ||
 		   check_plan(r, o->file, &inner, &e)) {

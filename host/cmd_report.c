@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define KIB 1024
 
@@ -18,6 +19,17 @@ static int write_page(const char *path, const struct buf *html, struct err *e)
 	return ret;
 }
 
+/* A run's directory may come from anybody: no link in it decides what gets overwritten. */
+static int check_plain(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return 0;
+	err_set(e, "%s is no plain file (--out names another)", path);
+	return -1;
+}
+
 int cmd_report(struct options *o)
 {
 	struct report_page page;
@@ -26,6 +38,8 @@ int cmd_report(struct options *o)
 	char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
 	int ret = report_html_load(&page, o->files, o->file_count, &e);
 
+	if (!ret && !o->out)
+		ret = check_plain(path, &e);
 	if (!ret) {
 		report_html(&page, &html);
 		ret = write_page(path, &html, &e);

@@ -195,7 +195,7 @@ static void print_state(FILE *out, const struct failure *f, bool whole)
 	} else {
 		fprintf(out, INDENT "no state of now: %s\n",
 			r->verdict.word == WORD_HANG ? "it could not be saved"
-						     : "the VM had ended");
+						     : "only a HANG has one");
 	}
 	buf_free(&then);
 	buf_free(&now);

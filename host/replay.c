@@ -56,6 +56,26 @@ static void add(json_t *list, const char *prefix, const char *text)
 	free(whole);
 }
 
+/*
+ * Where no check says what failed, the first finding does: without its numbers, which are those of
+ * hops, events and times. Only so can one ERROR or HANG be told from another.
+ */
+static void add_finding(json_t *list, const json_t *result)
+{
+	const char *text =
+		json_string_value(json_array_get(json_object_get(result, "findings"), 0));
+	char *words = xstrdup(text ? text : ""), *to = words;
+
+	for (const char *from = words; *from; from++)
+		if (*from < '0' || *from > '9')
+			*to++ = *from;
+		else if (to == words || to[-1] != '#')
+			*to++ = '#';
+	*to = '\0';
+	add(list, "", *words ? words : NULL);
+	free(words);
+}
+
 json_t *replay_failed(const json_t *result)
 {
 	json_t *failed = json_got(json_object()), *checks = json_got(json_array());
@@ -75,6 +95,8 @@ json_t *replay_failed(const json_t *result)
 		free(oracle);
 	}
 	add(checks, "refused ", text_of(result, "refused"));
+	if (!json_array_size(checks))
+		add_finding(checks, result);
 	json_set(failed, "word", json_text(text_of(result, "word")));
 	json_set(failed, "known", json_text(text_of(result, "known")));
 	json_set(failed, "checks", checks);

@@ -361,7 +361,10 @@ void report_summary(const struct report *r)
 		fprintf(r->out, ", %u skipped", r->skipped);
 	if (r->known)
 		print_bugs(r);
-	fprintf(r->out, "%s\n", r->interrupted ? "; interrupted" : "");
+	fprintf(r->out, "%s\n",
+		r->interrupted		? "; interrupted"
+		: r->results < r->lines ? "; cut off"
+					: "");
 	if (r->log)
 		fprintf(r->out, "# logs: %s (index.txt says what lies where)\n", r->log);
 }

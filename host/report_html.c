@@ -192,6 +192,25 @@ void report_html_runs(const struct report_page *p, struct buf *html)
 
 /* ---- head --------------------------------------------------------------------------------- */
 
+static bool is_interrupted(const struct report_page *p)
+{
+	for (unsigned i = 0; i < p->runs; i++)
+		if (json_is_true(json_object_get(p->run[i].top, "interrupted")))
+			return true;
+	return false;
+}
+
+/* Known bugs in runs with --strict, which have failed. */
+static unsigned strict_known(const struct report_page *p)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < p->results; i++)
+		count += p->result[i].outcome == OUT_KNOWN &&
+			 json_is_true(json_object_get(p->run[p->result[i].run].top, "strict"));
+	return count;
+}
+
 static void headline(const struct report_page *p, struct buf *html)
 {
 	const unsigned *n = p->count;
@@ -201,6 +220,14 @@ static void headline(const struct report_page *p, struct buf *html)
 	else if (n[OUT_ERROR])
 		buf_printf(html, "! %u of %u results are errors of Midflight or L1", n[OUT_ERROR],
 			   p->results);
+	else if (strict_known(p))
+		buf_printf(html, "✗ %u of %u results failed by known KVM bugs, with --strict",
+			   strict_known(p), p->results);
+	else if (is_interrupted(p))
+		buf_printf(html, "! Interrupted: results are missing; %u passed", n[OUT_PASSED]);
+	else if (p->problems)
+		buf_printf(html, "! Nothing new failed, but files are damaged or missing: %u",
+			   p->problems);
 	else if (n[OUT_KNOWN])
 		buf_printf(html,
 			   "✓ Nothing new failed; known KVM bugs were met in %u of %u results",

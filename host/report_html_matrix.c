@@ -12,6 +12,8 @@ struct axis {
 	unsigned count;
 };
 
+#define CELLS_MAX 500000 /* far above what runs have: a page with more is of no use */
+
 struct matrix {
 	struct axis row, column;
 	const struct report_result **cell; /* [row][run][column] */
@@ -36,8 +38,11 @@ static const struct report_result **cell(const struct matrix *m, unsigned row, u
 	return &m->cell[((size_t)row * m->runs + run) * m->column.count + column];
 }
 
-/* Fills @m with what @p has. Few scenarios and many methods are turned: tables grow downwards. */
-static void fill(struct matrix *m, const struct report_page *p)
+/*
+ * Fills @m with what @p has. Few scenarios and many methods are turned: tables grow downwards.
+ * False: it would have too many cells, and has none.
+ */
+static bool fill(struct matrix *m, const struct report_page *p)
 {
 	struct axis rows = {0}, columns = {0};
 
@@ -49,6 +54,9 @@ static void fill(struct matrix *m, const struct report_page *p)
 	m->turned = columns.count > 6 && columns.count > rows.count;
 	m->row = m->turned ? columns : rows;
 	m->column = m->turned ? rows : columns;
+	m->cell = NULL;
+	if ((size_t)rows.count * columns.count > CELLS_MAX / p->runs)
+		return false;
 	m->cell = xcalloc((size_t)rows.count * columns.count * p->runs,
 			  sizeof(const struct report_result *));
 	for (unsigned i = 0; i < p->results; i++) {
@@ -61,6 +69,7 @@ static void fill(struct matrix *m, const struct report_page *p)
 		if (!*c || r->outcome < (*c)->outcome)
 			*c = r;
 	}
+	return true;
 }
 
 /* Whether @run has anything in @column. */
@@ -158,11 +167,22 @@ static void counted(struct buf *html, unsigned count, const char *what)
 	buf_printf(html, "%u %s%s", count, what, count == 1 ? "" : "s");
 }
 
+static void table(const struct matrix *m, const struct report_page *p, struct buf *html)
+{
+	buf_printf(html, "<div class=\"sc mx\" tabindex=\"0\"><table class=\"matrix\" "
+			 "cellspacing=\"2\" cellpadding=\"3\">");
+	head(m, p, html);
+	buf_printf(html, "<tbody>");
+	for (unsigned row = 0; row < m->row.count; row++)
+		one_row(m, p, row, html);
+	buf_printf(html, "</tbody></table></div>");
+}
+
 void report_html_matrix(const struct report_page *p, struct buf *html)
 {
 	struct matrix m;
+	const bool fits = fill(&m, p);
 
-	fill(&m, p);
 	buf_printf(html, "<p>");
 	counted(html, m.row.count, m.turned ? "method" : "scenario");
 	buf_printf(html, " &times; ");
@@ -173,13 +193,12 @@ void report_html_matrix(const struct report_page *p, struct buf *html)
 	for (int o = 0; o < OUTCOMES; o++)
 		buf_printf(html, "<span><span class=\"sg %s\">%s</span> %s</span> &nbsp; ",
 			   outcomes[o].class, outcomes[o].sign, outcomes[o].words);
-	buf_printf(html, "</p><div class=\"sc mx\" tabindex=\"0\"><table class=\"matrix\" "
-			 "cellspacing=\"2\" cellpadding=\"3\">");
-	head(&m, p, html);
-	buf_printf(html, "<tbody>");
-	for (unsigned row = 0; row < m.row.count; row++)
-		one_row(&m, p, row, html);
-	buf_printf(html, "</tbody></table></div>");
+	buf_printf(html, "</p>");
+	if (fits)
+		table(&m, p, html);
+	else
+		buf_printf(html, "<p class=\"wrong\">The table would be too large, and is left "
+				 "out.</p>");
 	free(m.row.name);
 	free(m.column.name);
 	free(m.cell);

@@ -159,11 +159,16 @@ static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 	free(class);
 }
 
+static bool is_interrupted(const json_t *top)
+{
+	return json_is_true(json_object_get(top, "interrupted"));
+}
+
 /* The counts, which testsuites and testsuite both have. */
 static void counts(struct buf *xml, const json_t *top)
 {
 	const json_t *results = json_object_get(top, "results"), *result;
-	unsigned count[ARRAY_SIZE(kinds)] = {0};
+	unsigned count[ARRAY_SIZE(kinds)] = {[KIND_ERROR] = is_interrupted(top)};
 	double seconds = 0;
 	size_t i;
 
@@ -173,8 +178,8 @@ static void counts(struct buf *xml, const json_t *top)
 		seconds += seconds_of(result);
 	}
 	buf_printf(xml, " tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\"",
-		   json_array_size(results), count[KIND_FAILURE], count[KIND_ERROR],
-		   count[KIND_SKIPPED], seconds);
+		   json_array_size(results) + is_interrupted(top), count[KIND_FAILURE],
+		   count[KIND_ERROR], count[KIND_SKIPPED], seconds);
 }
 
 void report_junit(const json_t *top, struct buf *xml)
@@ -198,6 +203,14 @@ void report_junit(const json_t *top, struct buf *xml)
 	json_array_foreach(json_object_get(top, "results"), i, result)
 	{
 		testcase(xml, top, result);
+	}
+	/* What is missing would not be missed. */
+	if (is_interrupted(top)) {
+		buf_printf(xml, "    <testcase");
+		attribute(xml, "classname", text_of(top, "driver"));
+		buf_printf(xml, " name=\"interrupted\" time=\"0.000\">\n"
+				"      <error message=\"ERROR: interrupted: results are missing\" "
+				"type=\"ERROR\"/>\n    </testcase>\n");
 	}
 	buf_printf(xml, "  </testsuite>\n</testsuites>\n");
 }

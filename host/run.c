@@ -304,6 +304,7 @@ static int run_in_lab(struct run *r, const struct plan *plan, const char *result
 	const struct lab_watcher watcher = {screen_output, screen_tick, &r->screen};
 	struct report report;
 	struct err e = {0};
+	json_t *top;
 	int status;
 
 	report_init(&report, o, stdout, NULL, plan->count);
@@ -313,20 +314,23 @@ static int run_in_lab(struct run *r, const struct plan *plan, const char *result
 	screen_end(&r->screen);
 	if (status < 0)
 		fail(e.text);
+	top = report_json_load(results, &e);
 	/* Without them the runner inside has not come to its end, nor to its summary. */
-	if (access(results, R_OK)) {
+	if (!top) {
 		report.interrupted = signals_pending();
 		report_summary(&report);
 		puts("# midflight: the lab leaves no logs of a run that does not come to its end");
-		if (o->json || o->junit)
-			fail("the lab has left no results for --json and --junit");
-	} else if (write_copies(r, results, &e)) {
+		if (!report.interrupted)
+			status = fail(e.text);
+	} else if (json_integer_value(json_object_get(top, "exit_status")) != status ||
+		   json_array_size(json_object_get(top, "results")) != report.results) {
+		status = fail("the lab has left other results than it told of");
+	} else if (report_json_copies(o, top, &e)) {
 		status = fail(e.text);
 	}
+	json_decref(top);
 	report_free(&report);
-	if (signals_pending())
-		return 128 + signals_pending();
-	return status < 0 ? 2 : status;
+	return signals_pending() ? 128 + signals_pending() : status;
 }
 
 /* What L0 has said before, and whether it would say it again. */
@@ -398,7 +402,7 @@ int run(struct options *o)
 	struct plan plan;
 	struct err e = {0};
 	char *results;
-	int status;
+	int status, dir;
 
 	if (o->kernels)
 		return run_kernels(o);
@@ -408,8 +412,10 @@ int run(struct options *o)
 		o->shown_log = r.setup.log;
 	if (signals_init())
 		return fail("cannot set up signals");
+	dir = run_dir_begin(r.setup.log, &e);
+	if (dir < 0)
+		return fail(e.text);
 	results = xasprintf("%s/result.json", r.setup.log);
-	run_dir_clean(r.setup.log);
 	plan_make(&plan, o);
 	screen_init(&r.screen, o->quiet || inside);
 	name_results(&r, &plan);
@@ -419,6 +425,7 @@ int run(struct options *o)
 	} else {
 		status = run_here(&r, &plan, results);
 	}
+	close(dir);
 	free(results);
 	plan_free(&plan);
 	return status;

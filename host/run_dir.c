@@ -2,23 +2,35 @@
 // The directory of a run: one table of what may lie there, for cleaning it and for its index.
 #include "host/run_dir.h"
 #include "host/plan.h"
+#include "host/report_json.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct known_file {
 	const char *pattern, *text;
 };
 
-/* Of the run as a whole. */
-static const struct known_file run_files[] = {
-	{"index.txt", "this list"},
-	{"result.json", "all results for programs (docs/result.schema.json)"},
-	{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
+/* Of the run as a whole: others have such files as well, by which ours are told apart. */
+static const struct run_file {
+	struct known_file file;
+	const char *begins;
+	bool always; /* it is written, asked for or not */
+} run_files[] = {
+	{{"index.txt", "this list"}, "A run of Midflight ", true},
+	{{"result.json", "all results for programs (docs/result.schema.json)"},
+	 "{\n \"schema\": \"" RESULT_SCHEMA "\"",
+	 true},
+	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
+	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
+	 false},
 };
 
 /* In the directory of a result. */
@@ -61,6 +73,25 @@ static DIR *open_dir(int at, const char *name)
 	return dir;
 }
 
+/* Whether @f is there in @dir and of a run. A full disk may have cut it short. */
+static bool is_ours(int dir, const struct run_file *f)
+{
+	int fd = openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char begins[128];
+	struct stat st;
+	const bool plain = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+	const ssize_t n = plain ? read(fd, begins, strlen(f->begins)) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return n >= 0 && !memcmp(begins, f->begins, (size_t)n);
+}
+
+static bool is_there(int dir, const char *name)
+{
+	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 /* A replay's directory has results, and these may have been replayed. */
 static void clean(DIR *all)
 {
@@ -68,7 +99,8 @@ static void clean(DIR *all)
 	DIR *dir, *replay;
 
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
-		unlinkat(dirfd(all), run_files[i].pattern, 0);
+		if (is_ours(dirfd(all), &run_files[i]))
+			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
 	while ((entry = readdir(all))) {
 		if (!plan_names(entry->d_name))
 			continue;
@@ -90,14 +122,41 @@ static void clean(DIR *all)
 	}
 }
 
-void run_dir_clean(const char *log)
+/* 0, or -1 with @e filled: @all is not a run's to write to. */
+static int check(DIR *all, const char *log, struct err *e)
+{
+	/* Where a file system has no locks there is none. */
+	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		err_set(e, "another run writes to %s (--log names another directory)", log);
+		return -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
+		const struct run_file *f = &run_files[i];
+
+		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
+			continue;
+		err_set(e, "%s/%s is of no run, and would be lost (--log names another directory)",
+			log, f->file.pattern);
+		return -1;
+	}
+	return 0;
+}
+
+int run_dir_begin(const char *log, struct err *e)
 {
 	DIR *all = opendir(log);
+	int fd = -1;
 
 	if (!all)
-		return;
-	clean(all);
+		return err_errno(e, log);
+	if (!check(all, log, e)) {
+		clean(all);
+		fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
+		if (fd < 0)
+			err_errno(e, log);
+	}
 	closedir(all);
+	return fd;
 }
 
 static int by_name(const void *a, const void *b)
@@ -146,7 +205,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
 		   text_of(top, "midflight"), text_of(top, "kernel"), text_of(top, "started"));
 	for (i = 0; i < ARRAY_SIZE(run_files); i++)
-		buf_printf(&text, "%-16s %s\n", run_files[i].pattern, run_files[i].text);
+		buf_printf(&text, "%-16s %s\n", run_files[i].file.pattern, run_files[i].file.text);
 	buf_printf(&text, "%-16s %s\n", "l0-dmesg.txt", "if it ran in the lab: L0's kernel log");
 	buf_printf(&text, "%-16s %s\n", "bochs.log",
 		   "if it ran in the lab: what the emulator said");

@@ -11,10 +11,13 @@
 #define ORDER_FILE "order.txt"
 
 /*
- * Removes what an earlier run left in directory @log, so that nobody reads stale results: the files
- * that we know in directories that are called like results, and these if nothing is left.
+ * Takes directory @log for a run: until the descriptor that it gives is closed no other run can.
+ * Removes what an earlier run left there, so that nobody reads stale results: the files that we
+ * know in directories that are called like results, and these if nothing is left. -1 with @e
+ * filled, and nothing removed: another run has it, or a file that is none of ours stands where the
+ * run writes.
  */
-void run_dir_clean(const char *log);
+int run_dir_begin(const char *log, struct err *e);
 
 /*
  * Writes @log/index.txt: what lies where, for each result of @top, the object of result.json, a

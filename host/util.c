@@ -111,6 +111,16 @@ const char *buf_text(const struct buf *b)
 	return b->len ? b->p : "";
 }
 
+/* Files and guests have their words in it, and it goes to a terminal. */
+static void drop_controls(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++)
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+			*p = '?';
+		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F */
+			p[0] = p[1] = '?';
+}
+
 void err_set(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
@@ -119,6 +129,7 @@ void err_set(struct err *e, const char *fmt, ...)
 	// cppcheck-suppress ctuuninitvar // it is written, not read
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
+	drop_controls(e->text);
 }
 
 int err_errno(struct err *e, const char *what)

@@ -36,7 +36,10 @@ void buf_free(struct buf *b);
 /* The text in @b, "" if it is empty. */
 const char *buf_text(const struct buf *b);
 
-/* The text of the last error; functions that take one fill it when they return a negative value. */
+/*
+ * The text of the last error, without control characters; functions that take one fill it when they
+ * return a negative value.
+ */
 struct err {
 	char text[1024];
 };

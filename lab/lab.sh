@@ -339,7 +339,7 @@ lab_failed() { # WHAT
 }
 
 cmd_run() {
-    local seconds=900 out='' put=() status=0 version=$preset_kernel tail_pid
+    local seconds=900 out='' put=() status=0 version=$preset_kernel tail_pid started
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel) version=${2:?}; shift 2 ;;
@@ -360,6 +360,7 @@ cmd_run() {
     [ "$kernel" = "$DEFAULT_KERNEL" ] ||
         grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
     touch "$SCRATCH/com1" "$SCRATCH/com2"
+    started=$SECONDS
     emulator_start "$lab/bochs" "$seconds" -r saved
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
     tail_pid=$!
@@ -367,7 +368,12 @@ cmd_run() {
     wait "$tail_pid" || :
     case $status in
         0) ;;
-        124 | 137) lab_failed "no end within $seconds s, the emulator was stopped." ;;
+        124 | 137)
+            # `timeout` tells an emulator that somebody killed like one that it had to kill.
+            [ $((SECONDS - started)) -lt "$seconds" ] ||
+                lab_failed "no end within $seconds s, the emulator was stopped."
+            lab_failed 'the emulator was killed.'
+            ;;
         *) lab_failed "the emulator died (exit status $status)." ;;
     esac
     mkdir "$SCRATCH/result"
@@ -375,8 +381,10 @@ cmd_run() {
     { read -r status < "$SCRATCH/result/status"; } 2> /dev/null ||
         lab_failed 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then
-        cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/"
-        [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/"
+        cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
+            die "run: can't write to $out."
+        [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/" ||
+            die "run: can't write to $out."
     fi
     grep -a '^lab: ' "$SCRATCH/com1" >&2 || :
     exit "$status"

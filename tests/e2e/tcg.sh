@@ -49,6 +49,56 @@ build/midflight run --accel tcg --loops 1 --log "$work/log" 2>"$work/out" </dev/
 holds "a reader that goes away does not cost the results" \
 	tests/check_results.py "$work/log/result.json"
 
+# A lab that does not do its part: what is missing is never a pass.
+mkdir -p "$work/lab"
+cat >"$work/lab/lab.sh" <<'SH'
+#!/bin/bash
+while [ "$1" != --out ]; do shift; done
+[ -z "$LEFT" ] || cp "$LEFT" "$2/result.json"
+printf 'KTAP version 1\n1..4\nok 1 - running.control # 10 hops without snapshots\n'
+exit "$ENDS"
+SH
+chmod +x "$work/lab/lab.sh"
+half='{"schema": "midflight-result", "version": 2'
+echo "$half" >"$work/half.json"
+echo "$half, \"exit_status\": 1, \"results\": [{}]}" >"$work/failed.json"
+echo "$half, \"exit_status\": 0, \"results\": [{}, {}]}" >"$work/two.json"
+export MIDFLIGHT_LAB_DIR=$work/lab LEFT ENDS
+LEFT='' ENDS=0 run 2 --lab yes
+expect "a lab that leaves no results" '^#   not run +3$' '^# midflight: 1 passed, .*; cut off$' \
+	'result.json: No such file'
+LEFT='' ENDS=127 run 2 --lab yes
+LEFT=$work/half.json ENDS=0 run 2 --lab yes
+for left in failed two; do
+	rm -r "$work/log"
+	LEFT=$work/$left.json ENDS=0 run 2 --lab yes --json "$work/left.json"
+	expect "a lab that leaves other results: $left" 'other results than it told of'
+	holds "... and --json has none of them: $left" [ ! -e "$work/left.json" ]
+done
+unset MIDFLIGHT_LAB_DIR LEFT ENDS
+rm -r "$work/log"
+
+# What is printed into a full device, or by a program whose stdout is closed.
+what="list >/dev/full"
+status=0
+build/midflight list >/dev/full 2>"$work/out" || status=$?
+holds "exit status 2: midflight $what: was $status" [ "$status" = 2 ]
+expect "what could not be printed is told of" 'cannot write to stdout'
+what="run, without stdin, stdout, stderr"
+status=0
+build/midflight run --accel tcg --loops 1 --scenario running --log "$work/log" \
+	--json "$work/closed.json" <&- >&- 2>&- || status=$?
+holds "exit status 4: midflight $what: was $status" [ "$status" = 4 ]
+holds "closed files are not mistaken for others" \
+	[ "$(grep -lr '^KTAP version 1' "$work/log" | sed 's|.*/||' | sort -u)" = serial.log ]
+
+# A file that is no run's.
+mkdir "$work/mine"
+echo mine >"$work/mine/index.txt"
+run 2 --accel tcg --log "$work/mine"
+expect "a user's file is not overwritten" 'index.txt is of no run, and would be lost'
+holds "... nor changed" [ "$(cat "$work/mine/index.txt")" = mine ]
+
 # Ctrl-C while a VM does not get anywhere.
 cat >"$work/qemu" <<'SH'
 #!/bin/sh
@@ -92,6 +142,11 @@ replay 2 "$(told '"--scenario", "running,halted", "--accel", "tcg"')"
 expect "a replay is of one result" "do not ask for the result 'running' alone"
 replay 2 "$(told "$words, \"--loops\", \"many\"")"
 expect "a replay's values are checked" "replay.json: --loops: 'many' is no number"
+ordered=$(told "$words, \"--driver\", \"kvm\"")
+echo 'mine' >"$work/log/order.txt"
+replay 2 "${ordered/\"order_steps\": null/\"order_steps\": \"CPUID2\"}"
+expect "a replay does not overwrite another order" 'order.txt has another order, and would be lost'
+rm "$work/log/order.txt"
 replay 2 '{}'
 expect "what is no replay is refused" 'is no midflight-replay of version 1'
 

@@ -87,12 +87,12 @@ static void equals(void **state)
 	/* As bash splits it. */
 	check("auto yes no ", "run", "--lab", "=");
 	check("yes ", "run", "--lab", "=", "y");
-	check("--keep ", "run", "--lab", "=", "yes", "--ke");
+	check("--keep ", "run", "--lab", "=", "yes", "--kee");
 	check("running,halted ", "run", "--scenario", "=", "running,h");
 	/* In one word. */
 	check("--lab=auto --lab=yes --lab=no ", "run", "--lab=");
 	check("--scenario=a,halted ", "run", "--scenario=a,h");
-	check("--keep ", "run", "--lab=no", "--ke");
+	check("--keep ", "run", "--lab=no", "--kee");
 	check("", "run", "--keep=");
 	check("", "run", "--no-such=");
 	check("", "run", "=");

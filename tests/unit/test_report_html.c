@@ -2,6 +2,10 @@
 // The HTML report: what is escaped, which files are refused, what the pictures show.
 #include "tests/unit/unit.h"
 
+#pragma push_macro("fail")
+#undef fail
+#include "host/cmd.h"
+#pragma pop_macro("fail")
 #include "host/html.h"
 #include "host/json_util.h"
 #include "host/report_html.h"
@@ -420,6 +424,7 @@ static void odd_runs(void **state)
 	(void)state;
 	assert_int_equal(load(&path, 1), 0);
 	assert_contains(html.p, "was interrupted: results are missing");
+	assert_null(strstr(html.p, "✓ All that ran"));
 	free(path);
 	path = write_run("odd",
 			 changed(-1, "summary",
@@ -427,6 +432,84 @@ static void odd_runs(void **state)
 					   "errors", 0, "known", 0, "skipped", 0)));
 	assert_int_equal(load(&path, 1), 0);
 	assert_contains(html.p, "its summary is not what its results come to");
+	free(path);
+}
+
+/* @top, which is dropped, has this headline. */
+static void headline(json_t *top, const char *want)
+{
+	char *path = write_run("headline", top);
+
+	assert_int_equal(load(&path, 1), 0);
+	assert_contains(html.p, "<p class=\"verdict\">");
+	assert_contains(strstr(html.p, "<p class=\"verdict\">"), want);
+	free(path);
+}
+
+/* Only what is whole and fine is green. */
+static void headlines(void **state)
+{
+	json_t *list = json_pack("[o, o]", result("running.control", "PASS", NULL),
+				 result("running", "PASS", NULL));
+	json_t *top = changed(-1, "results", list);
+
+	(void)state;
+	json_set(top, "summary",
+		 json_pack("{s:i, s:i, s:i, s:i, s:i}", "passed", 2, "failed", 0, "errors", 0,
+			   "known", 0, "skipped", 0));
+	headline(json_deep_copy(top), ">✓ All that ran passed: 2 of 2 results</p>");
+	json_set(json_object_get(top, "summary"), "passed", json_integer(3));
+	headline(json_deep_copy(top), ">! Nothing new failed, but files are damaged or missing: 1");
+	json_set(json_object_get(top, "summary"), "passed", json_integer(2));
+	json_set(top, "interrupted", json_true());
+	headline(json_deep_copy(top), ">! Interrupted: results are missing; 2 passed</p>");
+	json_set(top, "interrupted", json_false());
+	json_set(json_array_get(list, 1), "word", json_string("FAIL"));
+	json_set(json_array_get(list, 1), "known", json_string("lost"));
+	json_set(json_object_get(top, "summary"), "passed", json_integer(1));
+	json_set(json_object_get(top, "summary"), "known", json_integer(1));
+	headline(json_deep_copy(top), ">✓ Nothing new failed; known KVM bugs were met in 1 of 2");
+	json_set(top, "strict", json_true());
+	headline(top, ">✗ 1 of 2 results failed by known KVM bugs, with --strict</p>");
+}
+
+/* A file that makes the matrix too large makes no large page. */
+static void huge_matrix(void **state)
+{
+	json_t *list = json_array(), *one;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "s%d", i);
+		one = result(name, "PASS", NULL);
+		snprintf(name, sizeof(name), "s%d.c%d", i, i);
+		json_set(one, "name", json_string(name));
+		json_append(list, one);
+	}
+	headline(changed(-1, "results", list), "The table would be too large, and is left out.");
+	assert_true(html.len < 2 << 20);
+}
+
+/* The page goes beside result.json, whoever made that directory. */
+static void not_through_links(void **state)
+{
+	char *path = write_run("linked", run_json("6.1"));
+	char *page_path = xasprintf("%s/report.html", path), *victim = xasprintf("%s/mine", dir);
+	struct options o = {.files = &path, .file_count = 1};
+
+	(void)state;
+	unlink(page_path);
+	unlink(victim);
+	assert_int_equal(symlink(victim, page_path), 0);
+	assert_int_equal(cmd_report(&o), 2);
+	assert_int_equal(access(victim, F_OK), -1);
+	unlink(page_path);
+	assert_int_equal(cmd_report(&o), 0);
+	assert_int_equal(access(page_path, F_OK), 0);
+	free(page_path);
+	free(victim);
 	free(path);
 }
 
@@ -606,6 +689,9 @@ int main(void)
 		cmocka_unit_test_setup(labels, reset),
 		cmocka_unit_test_setup(bad_runs, reset),
 		cmocka_unit_test_setup(odd_runs, reset),
+		cmocka_unit_test_setup(headlines, reset),
+		cmocka_unit_test_setup(huge_matrix, reset),
+		cmocka_unit_test_setup(not_through_links, reset),
 		cmocka_unit_test_setup(many_hops, reset),
 		cmocka_unit_test_setup(long_page, reset),
 		cmocka_unit_test_setup(files, reset),

@@ -116,6 +116,12 @@ static void junit(void **state)
 	assert_contains(xml.p, "<skipped message=\"known KVM bug: bug-1: the text\"/>");
 	assert_contains(xml.p, "<skipped message=\"no VMX\"/>");
 	assert_contains(xml.p, "<error message=\"ERROR: a ");
+	assert_null(strstr(xml.p, "interrupted"));
+	json_set(top, "interrupted", json_true());
+	xml.len = 0;
+	report_junit(top, &xml);
+	assert_contains(xml.p, "tests=\"6\" failures=\"1\" errors=\"2\" skipped=\"2\"");
+	assert_contains(xml.p, "name=\"interrupted\" time=\"0.000\">\n      <error message=");
 	json_decref(top);
 	xml.len = 0;
 	top = make_top(true);
@@ -318,6 +324,13 @@ static void replay_compares(void **state)
 	compared("{\"word\":\"FAIL\",\"refused\":\"KVM_SET_REGS: EINVAL\"}",
 		 "{\"word\":\"FAIL\",\"oracles\":[{\"oracle\":\"log\",\"field\":\"x\"}]}",
 		 "other failure: FAIL: oracle log: x; then: FAIL: refused KVM_SET_REGS: EINVAL");
+	/* Where no check failed the words tell failures apart, and numbers do not. */
+	compared("{\"word\":\"ERROR\",\"findings\":[\"no QEMU here\"]}",
+		 "{\"word\":\"ERROR\",\"findings\":[\"the disk is full\"]}",
+		 "other failure: ERROR: the disk is full; then: ERROR: no QEMU here");
+	compared("{\"word\":\"HANG\",\"findings\":[\"no sign for 60 s (hop 3 of 10)\"]}",
+		 "{\"word\":\"HANG\",\"findings\":[\"no sign for 5 s (hop 12 of 100)\"]}",
+		 "same failure: HANG: no sign for # s (hop # of #)");
 }
 
 /* ---- failure.txt -------------------------------------------------------------------------- */
@@ -329,6 +342,14 @@ static void drop(const char *path)
 	if (remove(whole))
 		fail_msg("%s was not there", whole);
 	free(whole);
+}
+
+static void begin_run(void)
+{
+	const int fd = run_dir_begin(dir, &e);
+
+	assert_true(fd >= 0);
+	close(fd);
 }
 
 static char *printed(const struct failure *f, bool whole)
@@ -360,7 +381,7 @@ static void failures(void **state)
 	assert_contains(text, "step: hop 2 of 3; the flight ended in hop 2, phase run\n");
 	assert_contains(text, "on Linux 6.12, a CPU, QEMU 9, Midflight x\n");
 	assert_contains(text, "at the last snapshot (of hop 2, snapshot.bin):\n");
-	assert_contains(text, "no state of now: the VM had ended\n");
+	assert_contains(text, "no state of now: only a HANG has one\n");
 	assert_contains(text, "  | one\n  | two??[2J\n");
 	assert_contains(text, "again: 'a b' run --lab yes --scenario halted");
 	assert_contains(text, "'a b' replay --lab yes '/my log/halted.postcopy/replay.json'\n");
@@ -391,7 +412,7 @@ static void failures(void **state)
 	assert_int_equal(failure_write(&f, &err), -1);
 	assert_contains(err.text, "/nonexistent/x/failure.txt");
 	json_decref(env);
-	run_dir_clean(dir); /* which is none of a run: nothing goes */
+	begin_run(); /* the directory is none of a run: nothing goes */
 	text = xasprintf("%s/now.bin", dir);
 	assert_false(access(text, R_OK));
 	free(text);
@@ -428,6 +449,7 @@ static void summary(void **state)
 	line.word = WORD_FAIL;
 	line.known = known_find("cr-read-shadow-lost");
 	report_count(&report, &line); /* as the lab's lines tell of it: no numbers */
+	report_summary(&report);
 	report.interrupted = true;
 	report_summary(&report);
 	fclose(out);
@@ -438,6 +460,7 @@ static void summary(void **state)
 	assert_contains(text, "#   skip         2  no VMX\n#   skip         1  no ?[2J QEMU\n");
 	assert_contains(text, "#   not run     95\n");
 	assert_null(strstr(text, "(0 of 0"));
+	assert_contains(text, "; cut off\n# logs: /log");
 	assert_contains(text, "; interrupted\n# logs: /log (index.txt");
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
 		assert_int_equal(*p, '#'); /* KTAP lets comments pass */
@@ -460,6 +483,11 @@ static void put(const char *path, bool is_dir)
 	free(whole);
 }
 
+static void put_text(const char *path, const char *text)
+{
+	assert_int_equal(write_file(dir, path, text, strlen(text), 0644, &e), 0);
+}
+
 static bool there(const char *path)
 {
 	char *whole = xasprintf("%s/%s", dir, path);
@@ -472,20 +500,13 @@ static bool there(const char *path)
 
 static void directories(void **state)
 {
-	static const char *const ours[] = {"running/serial.log",
-					   "running/failure.txt",
-					   "running/replay.json",
-					   "running/now.bin",
-					   "running/timeline-3.json",
-					   "running/replay/halted/snapshot.bin",
-					   "running/replay/order.txt",
-					   "running/replay/result.json",
-					   "running/replay/index.txt",
-					   "halted.postcopy/pages-1.txt",
-					   "result.json",
-					   "index.txt",
-					   "junit.xml"};
+	static const char *const ours[] = {
+		"running/serial.log",	    "running/failure.txt",
+		"running/replay.json",	    "running/now.bin",
+		"running/timeline-3.json",  "running/replay/halted/snapshot.bin",
+		"running/replay/order.txt", "halted.postcopy/pages-1.txt"};
 	json_t *top;
+	struct report report;
 	char *path = xasprintf("%s/running.pause", dir);
 
 	(void)state;
@@ -501,11 +522,26 @@ static void directories(void **state)
 	top = json_pack("{s:s, s:[{s:s, s:s, s:s}, {s:s, s:s, s:n}]}", "midflight", "x", "results",
 			"name", "running", "word", "FAIL", "dir", "running", "name", "halted",
 			"word", "SKIP", "dir");
+	/* All that a run writes it knows again. */
+	o.json = NULL;
+	o.junit = xasprintf("%s/junit.xml", dir);
+	report_init(&report, &o, stdout, NULL, 0);
+	report.json = report_json_begin();
+	report.environment = json_object();
+	assert_int_equal(report_json_end(&report, dir, &e), 0);
+	report_free(&report);
+	assert_int_equal(report_json_copies(&o, top, &e), 0);
+	free((char *)o.junit);
 	assert_int_equal(run_dir_index(dir, top, &e), 0);
 	json_decref(top);
-	run_dir_clean(dir);
+	put_text("running/replay/index.txt", ""); /* the disk was full */
+	put_text("running/replay/result.json", "{\n \"schema\": \"midf");
+	begin_run();
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		assert_false(there(ours[i]));
+	assert_false(there("result.json"));
+	assert_false(there("index.txt"));
+	assert_false(there("junit.xml"));
 	assert_false(there("running"));
 	assert_true(there("halted.postcopy/mine.txt"));
 	assert_true(there("other/serial.log"));
@@ -516,6 +552,39 @@ static void directories(void **state)
 	drop("other");
 	drop("order.txt");
 	drop("running.pause");
+	free(path);
+}
+
+/* What is not ours stays, and two runs do not meet. */
+static void directory_refused(void **state)
+{
+	char *path = xasprintf("%s/index.txt", dir);
+	int fd;
+
+	(void)state;
+	put_text("junit.xml", "<?xml version=\"1.0\"?><testsuites name=\"theirs\"/>");
+	put_text("result.json", "{\n \"schema\": \"midflight-result\",");
+	put_text("index.txt", "A list of my books\n");
+	assert_int_equal(run_dir_begin(dir, &e), -1);
+	assert_contains(e.text, "/index.txt is of no run, and would be lost");
+	assert_true(there("result.json"));
+	drop("index.txt");
+	assert_int_equal(symlink("result.json", path), 0);
+	assert_int_equal(run_dir_begin(dir, &e), -1);
+	drop("index.txt");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(run_dir_begin(dir, &e), -1);
+	drop("index.txt");
+	fd = run_dir_begin(dir, &e);
+	assert_true(fd >= 0);
+	assert_false(there("result.json"));
+	assert_true(there("junit.xml"));
+	assert_int_equal(run_dir_begin(dir, &e), -1);
+	assert_contains(e.text, "another run writes to ");
+	close(fd);
+	begin_run();
+	drop("junit.xml");
+	assert_int_equal(run_dir_begin("/nonexistent/x", &e), -1);
 	free(path);
 }
 
@@ -531,6 +600,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failures, begin, end),
 		cmocka_unit_test_setup_teardown(summary, begin, end),
 		cmocka_unit_test_setup_teardown(directories, begin, end),
+		cmocka_unit_test(directory_refused),
 	};
 	int ret;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Lists of words.
+// Lists of words, texts of errors.
 #include "tests/unit/unit.h"
 
 static void next_words(void **state)
@@ -45,11 +45,21 @@ static void find_words(void **state)
 	assert_false(word_in("", '|', ""));
 }
 
+static void errors(void **state)
+{
+	struct err e;
+
+	(void)state;
+	err_set(&e, "section '%s'\n\tx", "\x1b[2J\x7f\xc2\x9b\xc3\xa4");
+	assert_string_equal(e.text, "section '?[2J???\xc3\xa4'\n\tx");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_words),
 		cmocka_unit_test(find_words),
+		cmocka_unit_test(errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
