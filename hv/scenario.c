@@ -83,6 +83,8 @@ void scenario_run_all(void)
 	if (cmdline.scenario && count != names_wanted())
 		ktap_error_and_end("what=\"unknown scenario\" found=%u wanted=%u", count,
 				   names_wanted());
+	if (!cmdline.sync_host)
+		page_announce_nothing();
 	/* First, so that the roles of single pages, announced later, stand above these. */
 	page_announce("L1 image", load_start, ((uintptr_t)load_end - (uintptr_t)load_start) / 4096);
 	page_announce("L1 memory", load_end, ((uintptr_t)bss_end - (uintptr_t)load_end) / 4096);

@@ -21,6 +21,9 @@ void page_free_all(void);
 /* Announces that @pages pages from @addr play the role @name (SDM name where there is one). */
 void page_announce(const char *name, const void *addr, size_t pages);
 
+/* From now on no page is announced: nobody is there who asks for it, and each line takes time. */
+void page_announce_nothing(void);
+
 static inline uint64_t page_gpa(const void *p)
 {
 	return (uint64_t)p;

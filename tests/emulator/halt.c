@@ -14,7 +14,7 @@
 
 #define VECTOR	    0x60 /* of L1's own interrupt */
 #define POSTED	    0x51
-#define TICKS	    100000
+#define TICKS	    3000000 /* L2 is in HLT by then, also with a KVM below */
 #define LIMIT_TICKS 10000000
 
 static struct l2 l2;
