@@ -135,7 +135,14 @@ $(B)/emucheck.elf: $(L1_BASE) $(EMUCHECK) linker.ld
 
 $(B)/%.iso: $(B)/%.elf boot/mkiso.sh
 	$(call say,ISO,$@)
-	$(Q)boot/mkiso.sh $< $@ $(ISO_ARGS)
+	$(Q)boot/mkiso.sh $< $@ $(ISO_WORDS)
+
+# L1's command line is in the image.
+$(B)/midflight.iso: ISO_WORDS = $(ISO_ARGS)
+$(B)/midflight.iso: $(B)/iso-args
+$(B)/iso-args: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(ISO_ARGS))' | cmp -s - $@ || echo '$(subst ','\'',$(ISO_ARGS))' > $@
 
 $(B)/midflight: $(HOST_OBJS)
 	$(call say,LD,$@)
@@ -206,6 +213,7 @@ uninstall:
 	rm -rf "$(LIBDIR)" "$(DOCDIR)"
 
 deb:
+	$(Q)./deps.sh build run deb
 	$(Q)debian/build.sh
 
 format:

@@ -30,7 +30,8 @@ check|clang-format|clang-format|code style
 check|chromium|chromium|looks at the HTML report
 check|/usr/lib/python3/dist-packages/PIL|python3-pil|looks at pictures of it
 check|/usr/lib/python3/dist-packages/jsonschema|python3-jsonschema|checks result.json
-check|dh|debhelper|builds the Debian package
+deb|/usr/share/build-essential/list|build-essential|builds the Debian package
+deb|dh|debhelper|builds the Debian package
 check|git|git|lists the files to check
 check|lintian|lintian|checks the Debian package
 check|parallel|parallel|tests of the examples
@@ -39,7 +40,7 @@ build|xxhash.h|libxxhash-dev|checksums of snapshot files
 '
 
 usage() {
-	echo "usage: deps.sh build|run|lab|kvm|check ..." >&2
+	echo "usage: deps.sh build|run|lab|kvm|check|deb ..." >&2
 	exit 2
 }
 
@@ -53,9 +54,9 @@ purposes=()
 for arg in "$@"; do
 	case $arg in
 	run) if local_vmx; then purposes+=(run kvm); else purposes+=(run lab); fi ;;
-	build | lab | kvm) purposes+=("$arg") ;;
+	build | lab | kvm | deb) purposes+=("$arg") ;;
 	# Tests always run the lab as well.
-	check) purposes+=(run lab check) ;;
+	check) purposes+=(run lab check deb) ;;
 	*) usage ;;
 	esac
 done
@@ -101,7 +102,7 @@ if [ "$(id -u)" != 0 ]; then
 	fi
 	sudo=(sudo)
 fi
-echo "deps: installing with apt${sudo[*]:+ through sudo}: ${packages[*]} (DEPS=no turns this off)" >&2
+echo "deps: installing with apt${sudo[*]:+ through sudo}, which may take minutes: ${packages[*]} (DEPS=no turns this off)" >&2
 install=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive
 	apt-get install -y -q --no-install-recommends "${packages[@]}")
 log=$(mktemp)

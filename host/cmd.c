@@ -88,6 +88,13 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	kvm_probe(&s->probe);
 	s->missing = kvm_probe_missing(&s->probe);
 	s->lab = o->lab == LAB_YES || (o->lab == LAB_AUTO && s->missing && !inside);
+	if (s->lab && strchr(o->qemu, '/')) {
+		err_set(e,
+			"--qemu %s: the lab has a QEMU of its own; another one runs on this "
+			"machine's KVM (--lab no)",
+			o->qemu);
+		return -1;
+	}
 	return 0;
 }
 

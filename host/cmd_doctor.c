@@ -155,16 +155,6 @@ static char *reload(const struct machine *m, const char *name)
 	return mend;
 }
 
-static bool has_word(const char *words, const char *word)
-{
-	const size_t len = strlen(word);
-
-	for (const char *p = words; *p; p += strcspn(p, " "), p += strspn(p, " "))
-		if (strcspn(p, " ") == len && !memcmp(p, word, len))
-			return true;
-	return false;
-}
-
 /* Whether the CPU has VMX. */
 static bool say_cpu(const struct machine *m, FILE *out)
 {
@@ -177,14 +167,14 @@ static bool say_cpu(const struct machine *m, FILE *out)
 
 	if (!flags) {
 		found = "no x86 CPU";
-	} else if (has_word(flags, "vmx")) {
+	} else if (word_in(flags, ' ', "vmx")) {
 		vmx = true;
 		found = "VMX";
-	} else if (has_word(flags, "svm")) {
+	} else if (word_in(flags, ' ', "svm")) {
 		found = "SVM, not VMX";
 	} else if (!vendor || strcmp(vendor, "GenuineIntel")) {
 		found = "no VMX: it is not Intel's";
-	} else if (has_word(flags, "hypervisor")) {
+	} else if (word_in(flags, ' ', "hypervisor")) {
 		found = "no VMX: this is a VM, and its host passes none on";
 		mend = "on its host: modprobe kvm_intel nested=1, and QEMU with -cpu host";
 	} else {

@@ -157,6 +157,13 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "--irqchip needs --accel kvm");
 	if ((o->irqchip || o->without) && strcmp(o->driver, "qemu"))
 		argp_error(state, "--%s needs --driver qemu", o->irqchip ? "irqchip" : "without");
+	if (!strcmp(o->driver, "qemu") && strcmp(o->order, "qemu"))
+		argp_error(state, "--order needs --driver kvm");
+	if (!strcmp(o->driver, "qemu") && (o->kick || o->no_oracles))
+		argp_error(state, "--%s needs --driver kvm", o->kick ? "kick" : "no-oracles");
+	if (o->command == CMD_RUN && !strcmp(o->driver, "kvm") &&
+	    (strcmp(o->machine, "pc") || o->cpu))
+		argp_error(state, "--%s needs --driver qemu", o->cpu ? "cpu" : "machine");
 	if (o->serve_from && o->pages_config.mode == PAGES_EAGER && o->pages_given)
 		argp_error(state, "--serve-from: with --pages eager nothing is asked for");
 }
@@ -329,7 +336,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (takes_files(o->command))
 			return ARGP_ERR_UNKNOWN; /* asks for ARGP_KEY_ARGS */
 		if (!takes_file(o->command) || o->file)
-			argp_error(state, "what is '%s'?", arg);
+			argp_error(state, "what is '%s'?%s", arg,
+				   scenario_find(arg, strlen(arg)) ? " A scenario: --scenario"
+								   : "");
 		o->file = arg;
 		break;
 	case ARGP_KEY_ARGS:

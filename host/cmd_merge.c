@@ -22,116 +22,53 @@ struct shard_file {
 	size_t next; /* result that was not handed out yet */
 };
 
-/* What a member is: s string, i integer that is not negative, b bool, o object, a array, n null. */
-struct member {
-	const char *key, *types;
-	bool same; /* in all shards of a run */
+/* The same in all shards of a run. */
+static const struct json_member same_members[] = {
+	{"midflight", "s"}, {"kernel", "s"},   {"driver", "s"}, {"accel", "s"},
+	{"machine", "s"},   {"irqchip", "sn"}, {"cpu", "sn"},	{"without", "sn"},
+	{"scenario", "sn"}, {"method", "sn"},  {"order", "s"},	{"pages", "s"},
+	{"freeze", "s"},    {"hops", "u"},     {"seed", "u"},	{"break", "sn"},
+	{"strict", "b"},    {"planned", "u"},
 };
 
-static const struct member top_members[] = {
-	{"midflight", "s", true},    {"kernel", "s", true},   {"driver", "s", true},
-	{"accel", "s", true},	     {"machine", "s", true},  {"irqchip", "sn", true},
-	{"cpu", "sn", true},	     {"without", "sn", true}, {"scenario", "sn", true},
-	{"method", "sn", true},	     {"order", "s", true},    {"pages", "s", true},
-	{"freeze", "s", true},	     {"hops", "i", true},     {"seed", "i", true},
-	{"break", "sn", true},	     {"strict", "b", true},   {"planned", "i", true},
-	{"environment", "o", false}, {"started", "s", false}, {"shard", "on", false},
-	{"results", "a", false},     {"summary", "o", false}, {"interrupted", "b", false},
-	{"exit_status", "i", false},
+static const struct json_member own_members[] = {
+	{"environment", "o"}, {"started", "s"},	    {"shard", "on"},	  {"results", "a"},
+	{"summary", "o"},     {"interrupted", "b"}, {"exit_status", "u"},
 };
 
-static const struct member shard_members[] = {{"k", "i", false}, {"n", "i", false}};
+static const struct json_member shard_members[] = {{"k", "u"}, {"n", "u"}};
 
-static const struct member summary_members[] = {
-	{"passed", "i", false}, {"failed", "i", false},	 {"errors", "i", false},
-	{"known", "i", false},	{"skipped", "i", false},
+static const struct json_member summary_members[] = {
+	{"passed", "u"}, {"failed", "u"}, {"errors", "u"}, {"known", "u"}, {"skipped", "u"},
 };
 
-static const struct member result_members[] = {
-	{"name", "s", false},	   {"scenario", "s", false},	{"method", "s", false},
-	{"control", "b", false},   {"word", "s", false},	{"known", "sn", false},
-	{"notes", "s", false},	   {"diagnostics", "s", false}, {"failed_hops", "i", false},
-	{"snapshots", "i", false}, {"hops_done", "i", false},	{"known_text", "sn", false},
-	{"reason", "sn", false},   {"dir", "sn", false},	{"replay", "sn", false},
-	{"failure", "sn", false},
+static const struct json_member result_members[] = {
+	{"name", "s"},	      {"scenario", "s"},  {"method", "s"},    {"control", "b"},
+	{"word", "s"},	      {"known", "sn"},	  {"notes", "s"},     {"diagnostics", "s"},
+	{"failed_hops", "u"}, {"snapshots", "u"}, {"hops_done", "u"}, {"known_text", "sn"},
+	{"reason", "sn"},     {"dir", "sn"},	  {"replay", "sn"},   {"failure", "sn"},
 };
-
-static bool is_type(const json_t *v, char type)
-{
-	switch (type) {
-	case 's':
-		return json_is_string(v);
-	case 'i':
-		return json_is_integer(v) && json_integer_value(v) >= 0;
-	case 'b':
-		return json_is_boolean(v);
-	case 'o':
-		return json_is_object(v);
-	case 'a':
-		return json_is_array(v);
-	default:
-		return json_is_null(v);
-	}
-}
-
-static int check_members(const struct shard_file *f, const char *what, const json_t *object,
-			 const struct member *members, size_t count, struct err *e)
-{
-	for (size_t i = 0; i < count; i++) {
-		const json_t *v = json_object_get(object, members[i].key);
-		bool good = false;
-
-		for (const char *type = members[i].types; v && *type; type++)
-			good |= is_type(v, *type);
-		if (good)
-			continue;
-		err_set(e, "%s: %s has no good '%s'", f->path, what, members[i].key);
-		return -1;
-	}
-	return 0;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static json_int_t number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static bool bool_of(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-static int find_word(const char *name)
-{
-	return report_word(name, strlen(name));
-}
 
 /* What is printed of @result, which was checked. */
 static struct report_line line_of(const json_t *result)
 {
-	const char *known = text_of(result, "known");
-	const bool control = bool_of(result, "control");
+	const char *known = json_member(result, "known");
+	const bool control = json_member_true(result, "control");
 
 	return (struct report_line){
-		.name = text_of(result, "name"),
-		.word = (enum word)find_word(text_of(result, "word")),
+		.name = json_text_of(result, "name"),
+		.word = (enum word)report_json_word(result),
 		.control = control,
-		.method = method_find(text_of(result, "method")),
+		.method = method_find(json_text_of(result, "method")),
 		.known = known ? known_find(known) : NULL,
-		.failed = (unsigned)number_of(result, "failed_hops"),
-		.hops = (unsigned)number_of(result, control ? "hops_done" : "snapshots"),
-		.diagnostics = text_of(result, "diagnostics"),
-		.notes = text_of(result, "notes"),
+		.failed = (unsigned)json_member_integer(result, "failed_hops"),
+		.hops = (unsigned)json_member_integer(result, control ? "hops_done" : "snapshots"),
+		.diagnostics = json_text_of(result, "diagnostics"),
+		.notes = json_text_of(result, "notes"),
 	};
 }
 
-static int check_result(const struct shard_file *f, size_t number, const json_t *result,
-			struct err *e)
+static int check_result(size_t number, const json_t *result, struct err *e)
 {
 	char what[40];
 	const char *name, *scenario, *known;
@@ -139,33 +76,30 @@ static int check_result(const struct shard_file *f, size_t number, const json_t 
 	int word;
 
 	snprintf(what, sizeof(what), "result %zu", number);
-	if (check_members(f, what, result, result_members, ARRAY_SIZE(result_members), e))
+	if (JSON_CHECK(what, result, result_members, e))
 		return -1;
-	name = text_of(result, "name");
-	scenario = text_of(result, "scenario");
-	known = text_of(result, "known");
-	word = find_word(text_of(result, "word"));
+	name = json_text_of(result, "name");
+	scenario = json_text_of(result, "scenario");
+	known = json_member(result, "known");
+	word = report_json_word(result);
 	len = strlen(scenario);
 	if (!*name || strspn(name, NAME_CHARS) != strlen(name))
-		err_set(e, "%s: %s has an odd name", f->path, what);
+		err_set(e, "%s has an odd name", what);
 	else if (!len || strncmp(name, scenario, len) || (name[len] && name[len] != '.') ||
-		 bool_of(result, "control") != !strcmp(name + len, ".control"))
-		err_set(e, "%s: %s, %s, is not called as one of scenario '%s'", f->path, what, name,
-			scenario);
-	else if (method_find(text_of(result, "method")) == METHODS)
-		err_set(e, "%s: %s: there is no method '%s'", f->path, name,
-			text_of(result, "method"));
+		 json_member_true(result, "control") != !strcmp(name + len, ".control"))
+		err_set(e, "%s, %s, is not called as one of scenario '%s'", what, name, scenario);
+	else if (method_find(json_text_of(result, "method")) == METHODS)
+		err_set(e, "%s: there is no method '%s'", name, json_text_of(result, "method"));
 	else if (word < 0)
-		err_set(e, "%s: %s: '%s' is no word for a result", f->path, name,
-			text_of(result, "word"));
+		err_set(e, "%s: '%s' is no word for a result", name, json_text_of(result, "word"));
 	else if (known && (word == WORD_PASS || word == WORD_SKIP || !known_find(known)))
-		err_set(e, "%s: %s: '%s' is no known bug that explains it", f->path, name, known);
-	else if (number_of(result, "failed_hops") > UINT_MAX ||
-		 number_of(result, "snapshots") > UINT_MAX ||
-		 number_of(result, "hops_done") > UINT_MAX)
-		err_set(e, "%s: %s: a number is too large", f->path, name);
-	else if (strchr(text_of(result, "notes"), '\n'))
-		err_set(e, "%s: %s: 'notes' has more than one line", f->path, name);
+		err_set(e, "%s: '%s' is no known bug that explains it", name, known);
+	else if (json_member_integer(result, "failed_hops") > UINT_MAX ||
+		 json_member_integer(result, "snapshots") > UINT_MAX ||
+		 json_member_integer(result, "hops_done") > UINT_MAX)
+		err_set(e, "%s: a number is too large", name);
+	else if (strchr(json_text_of(result, "notes"), '\n'))
+		err_set(e, "%s: 'notes' has more than one line", name);
 	else
 		return 0;
 	return -1;
@@ -175,7 +109,7 @@ static int check_result(const struct shard_file *f, size_t number, const json_t 
 static int check_counts(const struct shard_file *f, struct err *e)
 {
 	const json_t *summary = json_object_get(f->top, "summary");
-	const struct options o = {.strict = bool_of(f->top, "strict")};
+	const struct options o = {.strict = json_member_true(f->top, "strict")};
 	struct report r;
 	bool good;
 	size_t i;
@@ -188,15 +122,16 @@ static int check_counts(const struct shard_file *f, struct err *e)
 
 		report_count(&r, &line);
 	}
-	good = number_of(summary, "passed") == r.passed &&
-	       number_of(summary, "failed") == r.failed &&
-	       number_of(summary, "errors") == r.errors && number_of(summary, "known") == r.known &&
-	       number_of(summary, "skipped") == r.skipped &&
-	       number_of(f->top, "exit_status") == report_status(&r);
+	good = json_member_integer(summary, "passed") == r.passed &&
+	       json_member_integer(summary, "failed") == r.failed &&
+	       json_member_integer(summary, "errors") == r.errors &&
+	       json_member_integer(summary, "known") == r.known &&
+	       json_member_integer(summary, "skipped") == r.skipped &&
+	       json_member_integer(f->top, "exit_status") == report_status(&r);
 	report_free(&r);
 	if (good)
 		return 0;
-	err_set(e, "%s: its summary is not what its results come to", f->path);
+	err_set(e, "its summary is not what its results come to");
 	return -1;
 }
 
@@ -208,13 +143,12 @@ static int check_shard(struct shard_file *f, struct err *e)
 	f->shard = (struct shard){1, 1};
 	if (json_is_null(shard))
 		return 0;
-	if (check_members(f, "the shard", shard, shard_members, ARRAY_SIZE(shard_members), e))
+	if (JSON_CHECK("the shard", shard, shard_members, e))
 		return -1;
-	k = number_of(shard, "k");
-	n = number_of(shard, "n");
+	k = json_member_integer(shard, "k");
+	n = json_member_integer(shard, "n");
 	if (!k || k > n || n > SHARDS_MAX) {
-		err_set(e, "%s: there is no shard %lld of %lld", f->path, (long long)k,
-			(long long)n);
+		err_set(e, "there is no shard %lld of %lld", (long long)k, (long long)n);
 		return -1;
 	}
 	f->shard = (struct shard){(unsigned)k, (unsigned)n};
@@ -224,7 +158,7 @@ static int check_shard(struct shard_file *f, struct err *e)
 /* Its own results are all there, each behind its control. */
 static int check_results(const struct shard_file *f, struct err *e)
 {
-	const json_int_t planned = number_of(f->top, "planned");
+	const json_int_t planned = json_member_integer(f->top, "planned");
 	const json_int_t want = (planned + f->shard.n - f->shard.k) / f->shard.n;
 	const char *control = "";
 	json_int_t got = 0;
@@ -233,55 +167,61 @@ static int check_results(const struct shard_file *f, struct err *e)
 
 	json_array_foreach(f->results, i, result)
 	{
-		if (check_result(f, i + 1, result, e))
+		if (check_result(i + 1, result, e))
 			return -1;
-		if (bool_of(result, "control"))
-			control = text_of(result, "scenario");
+		if (json_member_true(result, "control"))
+			control = json_text_of(result, "scenario");
 		else
 			got++;
-		if (!strcmp(control, text_of(result, "scenario")))
+		if (!strcmp(control, json_text_of(result, "scenario")))
 			continue;
-		err_set(e, "%s: %s stands there without its control", f->path,
-			text_of(result, "name"));
+		err_set(e, "%s stands there without its control", json_text_of(result, "name"));
 		return -1;
 	}
 	if (got == want)
 		return 0;
-	err_set(e, "%s: it should have %lld results and has %lld", f->path, (long long)want,
-		(long long)got);
+	err_set(e, "it should have %lld results and has %lld", (long long)want, (long long)got);
 	return -1;
 }
 
-static int load(struct shard_file *f, struct err *e)
+static int check(struct shard_file *f, struct err *e)
 {
-	f->top = report_json_load(f->path, e);
-	if (!f->top)
-		return -1;
-	f->results = json_object_get(f->top, "results");
-	if (check_members(f, "it", f->top, top_members, ARRAY_SIZE(top_members), e) ||
-	    check_members(f, "the summary", json_object_get(f->top, "summary"), summary_members,
-			  ARRAY_SIZE(summary_members), e) ||
+	if (JSON_CHECK("it", f->top, same_members, e) || JSON_CHECK("it", f->top, own_members, e) ||
+	    JSON_CHECK("the summary", json_object_get(f->top, "summary"), summary_members, e) ||
 	    check_shard(f, e))
 		return -1;
-	if (bool_of(f->top, "interrupted")) {
-		err_set(e, "%s: that run was interrupted", f->path);
+	if (json_member_true(f->top, "interrupted")) {
+		err_set(e, "that run was interrupted");
 		return -1;
 	}
-	if (number_of(f->top, "planned") > PLANNED_MAX) {
-		err_set(e, "%s: 'planned' is too large", f->path);
+	if (json_member_integer(f->top, "planned") > PLANNED_MAX) {
+		err_set(e, "'planned' is too large");
 		return -1;
 	}
 	return check_results(f, e) || check_counts(f, e) ? -1 : 0;
 }
 
+static int load(struct shard_file *f, struct err *e)
+{
+	struct err why = {0};
+
+	f->top = report_json_load(f->path, e);
+	if (!f->top)
+		return -1;
+	f->results = json_object_get(f->top, "results");
+	if (!check(f, &why))
+		return 0;
+	err_set(e, "%s: %s", f->path, why.text);
+	return -1;
+}
+
 /* All are of one run. */
 static int check_same(const struct shard_file *first, const struct shard_file *f, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(top_members); i++) {
-		const char *key = top_members[i].key;
+	for (size_t i = 0; i < ARRAY_SIZE(same_members); i++) {
+		const char *key = same_members[i].key;
 
-		if (top_members[i].same &&
-		    !json_equal(json_object_get(first->top, key), json_object_get(f->top, key))) {
+		if (!json_equal(json_object_get(first->top, key), json_object_get(f->top, key))) {
 			err_set(e, "%s: its '%s' is not that of %s", f->path, key, first->path);
 			return -1;
 		}
@@ -334,11 +274,13 @@ static json_t *find_control(struct shard_file *files, unsigned count, const char
 	size_t n;
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_foreach(files[i].results, n,
-				   result) if (bool_of(result, "control") &&
-					       !strcmp(text_of(result, "scenario"), scenario) &&
-					       (!worst || badness(result) > badness(worst))) worst =
-			result;
+		json_array_foreach(files[i].results, n, result)
+		{
+			if (json_member_true(result, "control") &&
+			    !strcmp(json_text_of(result, "scenario"), scenario) &&
+			    (!worst || badness(result) > badness(worst)))
+				worst = result;
+		}
 	return worst;
 }
 
@@ -349,7 +291,7 @@ static json_t *next_result(struct shard_file *f)
 
 	do
 		result = json_array_get(f->results, f->next++);
-	while (bool_of(result, "control"));
+	while (json_member_true(result, "control"));
 	return result;
 }
 
@@ -357,26 +299,27 @@ static json_t *next_result(struct shard_file *f)
 static int put_together(struct shard_file *files, unsigned count, struct shard_file **sorted,
 			json_t *list, struct err *e)
 {
-	const json_int_t planned = number_of(files[0].top, "planned");
+	const json_int_t planned = json_member_integer(files[0].top, "planned");
 	json_t *seen = json_got(json_object());
 	int ret = 0;
 
 	for (json_int_t i = 0; i < planned && !ret; i++) {
 		struct shard_file *f = sorted[i % files[0].shard.n];
 		json_t *result = next_result(f);
-		char *control = xasprintf("%s.control", text_of(result, "scenario"));
+		const char *name = json_text_of(result, "name");
+		const char *scenario = json_text_of(result, "scenario");
+		char *control = xasprintf("%s.control", scenario);
 
 		if (!json_object_get(seen, control)) {
 			json_set(seen, control, json_true());
-			json_append(list, json_incref(find_control(files, count,
-								   text_of(result, "scenario"))));
+			json_append(list, json_incref(find_control(files, count, scenario)));
 		}
 		free(control);
-		if (json_object_get(seen, text_of(result, "name"))) {
-			err_set(e, "%s: %s is there twice", f->path, text_of(result, "name"));
+		if (json_object_get(seen, name)) {
+			err_set(e, "%s: %s is there twice", f->path, name);
 			ret = -1;
 		}
-		json_set(seen, text_of(result, "name"), json_true());
+		json_set(seen, name, json_true());
 		json_append(list, json_incref(result));
 	}
 	json_decref(seen);
@@ -406,12 +349,12 @@ static int write_merged(const struct options *o, struct shard_file *files, unsig
 			struct report *r, struct err *e)
 {
 	json_t *top = files[0].top, *result;
-	const char *started = text_of(top, "started");
+	const char *started = json_text_of(top, "started");
 	size_t n;
 
 	for (unsigned i = 1; i < count; i++)
-		if (strcmp(text_of(files[i].top, "started"), started) < 0)
-			started = text_of(files[i].top, "started");
+		if (strcmp(json_text_of(files[i].top, "started"), started) < 0)
+			started = json_text_of(files[i].top, "started");
 	json_set(top, "started", json_text(started));
 	json_set(top, "shard", json_null());
 	json_array_foreach(r->json, n, result)
@@ -436,9 +379,9 @@ static int merge_loaded(const struct options *o, struct shard_file *files, unsig
 	if (!ret)
 		ret = put_together(files, count, sorted, list, e);
 	if (!ret) {
-		shown.strict = bool_of(files[0].top, "strict");
+		shown.strict = json_member_true(files[0].top, "strict");
 		report_begin(&r, &shown, out, NULL, (unsigned)json_array_size(list),
-			     (unsigned)number_of(files[0].top, "planned"));
+			     (unsigned)json_member_integer(files[0].top, "planned"));
 		json_array_foreach(list, i, result)
 		{
 			const struct report_line line = line_of(result);

@@ -2,6 +2,7 @@
 // `midflight replay`: repeats one result of an earlier run, in a run of its own.
 #include "host/cmd.h"
 #include "host/cmd_line.h"
+#include "host/json_util.h"
 #include "host/plan.h"
 #include "host/replay.h"
 #include "host/report_json.h"
@@ -133,7 +134,7 @@ static const json_t *find_result(const json_t *top, const char *name)
 
 	json_array_foreach(json_object_get(top, "results"), i, result)
 	{
-		const char *its = json_string_value(json_object_get(result, "name"));
+		const char *its = json_member(result, "name");
 
 		if (its && !strcmp(its, name) && json_is_string(json_object_get(result, "word")))
 			return result;
@@ -144,7 +145,7 @@ static const json_t *find_result(const json_t *top, const char *name)
 /* Says how @result compares with what failed then. The exit status. */
 static int compare(const struct replay *r, const json_t *result)
 {
-	const char *word = json_string_value(json_object_get(result, "word"));
+	const char *word = json_member(result, "word");
 	struct buf text = {0};
 
 	replay_compare(r->failed, result, &text);
@@ -164,7 +165,7 @@ static int judge(const struct options *o, const struct replay *r, const char *lo
 	char *path = xasprintf("%s/result.json", log);
 	json_t *top = report_json_load(path, &e);
 	const json_t *result = find_result(top, r->result);
-	const char *kernel = json_string_value(json_object_get(top, "kernel"));
+	const char *kernel = json_member(top, "kernel");
 
 	free(path);
 	if (!top)

@@ -39,6 +39,7 @@ struct vm_end {
 		END_RESET,   /* the guest reset itself: last resort, or a triple fault */
 		END_CRASH,   /* the VMM or KVM gave up */
 	} how;
+	bool own; /* END_CRASH: it exited by itself with an error, as for a bad option */
 	char text[256];
 };
 

@@ -288,13 +288,6 @@ json_t *environment_json(const char *qemu)
 
 /* ---- in words ----------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s ? s : "";
-}
-
 /* "title: key=value key=value ...", in lines that fit; nothing if no member has a value. */
 static void members(const json_t *env, const char *key, const char *title, const char *separator,
 		    struct buf *text)
@@ -331,13 +324,14 @@ static void line(const char *title, const char *value, const char *more, struct 
 
 void environment_text(const json_t *env, struct buf *text)
 {
-	char *microcode = xasprintf("microcode %s", text_of(env, "microcode"));
+	char *microcode = xasprintf("microcode %s", json_text_of(env, "microcode"));
 
-	line("kernel", text_of(env, "kernel"), text_of(env, "kernel_version"), text);
-	line("distribution", text_of(env, "distribution"), "", text);
-	line("CPU", text_of(env, "cpu"), *text_of(env, "microcode") ? microcode : "", text);
-	line("QEMU", text_of(env, "qemu"), "", text);
-	line("midflight", text_of(env, "midflight"), "", text);
+	line("kernel", json_text_of(env, "kernel"), json_text_of(env, "kernel_version"), text);
+	line("distribution", json_text_of(env, "distribution"), "", text);
+	line("CPU", json_text_of(env, "cpu"), *json_text_of(env, "microcode") ? microcode : "",
+	     text);
+	line("QEMU", json_text_of(env, "qemu"), "", text);
+	line("midflight", json_text_of(env, "midflight"), "", text);
 	members(env, "modules", "build IDs", " ", text);
 	members(env, "kvm_parameters", "parameters", "=", text);
 	members(env, "vmx", "KVM offers to L1", "=", text);

@@ -4,6 +4,7 @@
 #include "host/failure.h"
 #include "host/environment.h"
 #include "host/inspect.h"
+#include "host/json_util.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -226,10 +227,8 @@ static void print_serial(FILE *out, const struct failure *f, bool whole)
 	buf_free(&log);
 }
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *or_unknown(const char *text)
 {
-	const char *text = json_string_value(json_object_get(object, key));
-
 	return text ? text : "unknown";
 }
 
@@ -242,11 +241,13 @@ static void print_environment(FILE *out, const struct failure *f, bool whole)
 		environment_text(f->environment, &text);
 		print_lines(out, INDENT INDENT, buf_text(&text));
 	} else {
-		buf_printf(&text, "on Linux %s, %s", text_of(f->environment, "kernel"),
-			   text_of(f->environment, "cpu"));
+		buf_printf(&text, "on Linux %s, %s",
+			   or_unknown(json_member(f->environment, "kernel")),
+			   or_unknown(json_member(f->environment, "cpu")));
 		if (json_is_string(json_object_get(f->environment, "qemu")))
-			buf_printf(&text, ", %s", text_of(f->environment, "qemu"));
-		buf_printf(&text, ", Midflight %s", text_of(f->environment, "midflight"));
+			buf_printf(&text, ", %s", json_text_of(f->environment, "qemu"));
+		buf_printf(&text, ", Midflight %s",
+			   or_unknown(json_member(f->environment, "midflight")));
 		print_lines(out, INDENT, text.p);
 	}
 	buf_free(&text);

@@ -107,7 +107,10 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, WORD_SKIP, "nothing to break: %s", why.text);
 		break;
 	case VM_ENDED:
-		if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
+		if (end->how == END_CRASH && end->own && !f->serial_bytes)
+			verdict_raise(&r->verdict, WORD_ERROR, "the VM did not start: %s",
+				      end->text);
+		else if (end->how == END_CRASH || (end->how == END_RESET && !r->log.verdict))
 			verdict_raise(&r->verdict, WORD_CRASH, "%s%s (%s, phase %s)",
 				      end->how == END_RESET ? "the guest reset itself: " : "",
 				      end->text, where, f->phase);

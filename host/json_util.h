@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* JSON out of the runner: like xcalloc(), what cannot be allocated ends it with exit status 2. */
+/*
+ * JSON, made by the runner and read from files that are not trusted. Like xcalloc(), what cannot be
+ * allocated ends the runner with exit status 2.
+ */
 #ifndef HOST_JSON_UTIL_H
 #define HOST_JSON_UTIL_H
+
+#include "host/util.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -18,5 +23,32 @@ json_t *json_text(const char *s);
 
 /* @value as "0x...". */
 json_t *json_hex(uint64_t value);
+
+/*
+ * A member that is looked for, and what it may be, a letter for each:
+ *   s string, u integer that is not negative, i integer, d number, b true or false, o object,
+ *   a array, n null, ? null or not there
+ */
+struct json_member {
+	const char *key, *types;
+};
+
+/* @object, which messages call @what, is one and has @members so. 0, or -1 with @e filled. */
+int json_check(const char *what, const json_t *object, const struct json_member *members,
+	       size_t count, struct err *e);
+#define JSON_CHECK(what, object, members, e) \
+	json_check(what, object, members, ARRAY_SIZE(members), e)
+
+/* Member @key of @object; NULL, "", @otherwise, 0, false: it is not there, or something else. */
+const char *json_member(const json_t *object, const char *key);
+const char *json_text_of(const json_t *object, const char *key);
+double json_member_number(const json_t *object, const char *key, double otherwise);
+json_int_t json_member_integer(const json_t *object, const char *key);
+bool json_member_true(const json_t *object, const char *key);
+
+/* Whether @top says that it is of @schema and @version. */
+bool json_is_schema(const json_t *top, const char *schema, int version);
+/* Reads file @path, which has to be so. NULL: @e, which names the file, is filled. */
+json_t *json_read(const char *path, const char *schema, int version, struct err *e);
 
 #endif

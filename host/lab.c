@@ -111,25 +111,27 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	return l.p;
 }
 
+static void free_args(char **args)
+{
+	for (char **p = args; p && *p; p++)
+		free(*p);
+	free(args);
+}
+
 int lab_run(const struct options *o, const char *image, const char *log, struct err *e)
 {
 	return lab_watch(o, image, log, NULL, e);
 }
 
-/* Becomes the lab, whose output goes to @out unless that is -1. */
-static void become_lab(const struct options *o, const char *image, const char *log, int out)
-	__attribute__((noreturn));
-static void become_lab(const struct options *o, const char *image, const char *log, int out)
+/* Becomes lab.sh with @args, whose output goes to @out unless that is -1. */
+static void become_lab(char **args, int out) __attribute__((noreturn));
+static void become_lab(char **args, int out)
 {
-	struct err e = {0};
-
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signals_restore();
-	if (out >= 0 && dup2(out, STDOUT_FILENO) < 0)
-		err_errno(&e, "cannot start the lab");
-	else
-		lab_exec(o, image, log, &e);
-	fprintf(stderr, "midflight: %s\n", e.text);
+	if (out < 0 || dup2(out, STDOUT_FILENO) >= 0)
+		execv(args[0], args);
+	fprintf(stderr, "midflight: cannot start %s: %s\n", args[0], strerror(errno));
 	_exit(2);
 }
 
@@ -160,8 +162,8 @@ static void watch(int fd, pid_t child, const struct lab_watcher *w)
 	}
 }
 
-int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct lab_watcher *w, struct err *e)
+/* Runs lab.sh with @args; as lab_watch(). */
+static int spawn(char **args, const struct lab_watcher *w, struct err *e)
 {
 	int fds[2] = {-1, -1}, status;
 	pid_t child, got;
@@ -173,7 +175,7 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 	fflush(NULL);
 	child = fork();
 	if (!child)
-		become_lab(o, image, log, fds[1]);
+		become_lab(args, fds[1]);
 	if (w)
 		close(fds[1]);
 	if (child > 0 && w)
@@ -193,6 +195,35 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 	return -1;
 }
 
+int lab_watch(const struct options *o, const char *image, const char *log,
+	      const struct lab_watcher *w, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args = script ? lab_args(o, script, executable_path(), image, log) : NULL;
+	const int status = args ? spawn(args, w, e) : -1;
+
+	free_args(args);
+	free(script);
+	return status;
+}
+
+int lab_build(const struct options *o, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args = xcalloc(3 + o->l0_words, sizeof(*args));
+	int status = -1;
+
+	if (script) {
+		args[0] = script;
+		args[1] = xstrdup("build");
+		for (unsigned i = 0; i < o->l0_words; i++)
+			args[2 + i] = xstrdup(o->l0[i]);
+		status = spawn(args, NULL, e);
+	}
+	free_args(args);
+	return status;
+}
+
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e)
 {
 	char *script = lab_script(executable_dir(), e);
@@ -203,9 +234,7 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 	args = lab_args(o, script, executable_path(), image, log);
 	execv(script, args);
 	err_set(e, "cannot run %s: %s", script, strerror(errno));
-	for (char **p = args; *p; p++)
-		free(*p);
-	free(args);
+	free_args(args);
 	free(script);
 	return -1;
 }

@@ -16,6 +16,12 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 /* The same in a child: its exit status, or -1 with @e filled. */
 int lab_run(const struct options *o, const char *image, const char *log, struct err *e);
 
+/*
+ * Builds what is missing of the lab that @o asks for, which says itself what it cannot: lab.sh's
+ * exit status, or -1 with @e filled.
+ */
+int lab_build(const struct options *o, struct err *e);
+
 /* Who gets what the lab prints on stdout, and at least once a second a tick. */
 struct lab_watcher {
 	void (*output)(void *arg, const char *bytes, size_t len);

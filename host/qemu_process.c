@@ -221,6 +221,7 @@ static void tell_end(struct qemu_process *p, int status)
 	else if (!*p->shutdown && (WEXITSTATUS(status) & 1) &&
 		 (p->was_to_fail || only_warnings(words)))
 		end->how = END_ORDERLY;
+	end->own = end->how == END_CRASH && !*p->shutdown && WEXITSTATUS(status);
 }
 
 /* QMP is closed: takes the last words, then the exit status. */

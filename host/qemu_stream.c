@@ -11,6 +11,7 @@
 //
 // and a subsection QEMU_VM_SUBSECTION, string name, be32 version, fields, subsections.
 #include "host/qemu_stream.h"
+#include "host/json_util.h"
 
 #include <endian.h>
 #include <jansson.h>
@@ -81,14 +82,6 @@ static void put_be32(struct buf *b, uint32_t value)
 {
 	value = htobe32(value);
 	buf_append(b, &value, 4);
-}
-
-/* String @key of a JSON object, or "". */
-static const char *json_text(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s ? s : "";
 }
 
 static bool json_size(const json_t *object, const char *key, size_t fallback, size_t limit,
@@ -169,7 +162,7 @@ static int walk_structs(struct walk *w, const json_t *inner, const char *path, s
 static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, size_t *off,
 		     unsigned depth)
 {
-	const char *name = json_text(vmsd, "vmsd_name");
+	const char *name = json_text_of(vmsd, "vmsd_name");
 	const json_t *entry;
 	size_t i;
 
@@ -179,7 +172,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 	}
 	json_array_foreach(json_object_get(vmsd, "fields"), i, entry)
 	{
-		const char *field = json_text(entry, "name");
+		const char *field = json_text_of(entry, "name");
 		const json_t *inner = json_object_get(entry, "struct");
 		size_t size, n, left = w->len - *off;
 		char path[PATH_MAX_LEN];
@@ -198,7 +191,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 	}
 	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry)
 	{
-		const char *sub = json_text(entry, "vmsd_name");
+		const char *sub = json_text_of(entry, "vmsd_name");
 		struct buf header = {0};
 		uint8_t start[2] = {QEMU_VM_SUBSECTION, (uint8_t)strlen(sub)};
 		size_t version;
@@ -232,7 +225,7 @@ static bool walk_section(struct walk *w, const json_t *device, size_t start, siz
 	if (w->len - off < 5 || w->p[off] != QEMU_VM_SECTION_FOOTER ||
 	    memcmp(w->p + off + 1, w->p + start + 1, 4)) {
 		err_set(w->e, "section '%s' has no footer where the description says",
-			json_text(device, "name"));
+			json_text_of(device, "name"));
 		return false;
 	}
 	return true;
@@ -244,7 +237,7 @@ static bool walk_section(struct walk *w, const json_t *device, size_t start, siz
  */
 static int find_section(struct walk *w, const json_t *device, unsigned instance, size_t *fields)
 {
-	const char *name = json_text(device, "name");
+	const char *name = json_text_of(device, "name");
 	unsigned sections = 0, headers = 0;
 	struct buf header = {0};
 	uint8_t len = (uint8_t)strlen(name);
@@ -287,7 +280,7 @@ static const json_t *find_device(const json_t *description, const char *name, un
 	size_t i;
 
 	json_array_foreach(json_object_get(description, "devices"), i,
-			   device) if (!strcmp(json_text(device, "name"), name) &&
+			   device) if (!strcmp(json_text_of(device, "name"), name) &&
 				       json_integer_value(json_object_get(device, "instance_id")) ==
 					       instance) return device;
 	return NULL;

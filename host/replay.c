@@ -22,11 +22,6 @@ static const char *const allowed[] = {
 	"break",    "kick",  "timeout", "nudge",   "no-oracles",
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
 /* ---- what failed -------------------------------------------------------------------------- */
 
 static bool has(const json_t *list, const char *text)
@@ -84,21 +79,21 @@ json_t *replay_failed(const json_t *result)
 
 	json_array_foreach(json_object_get(result, "fails"), i, item)
 	{
-		add(checks, "", text_of(item, "check"));
-		add(checks, "error: ", text_of(item, "error"));
+		add(checks, "", json_member(item, "check"));
+		add(checks, "error: ", json_member(item, "error"));
 	}
 	json_array_foreach(json_object_get(result, "oracles"), i, item)
 	{
-		char *oracle = xasprintf("oracle %s: ", text_of(item, "oracle"));
+		char *oracle = xasprintf("oracle %s: ", json_text_of(item, "oracle"));
 
-		add(checks, oracle, text_of(item, "field"));
+		add(checks, oracle, json_member(item, "field"));
 		free(oracle);
 	}
-	add(checks, "refused ", text_of(result, "refused"));
+	add(checks, "refused ", json_member(result, "refused"));
 	if (!json_array_size(checks))
 		add_finding(checks, result);
-	json_set(failed, "word", json_text(text_of(result, "word")));
-	json_set(failed, "known", json_text(text_of(result, "known")));
+	json_set(failed, "word", json_text(json_member(result, "word")));
+	json_set(failed, "known", json_text(json_member(result, "known")));
 	json_set(failed, "checks", checks);
 	return failed;
 }
@@ -109,7 +104,7 @@ static void say_failed(const json_t *failed, struct buf *text)
 	const json_t *check;
 	size_t i;
 
-	buf_printf(text, "%s", text_of(failed, "word"));
+	buf_printf(text, "%s", json_text_of(failed, "word"));
 	json_array_foreach(json_object_get(failed, "checks"), i, check)
 	{
 		buf_printf(text, "%s%s", i ? ", " : ": ", json_string_value(check));
@@ -131,15 +126,15 @@ static bool same_checks(const json_t *a, const json_t *b)
 
 void replay_compare(const json_t *failed, const json_t *result, struct buf *text)
 {
-	const char *word = text_of(result, "word");
+	const char *word = json_text_of(result, "word");
 	json_t *now = replay_failed(result);
 
 	if (!strcmp(word, "PASS")) {
 		buf_printf(text, "passes now; then: ");
 		say_failed(failed, text);
 	} else if (!strcmp(word, "SKIP")) {
-		buf_printf(text, "skipped: %s", text_of(result, "notes"));
-	} else if (!strcmp(word, text_of(failed, "word")) &&
+		buf_printf(text, "skipped: %s", json_text_of(result, "notes"));
+	} else if (!strcmp(word, json_text_of(failed, "word")) &&
 		   same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"))) {
 		buf_printf(text, "same failure: ");
 		say_failed(now, text);
@@ -238,7 +233,7 @@ static bool is_plain(const char *text)
 	return strlen(text) <= TEXT_MAX;
 }
 
-static int take_words(struct replay *r, const char *path, struct err *e)
+static int take_words(struct replay *r, struct err *e)
 {
 	const json_t *list = json_object_get(r->top, "words");
 	const size_t size = json_array_size(list);
@@ -249,126 +244,96 @@ static int take_words(struct replay *r, const char *path, struct err *e)
 		const struct argp_option *option = word ? find_option(word) : NULL;
 
 		if (!option) {
-			err_set(e, "%s: word %zu is no option that a replay may have", path, i + 1);
+			err_set(e, "word %zu is no option that a replay may have", i + 1);
 			return -1;
 		}
 		if (option->arg)
 			value = json_string_value(json_array_get(list, ++i));
 		if (option->arg && (!value || !is_plain(value))) {
-			err_set(e, "%s: %s has no good value", path, word);
+			err_set(e, "%s has no good value", word);
 			return -1;
 		}
 		/* What stands in a file must not name another one. */
 		if (!strcmp(word, "--order") && strpbrk(value, "/.")) {
-			err_set(e, "%s: --order '%s' is a file", path, value);
+			err_set(e, "--order '%s' is a file", value);
 			return -1;
 		}
 		r->words[r->count++] = value ? xasprintf("%s=%s", word, value) : xstrdup(word);
 	}
 	if (r->count && r->count < WORDS_MAX)
 		return 0;
-	err_set(e, "%s: it has %s words", path, r->count ? "too many" : "no");
+	err_set(e, "it has %s words", r->count ? "too many" : "no");
 	return -1;
 }
 
-/* s string, n null, o object, a array, i integer. */
-static bool is_type(const json_t *value, char type)
+/* It has these members and no others, and no text that cannot be printed. */
+static int check_members(const json_t *object, const struct json_member *members, size_t count,
+			 struct err *e)
 {
-	switch (type) {
-	case 's':
-		return json_is_string(value) && is_plain(json_string_value(value));
-	case 'i':
-		return json_is_integer(value);
-	case 'o':
-		return json_is_object(value);
-	case 'a':
-		return json_is_array(value);
-	default:
-		return json_is_null(value);
-	}
-}
-
-struct member {
-	const char *key, *types;
-};
-
-/* @object has these members and no others. */
-static int check_members(const char *path, const json_t *object, const struct member *members,
-			 size_t count, struct err *e)
-{
+	if (json_check("it", object, members, count, e))
+		return -1;
 	for (size_t i = 0; i < count; i++) {
-		const json_t *value = json_object_get(object, members[i].key);
-		bool good = false;
-
-		for (const char *type = members[i].types; value && *type; type++)
-			good |= is_type(value, *type);
-		if (!good) {
-			err_set(e, "%s: it has no good '%s'", path, members[i].key);
-			return -1;
-		}
+		if (is_plain(json_text_of(object, members[i].key)))
+			continue;
+		err_set(e, "it has no good '%s'", members[i].key);
+		return -1;
 	}
 	if (json_object_size(object) == count)
 		return 0;
-	err_set(e, "%s: it has members that do not belong there", path);
+	err_set(e, "it has members that do not belong there");
 	return -1;
 }
 
-static int check_failed(const char *path, const json_t *failed, struct err *e)
+static int check_failed(const json_t *failed, struct err *e)
 {
-	static const struct member members[] = {{"word", "s"}, {"known", "sn"}, {"checks", "a"}};
+	static const struct json_member members[] = {
+		{"word", "s"}, {"known", "sn"}, {"checks", "a"}};
 	const json_t *check;
 	size_t i;
 
-	if (check_members(path, failed, members, ARRAY_SIZE(members), e))
+	if (check_members(failed, members, ARRAY_SIZE(members), e))
 		return -1;
 	json_array_foreach(json_object_get(failed, "checks"), i, check)
 	{
-		if (is_type(check, 's') && i < CHECKS_MAX)
+		if (json_is_string(check) && is_plain(json_string_value(check)) && i < CHECKS_MAX)
 			continue;
-		err_set(e, "%s: it has no good 'checks'", path);
+		err_set(e, "it has no good 'checks'");
 		return -1;
 	}
 	return 0;
 }
 
-static int check(struct replay *r, const char *path, struct err *e)
+static int check(struct replay *r, struct err *e)
 {
-	static const struct member members[] = {
+	static const struct json_member members[] = {
 		{"schema", "s"},       {"version", "i"},   {"result", "s"}, {"scenario", "s"},
 		{"method", "s"},       {"midflight", "s"}, {"kernel", "s"}, {"qemu", "sn"},
 		{"order_steps", "sn"}, {"failed", "o"},	   {"words", "a"},
 	};
 
-	if (!json_is_string(json_object_get(r->top, "schema")) ||
-	    strcmp(text_of(r->top, "schema"), SCHEMA) != 0 ||
-	    json_integer_value(json_object_get(r->top, "version")) != VERSION) {
-		err_set(e, "%s is no " SCHEMA " of version %d", path, VERSION);
+	if (check_members(r->top, members, ARRAY_SIZE(members), e))
 		return -1;
-	}
-	if (check_members(path, r->top, members, ARRAY_SIZE(members), e))
-		return -1;
-	r->result = text_of(r->top, "result");
-	r->scenario = text_of(r->top, "scenario");
-	r->midflight = text_of(r->top, "midflight");
-	r->kernel = text_of(r->top, "kernel");
-	r->qemu = text_of(r->top, "qemu");
-	r->order_steps = text_of(r->top, "order_steps");
+	r->result = json_text_of(r->top, "result");
+	r->scenario = json_text_of(r->top, "scenario");
+	r->midflight = json_text_of(r->top, "midflight");
+	r->kernel = json_text_of(r->top, "kernel");
+	r->qemu = json_member(r->top, "qemu");
+	r->order_steps = json_member(r->top, "order_steps");
 	r->failed = json_object_get(r->top, "failed");
-	return check_failed(path, r->failed, e) ? -1 : take_words(r, path, e);
+	return check_failed(r->failed, e) ? -1 : take_words(r, e);
 }
 
 int replay_load(struct replay *r, const char *path, struct err *e)
 {
-	json_error_t error;
+	struct err why = {0};
 
 	memset(r, 0, sizeof(*r));
-	r->top = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-	if (!r->top && error.line < 0)
-		err_set(e, "%s", error.text); /* which names the file */
-	else if (!r->top)
-		err_set(e, "%s: line %d: %s", path, error.line, error.text);
-	if (r->top && !check(r, path, e))
+	r->top = json_read(path, SCHEMA, VERSION, e);
+	if (!r->top)
+		return -1;
+	if (!check(r, &why))
 		return 0;
+	err_set(e, "%s: %s", path, why.text);
 	replay_free(r);
 	return -1;
 }

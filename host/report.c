@@ -90,7 +90,7 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
 
-	fprintf(f, "%u hops", result->log.hops_done);
+	fprintf(f, "%u hop%s", result->log.hops_done, result->log.hops_done == 1 ? "" : "s");
 	if (entry->config->resume)
 		fprintf(f, ", restored from a file");
 	else if (entry->config->control)

@@ -195,7 +195,7 @@ void report_html_runs(const struct report_page *p, struct buf *html)
 static bool is_interrupted(const struct report_page *p)
 {
 	for (unsigned i = 0; i < p->runs; i++)
-		if (json_is_true(json_object_get(p->run[i].top, "interrupted")))
+		if (json_member_true(p->run[i].top, "interrupted"))
 			return true;
 	return false;
 }
@@ -207,7 +207,7 @@ static unsigned strict_known(const struct report_page *p)
 
 	for (unsigned i = 0; i < p->results; i++)
 		count += p->result[i].outcome == OUT_KNOWN &&
-			 json_is_true(json_object_get(p->run[p->result[i].run].top, "strict"));
+			 json_member_true(p->run[p->result[i].run].top, "strict");
 	return count;
 }
 
@@ -252,7 +252,7 @@ static void totals(const struct report_page *p, struct buf *html)
 static void wrong(const struct report_page *p, struct buf *html)
 {
 	for (unsigned i = 0; i < p->runs; i++) {
-		if (!json_is_true(json_object_get(p->run[i].top, "interrupted")))
+		if (!json_member_true(p->run[i].top, "interrupted"))
 			continue;
 		buf_printf(html, "<p class=\"wrong\">");
 		html_printf(html, "The run in %s was interrupted: results are missing.",

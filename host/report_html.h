@@ -3,7 +3,7 @@
 #ifndef HOST_REPORT_HTML_H
 #define HOST_REPORT_HTML_H
 
-#include "host/util.h"
+#include "host/json_util.h"
 
 #include <jansson.h>
 
@@ -48,10 +48,6 @@ struct report_page {
 	struct buf wrong;  /* list items: what is damaged */
 	unsigned problems; /* in @wrong and in the place where they are */
 };
-
-/* The string, number (else @otherwise) or truth of a member of an object that was checked. */
-const char *json_member(const json_t *object, const char *key); /* NULL: not there, or null */
-double json_member_number(const json_t *object, const char *key, double otherwise);
 
 /* Opens directories @dirs and reads their result.json. 0, or -1 with @e filled. */
 int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e);

@@ -2,10 +2,8 @@
 // What the HTML report reads. Nothing of it is trusted: result.json must be whole, or the run is
 // refused; other files that are damaged are told of in the page.
 #include "host/html.h"
-#include "host/json_util.h"
 #include "host/report_html.h"
-#include "host/verdict.h"
-#include "host/known.h"
+#include "host/report_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +18,7 @@
 #define RESULTS_MAX 20000
 #define BUDGET	    (8u << 20)
 
-/* What a member is: s string, i integer, n number, b truth, o object, a array; ? may be null or
- * missing. */
-struct member {
-	const char *key, *type;
-};
-
-static const struct member top_members[] = {
+static const struct json_member top_members[] = {
 	{"midflight", "s"}, {"kernel", "s"},   {"driver", "s"},	      {"accel", "s?"},
 	{"machine", "s?"},  {"irqchip", "s?"}, {"cpu", "s?"},	      {"without", "s?"},
 	{"scenario", "s?"}, {"method", "s?"},  {"order", "s?"},	      {"pages", "s?"},
@@ -35,11 +27,11 @@ static const struct member top_members[] = {
 	{"results", "a"},   {"summary", "o"},  {"interrupted", "b?"}, {"environment", "o?"},
 };
 
-static const struct member summary_members[] = {
+static const struct json_member summary_members[] = {
 	{"passed", "i"}, {"failed", "i"}, {"errors", "i"}, {"known", "i"}, {"skipped", "i"},
 };
 
-static const struct member environment_members[] = {
+static const struct json_member environment_members[] = {
 	{"kernel", "s?"},	  {"kernel_version", "s?"},
 	{"distribution", "s?"},	  {"cpu", "s?"},
 	{"microcode", "s?"},	  {"vmx", "o?"},
@@ -47,88 +39,36 @@ static const struct member environment_members[] = {
 	{"qemu", "s?"},		  {"midflight", "s?"},
 };
 
-static const struct member result_members[] = {
+static const struct json_member result_members[] = {
 	{"name", "s"},		{"scenario", "s"},    {"method", "s"},	     {"control", "b"},
 	{"word", "s"},		{"known", "s?"},      {"known_text", "s?"},  {"title", "s?"},
 	{"notes", "s?"},	{"reason", "s?"},     {"diagnostics", "s?"}, {"findings", "a?"},
 	{"fails", "a?"},	{"oracles", "a?"},    {"failed_hops", "i?"}, {"hops_done", "i?"},
-	{"snapshots", "i?"},	{"l2_active", "i?"},  {"missed", "i?"},	     {"ms", "n?"},
+	{"snapshots", "i?"},	{"l2_active", "i?"},  {"missed", "i?"},	     {"ms", "d?"},
 	{"hops", "a?"},		{"vmm_stderr", "s?"}, {"repro", "s?"},	     {"dir", "s?"},
 	{"replay", "s?"},	{"failure", "s?"},    {"refused", "s?"},     {"fail_events", "i?"},
 	{"error_events", "i?"},
 };
 
-static const struct member fail_members[] = {
+static const struct json_member fail_members[] = {
 	{"hop", "i?"}, {"check", "s?"}, {"error", "s?"}, {"evidence", "s?"}};
 
-static const struct member oracle_members[] = {{"oracle", "s?"}, {"field", "s?"}, {"text", "s?"}};
+static const struct json_member oracle_members[] = {
+	{"oracle", "s?"}, {"field", "s?"}, {"text", "s?"}};
 
-static const struct member hop_members[] = {
+static const struct json_member hop_members[] = {
 	{"hop", "i"},	      {"missed", "i?"},	    {"l2_active", "b?"}, {"mp_state", "i?"},
-	{"vmcs12_pa", "s?"},  {"bytes", "n?"},	    {"stop_ms", "n?"},	 {"save_ms", "n?"},
-	{"restore_ms", "n?"}, {"cont_ms", "n?"},    {"method", "s?"},	 {"downtime_ms", "n?"},
-	{"total_ms", "n?"},   {"move_bytes", "n?"}, {"rounds", "n?"},	 {"page_requests", "n?"},
+	{"vmcs12_pa", "s?"},  {"bytes", "d?"},	    {"stop_ms", "d?"},	 {"save_ms", "d?"},
+	{"restore_ms", "d?"}, {"cont_ms", "d?"},    {"method", "s?"},	 {"downtime_ms", "d?"},
+	{"total_ms", "d?"},   {"move_bytes", "d?"}, {"rounds", "d?"},	 {"page_requests", "d?"},
 	{"timeline", "s?"},   {"pages", "s?"},
 };
 
-const char *json_member(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-double json_member_number(const json_t *object, const char *key, double otherwise)
-{
-	const json_t *v = json_object_get(object, key);
-
-	return json_is_number(v) ? json_number_value(v) : otherwise;
-}
-
 /* ---- result.json -------------------------------------------------------------------------- */
-
-static bool is_type(const json_t *v, char type)
-{
-	switch (type) {
-	case 's':
-		return json_is_string(v);
-	case 'i':
-		return json_is_integer(v);
-	case 'n':
-		return json_is_number(v);
-	case 'b':
-		return json_is_boolean(v);
-	case 'o':
-		return json_is_object(v);
-	default:
-		return json_is_array(v);
-	}
-}
-
-/* @what names @object. */
-static int check(const char *what, const json_t *object, const struct member *members, size_t count,
-		 struct err *e)
-{
-	if (!json_is_object(object)) {
-		err_set(e, "%s is no object", what);
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const json_t *v = json_object_get(object, members[i].key);
-
-		if (v && is_type(v, members[i].type[0]))
-			continue;
-		if ((!v || json_is_null(v)) && members[i].type[1] == '?')
-			continue;
-		err_set(e, "%s has no good '%s'", what, members[i].key);
-		return -1;
-	}
-	return 0;
-}
-
-#define CHECK(what, object, members, e) check(what, object, members, ARRAY_SIZE(members), e)
 
 /* All of an array that may be missing. */
 static int check_all(const char *what, const char *key, const json_t *object,
-		     const struct member *members, size_t count, struct err *e)
+		     const struct json_member *members, size_t count, struct err *e)
 {
 	const json_t *list = json_object_get(object, key), *one;
 	size_t i;
@@ -139,7 +79,7 @@ static int check_all(const char *what, const char *key, const json_t *object,
 
 		if (!members && json_is_string(one))
 			continue;
-		if (members && !check("it", one, members, count, &why))
+		if (members && !json_check("it", one, members, count, &why))
 			continue;
 		err_set(e, "%s has a damaged '%s'", what, key);
 		return -1;
@@ -147,17 +87,9 @@ static int check_all(const char *what, const char *key, const json_t *object,
 	return 0;
 }
 
-static int find_word(const char *name)
-{
-	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
-		if (!strcmp(name, word_name((enum word)w)))
-			return w;
-	return -1;
-}
-
 static enum outcome outcome_of(const json_t *result)
 {
-	switch (find_word(json_member(result, "word"))) {
+	switch (report_json_word(result)) {
 	case WORD_PASS:
 		return OUT_PASSED;
 	case WORD_SKIP:
@@ -165,8 +97,7 @@ static enum outcome outcome_of(const json_t *result)
 	default:
 		if (json_member(result, "known"))
 			return OUT_KNOWN;
-		return find_word(json_member(result, "word")) == WORD_ERROR ? OUT_ERROR
-									    : OUT_FAILED;
+		return report_json_word(result) == WORD_ERROR ? OUT_ERROR : OUT_FAILED;
 	}
 }
 
@@ -179,7 +110,7 @@ static int check_hops(const char *what, const json_t *result, struct err *e)
 		return -1;
 	json_array_foreach(json_object_get(result, "hops"), i, hop)
 	{
-		const json_int_t number = json_integer_value(json_object_get(hop, "hop"));
+		const json_int_t number = json_member_integer(hop, "hop");
 
 		if (number >= 1 && number <= INT_MAX)
 			continue;
@@ -196,7 +127,7 @@ static int check_result(const json_t *result, size_t number, struct err *e)
 	size_t len;
 
 	snprintf(what, sizeof(what), "result %zu", number);
-	if (CHECK(what, result, result_members, e) ||
+	if (JSON_CHECK(what, result, result_members, e) ||
 	    check_all(what, "findings", result, NULL, 0, e) ||
 	    check_all(what, "fails", result, fail_members, ARRAY_SIZE(fail_members), e) ||
 	    check_all(what, "oracles", result, oracle_members, ARRAY_SIZE(oracle_members), e) ||
@@ -209,7 +140,7 @@ static int check_result(const json_t *result, size_t number, struct err *e)
 		err_set(e, "%s is not called as one of its scenario", what);
 		return -1;
 	}
-	if (find_word(json_member(result, "word")) < 0) {
+	if (report_json_word(result) < 0) {
 		err_set(e, "%s has a 'word' that there is not", what);
 		return -1;
 	}
@@ -226,7 +157,7 @@ static void check_counts(struct report_page *p, const struct report_run *run)
 
 	json_array_foreach(run->results, i, result) count[outcome_of(result)]++;
 	for (int o = 0; o < OUTCOMES; o++) {
-		if (json_integer_value(json_object_get(summary, key[o])) == count[o])
+		if (json_member_integer(summary, key[o]) == count[o])
 			continue;
 		buf_printf(&p->wrong, "<li>");
 		html_printf(&p->wrong,
@@ -243,23 +174,21 @@ static int check_top(struct report_run *run, struct err *e)
 {
 	json_t *seen = json_got(json_object());
 	const json_t *environment, *result;
-	const char *schema = json_member(run->top, "schema");
 	size_t i;
 	int ret = 0;
 
-	if (!schema || strcmp(schema, "midflight-result") ||
-	    json_integer_value(json_object_get(run->top, "version")) != 2) {
-		err_set(e, "it is no midflight-result of version 2");
+	if (!json_is_schema(run->top, RESULT_SCHEMA, RESULT_VERSION)) {
+		err_set(e, "it is no " RESULT_SCHEMA " of version %d", RESULT_VERSION);
 		ret = -1;
 	}
 	if (!ret)
-		ret = CHECK("it", run->top, top_members, e);
+		ret = JSON_CHECK("it", run->top, top_members, e);
 	if (!ret)
-		ret = CHECK("its summary", json_object_get(run->top, "summary"), summary_members,
-			    e);
+		ret = JSON_CHECK("its summary", json_object_get(run->top, "summary"),
+				 summary_members, e);
 	environment = json_object_get(run->top, "environment");
 	if (!ret && json_is_object(environment))
-		ret = CHECK("its environment", environment, environment_members, e);
+		ret = JSON_CHECK("its environment", environment, environment_members, e);
 	run->results = json_object_get(run->top, "results");
 	if (!ret &&
 	    (!json_array_size(run->results) || json_array_size(run->results) > RESULTS_MAX)) {
@@ -406,7 +335,7 @@ static void find_place(struct report_result *r)
 	const char *rest = r->name + strlen(r->scenario);
 	size_t len = strlen(rest), method_len = strlen(method);
 
-	if (json_is_true(json_object_get(r->json, "control"))) {
+	if (json_member_true(r->json, "control")) {
 		r->row = xstrdup(r->scenario);
 		r->column = xstrdup("control");
 		return;

@@ -26,11 +26,6 @@ static int check_fetch(const json_t *f, struct err *e)
 	return 0;
 }
 
-static bool flag(const json_t *f, const char *key)
-{
-	return json_is_true(json_object_get(f, key));
-}
-
 /* As host/pages_report.c folds them. */
 static bool is_like(const json_t *a, const json_t *b)
 {
@@ -67,15 +62,15 @@ static void row(const json_t *list, size_t first, size_t count, struct buf *html
 	html_element(html, "td", "m", "%.24s", json_member(f, "gpa"));
 	html_element(html, "td", NULL, "%.20s", json_member(f, "thread"));
 	html_element(html, "td", "m", "%.80s", via ? via : "?");
-	buf_printf(html, "<td>%s</td>", flag(f, "write") ? "write" : "read");
+	buf_printf(html, "<td>%s</td>", json_member_true(f, "write") ? "write" : "read");
 	if (waited < 0)
 		buf_printf(html, "<td class=\"n bad\">never</td>");
 	else
 		buf_printf(html, "<td class=\"n\">%.0f</td>", waited);
 	buf_printf(html, "<td class=\"bad\">%s%s%s</td></tr>\n",
-		   flag(f, "too_early") ? "too early" : "",
-		   flag(f, "too_early") && flag(f, "lost") ? ", " : "",
-		   flag(f, "lost") ? "lost" : "");
+		   json_member_true(f, "too_early") ? "too early" : "",
+		   json_member_true(f, "too_early") && json_member_true(f, "lost") ? ", " : "",
+		   json_member_true(f, "lost") ? "lost" : "");
 }
 
 static void rows(const json_t *list, struct buf *html)

@@ -310,14 +310,13 @@ static bool hop_failed(const struct report_result *r, json_int_t hop)
 	size_t i;
 
 	json_array_foreach(list_of(r, "fails"), i,
-			   fail) if (json_integer_value(json_object_get(fail, "hop")) ==
-				     hop) return true;
+			   fail) if (json_member_integer(fail, "hop") == hop) return true;
 	return false;
 }
 
 static json_int_t hop_number(const struct report_result *r, size_t i)
 {
-	return json_integer_value(json_object_get(json_array_get(list_of(r, "hops"), i), "hop"));
+	return json_member_integer(json_array_get(list_of(r, "hops"), i), "hop");
 }
 
 /* The hops that are shown: all of a few, else the first, some that failed, the last. @number of
@@ -400,7 +399,7 @@ static void hop_files(struct report_page *p, const struct report_result *r, cons
 static void one_hop(struct report_page *p, const struct report_result *r, const json_t *hop,
 		    bool open, struct buf *html)
 {
-	const json_int_t number = json_integer_value(json_object_get(hop, "hop"));
+	const json_int_t number = json_member_integer(hop, "hop");
 	const size_t before = html->len;
 	size_t added;
 

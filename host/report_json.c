@@ -267,21 +267,14 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 
 json_t *report_json_load(const char *path, struct err *e)
 {
-	json_error_t error;
-	json_t *top = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-	const char *schema = json_string_value(json_object_get(top, "schema"));
+	return json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
+}
 
-	if (!top && error.line < 0) {
-		err_set(e, "%s", error.text); /* which names the file */
-	} else if (!top) {
-		err_set(e, "%s: line %d: %s", path, error.line, error.text);
-	} else if (!schema || strcmp(schema, RESULT_SCHEMA) != 0 ||
-		   json_integer_value(json_object_get(top, "version")) != RESULT_VERSION) {
-		err_set(e, "%s is no " RESULT_SCHEMA " of version %d", path, RESULT_VERSION);
-		json_decref(top);
-		top = NULL;
-	}
-	return top;
+int report_json_word(const json_t *result)
+{
+	const char *word = json_text_of(result, "word");
+
+	return report_word(word, strlen(word));
 }
 
 int report_json_copies(const struct options *o, const json_t *top, struct err *e)

@@ -22,6 +22,8 @@ int report_json_end(struct report *r, const char *dir, struct err *e);
 
 /* Reads such a file; NULL with @e filled. Only schema and version are checked. */
 json_t *report_json_load(const char *path, struct err *e);
+/* The word of a result in such a file; -1: it has none, or one that there is not. */
+int report_json_word(const json_t *result);
 
 /* Writes @top to the files that --json and --junit ask for. 0, or -1 with @e filled. */
 int report_json_copies(const struct options *o, const json_t *top, struct err *e);

@@ -2,6 +2,7 @@
 // JUnit has no standard. Written here is what the readers have in common: testsuites, testsuite,
 // properties, testcase with failure, error or skipped, system-out.
 #include "host/report_junit.h"
+#include "host/json_util.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,13 +51,6 @@ static void attribute(struct buf *xml, const char *name, const char *value)
 	buf_append(xml, "\"", 1);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static double seconds_of(const json_t *result)
 {
 	return json_number_value(json_object_get(result, "ms")) / 1000;
@@ -64,14 +58,14 @@ static double seconds_of(const json_t *result)
 
 static enum kind kind_of(const json_t *top, const json_t *result)
 {
-	const char *word = text_of(result, "word");
+	const char *word = json_text_of(result, "word");
 
 	if (!strcmp(word, "PASS"))
 		return KIND_PASS;
 	if (!strcmp(word, "SKIP"))
 		return KIND_SKIPPED;
-	if (*text_of(result, "known"))
-		return json_is_true(json_object_get(top, "strict")) ? KIND_FAILURE : KIND_SKIPPED;
+	if (*json_text_of(result, "known"))
+		return json_member_true(top, "strict") ? KIND_FAILURE : KIND_SKIPPED;
 	return strcmp(word, "ERROR") ? KIND_FAILURE : KIND_ERROR;
 }
 
@@ -81,18 +75,18 @@ static void message(const json_t *result, struct buf *text)
 	const json_t *fail = json_array_get(json_object_get(result, "fails"), 0);
 	const char *finding =
 		json_string_value(json_array_get(json_object_get(result, "findings"), 0));
-	const char *check = text_of(fail, "check");
+	const char *check = json_text_of(fail, "check");
 
-	if (!strcmp(text_of(result, "word"), "SKIP"))
-		buf_printf(text, "%s", text_of(result, "notes"));
-	else if (*text_of(result, "known"))
-		buf_printf(text, "known KVM bug: %s: %s", text_of(result, "known"),
-			   text_of(result, "known_text"));
+	if (!strcmp(json_text_of(result, "word"), "SKIP"))
+		buf_printf(text, "%s", json_text_of(result, "notes"));
+	else if (*json_text_of(result, "known"))
+		buf_printf(text, "known KVM bug: %s: %s", json_text_of(result, "known"),
+			   json_text_of(result, "known_text"));
 	else
-		buf_printf(text, "%s: %s", text_of(result, "word"),
+		buf_printf(text, "%s: %s", json_text_of(result, "word"),
 			   *check    ? check
 			   : finding ? finding
-				     : text_of(result, "notes"));
+				     : json_text_of(result, "notes"));
 }
 
 static void property(struct buf *xml, const char *group, const char *key, const json_t *value)
@@ -128,12 +122,13 @@ static void properties(struct buf *xml, const json_t *top)
 static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 {
 	const enum kind kind = kind_of(top, result);
-	char *class = xasprintf("%s.%s", text_of(top, "driver"), text_of(result, "scenario"));
+	char *class =
+		xasprintf("%s.%s", json_text_of(top, "driver"), json_text_of(result, "scenario"));
 	struct buf why = {0};
 
 	buf_printf(xml, "    <testcase");
 	attribute(xml, "classname", class);
-	attribute(xml, "name", text_of(result, "name"));
+	attribute(xml, "name", json_text_of(result, "name"));
 	buf_printf(xml, " time=\"%.3f\">\n", seconds_of(result));
 	if (kind != KIND_PASS) {
 		message(result, &why);
@@ -142,16 +137,16 @@ static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 		if (kind == KIND_SKIPPED) {
 			buf_printf(xml, "/>\n");
 		} else {
-			attribute(xml, "type", text_of(result, "word"));
+			attribute(xml, "type", json_text_of(result, "word"));
 			buf_printf(xml, ">");
-			put(xml, text_of(result, "diagnostics"));
+			put(xml, json_text_of(result, "diagnostics"));
 			buf_printf(xml, "</%s>\n", kinds[kind]);
 		}
 	}
 	if (kind == KIND_PASS || kind == KIND_SKIPPED) {
 		buf_printf(xml, "      <system-out>");
-		put(xml, text_of(result, "diagnostics"));
-		put(xml, text_of(result, "notes"));
+		put(xml, json_text_of(result, "diagnostics"));
+		put(xml, json_text_of(result, "notes"));
 		buf_printf(xml, "</system-out>\n");
 	}
 	buf_printf(xml, "    </testcase>\n");
@@ -161,7 +156,7 @@ static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 
 static bool is_interrupted(const json_t *top)
 {
-	return json_is_true(json_object_get(top, "interrupted"));
+	return json_member_true(top, "interrupted");
 }
 
 /* The counts, which testsuites and testsuite both have. */
@@ -195,7 +190,7 @@ void report_junit(const json_t *top, struct buf *xml)
 	attribute(xml, "name", "midflight");
 	counts(xml, top);
 	/* Without the Z: the schema that Jenkins uses wants none. */
-	snprintf(started, sizeof(started), "%.19s", text_of(top, "started"));
+	snprintf(started, sizeof(started), "%.19s", json_text_of(top, "started"));
 	if (*started)
 		attribute(xml, "timestamp", started);
 	buf_printf(xml, ">\n");
@@ -207,7 +202,7 @@ void report_junit(const json_t *top, struct buf *xml)
 	/* What is missing would not be missed. */
 	if (is_interrupted(top)) {
 		buf_printf(xml, "    <testcase");
-		attribute(xml, "classname", text_of(top, "driver"));
+		attribute(xml, "classname", json_text_of(top, "driver"));
 		buf_printf(xml, " name=\"interrupted\" time=\"0.000\">\n"
 				"      <error message=\"ERROR: interrupted: results are missing\" "
 				"type=\"ERROR\"/>\n    </testcase>\n");

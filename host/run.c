@@ -2,6 +2,7 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run.h"
 #include "host/cmd.h"
+#include "host/json_util.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
 #include "host/plan.h"
@@ -322,7 +323,7 @@ static int run_in_lab(struct run *r, const struct plan *plan, const char *result
 		puts("# midflight: the lab leaves no logs of a run that does not come to its end");
 		if (!report.interrupted)
 			status = fail(e.text);
-	} else if (json_integer_value(json_object_get(top, "exit_status")) != status ||
+	} else if (json_member_integer(top, "exit_status") != status ||
 		   json_array_size(json_object_get(top, "results")) != report.results) {
 		status = fail("the lab has left other results than it told of");
 	} else if (report_json_copies(o, top, &e)) {
@@ -406,12 +407,21 @@ int run(struct options *o)
 
 	if (o->kernels)
 		return run_kernels(o);
+	if ((o->json && check_writable(o->json, &e)) || (o->junit && check_writable(o->junit, &e)))
+		return fail(e.text);
 	if (setup(&r.setup, o, &e))
 		return fail(e.text);
 	if (!o->shown_log)
 		o->shown_log = r.setup.log;
 	if (signals_init())
 		return fail("cannot set up signals");
+	/* Before the results of the last run are gone. */
+	if (r.setup.lab) {
+		setup_say_lab(&r.setup);
+		status = lab_build(o, &e);
+		if (status)
+			return status < 0 ? fail(e.text) : 2;
+	}
 	dir = run_dir_begin(r.setup.log, &e);
 	if (dir < 0)
 		return fail(e.text);
@@ -419,12 +429,10 @@ int run(struct options *o)
 	plan_make(&plan, o);
 	screen_init(&r.screen, o->quiet || inside);
 	name_results(&r, &plan);
-	if (r.setup.lab) {
-		setup_say_lab(&r.setup);
+	if (r.setup.lab)
 		status = run_in_lab(&r, &plan, results);
-	} else {
+	else
 		status = run_here(&r, &plan, results);
-	}
 	close(dir);
 	free(results);
 	plan_free(&plan);

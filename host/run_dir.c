@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The directory of a run: one table of what may lie there, for cleaning it and for its index.
 #include "host/run_dir.h"
+#include "host/json_util.h"
 #include "host/plan.h"
 #include "host/report_json.h"
 
@@ -30,6 +31,9 @@ static const struct run_file {
 	 true},
 	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
 	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
+	 false},
+	{{"report.html", "what midflight report has made of it"},
+	 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
 	 false},
 };
 
@@ -188,13 +192,6 @@ static void list_files(const char *dir, struct buf *text)
 	free(names);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 int run_dir_index(const char *log, const json_t *top, struct err *e)
 {
 	struct buf text = {0};
@@ -203,7 +200,8 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	int ret;
 
 	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
-		   text_of(top, "midflight"), text_of(top, "kernel"), text_of(top, "started"));
+		   json_text_of(top, "midflight"), json_text_of(top, "kernel"),
+		   json_text_of(top, "started"));
 	for (i = 0; i < ARRAY_SIZE(run_files); i++)
 		buf_printf(&text, "%-16s %s\n", run_files[i].file.pattern, run_files[i].file.text);
 	buf_printf(&text, "%-16s %s\n", "l0-dmesg.txt", "if it ran in the lab: L0's kernel log");
@@ -216,12 +214,13 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
 	json_array_foreach(json_object_get(top, "results"), i, result)
 	{
-		const char *dir = json_string_value(json_object_get(result, "dir"));
+		const char *dir = json_member(result, "dir");
 		char *path = xasprintf("%s/%s", log, dir ? dir : "");
 
-		buf_printf(&text, "%-40s %s", text_of(result, "name"), text_of(result, "word"));
-		if (*text_of(result, "known"))
-			buf_printf(&text, ", known bug %s:", text_of(result, "known"));
+		buf_printf(&text, "%-40s %s", json_text_of(result, "name"),
+			   json_text_of(result, "word"));
+		if (*json_text_of(result, "known"))
+			buf_printf(&text, ", known bug %s:", json_text_of(result, "known"));
 		if (dir)
 			list_files(path, &text);
 		buf_printf(&text, "\n");

@@ -15,20 +15,13 @@
 #define KERNELS_MAX 16
 #define CELL	    34 /* the longest name of a known bug fits */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static const json_t *find_result(const json_t *run, const char *name)
 {
 	const json_t *list = json_object_get(run, "results"), *result;
 	size_t i;
 
 	json_array_foreach(list, i,
-			   result) if (!strcmp(text_of(result, "name"), name)) return result;
+			   result) if (!strcmp(json_text_of(result, "name"), name)) return result;
 	return NULL;
 }
 
@@ -39,7 +32,8 @@ static const char *cell(const json_t *run, const char *name)
 
 	if (!result)
 		return "-";
-	return *text_of(result, "known") ? text_of(result, "known") : text_of(result, "word");
+	return *json_text_of(result, "known") ? json_text_of(result, "known")
+					      : json_text_of(result, "word");
 }
 
 static bool told(const char *name, void *const *runs, unsigned before)
@@ -81,7 +75,7 @@ void kernels_table(FILE *out, const char *const *names, void *const *runs, unsig
 	unsigned same = 0, passed = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		cells[i] = runs[i] ? text_of(runs[i], "kernel") : "no results";
+		cells[i] = runs[i] ? json_text_of(runs[i], "kernel") : "no results";
 	row(out, "", names, count);
 	row(out, "result", cells, count);
 	for (unsigned r = 0; r < count; r++) {
@@ -90,7 +84,7 @@ void kernels_table(FILE *out, const char *const *names, void *const *runs, unsig
 
 		json_array_foreach(list, n, result)
 		{
-			const char *name = text_of(result, "name");
+			const char *name = json_text_of(result, "name");
 
 			if (told(name, runs, r))
 				continue;

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
-
 static const char *const lane_names[LANES] = {
 	[LANE_RUNNER] = "runner", [LANE_VCPU] = "vCPU 0",	    [LANE_VCPU1] = "vCPU 1",
 	[LANE_PAGES] = "pages",	  [LANE_NETWORK] = "network",	    [LANE_QMP] = "QMP",
@@ -74,10 +72,13 @@ void timeline_free(struct timeline *t)
 	free(t);
 }
 
+/* Locked. Nothing, if @h is none. */
 static void add(struct hop *h, unsigned lane, const struct event *e)
 {
 	struct lane *l = &h->lane[lane];
 
+	if (!h->number)
+		return;
 	if (l->count == TIMELINE_LANE_MAX) {
 		h->dropped++;
 		return;
@@ -97,17 +98,19 @@ static struct hop *hop_of(struct timeline *t, const struct event *e)
 	return e->to_ns >= t->now.begin_ns ? &t->now : &t->over;
 }
 
-static void record(struct timeline *t, unsigned lane, const struct event *e)
-{
-	struct hop *h = hop_of(t, e);
-
-	if (h->number)
-		add(h, lane, e);
-}
-
 static void set_text(struct event *e, const char *fmt, va_list ap)
 {
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+}
+
+/* Adds @e to the hop that is over, or else to its own. */
+static void record(struct timeline *t, bool over, unsigned lane, struct event *e, const char *fmt,
+		   va_list ap)
+{
+	set_text(e, fmt, ap);
+	pthread_mutex_lock(&t->lock);
+	add(over ? &t->over : hop_of(t, e), lane, e);
+	pthread_mutex_unlock(&t->lock);
 }
 
 void timeline_span(struct timeline *t, unsigned lane, enum timeline_kind kind, int64_t from_ns,
@@ -119,11 +122,8 @@ void timeline_span(struct timeline *t, unsigned lane, enum timeline_kind kind, i
 	if (!t)
 		return;
 	va_start(ap, fmt);
-	set_text(&e, fmt, ap);
+	record(t, false, lane, &e, fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&t->lock);
-	record(t, lane, &e);
-	pthread_mutex_unlock(&t->lock);
 }
 
 void timeline_instant(struct timeline *t, unsigned lane, enum timeline_kind kind, const char *fmt,
@@ -136,11 +136,8 @@ void timeline_instant(struct timeline *t, unsigned lane, enum timeline_kind kind
 		return;
 	e.from_ns = e.to_ns = now_ns();
 	va_start(ap, fmt);
-	set_text(&e, fmt, ap);
+	record(t, false, lane, &e, fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&t->lock);
-	record(t, lane, &e);
-	pthread_mutex_unlock(&t->lock);
 }
 
 /* Locked. Whether @e became one event with the last of its lane. */
@@ -171,7 +168,7 @@ void timeline_often(struct timeline *t, unsigned lane, enum timeline_kind kind, 
 	va_end(ap);
 	pthread_mutex_lock(&t->lock);
 	if (!e.times || !merged(t, lane, &e, short_ns))
-		record(t, lane, &e);
+		add(hop_of(t, &e), lane, &e);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -180,7 +177,7 @@ static void cut_phase(struct timeline *t, int64_t now)
 {
 	struct event e = {.from_ns = t->phase_ns, .to_ns = now, .kind = TIMELINE_PHASE};
 
-	if (*t->phase && t->now.number) {
+	if (*t->phase) {
 		memcpy(e.text, t->phase, sizeof(e.text));
 		add(&t->now, LANE_RUNNER, &e);
 	}
@@ -246,12 +243,8 @@ void timeline_add(struct timeline *t, unsigned lane, enum timeline_kind kind, in
 	if (!t)
 		return;
 	va_start(ap, fmt);
-	set_text(&e, fmt, ap);
+	record(t, true, lane, &e, fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&t->lock);
-	if (t->over.number)
-		add(&t->over, lane, &e);
-	pthread_mutex_unlock(&t->lock);
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -319,8 +312,8 @@ char *timeline_take(struct timeline *t, const char *result, const char *driver)
 	h = t->over;
 	memset(&t->over, 0, sizeof(t->over));
 	pthread_mutex_unlock(&t->lock);
-	json_set(o, "schema", json_string("midflight-timeline"));
-	json_set(o, "version", json_integer(VERSION));
+	json_set(o, "schema", json_string(TIMELINE_SCHEMA));
+	json_set(o, "version", json_integer(TIMELINE_VERSION));
 	json_set(o, "result", json_text(result));
 	json_set(o, "hop", json_integer(h.number));
 	json_set(o, "driver", json_text(driver));

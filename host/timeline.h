@@ -16,6 +16,9 @@
 
 #include "host/util.h"
 
+#define TIMELINE_SCHEMA	 "midflight-timeline"
+#define TIMELINE_VERSION 1
+
 #define TIMELINE_LANE_MAX 500 /* events of a lane in one hop; more are only counted */
 #define TIMELINE_TEXT_MAX 120 /* bytes of an event's text, with its NUL */
 

@@ -5,6 +5,7 @@
 #include "host/timeline_svg.h"
 #include "host/timeline.h"
 #include "host/html.h"
+#include "host/json_util.h"
 #include "host/pages.h"
 
 #include <math.h>
@@ -99,9 +100,9 @@ static int find_kind(const char *name)
 static int read_event(const json_t *j, struct event *event, struct err *e)
 {
 	const json_t *from = json_object_get(j, "from_us"), *to = json_object_get(j, "to_us");
-	const int kind = find_kind(json_string_value(json_object_get(j, "kind")));
+	const int kind = find_kind(json_member(j, "kind"));
 
-	event->text = json_string_value(json_object_get(j, "text"));
+	event->text = json_member(j, "text");
 	if (!json_is_number(from) || !json_is_number(to) || !event->text) {
 		err_set(e, "has no times or no text");
 		return -1;
@@ -126,7 +127,7 @@ static int read_lane(const json_t *j, struct lane *lane, unsigned number, struct
 	struct err why = {0};
 	size_t i;
 
-	lane->name = json_string_value(json_object_get(j, "name"));
+	lane->name = json_member(j, "name");
 	if (!lane->name || !json_is_array(events) || json_array_size(events) > EVENTS_MAX) {
 		err_set(e, "lane %u has no name, no events or too many", number);
 		return -1;
@@ -203,17 +204,14 @@ static int read_timeline(const json_t *j, struct timeline *t, const char *result
 			 struct err *e)
 {
 	const json_t *lanes = json_object_get(j, "lanes"), *lane;
-	const char *schema = json_string_value(json_object_get(j, "schema"));
-	const char *of = json_string_value(json_object_get(j, "result"));
 	size_t i;
 
-	if (!schema || strcmp(schema, "midflight-timeline") ||
-	    json_integer_value(json_object_get(j, "version")) != 1) {
-		err_set(e, "is no midflight-timeline of version 1");
+	if (!json_is_schema(j, TIMELINE_SCHEMA, TIMELINE_VERSION)) {
+		err_set(e, "is no " TIMELINE_SCHEMA " of version %d", TIMELINE_VERSION);
 		return -1;
 	}
-	if (!of || strcmp(of, result) ||
-	    json_integer_value(json_object_get(j, "hop")) != (json_int_t)hop) {
+	if (strcmp(json_text_of(j, "result"), result) ||
+	    json_member_integer(j, "hop") != (json_int_t)hop) {
 		err_set(e, "is not of this result and hop");
 		return -1;
 	}

@@ -177,6 +177,24 @@ int write_file(const char *dir, const char *name, const void *p, size_t len, int
 	return ret;
 }
 
+int check_writable(const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	struct stat st;
+	int ret = 0;
+
+	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode))) {
+		err_set(e, "%s is no name of a file", *path ? path : "''");
+		ret = -1;
+	} else if (access(dir, W_OK | X_OK)) {
+		err_set(e, "cannot write %s: %s", path, strerror(errno));
+		ret = -1;
+	}
+	free(dir);
+	return ret;
+}
+
 int make_dirs(const char *path, struct err *e)
 {
 	char *copy = xstrdup(path);

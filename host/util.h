@@ -55,6 +55,9 @@ int write_all(int fd, const void *p, size_t len);
 int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
 	       struct err *e);
 
+/* Whether a file @path can be written by write_file(). 0, or -1 with @e filled. */
+int check_writable(const char *path, struct err *e);
+
 /* Makes directory @path and its parents. 0, or -1 with @e filled. */
 int make_dirs(const char *path, struct err *e);
 

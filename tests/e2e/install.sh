@@ -39,7 +39,7 @@ holds "the installed runner finds its image" cmp -s "$work/out" <(build/midfligh
 installed 4 run --accel tcg --loops 1 --machine microvm --scenario running
 holds "its log is in the current directory" test -f "$work/cwd/midflight-log/result.json"
 installed 0 run --lab yes --driver kvm --loops 1 --scenario running
-expect "the installed runner finds its lab" '^ok 2 - running # 1 hops'
+expect "the installed runner finds its lab" '^ok 2 - running # 1 hop'
 holds "nothing is written where it is installed" cmp -s "$work/before" <(find "$dest" | sort)
 
 # Without the rest of it.

@@ -23,12 +23,12 @@ run 0 --method precopy,postcopy,savevm,background,killed --scenario halted --loo
 expect "halted: the lost wake-up shows with every transport" \
 	'^not ok [0-9]+ - halted\.precopy # TODO known KVM bug: halted-posted-interrupt-lost' \
 	'^not ok [0-9]+ - halted\.postcopy # TODO known KVM bug: halted-posted-interrupt-lost'
-expect "halted: a migration that fails loses nothing" '^ok [0-9]+ - halted\.killed # 1 hops'
+expect "halted: a migration that fails loses nothing" '^ok [0-9]+ - halted\.killed # 1 hop'
 
 run 0 --method precopy --machine q35 --irqchip split --scenario running --loops 1
-expect "q35 with a split irqchip" '^ok [0-9]+ - running\.precopy # 1 hops'
+expect "q35 with a split irqchip" '^ok [0-9]+ - running\.precopy # 1 hop'
 run 0 --method precopy --machine microvm --scenario running --loops 1
-expect "microvm" '^ok [0-9]+ - running\.precopy # 1 hops'
+expect "microvm" '^ok [0-9]+ - running\.precopy # 1 hop'
 run 4 --without vmx-posted-intr --scenario running --loops 1
 expect "a CPU without posted interrupts: SKIP names the control" \
 	'^ok [0-9]+ - running # SKIP .*[Pp]osted'

@@ -40,8 +40,8 @@ expect "posted interrupts: the lost notification is found" \
 for order in selftests nested-first nested-last legacy; do
 	run 0 --driver kvm --order "$order" --scenario rvi_behind_if,regs_all
 	expect "order $order: registers and pending interrupts survive" \
-		'^ok [0-9]+ - rvi_behind_if # 1 hops, L2 active in 1 of 1' \
-		'^ok [0-9]+ - regs_all # 1 hops, L2 active in 1 of 1'
+		'^ok [0-9]+ - rvi_behind_if # 1 hop, L2 active in 1 of 1' \
+		'^ok [0-9]+ - regs_all # 1 hop, L2 active in 1 of 1'
 done
 run 2 --driver kvm --order no-such-order
 expect "an unknown order is named" "no-such-order"
