@@ -20,6 +20,8 @@ lab|make|make|builds the emulator
 lab|xz|xz-utils|unpacks sources and kernel modules
 lab|zstd|zstd|packs the L0 image
 lab|cpio|cpio|packs the L0 image
+lab|strip|binutils|takes debug information out of kernel modules
+lab|readelf|binutils|reads kernel modules
 lab|setpriv|util-linux|ends the emulator with its parent
 lab|/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring|verifies downloads
 kvm|qemu-system-x86_64|qemu-system-x86|runs L1

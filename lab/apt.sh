@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # apt.sh DOWNLOAD_DIR programs OUT_DIR: fetches QEMU, busybox and the emulator's source
 # apt.sh DOWNLOAD_DIR kernel SERIES SUITE OUT_DIR: fetches SUITE's cloud kernel, which has to be SERIES
+# apt.sh DOWNLOAD_DIR version SERIES SUITE OUT_DIR: prints the version of that kernel, fetches lists only
+# apt.sh DOWNLOAD_DIR headers RELEASE SUITE OUT_DIR: fetches what a module for SUITE's kernel RELEASE is built with
 # into OUT_DIR through a private apt configuration. The host's own packages and lists stay untouched.
 set -euo pipefail
 
@@ -12,7 +14,8 @@ BOCHS_UPSTREAM=3.0 # what bochs/*.patch were made for
 
 case $#:$2 in
     3:programs) what=$2 suite=$PROGRAMS_SUITE out=$3 ;;
-    5:kernel) what=$2 series=$3 suite=$4 out=$5 ;;
+    5:kernel | 5:version) what=$2 series=$3 suite=$4 out=$5 ;;
+    5:headers) what=$2 release=$3 suite=$4 out=$5 ;;
     *) exit 2 ;;
 esac
 root=$1/$suite
@@ -87,7 +90,9 @@ Acquire::Retries "3";
 CONF
 export APT_CONFIG="$root/apt.conf"
 
-apt-get -qq --error-on=any update
+quick=()
+[ "$what" != version ] || quick=(-o Acquire::Retries=0 -o Acquire::http::Timeout=10)
+apt-get -qq --error-on=any ${quick[@]+"${quick[@]}"} update
 
 depends() { # PACKAGE REGEX: the packages among those that PACKAGE depends on
     apt-cache show --no-all-versions "$1" | sed -n 's/^Depends: *//p' | tr ',' '\n' |
@@ -96,8 +101,8 @@ depends() { # PACKAGE REGEX: the packages among those that PACKAGE depends on
 
 # The versioned kernel packages alone, without the tools that they want on a real machine. Since
 # Linux 7 an image is an empty package that depends on two others.
-fetch_kernel() {
-    local meta=linux-image-cloud-amd64 image version parts
+find_kernel() { # sets $image and $version
+    local meta=linux-image-cloud-amd64
     image=$(depends "$meta" 'linux-image-[0-9][^ ]*')
     if [ -z "$image" ]; then
         echo "$meta of $suite names no kernel package." >&2
@@ -109,9 +114,31 @@ fetch_kernel() {
             "the table of kernels in lab/lab.sh has to be revised." >&2
         exit 1
     fi
+}
+
+fetch_version() {
+    find_kernel
+    echo "$version"
+    exit 0
+}
+
+fetch_kernel() {
+    local parts
+    find_kernel
     parts=$(depends "$image" 'linux-(binary|modules)-[0-9][^ ]*')
     # shellcheck disable=SC2086 # words
     (cd "$out/debs" && apt-get -qq download "$image" $parts)
+}
+
+# The headers of that kernel alone; the compiler is this machine's.
+fetch_headers() {
+    local package=linux-headers-$release common
+    common=$(depends "$package" 'linux-headers-[0-9][^ ]*-common')
+    if [ -z "$common" ]; then
+        echo "$suite has no $package any more." >&2
+        exit 1
+    fi
+    (cd "$out/debs" && apt-get -qq download "$package" "$common")
 }
 
 fetch_programs() {

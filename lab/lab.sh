@@ -28,16 +28,20 @@ preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 SPACE_MB=1200 # what an empty cache takes at most while it is built
 DISK_MB=64    # the disk through which files go into L0 and out again
 
+KEPT_FILES=3  # kernels by file, whose states stay in the cache
+
 # shellcheck source-path=SCRIPTDIR source=emulator.sh disable=SC1091
 . "$here/emulator.sh"
+# shellcheck source-path=SCRIPTDIR source=kernel.sh disable=SC1091
+. "$here/kernel.sh"
 
 usage() {
     cat <<HELP
 usage: lab/lab.sh COMMAND
 
-  build [--kernel VERSION] [--force]
+  build [KERNEL] [--force]
                       build what is missing of the lab (--force: remove it all first)
-  run [--kernel VERSION] [--out DIR] [--timeout SECONDS] [--put FILE]... -- COMMAND [ARG...]
+  run [KERNEL] [--out DIR] [--timeout SECONDS] [--put FILE]... -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log.
@@ -45,15 +49,27 @@ usage: lab/lab.sh COMMAND
   bare [--timeout SECONDS] ISO
                       boot ISO on the emulated CPU without Linux, show its serial output
                       up to the verdict. Exit status: 0 PASS, 1 FAIL, 4 SKIP, 2 anything else.
+  kernels             the kernels that the archives have now, and what is built
   status              what is built, and what stands in the way of building: one fact a line.
-                      Exit status: 0 VERSION is built, 4 it can be built, 2 it cannot.
+                      Exit status: 0 the kernel is built, 4 it can be built, 2 it cannot.
+  headers [--kernel VERSION]
+                      fetch what a module for that kernel is built with, and say where it lies
   clean               remove the lab from the cache
 
-VERSION is that of L0's kernel: $(kernel_list).
+KERNEL is what L0 runs; all that is wrong or missing is said before anything boots:
+  --kernel VERSION    Debian's: $(kernel_list)
+  --kernel FILE       a bzImage; or a .deb, with the others that it is split into by --kernel for each
+  --modules DIR       the bzImage's modules: lib/modules/RELEASE, or what holds them. Not needed
+                      if KVM, ata_piix and sd are built in
+  --linux DIR         a build tree of Linux, with bzImage and modules
+  --kvm-intel FILE, --kvm FILE
+                      run these modules instead of the kernel's own
+  --kvm-param [MODULE.]NAME=VALUE
+                      a parameter of the module kvm_intel (or kvm); can be repeated
 
 environment:
   MIDFLIGHT_LAB_KERNEL
-                      the kernel when there is no --kernel
+                      the kernel when there is no --kernel or --linux: VERSION or FILE
   MIDFLIGHT_CACHE     the cache's directory (default: \${XDG_CACHE_HOME:-~/.cache}/midflight)
   MIDFLIGHT_MIRROR    the Debian mirror (default: that of this machine's apt configuration)
   MIDFLIGHT_LAB_UNCHECKED=1
@@ -76,23 +92,81 @@ kernel_list() {
     printf '%s\n' "$list"
 }
 
-# Sets $kernel, and $suite from which it comes.
-choose_kernel() { # VERSION
+# Sets $kernel, what it is called in the cache, $title, what people call it, and $suite, from which it
+# comes. False: no such version.
+choose_version() { # VERSION
     local entry
     for entry in "${KERNELS[@]}"; do
         read -r kernel suite <<< "$entry"
+        title=$kernel parts=$lab/parts-$kernel
         [ "$kernel" != "$1" ] || return 0
     done
-    die "There is no lab with Linux '$1'. Its kernels: $(kernel_list)."
+    return 1
+}
+
+# What the command line says of the kernel.
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=()
+kernel_option() { # OPTION [VALUE]...
+    [ -n "${2:-}" ] || die "$1 needs a value."
+    case $1 in
+        --kernel) kernels+=("$2") ;;
+        --modules) modules=$2 ;;
+        --linux) linux=$2 ;;
+        --kvm) kvm_file=$2 ;;
+        --kvm-intel) kvm_intel_file=$2 ;;
+        --kvm-param) kvm_params+=("$2") ;;
+    esac
+}
+
+# Sets the same as choose_version. A kernel by file is called by the hash of all that goes into its L0,
+# and its parts are in $files, which goes when this script ends.
+choose_kernel() {
+    local file
+    files=$(mktemp -d "${TMPDIR:-/tmp}/midflight-kernel.XXXXXX")
+    mkdir "$files/parts" "$files/kvm"
+    if [ -n "$linux" ]; then
+        [ -z "${kernels[*]:-}$modules" ] || die '--linux stands for both --kernel and --modules.'
+        collect_tree "$files/parts"
+    else
+        [ ${#kernels[@]} -gt 0 ] || kernels=("$preset_kernel")
+        if [ ${#kernels[@]} = 1 ] && choose_version "${kernels[0]}"; then
+            [ -z "$modules" ] || die "--modules goes with a bzImage; Debian's kernel $kernel has its own."
+            return 0
+        fi
+        for file in "${kernels[@]}"; do
+            [[ $file == */* ]] || [ -e "$file" ] ||
+                die "There is no lab with Linux '$file', and no such file. Its kernels: $(kernel_list)."
+            is_file --kernel "$file"
+            [ ${#kernels[@]} = 1 ] || is_deb "$file" ||
+                die "--kernel $file is no .deb, and only .debs can be more than one."
+        done
+        if is_deb "${kernels[0]}"; then
+            [ -z "$modules" ] || die '--modules goes with a bzImage; a .deb has its own.'
+            collect_debs "$files/parts" "${kernels[@]}"
+        else
+            [ -z "$modules" ] || is_dir --modules "$modules"
+            collect --kernel "${kernels[0]}" "$files/parts"
+        fi
+    fi
+    parts=$files/parts
+    prepare_kvm "$parts" "$files/kvm"
+    title="$release from a file"
+    kernel=file-$(find "$parts" -type f -print0 | sort -z | xargs -0 sha256sum -- |
+        sed "s, .*/parts/, ,; s,-, ," | sha256sum | cut -c 1-16)
+}
+
+cleanup() {
+    emulator_cleanup
+    [ -z "${files:-}" ] || rm -rf "$files"
 }
 
 on_signal() {
     trap '' INT TERM HUP
-    emulator_cleanup
+    cleanup
     [ -z "${step_pid:-}" ] || kill -TERM -- "-$step_pid" 2> /dev/null || :
     exit 130
 }
-trap emulator_cleanup EXIT
+trap cleanup EXIT
 trap on_signal INT TERM HUP
 
 # ---- building --------------------------------------------------------------------------------
@@ -132,8 +206,9 @@ step() { # STEP KEY TITLE COMMAND...
         if grep -q 'No space left on device' "$log"; then
             die "The file system of $cache or of ${TMPDIR:-/tmp} is full."
         fi
-        die "Step '$name' ($title) failed; the whole log: $log" \
-            "The same command takes it up again at this step, 'lab/lab.sh build --force' starts afresh."
+        local hint="The same command takes it up again at this step, 'lab/lab.sh build --force' starts afresh."
+        [[ $name != saved-file-* ]] || hint='lab/kernel.config is a configuration with which L0 starts.'
+        die "Step '$name' ($title) failed; the whole log: $log" "$hint"
     fi
     printf '%s\n' "$stamp" > "$tmp/.key"
     rm -rf "${lab:?}/$name"
@@ -143,8 +218,8 @@ step() { # STEP KEY TITLE COMMAND...
 
 missing_tools() {
     local tool
-    for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ make grub-mkrescue xorriso mformat \
-        flock setpriv sha256sum; do
+    for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ strip readelf make \
+        grub-mkrescue xorriso mformat flock setpriv sha256sum; do
         command -v "$tool" > /dev/null || printf ' %s' "$tool"
     done
 }
@@ -171,18 +246,30 @@ bochs_key() {
     key "$here/build-bochs.sh" "$here"/bochs/*.patch "$(grep '^bochs' "$lab/packages/versions" || :)"
 }
 kernel_key() { key "$here/apt.sh" "$kernel" "$suite"; }
+parts_key() {
+    if [[ $kernel == file-* ]]; then
+        echo "$kernel"
+    else
+        key "$here/kernel.sh" "$lab/kernel-$kernel/versions"
+    fi
+}
+headers_key() { key "$here/apt.sh" "$lab/kernel-$kernel/versions"; }
 l0_key() {
     key "$here/build-l0.sh" "$here/init" "$here/control.c" "$here/lazy.c" \
-        "$lab/packages/versions" "$lab/kernel-$kernel/versions"
+        "$lab/packages/versions" "$(parts_key)"
 }
 
 checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/verdict.awk" "$emucheck"; }
 saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/save-l0.sh" "$DISK_MB"; }
 
 complete_bochs() { is_built packages "$(packages_key)" && is_built bochs "$(bochs_key)"; }
+complete_parts() {
+    { [[ $kernel == file-* ]] || is_built "kernel-$kernel" "$(kernel_key)"; } &&
+        is_built "parts-$kernel" "$(parts_key)"
+}
 complete_lab() {
-    complete_bochs && is_built "kernel-$kernel" "$(kernel_key)" &&
-        is_built "l0-$kernel" "$(l0_key)" && is_built "saved-$kernel" "$(saved_key)" &&
+    complete_bochs && complete_parts && is_built "l0-$kernel" "$(l0_key)" &&
+        is_built "saved-$kernel" "$(saved_key)" &&
         { [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || is_built checked "$(checked_key)"; }
 }
 
@@ -212,6 +299,32 @@ check_emulator() { # OUT_DIR
     return 1
 }
 
+collect_version() { # OUT_DIR
+    collect_debs "$1" "$lab/kernel-$kernel"/debs/*.deb
+}
+
+build_parts() {
+    mkdir -p "$lab" 2> /dev/null || cant_write
+    if [[ $kernel == file-* ]]; then
+        step "parts-$kernel" "$kernel" "Linux $title" cp -R "$files/parts/."
+        return
+    fi
+    step "kernel-$kernel" "$(kernel_key)" "Debian's kernel $kernel" \
+        "$here/apt.sh" "$lab/apt" kernel "$kernel" "$suite"
+    rm -rf "$lab/apt"
+    step "parts-$kernel" "$(parts_key)" "Linux $title with its modules, unpacked" collect_version
+}
+
+# Of kernels by file the last few stay.
+prune_files() {
+    local dir old=0
+    touch "$lab/parts-$kernel"
+    while IFS= read -r dir; do
+        old=$((old + 1))
+        [ "$old" -le "$KEPT_FILES" ] || rm -rf "${dir/parts-/saved-}" "${dir/parts-/l0-}" "$dir"
+    done < <(find "$lab" -maxdepth 1 -name 'parts-file-*' -printf '%T@ %p\n' | sort -rn | cut -d ' ' -f 2-)
+}
+
 force=
 build_lab() {
     [ -z "$force" ] || rm -rf "$lab"
@@ -221,13 +334,23 @@ build_lab() {
             die "$emucheck is missing: 'make build/emucheck.iso' makes it ('make lab' does all)."
         step checked "$(checked_key)" "the emulator's self-checks" check_emulator
     fi
-    step "kernel-$kernel" "$(kernel_key)" "Debian's kernel $kernel" \
-        "$here/apt.sh" "$lab/apt" kernel "$kernel" "$suite"
-    rm -rf "$lab/apt"
-    step "l0-$kernel" "$(l0_key)" "L0, the Linux $kernel with KVM" \
-        "$here/build-l0.sh" "$lab/packages" "$lab/kernel-$kernel"
-    step "saved-$kernel" "$(saved_key)" "booting L0 with Linux $kernel and saving its state" \
+    build_parts
+    step "l0-$kernel" "$(l0_key)" "L0, the Linux $title with KVM" \
+        "$here/build-l0.sh" "$lab/packages" "$lab/parts-$kernel"
+    step "saved-$kernel" "$(saved_key)" "booting L0 with Linux $title and saving its state" \
         "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB"
+    [[ $kernel != file-* ]] || prune_files
+}
+
+# What is wrong with KVM's modules and parameters is said before anything is built for a kernel or boots.
+ready_lab() {
+    choose_kernel
+    if [[ $kernel != file-* ]] && [ -n "$kvm_file$kvm_intel_file${kvm_params[*]:-}" ]; then
+        complete_parts || locked build_parts
+        prepare_kvm "$parts" "$files/kvm"
+    fi
+    if [ -n "$force" ] || ! complete_lab; then locked build_lab; fi
+    [[ $kernel != file-* ]] || touch "$lab/parts-$kernel" 2> /dev/null || :
 }
 
 cant_write() {
@@ -308,6 +431,7 @@ make_job() { # STATE_DIR COMMAND ARG...
         [ ! -e "$SCRATCH/job/midflight/$name" ] || die "run: two files to --put are called $name."
         cp -L -- "$file" "$SCRATCH/job/midflight/$name" || die "run: can't read $file."
     done
+    [ ! -e "$files/kvm/load" ] || cp -R "$files/kvm" "$SCRATCH/job/job/kvm"
     mkdir "$SCRATCH/saved"
     ln -s "$state"/* "$SCRATCH/saved/"
     image=$SCRATCH/saved/hard_drive.0.drive1.image
@@ -328,9 +452,9 @@ lab_failed() { # WHAT
     {
         echo "lab: $1"
         emulator_complaints
-        if [ -s "$SCRATCH/com1" ]; then
+        if grep -aqv '^lab: ' "$SCRATCH/com1"; then
             echo 'lab: the last lines of its console:'
-            tr -d '\r' < "$SCRATCH/com1" | tail -n 15
+            tr -d '\r' < "$SCRATCH/com1" | sed '/^lab: /d' | tail -n 15 # those are known already
         else
             tail -n 3 "$SCRATCH/bochs.out"
         fi
@@ -339,10 +463,13 @@ lab_failed() { # WHAT
 }
 
 cmd_run() {
-    local seconds=900 out='' put=() status=0 version=$preset_kernel tail_pid started
+    local seconds=900 out='' put=() status=0 tail_pid said_pid started
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel) version=${2:?}; shift 2 ;;
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
+                kernel_option "$@"
+                shift 2
+                ;;
             --out) out=${2:?}; shift 2 ;;
             --timeout) seconds=${2:?}; shift 2 ;;
             --put) put+=("${2:?}"); shift 2 ;;
@@ -351,21 +478,24 @@ cmd_run() {
         esac
     done
     [ $# -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
-    choose_kernel "$version"
     [ -z "$out" ] || mkdir -p -- "$out" || die "run: can't make the directory $out."
-    complete_lab || locked build_lab
+    ready_lab
     emulator_dir "$lab/bochs"
     ln -s "$lab/l0-$kernel/boot.iso" "$SCRATCH/boot.iso"
     make_job "$lab/saved-$kernel/state" "$@"
-    [ "$kernel" = "$DEFAULT_KERNEL" ] ||
+    # With modules of its own L0 says it again.
+    [ "$kernel" = "$DEFAULT_KERNEL" ] || [ -e "$files/kvm/load" ] ||
         grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
     touch "$SCRATCH/com1" "$SCRATCH/com2"
     started=$SECONDS
     emulator_start "$lab/bochs" "$seconds" -r saved
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
     tail_pid=$!
+    tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com1" 2> /dev/null |
+        sed -un 's/\r$//; /^lab: /p' >&2 &
+    said_pid=$!
     emulator_wait || status=$?
-    wait "$tail_pid" || :
+    wait "$tail_pid" "$said_pid" || :
     case $status in
         0) ;;
         124 | 137)
@@ -378,6 +508,7 @@ cmd_run() {
     esac
     mkdir "$SCRATCH/result"
     tar -C "$SCRATCH/result" --no-same-owner -x -f "$SCRATCH/disk" 2> "$SCRATCH/tar.err" || :
+    ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 'The command was not run.'
     { read -r status < "$SCRATCH/result/status"; } 2> /dev/null ||
         lab_failed 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then
@@ -386,30 +517,58 @@ cmd_run() {
         [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/" ||
             die "run: can't write to $out."
     fi
-    grep -a '^lab: ' "$SCRATCH/com1" >&2 || :
     exit "$status"
 }
 
 cmd_build() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
+                kernel_option "$@"
+                shift 2
+                ;;
+            --force) force=yes; shift ;;
+            *) die 'usage: lab/lab.sh build [KERNEL] [--force]' ;;
+        esac
+    done
+    ready_lab
+}
+
+fetch_headers() { # OUT_DIR
+    local release deb
+    release=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$lab/kernel-$kernel/versions")
+    "$here/apt.sh" "$lab/apt" headers "$release" "$suite" "$1"
+    for deb in "$1"/debs/*.deb; do dpkg-deb -x "$deb" "$1"; done
+    rm -r "$1/debs"
+}
+
+step_headers() {
+    step "headers-$kernel" "$(headers_key)" "the headers of Debian's kernel $kernel" fetch_headers
+    rm -rf "$lab/apt"
+}
+
+cmd_headers() {
     local version=$preset_kernel
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel) version=${2:?}; shift 2 ;;
-            --force) force=yes; shift ;;
-            *) die 'usage: lab/lab.sh build [--kernel VERSION] [--force]' ;;
+            *) die 'usage: lab/lab.sh headers [--kernel VERSION]' ;;
         esac
     done
-    choose_kernel "$version"
-    if [ -n "$force" ] || ! complete_lab; then locked build_lab; fi
+    choose_version "$version" || die "headers: there is no lab with Linux '$version'. Its kernels: $(kernel_list)."
+    complete_parts || locked build_parts
+    is_built "headers-$kernel" "$(headers_key)" || locked step_headers
+    printf '%s\n' "$lab/headers-$kernel/usr/src"
 }
 
 cmd_status() {
     local entry built='' missing='' dir=$lab free room chosen
     [ $# -eq 0 ] || die 'usage: lab/lab.sh status'
-    choose_kernel "$preset_kernel"
+    choose_kernel
     chosen=$kernel
+    [[ $kernel != file-* ]] || ! complete_lab || built+=" $kernel"
     for entry in "${KERNELS[@]}"; do
-        choose_kernel "${entry% *}"
+        choose_version "${entry% *}"
         ! complete_lab || built+=" $kernel"
     done
     while [ ! -e "$dir" ]; do dir=$(dirname "$dir"); done
@@ -423,6 +582,42 @@ cmd_status() {
     [[ " $built " != *" $chosen "* ]] || return 0
     [ -z "$missing" ] && [ "$free" -ge "$SPACE_MB" ] || return 2
     return 4
+}
+
+cmd_kernels() {
+    local entry archive here_now dir unknown='' row='%-26s  %-17s  %-18s  %s\n'
+    [ $# -eq 0 ] || die 'usage: lab/lab.sh kernels'
+    files=$(mktemp -d "${TMPDIR:-/tmp}/midflight-kernel.XXXXXX")
+    for entry in "${KERNELS[@]}"; do
+        choose_version "${entry% *}"
+        "$here/apt.sh" "$files/apt" version "$kernel" "$suite" "$files" \
+            > "$files/archive-$kernel" 2> "$files/why-$kernel" &
+    done
+    wait
+    # shellcheck disable=SC2059 # the format is above
+    printf "$row" kernel from 'in the archive' here
+    for entry in "${KERNELS[@]}"; do
+        choose_version "${entry% *}"
+        archive=$(cat "$files/archive-$kernel")
+        if [ -z "$archive" ]; then
+            unknown+="lab: $suite: $(head -n 1 "$files/why-$kernel")"$'\n'
+            archive='not known'
+        fi
+        here_now=$(sed -n '1s/.* //p' "$lab/kernel-$kernel/versions" 2> /dev/null || :)
+        if complete_lab; then
+            here_now="built: $here_now"
+        else
+            here_now=${here_now:+"fetched: $here_now"}
+        fi
+        # shellcheck disable=SC2059
+        printf "$row" "$kernel" "$suite" "$archive" "${here_now:--}"
+    done
+    for dir in "$lab"/parts-file-*; do
+        [ ! -d "$dir" ] || kernel=${dir##*/parts-}
+        # shellcheck disable=SC2059
+        [ ! -d "$dir" ] || ! complete_lab || printf "$row" "$(cat "$dir/release")" 'a file' - "built: $kernel"
+    done
+    [ -z "$unknown" ] || printf '%slab: %s\n' "$unknown" 'Nothing newer than what is here is known.' >&2
 }
 
 remove_lab() { rm -rf "$lab" "$cache/lab.lock"; }
@@ -439,7 +634,9 @@ main() {
         build) cmd_build "$@" ;;
         run) cmd_run "$@" ;;
         bare) cmd_bare "$@" ;;
+        kernels) cmd_kernels "$@" ;;
         status) cmd_status "$@" ;;
+        headers) cmd_headers "$@" ;;
         clean) cmd_clean "$@" ;;
         -h | --help | help) usage ;;
         '') usage >&2; exit 2 ;;
