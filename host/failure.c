@@ -22,15 +22,28 @@
 #define INDENT "  "
 #define QUOTED "  | "
 
+/* Whether a check of the same name failed before the @i-th: of a known bug once is enough. */
+static bool told(const struct guest_log *log, unsigned i)
+{
+	for (unsigned n = 0; n < i; n++)
+		if (!strcmp(log->fail[n].check, log->fail[i].check))
+			return true;
+	return false;
+}
+
 static void print_fails(FILE *out, const struct report_entry *entry, unsigned most)
 {
 	const struct guest_log *log = &entry->result->log;
-	unsigned shown = log->kept < most ? log->kept : most;
+	const bool once = entry->known && most < MAX_FAILS;
+	unsigned shown = 0;
 
-	for (unsigned i = 0; i < shown; i++) {
+	for (unsigned i = 0; i < log->kept && shown < most; i++) {
 		const struct fail *fail = &log->fail[i];
 		struct buf line = {0};
 
+		if (once && told(log, i))
+			continue;
+		shown++;
 		if (fail->hop)
 			buf_printf(&line, "hop %u of %u: ", fail->hop, entry->config->hops);
 		else
@@ -41,8 +54,8 @@ static void print_fails(FILE *out, const struct report_entry *entry, unsigned mo
 		buf_free(&line);
 	}
 	if (log->fails + log->errors > shown)
-		fprintf(out, INDENT "... and %u more in serial.log\n",
-			log->fails + log->errors - shown);
+		fprintf(out, INDENT "... and %u more%s in serial.log\n",
+			log->fails + log->errors - shown, once ? " of the kind" : "");
 }
 
 static void print_oracles(FILE *out, const struct oracle_report *oracle, unsigned most)

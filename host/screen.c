@@ -88,7 +88,11 @@ static void say_times(const struct screen *s, int64_t now, struct buf *text)
 	if (!s->done)
 		return;
 	left = (s->last_ns - s->start_ns) / s->done * (s->count - s->done) - (now - s->last_ns);
-	screen_time(left > 0 ? left : 0, words, sizeof(words));
+	if (left < 1000 * NS_PER_MS) {
+		buf_printf(text, ", soon done");
+		return;
+	}
+	screen_time(left, words, sizeof(words));
 	buf_printf(text, ", about %s left", words);
 }
 

@@ -108,7 +108,7 @@ static void terminal(void **state)
 	s.drawn_ns = 0;
 	screen_tick(&s);
 	fflush(s.err);
-	assert_string_equal(strrchr(err, '['), "[2/3] running, 0 s, about 0 s left");
+	assert_string_equal(strrchr(err, '['), "[2/3] running, 0 s, soon done");
 	feed("not ok 2 - running # TODO known KVM bug: x\n");
 	assert_contains(out, "\033[33mnot ok 2 - running \033[0m# TODO known KVM bug: x\n");
 	s.drawn_ns = 0;
