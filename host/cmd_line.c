@@ -5,6 +5,7 @@
 #include "host/kvm_state.h"
 #include "host/paths.h"
 #include "host/protocol.h"
+#include "host/run_variants.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -121,7 +122,12 @@ static void add_l0(struct argp_state *state, struct options *o, const char *opti
 /* What L0 is, is the lab's business. */
 static void check_l0(struct argp_state *state, struct options *o)
 {
-	const char *option = o->kernels ? "--kernel" : o->l0_words ? o->l0[0] : NULL;
+	const bool several = has_variants(o);
+	const char *option = o->kernels	      ? "--kernel"
+			     : o->each_module ? "--each-module"
+			     : several	      ? "--each-param"
+			     : o->l0_words    ? o->l0[0]
+					      : NULL;
 
 	if (!option)
 		return;
@@ -129,10 +135,9 @@ static void check_l0(struct argp_state *state, struct options *o)
 		argp_error(state, "%s is for the lab, and not with --lab no", option);
 	if (o->kernels && o->command != CMD_RUN && o->command != CMD_PAGES)
 		argp_error(state, "--kernel: one, please");
-	if (o->kernels && (o->json || o->junit))
+	if (several && (o->json || o->junit))
 		argp_error(state,
-			   "--%s: of one kernel at a time; with several each has its own "
-			   "result.json",
+			   "--%s: of one run at a time; of several each has its own result.json",
 			   o->json ? "json" : "junit");
 	o->lab = LAB_YES;
 }
@@ -238,6 +243,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KVM_INTEL:
 		add_l0(state, o, "--kvm-intel", arg);
+		break;
+	case OPT_EACH_MODULE:
+		o->each_module = arg;
+		break;
+	case OPT_EACH_PARAM:
+		if (o->each_params == ARRAY_SIZE(o->each_param))
+			argp_error(state, "--each-param: too many");
+		if (!strchr(arg, '=') || arg[0] == '=')
+			argp_error(state, "--each-param: '%s' is no NAME=VALUE,...", arg);
+		o->each_param[o->each_params++] = arg;
 		break;
 	case OPT_KVM_PARAM:
 		add_l0(state, o, "--kvm-param", arg);

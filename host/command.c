@@ -147,6 +147,14 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K | A,
 	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
 	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
+	{R | P,
+	 {"each-module", OPT_EACH_MODULE, "DIR", 0,
+	  "One run with each kvm-intel module of DIR (*.ko), and one table", 2}},
+	{R | P,
+	 {"each-param", OPT_EACH_PARAM, "NAME=VALUE,...", 0,
+	  "One run with each value of that parameter of kvm_intel (or kvm.NAME); given again, a "
+	  "matrix",
+	  2}},
 	{R | P | B | S | T | O | K | A,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "

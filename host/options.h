@@ -65,7 +65,10 @@ struct options {
 	double nudge_s;
 	uint64_t seed;
 	enum lab lab;
-	const char *kernels;		    /* --kernel with several, separated by commas */
+	const char *kernels;			/* --kernel with several, separated by commas */
+	const char *each_module;		/* a directory with modules kvm-intel */
+	const char *each_param[L0_OPTIONS_MAX]; /* NAME=VALUE,VALUE... */
+	unsigned each_params;
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;

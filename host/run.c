@@ -10,7 +10,7 @@
 #include "host/report_json.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
-#include "host/run_kernels.h"
+#include "host/run_variants.h"
 #include "host/screen.h"
 #include "host/signals.h"
 
@@ -405,8 +405,8 @@ int run(struct options *o)
 	char *results;
 	int status, dir;
 
-	if (o->kernels)
-		return run_kernels(o);
+	if (has_variants(o))
+		return run_variants(o);
 	if ((o->json && check_writable(o->json, &e)) || (o->junit && check_writable(o->junit, &e)))
 		return fail(e.text);
 	if (setup(&r.setup, o, &e))

@@ -111,6 +111,16 @@ static int smm(struct kprobe *probe, struct pt_regs *regs)
 	return clear16(&nested_state(regs)->hdr.vmx.smm.flags, KVM_STATE_NESTED_SMM_GUEST_MODE);
 }
 
+/* Breaks nothing that a guest could see; but KVM complains, once. */
+static int warns(struct kprobe *probe, struct pt_regs *regs)
+{
+	const bool pending = nested_state(regs)->flags & KVM_STATE_NESTED_MTF_PENDING;
+
+	hits += pending;
+	WARN_ON_ONCE(pending);
+	return 0;
+}
+
 /* ---- what vmx_set_nested_state() and the first KVM_RUN call ---- */
 static void vmwrite(unsigned long field, unsigned long value)
 {
@@ -214,6 +224,7 @@ static const struct {
 	{"mtf-pending", "vmx_set_nested_state", mtf_pending},
 	{"deadline", "vmx_set_nested_state", deadline},
 	{"smm", "vmx_set_nested_state", smm},
+	{"warns", "vmx_set_nested_state", warns},
 	{"pages", "vmx_get_nested_state_pages", pages},
 	{"from-vmentry", "nested_vmx_enter_non_root_mode", from_vmentry},
 	{"ept-ad", "kvm_init_shadow_ept_mmu", ept_ad},
