@@ -12,7 +12,7 @@
 static int write_page(const char *path, const struct buf *html, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
 	int ret = write_file(dir, slash ? slash + 1 : path, html->p, html->len, 0666, e);
 
 	free(dir);
@@ -47,7 +47,8 @@ int cmd_report(struct options *o)
 	if (ret) {
 		ret = fail(e.text);
 	} else {
-		printf("%s: %u results, %zu KiB\n", path, page.results, html.len / KIB);
+		printf("%s: %u result%s, %zu KiB\n", path, page.results,
+		       page.results == 1 ? "" : "s", html.len / KIB);
 		if (page.problems)
 			printf("%u of the files it was made from %s damaged: the page says what "
 			       "and "

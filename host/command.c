@@ -299,7 +299,7 @@ const struct command_info commands[COMMANDS] = {
 			"Writes one HTML file without any reference to others: the matrix of "
 			"scenarios, methods and kernels, the timeline of each restore, which page "
 			"was asked for when, and how to repeat what failed. Each DIR is the log "
-			"directory of a run.\v"
+			"directory of a run, or has those of several (run --kernel 6.1,6.12).\v"
 			"Exit status: 0 written, 2 usage, or DIR has no results.\n\n"
 			"Examples:\n"
 			"  midflight report build/midflight-log\n"

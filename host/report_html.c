@@ -3,6 +3,7 @@
 // scripts (the one there is adds a filter), most of it also without styles.
 #include "host/report_html.h"
 #include "host/html.h"
+#include "host/method.h"
 #include "host/timeline_svg.h"
 
 #include <stdlib.h>
@@ -24,13 +25,26 @@ __asm__("	.pushsection .rodata\n"
 /* Of report_html.js: a browser runs this script and no other. */
 #define SCRIPT_HASH "FC8aXoPxFzwRDiyTfeOOmN8dZxuT8hhYIPCWEVdDmEs="
 
+/* For who has this page alone. */
+#define KNOWN_DOCS                                                                             \
+	"<code>known-failures.md</code>, which is in <code>docs</code> of Midflight's source " \
+	"tree, "                                                                               \
+	"installed in <code>share/doc/midflight/docs</code>"
+
 const struct outcome_info outcomes[OUTCOMES] = {
-	[OUT_FAILED] = {"failed", "✗", "#b3401b", "#ffffff", "failed", "Failed"},
-	[OUT_ERROR] = {"error", "!", "#6d3a8c", "#ffffff", "errors", "Errors of Midflight or L1"},
-	[OUT_KNOWN] = {"known", "K", "#f2c063", "#3a2600", "known bugs", "Known KVM bugs"},
-	[OUT_SKIPPED] = {"skipped", "–", "#e4e8ec", "#414b57", "skipped", "Skipped"},
-	[OUT_PASSED] = {"passed", "✓", "#cdebdf", "#004d38", "passed", "Passed"},
+	[OUT_FAILED] = {"failed", "✗", "#b3401b", "#ffffff", "failed", "failed", "Failed"},
+	[OUT_ERROR] = {"error", "!", "#6d3a8c", "#ffffff", "errors", "error",
+		       "Errors of Midflight or L1"},
+	[OUT_KNOWN] = {"known", "K", "#f2c063", "#3a2600", "known bugs", "known bug",
+		       "Known KVM bugs"},
+	[OUT_SKIPPED] = {"skipped", "–", "#e4e8ec", "#414b57", "skipped", "skipped", "Skipped"},
+	[OUT_PASSED] = {"passed", "✓", "#cdebdf", "#004d38", "passed", "passed", "Passed"},
 };
+
+const char *outcome_words(enum outcome o, unsigned count)
+{
+	return count == 1 ? outcomes[o].one : outcomes[o].words;
+}
 
 /* ---- what was run ------------------------------------------------------------------------- */
 
@@ -65,16 +79,21 @@ static const struct fact facts[] = {
 	{NULL, "strict", "strict"},
 };
 
+static bool is_empty(const json_t *v)
+{
+	return !v || json_is_null(v) || (json_is_string(v) && !json_string_length(v));
+}
+
 static void value_text(const json_t *v, struct buf *html)
 {
-	if (json_is_string(v))
+	if (is_empty(v))
+		buf_printf(html, "–");
+	else if (json_is_string(v))
 		html_clipped(html, json_string_value(v), 300);
 	else if (json_is_integer(v))
 		buf_printf(html, "%lld", (long long)json_integer_value(v));
 	else if (json_is_boolean(v))
 		buf_printf(html, "%s", json_is_true(v) ? "yes" : "no");
-	else if (json_is_null(v) || !v)
-		buf_printf(html, "–");
 	else
 		buf_printf(html, "?");
 }
@@ -95,7 +114,7 @@ static void fact_row(const struct report_page *p, const char *in, const char *su
 		const json_t *v = sub ? json_object_get(fact_of(&p->run[i], in, sub), key)
 				      : fact_of(&p->run[i], in, key);
 
-		any |= v && !json_is_null(v) && !json_is_false(v);
+		any |= !is_empty(v) && !json_is_false(v);
 		if (!i)
 			first = v;
 		same &= v == first || json_equal(v, first);
@@ -140,7 +159,8 @@ static void counts_row(const struct report_page *p, struct buf *html)
 		for (int o = 0; o < OUTCOMES; o++) {
 			if (!count[o])
 				continue;
-			buf_printf(html, "%s%u %s", comma, count[o], outcomes[o].words);
+			buf_printf(html, "%s%u %s", comma, count[o],
+				   outcome_words((enum outcome)o, count[o]));
 			comma = ", ";
 		}
 		buf_printf(html, "</td>");
@@ -163,8 +183,9 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 	json_t *value;
 
 	for (unsigned i = 0; i < p->runs; i++)
-		json_object_update_missing(
-			keys, json_object_get(json_object_get(p->run[i].top, "environment"), sub));
+		json_object_foreach(
+			json_object_get(json_object_get(p->run[i].top, "environment"), sub), key,
+			value) if (!is_empty(value)) json_object_set(keys, key, value);
 	if (json_object_size(keys)) {
 		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
 			   json_object_size(keys));
@@ -245,7 +266,7 @@ static void totals(const struct report_page *p, struct buf *html)
 	for (int o = 0; o < OUTCOMES; o++)
 		buf_printf(html, "<li class=\"%s\"><b>%u</b> %s %s</li>",
 			   p->count[o] ? outcomes[o].class : "zero", p->count[o], outcomes[o].sign,
-			   outcomes[o].words);
+			   outcome_words((enum outcome)o, p->count[o]));
 	buf_printf(html, "</ul>");
 }
 
@@ -274,7 +295,7 @@ static void bugs(const struct report_page *p, struct buf *html)
 	json_t *seen = json_object();
 
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t bugs\"><thead><tr><th>"
-			 "known KVM bug</th><th>docs/known-failures.md</th><th>met in</th></tr>"
+			 "known KVM bug</th><th>its name</th><th>met in</th></tr>"
 			 "</thead><tbody>");
 	for (unsigned i = 0; i < p->results; i++) {
 		const json_t *json = p->result[i].json;
@@ -288,7 +309,7 @@ static void bugs(const struct report_page *p, struct buf *html)
 		buf_printf(html, "<tr><td><span class=\"sg known\">%s known</span> ",
 			   outcomes[OUT_KNOWN].sign);
 		html_clipped(html, text ? text : id, 300);
-		buf_printf(html, "</td><td><code>#");
+		buf_printf(html, "</td><td><code>");
 		html_clipped(html, id, 100);
 		buf_printf(html, "</code></td><td>");
 		for (unsigned k = i; k < p->results; k++) {
@@ -308,7 +329,9 @@ static void bugs(const struct report_page *p, struct buf *html)
 			buf_printf(html, " and %u more", count - 12);
 		buf_printf(html, "</td></tr>\n");
 	}
-	buf_printf(html, "</tbody></table></div>");
+	buf_printf(html,
+		   "</tbody></table></div><p class=\"cap\">What KVM does there, and how it was "
+		   "found out: by these names in " KNOWN_DOCS ".</p>");
 	json_decref(seen);
 }
 
@@ -320,7 +343,7 @@ static void failures(const struct report_page *p, enum outcome outcome, struct b
 	if (!p->count[outcome])
 		return;
 	buf_printf(html, "<p><span class=\"sg %s\">%s %s</span> ", outcomes[outcome].class,
-		   outcomes[outcome].sign, outcomes[outcome].words);
+		   outcomes[outcome].sign, outcome_words(outcome, p->count[outcome]));
 	for (unsigned i = 0; i < p->results && shown < 40; i++) {
 		const struct report_result *r = &p->result[i];
 
@@ -348,7 +371,7 @@ static void distinct(const struct report_page *p, const struct fact *f, struct b
 
 		while (k < i && !json_equal(v, fact_of(&p->run[k], f->in, f->key)))
 			k++;
-		if (k < i || !v || json_is_null(v))
+		if (k < i || is_empty(v))
 			continue;
 		if (!*comma)
 			buf_printf(html, "<li>%s <b>", f->title);
@@ -401,19 +424,66 @@ static void header(const struct report_page *p, struct buf *html)
 
 /* ---- the page ----------------------------------------------------------------------------- */
 
-static void footer(struct buf *html)
+/* The method that another's text begins with (`as file, but ...`), or METHODS. */
+static enum method referred(enum method m)
 {
+	const char *text = method_info(m)->text;
+	char name[40];
+
+	if (strncmp(text, "as ", 3))
+		return METHODS;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text + 3, ",; "), text + 3);
+	return method_find(name);
+}
+
+/* What the methods of these results do: the mouse is not everywhere. */
+static void methods(const struct report_page *p, struct buf *html)
+{
+	bool used[METHODS + 1] = {false};
+
+	for (unsigned i = 0; i < p->results; i++) {
+		const char *name = json_member(p->result[i].json, "method");
+
+		for (enum method m = method_find(name); m < METHODS && !used[m]; m = referred(m))
+			used[m] = true;
+	}
+	buf_printf(html, "<ul>");
+	for (int m = 0; m < METHODS; m++)
+		if (used[m]) {
+			buf_printf(html, "<li><b>%s</b>: ", method_name((enum method)m));
+			html_text(html, method_info((enum method)m)->text);
+			buf_printf(html, ".</li>");
+		}
+	buf_printf(html, "</ul>");
+}
+
+static void footer(const struct report_page *p, struct buf *html)
+{
+	buf_printf(
+		html,
+		"<section id=\"how\"><h2>How to read it</h2>"
+		"<p>L0 is the kernel whose KVM is tested, L1 a hypervisor in a VM, L2 its "
+		"guest. In each <b>hop</b> L0 moves the VM once: it saves it at one instant and "
+		"restores it; L1 and L2 then say whether anything was lost, doubled or changed. "
+		"A <b>control</b> is the same without the move: what fails there too is not the "
+		"move's.</p>"
+		"<p><b>passed</b>: every check ran and held. <b>failed</b>: a check failed, or "
+		"the VM hung or died (FAIL, HANG, CRASH). <b>known</b>: it failed as a known "
+		"bug of KVM does, and in no other way; each such bug is explained in " KNOWN_DOCS
+		". <b>skipped</b>: the CPU or QEMU lacks something. <b>error</b>: Midflight or "
+		"L1 is wrong, not KVM.</p>"
+		"<p><b>missed</b>: the VM was stopped while L2 was not where the scenario wants "
+		"it, so this stop does not count and another was made. <b>nudged</b>: the VM was "
+		"silent for so long that the host sent it an NMI, upon which L1 looked what was "
+		"lost.</p>"
+		"<p><b>stop</b>, <b>save</b>, <b>restore</b>: the runner's steps, with starting "
+		"a new QEMU; <b>downtime</b> and <b>rounds</b> (how often a live migration went "
+		"through the memory): as QEMU tells them. So a restore may be longer than the "
+		"downtime. <b>page requests</b>: those of a post-copy. In the "
+		"lab all times are the emulated machine's.</p>"
+		"<p>A <b>method</b> is how the VM is moved.</p>");
+	methods(p, html);
 	buf_printf(html,
-		   "<section id=\"how\"><h2>How to read it</h2>"
-		   "<p>L0 is the kernel whose KVM is tested, L1 a hypervisor in a VM, L2 its "
-		   "guest. In "
-		   "each hop L0 saves the VM at one instant and restores it; L1 and L2 then say "
-		   "whether anything was lost, doubled or changed. A control is the same without "
-		   "the save and restore.</p>"
-		   "<p><b>passed</b>: every check ran and held. <b>failed</b>: a check failed, or "
-		   "the VM hung or died (FAIL, HANG, CRASH). <b>known</b>: it failed as a known "
-		   "bug of KVM does, and in no other way. <b>skipped</b>: the CPU or QEMU lacks "
-		   "something. <b>error</b>: Midflight or L1 is wrong, not KVM.</p>"
 		   "<p>Timelines: one lane for each thread or party, time in milliseconds from the "
 		   "hop's beginning. Where a bar is too small for its text, the mouse tells it. A "
 		   "page request lasts from asking until the page was there.</p>");
@@ -464,6 +534,6 @@ void report_html(struct report_page *p, struct buf *html)
 	buf_printf(html, "<section id=\"runs\"><h2>What was run</h2>");
 	report_html_runs(p, html);
 	buf_printf(html, "</section>\n");
-	footer(html);
+	footer(p, html);
 	buf_printf(html, "\n<script>%s</script></body></html>\n", report_html_js);
 }

@@ -15,14 +15,17 @@ struct outcome_info {
 	const char *sign;	/* shown beside the colour */
 	const char *fill, *ink; /* for where there is no style sheet */
 	const char *words;	/* `3 passed` */
+	const char *one;	/* `1 known bug` */
 	const char *title;	/* of a section */
 };
 extern const struct outcome_info outcomes[OUTCOMES];
 
+#define REPORT_CONTROL "control" /* its column in the matrix, among those of the methods */
+
 /* One directory that was named. Strings point into @top. */
 struct report_run {
-	const char *path; /* as given */
-	int dir;	  /* it, or -1 */
+	char *path;  /* as given, or a directory in that */
+	int dir;     /* it, or -1 */
 	json_t *top; /* result.json, checked: required members are there, all have their type */
 	json_t *results;
 	char *label;		 /* short, and unlike the others' */
@@ -49,7 +52,13 @@ struct report_page {
 	unsigned problems; /* in @wrong and in the place where they are */
 };
 
-/* Opens directories @dirs and reads their result.json. 0, or -1 with @e filled. */
+/* `1 known bug`, `2 known bugs`: the words behind the number. */
+const char *outcome_words(enum outcome o, unsigned count);
+
+/*
+ * Opens directories @dirs and reads their result.json. For one that has none, but directories with
+ * one in it (a run on several kernels), these are read. 0, or -1 with @e filled.
+ */
 int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e);
 void report_html_free(struct report_page *p);
 

@@ -5,6 +5,7 @@
 #include "host/report_html.h"
 #include "host/report_json.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #define RESULT_MAX  (256u << 20) /* bytes of result.json */
 #define JSON_MAX    (32u << 20)	 /* of a timeline or page report */
 #define RESULTS_MAX 20000
+#define RUNS_MAX    64 /* in one directory */
 #define BUDGET	    (8u << 20)
 
 static const struct json_member top_members[] = {
@@ -313,18 +315,28 @@ json_t *report_html_json(const struct report_run *run, const char *path, struct 
 
 /* ---- runs --------------------------------------------------------------------------------- */
 
-static int load_run(struct report_run *run, struct err *e)
+static bool has_result(int dir)
 {
+	struct stat st;
+
+	return !fstatat(dir, "result.json", &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Reads the run in directory @dir, called @path; it takes both. */
+static int load_run(struct report_page *p, int dir, char *path, struct err *e)
+{
+	struct report_run *run;
 	struct err why = {0};
 
-	run->dir = open(run->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (run->dir < 0)
-		return err_errno(e, run->path);
+	p->run = xrealloc(p->run, (p->runs + 1) * sizeof(*p->run));
+	run = &p->run[p->runs++];
+	*run = (struct report_run){.path = path, .dir = dir};
 	run->top = load_json(run, "result.json", RESULT_MAX, &why);
 	if (!run->top || check_top(run, &why)) {
 		err_set(e, "%s/result.json: %s", run->path, why.text);
 		return -1;
 	}
+	check_counts(p, run);
 	return 0;
 }
 
@@ -337,7 +349,7 @@ static void find_place(struct report_result *r)
 
 	if (json_member_true(r->json, "control")) {
 		r->row = xstrdup(r->scenario);
-		r->column = xstrdup("control");
+		r->column = xstrdup(REPORT_CONTROL);
 		return;
 	}
 	if (len > method_len && !strcmp(rest + len - method_len, method) &&
@@ -434,18 +446,64 @@ static void make_labels(struct report_page *p)
 			append_label(&p->run[i], xasprintf("(%u)", i + 1));
 }
 
+/* Reads the runs in the directories that are in @dir, which is called @path. */
+static int load_below(struct report_page *p, int dir, const char *path, struct err *e)
+{
+	const unsigned before = p->runs;
+	struct dirent **list = NULL;
+	const int count = scandirat(dir, ".", &list, NULL, versionsort);
+	int ret = count < 0 ? err_errno(e, path) : 0;
+
+	for (int i = 0; i < count; i++) {
+		const char *name = list[i]->d_name;
+		const int sub = ret || !report_html_is_below(name)
+					? -1
+					: openat(dir, name,
+						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (sub >= 0 && has_result(sub)) {
+			if (p->runs - before == RUNS_MAX) {
+				err_set(e, "%s: more than %d runs", path, RUNS_MAX);
+				close(sub);
+				ret = -1;
+			} else {
+				ret = load_run(p, sub, xasprintf("%s/%s", path, name), e);
+			}
+		} else if (sub >= 0) {
+			close(sub);
+		}
+		free(list[i]);
+	}
+	free(list);
+	if (!ret && p->runs == before) {
+		err_set(e, "%s: no results of a run (no result.json)", path);
+		ret = -1;
+	}
+	return ret;
+}
+
+static int load_named(struct report_page *p, const char *path, struct err *e)
+{
+	const int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	if (dir < 0)
+		return err_errno(e, path);
+	if (has_result(dir))
+		return load_run(p, dir, xstrdup(path), e);
+	ret = load_below(p, dir, path, e);
+	close(dir);
+	return ret;
+}
+
 int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e)
 {
-	*p = (struct report_page){.run = xcalloc(count, sizeof(*p->run)), .budget = BUDGET};
-	for (unsigned i = 0; i < count; i++) {
-		struct report_run *run = &p->run[p->runs++];
-
-		*run = (struct report_run){.path = dirs[i], .dir = -1};
-		if (load_run(run, e))
+	*p = (struct report_page){.budget = BUDGET};
+	for (unsigned i = 0; i < count; i++)
+		if (load_named(p, dirs[i], e))
 			return -1;
-		check_counts(p, run);
+	for (unsigned i = 0; i < p->runs; i++)
 		add_results(p, i);
-	}
 	make_labels(p);
 	return 0;
 }
@@ -460,6 +518,7 @@ void report_html_free(struct report_page *p)
 		if (p->run[i].dir >= 0)
 			close(p->run[i].dir);
 		json_decref(p->run[i].top);
+		free(p->run[i].path);
 		free(p->run[i].label);
 	}
 	free(p->result);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The matrix of the HTML report: scenario x method x run.
 #include "host/html.h"
+#include "host/method.h"
 #include "host/report_html.h"
 
 #include <stdlib.h>
@@ -81,6 +82,21 @@ static bool is_used(const struct matrix *m, unsigned run, unsigned column)
 	return false;
 }
 
+/* What the method that names a row or column does: for the mouse, as an attribute. */
+static void axis_title(const char *name, bool is_method, struct buf *html)
+{
+	const enum method method = is_method ? method_find(name) : METHODS;
+
+	if (method < METHODS) {
+		buf_printf(html, " title=\"");
+		html_text(html, method_info(method)->text);
+		buf_printf(html, "\"");
+	} else if (is_method && !strcmp(name, REPORT_CONTROL)) {
+		buf_printf(html, " title=\"the same without a move: what fails here too is not the "
+				 "move's\"");
+	}
+}
+
 static void head(const struct matrix *m, const struct report_page *p, struct buf *html)
 {
 	buf_printf(html, "<thead><tr><th rowspan=\"2\" class=\"rn\">%s</th>",
@@ -103,7 +119,9 @@ static void head(const struct matrix *m, const struct report_page *p, struct buf
 		for (unsigned c = 0; c < m->column.count; c++) {
 			if (!is_used(m, run, c))
 				continue;
-			buf_printf(html, "<th class=\"c g%u\"><span>", run & 1);
+			buf_printf(html, "<th class=\"c g%u\"", run & 1);
+			axis_title(m->column.name[c], !m->turned, html);
+			buf_printf(html, "><span>");
 			html_clipped(html, m->column.name[c], 60);
 			buf_printf(html, "</span></th>");
 		}
@@ -152,7 +170,9 @@ static void one_row(const struct matrix *m, const struct report_page *p, unsigne
 
 		good &= !r || r->outcome == OUT_PASSED || r->outcome == OUT_SKIPPED;
 	}
-	buf_printf(html, "<tr%s><th class=\"rn\">", good ? " class=\"good\"" : "");
+	buf_printf(html, "<tr%s><th class=\"rn\"", good ? " class=\"good\"" : "");
+	axis_title(m->row.name[row], m->turned, html);
+	buf_printf(html, ">");
 	html_clipped(html, m->row.name[row], 80);
 	buf_printf(html, "</th>");
 	for (unsigned run = 0; run < m->runs; run++)
@@ -165,6 +185,18 @@ static void one_row(const struct matrix *m, const struct report_page *p, unsigne
 static void counted(struct buf *html, unsigned count, const char *what)
 {
 	buf_printf(html, "%u %s%s", count, what, count == 1 ? "" : "s");
+}
+
+/* How many, and of what; the control is no method. */
+static void axis_counted(const struct axis *a, bool methods, struct buf *html)
+{
+	unsigned controls = 0;
+
+	for (unsigned i = 0; i < a->count && methods; i++)
+		controls += !strcmp(a->name[i], REPORT_CONTROL);
+	counted(html, a->count - controls, methods ? "method" : "scenario");
+	if (controls)
+		buf_printf(html, " and the control");
 }
 
 static void table(const struct matrix *m, const struct report_page *p, struct buf *html)
@@ -184,9 +216,9 @@ void report_html_matrix(const struct report_page *p, struct buf *html)
 	const bool fits = fill(&m, p);
 
 	buf_printf(html, "<p>");
-	counted(html, m.row.count, m.turned ? "method" : "scenario");
+	axis_counted(&m.row, m.turned, html);
 	buf_printf(html, " &times; ");
-	counted(html, m.column.count, m.turned ? "scenario" : "method");
+	axis_counted(&m.column, !m.turned, html);
 	buf_printf(html, ", ");
 	counted(html, m.runs, "run");
 	buf_printf(html, ". Each cell leads to its result.</p><p class=\"key\">");

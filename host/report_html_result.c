@@ -136,7 +136,7 @@ static void checks(const struct report_result *r, struct buf *html)
 
 		if (i == ROWS_MAX)
 			break;
-		buf_printf(html, "<tr><td class=\"n\">%.0f</td><td>%s",
+		buf_printf(html, "<tr><td class=\"n\">%.0f</td><td class=\"ck\">%s",
 			   json_member_number(fail, "hop", 0), check ? "" : "error: ");
 		html_clipped(html, check ? check : error ? error : "?", 200);
 		buf_printf(html, "</td>");
@@ -220,7 +220,7 @@ static void known(const struct report_result *r, struct buf *html)
 		return;
 	buf_printf(html, "<p>Known KVM bug: ");
 	html_clipped(html, text ? text : "", 400);
-	buf_printf(html, "%s <code>docs/known-failures.md#", text ? "." : "");
+	buf_printf(html, "%s <a href=\"#how\">More</a>: <code>known-failures.md#", text ? "." : "");
 	html_clipped(html, id, 100);
 	buf_printf(html, "</code></p>");
 }
@@ -265,6 +265,21 @@ static void command(const char *what, const char *line, struct buf *html)
 	buf_printf(html, "</pre></div>");
 }
 
+/* The first word of shell command @line, with its quotes. */
+static size_t program_length(const char *line)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; line[i] && (quoted || line[i] != ' '); i++) {
+		if (line[i] == '\'')
+			quoted = !quoted;
+		else if (!quoted && line[i] == '\\' && line[i + 1])
+			i++;
+	}
+	return i;
+}
+
 /* A path in the run's directory, as the user can give it to a command. */
 static void path_command(struct report_page *p, const struct report_result *r, const char *key,
 			 const char *what, const char *words, struct buf *html)
@@ -294,12 +309,17 @@ static void commands(struct report_page *p, const struct report_result *r, struc
 {
 	const char *repro = json_member(r->json, "repro");
 
+	char *replay;
+
 	if (repro)
 		command("again:", repro, html);
 	if (!is_bad(r))
 		return;
-	path_command(p, r, "replay", "replay:", "midflight replay ", html);
+	replay = repro && *repro ? xasprintf("%.*s replay ", (int)program_length(repro), repro)
+				 : xstrdup("midflight replay ");
+	path_command(p, r, "replay", "replay:", replay, html);
 	path_command(p, r, "dir", "log:", "", html);
+	free(replay);
 }
 
 /* ---- hops --------------------------------------------------------------------------------- */

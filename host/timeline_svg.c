@@ -17,8 +17,9 @@
 #define US_MAX	   1e12 /* eleven days */
 
 /* In the picture's own unit, a pixel of a screen that shows it in full size. */
+#define NAMES	   86.0 /* the names of the lanes: a picture of its own, which does not scroll */
 #define WIDTH	   1160.0
-#define LEFT	   92.0 /* names of the lanes */
+#define LEFT	   92.0
 #define RIGHT	   1150.0
 #define TOP	   42.0 /* marks and axis */
 #define ROW	   16.0 /* of a lane, from near */
@@ -30,9 +31,10 @@
 #define LABEL_MAX  46  /* characters */
 #define WORD_MAX   20
 #define TITLE_MAX  400
-#define LEAST	   1.5 /* width of a bar */
-#define ROWS_MAX   14  /* of a lane */
-#define ROWS_LABEL 9   /* those in which labels may want a row of their own */
+#define MARK	   110.0 /* width of a mark's name, at most */
+#define LEAST	   1.5	 /* width of a bar */
+#define ROWS_MAX   14	 /* of a lane */
+#define ROWS_LABEL 9	 /* those in which labels may want a row of their own */
 
 static const struct {
 	const char *name, *fill, *stroke, *text;
@@ -234,7 +236,7 @@ struct chart {
 	double from, to;
 	bool far;
 	double y; /* of the lane that is being drawn */
-	struct buf *svg;
+	struct buf *svg, *names;
 };
 
 static double x_of(const struct chart *c, double us)
@@ -423,6 +425,12 @@ static void number(struct buf *svg, double v)
 		buf_printf(svg, "%.1f", tenths / 10);
 }
 
+/* A place from far, in percent of the picture's width: it has that of the page. */
+static void percent(struct buf *svg, double width)
+{
+	buf_printf(svg, "%.2f%%", width * 100 / (WIDTH - NAMES));
+}
+
 static void ms_text(struct buf *b, double us)
 {
 	const double ms = us / 1000;
@@ -464,12 +472,21 @@ static void bar_title(struct buf *svg, const struct bar *b)
 
 static void draw_bar(const struct chart *c, const struct bar *b)
 {
-	const double height = c->far ? FAR_BAR : BAR, y = c->y + b->row * (c->far ? 0 : ROW);
+	const double y = c->y + b->row * ROW;
 	struct buf *svg = c->svg;
 
-	if (!c->far)
-		buf_printf(svg, "<g>");
-	if (is_instant(b) && !c->far) {
+	if (c->far) {
+		buf_printf(svg, "<rect x=\"");
+		percent(svg, b->x0 - NAMES);
+		buf_printf(svg, "\" y=\"");
+		number(svg, c->y);
+		buf_printf(svg, "\" width=\"");
+		percent(svg, b->x1 - b->x0);
+		buf_printf(svg, "\" height=\"%.0f\"/>", FAR_BAR);
+		return;
+	}
+	buf_printf(svg, "<g>");
+	if (is_instant(b)) {
 		buf_printf(svg, "<path d=\"M");
 		number(svg, b->x0);
 		buf_printf(svg, " ");
@@ -482,11 +499,7 @@ static void draw_bar(const struct chart *c, const struct bar *b)
 		number(svg, y);
 		buf_printf(svg, "\" width=\"");
 		number(svg, b->x1 - b->x0);
-		buf_printf(svg, "\" height=\"%.0f\"", height);
-	}
-	if (c->far) {
-		buf_printf(svg, "/>");
-		return;
+		buf_printf(svg, "\" height=\"%.0f\"", BAR);
 	}
 	buf_printf(svg, ">");
 	bar_title(svg, b);
@@ -528,16 +541,20 @@ static void draw_lane(struct chart *c, const struct lane *lane)
 	const unsigned rows = c->far ? 1 : place_bars(bars, count);
 	const double height = c->far ? FAR_ROW : rows * ROW + LANE_GAP;
 
-	if (!c->far)
-		buf_printf(c->svg,
-			   "<path class=\"gr\" stroke=\"#d8dde3\" d=\"M0 %.1fH%.0f\"/>"
-			   "<text class=\"ln\" x=\"0\" y=\"%.1f\">",
-			   c->y - 3.5, RIGHT, c->y + 10);
-	else
-		buf_printf(c->svg, "<text class=\"fn\" font-size=\"8\" x=\"0\" y=\"%.1f\">",
+	if (!c->far) {
+		struct buf *const both[] = {c->svg, c->names};
+
+		for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+			buf_printf(both[i],
+				   "<path class=\"gr\" stroke=\"#d8dde3\" d=\"M0 %.1fH%.0f\"/>",
+				   c->y - 3.5, RIGHT);
+		buf_printf(c->names, "<text class=\"ln\" x=\"0\" y=\"%.1f\">", c->y + 10);
+	} else {
+		buf_printf(c->names, "<text class=\"fn\" font-size=\"8\" x=\"0\" y=\"%.1f\">",
 			   c->y + 6.5);
-	html_clipped(c->svg, lane->name, 14);
-	buf_printf(c->svg, "</text>");
+	}
+	html_clipped(c->names, lane->name, 14);
+	buf_printf(c->names, "</text>");
 	for (int kind = 0; kind < TIMELINE_KINDS; kind++) {
 		bool any = false;
 
@@ -570,6 +587,29 @@ static double step_of(double range)
 	return power * (r <= 1 ? 1 : r <= 2 ? 2 : r <= 5 ? 5 : 10);
 }
 
+/*
+ * A line of the axis, and its number up to where that stands. From far an @odd one may be left out
+ * by the style sheet.
+ */
+static void draw_tick(const struct chart *c, double x, double top, double bottom, bool odd)
+{
+	if (c->far) {
+		for (int end = 1; end <= 2; end++) {
+			buf_printf(c->svg, end == 1 ? "<line class=\"gr\" stroke=\"#e3e7ec\" x1=\""
+						    : " x2=\"");
+			percent(c->svg, x - NAMES);
+			buf_printf(c->svg, "\" y%d=\"%.1f\"", end, end == 1 ? top : bottom);
+		}
+		buf_printf(c->svg, "/><text class=\"ax%s\" x=\"", odd ? " o" : "");
+		percent(c->svg, x - NAMES);
+	} else {
+		buf_printf(c->svg,
+			   "<path class=\"gr\" stroke=\"#e3e7ec\" d=\"M%.1f %.1fV%.1f\"/>"
+			   "<text class=\"ax\" x=\"%.1f",
+			   x, top, bottom, x);
+	}
+}
+
 static void draw_axis(const struct chart *c, double top, double bottom)
 {
 	const double step = step_of((c->to - c->from) / 1000);
@@ -580,11 +620,8 @@ static void draw_axis(const struct chart *c, double top, double bottom)
 	for (double i = 0; i <= count && i < 50; i++) {
 		const double ms = (first + i) * step, x = x_of(c, ms * 1000);
 
-		buf_printf(c->svg,
-			   "<path class=\"gr\" stroke=\"#e3e7ec\" d=\"M%.1f %.1fV%.1f\"/>"
-			   "<text class=\"ax\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%.*f%s"
-			   "</text>",
-			   x, top, bottom, x, top - 4,
+		draw_tick(c, x, top, bottom, fmod(i, 2) == 1);
+		buf_printf(c->svg, "\" y=\"%.1f\" text-anchor=\"%s\">%.*f%s</text>", top - 4,
 			   x < LEFT + 12    ? "start"
 			   : x > RIGHT - 20 ? "end"
 					    : "middle",
@@ -600,21 +637,43 @@ static int first_word(const struct event *e)
 	return len < WORD_MAX ? (int)len : WORD_MAX;
 }
 
-/* A line through all lanes where @e begins, named above the axis by its first word and @what. */
-static void draw_mark(const struct chart *c, const struct event *e, const char *what, bool left,
-		      double bottom)
+static bool is_in(const struct chart *c, const struct event *e)
+{
+	return e && e->from >= c->from && e->from <= c->to;
+}
+
+/*
+ * A line through all lanes where @e begins, named above the axis, from @text on or left of it, by
+ * its first word and @what.
+ */
+static void draw_mark(const struct chart *c, const struct event *e, const char *what, double text,
+		      bool left, double bottom)
 {
 	const double x = x_of(c, e->from);
 
-	if (e->from < c->from || e->from > c->to)
-		return;
 	buf_printf(c->svg,
 		   "<path class=\"mk\" stroke=\"#b3261e\" stroke-dasharray=\"4 3\" fill=\"none\" "
 		   "d=\"M%.1f 14V%.1f\"/><text class=\"mk\" fill=\"#b3261e\" font-weight=\"bold\" "
 		   "x=\"%.1f\" y=\"11\" text-anchor=\"%s\">",
-		   x, bottom, x, left ? "end" : "start");
+		   x, bottom, text, left ? "end" : "start");
 	html_printf(c->svg, "%.*s%s", first_word(e), e->text, what);
 	buf_printf(c->svg, "</text>");
+}
+
+/* That of the restore and that of KVM_RUN 1; their names do not meet. */
+static void draw_marks(const struct chart *c, double bottom)
+{
+	const struct event *restore = is_in(c, c->t->restore) ? c->t->restore : NULL;
+	const struct event *run = is_in(c, c->t->run) ? c->t->run : NULL;
+	const double x = restore ? x_of(c, restore->from) : 0, next = run ? x_of(c, run->from) : 0;
+	const bool close = restore && run && next - x < MARK;
+	const bool left = x > RIGHT - MARK || (close && x > LEFT + MARK);
+
+	if (restore)
+		draw_mark(c, restore, " begins", x, left, bottom);
+	if (run)
+		draw_mark(c, run, " 1", close && !left ? x + MARK : next, next > RIGHT - 70,
+			  bottom);
 }
 
 static bool any_in(const struct chart *c, const struct lane *lane)
@@ -625,69 +684,89 @@ static bool any_in(const struct chart *c, const struct lane *lane)
 	return false;
 }
 
+/*
+ * The picture of @c, @height high: the names of its lanes, and what happened. A table, so that they
+ * stand side by side where there are no styles too.
+ */
+static void draw_both(const struct chart *c, double height, const char *name, struct buf *html)
+{
+	const char *const attributes = c->far ? "font-size=\"10\" stroke-width=\"0.6\""
+					      : "font-size=\"11\" stroke-width=\"1\"";
+
+	buf_printf(html,
+		   "<div class=\"tl%s\"%s><table role=\"presentation\" cellspacing=\"0\" "
+		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg "
+		   "viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
+		   "font-family=\"sans-serif\" %s "
+		   "fill=\"#1f2933\">",
+		   c->far ? " far" : "", c->far ? "" : " tabindex=\"0\"",
+		   c->far ? " width=\"100%\"" : "", NAMES, NAMES, height, NAMES, height,
+		   attributes);
+	buf_append(html, buf_text(c->names), c->names->len);
+	buf_printf(html, "</svg></td><td><svg ");
+	if (c->far)
+		buf_printf(html, "width=\"100%%\"");
+	else
+		buf_printf(html, "viewBox=\"%.0f 0 %.0f %.0f\" width=\"%.0f\"", NAMES,
+			   WIDTH - NAMES, height, WIDTH - NAMES);
+	buf_printf(html,
+		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s "
+		   "fill=\"#1f2933\"><title>",
+		   height, attributes);
+	html_text(html, name);
+	buf_printf(html, "</title>");
+	buf_append(html, buf_text(c->svg), c->svg->len);
+	buf_printf(html, "</svg></td></tr></table></div>");
+}
+
 static void draw_near(const struct timeline *t, double from, double to, const char *name,
 		      struct buf *html)
 {
-	struct buf lanes = {0}, axis = {0};
-	struct chart c = {.t = t, .from = from, .to = to, .y = TOP, .svg = &lanes};
-	double x;
+	struct buf lanes = {0}, axis = {0}, names = {0};
+	struct chart c = {.t = t, .from = from, .to = to, .y = TOP, .svg = &lanes, .names = &names};
 
 	for (unsigned i = 0; i < t->lanes; i++)
 		if (any_in(&c, &t->lane[i]))
 			draw_lane(&c, &t->lane[i]);
 	c.svg = &axis;
 	draw_axis(&c, TOP - 8, c.y - LANE_GAP);
-	if (t->restore) {
-		x = x_of(&c, t->restore->from);
-		draw_mark(&c, t->restore, " begins",
-			  x > RIGHT - 100 ||
-				  (t->run && x_of(&c, t->run->from) - x < 110 && x > LEFT + 110),
-			  c.y - LANE_GAP);
-	}
-	if (t->run)
-		draw_mark(&c, t->run, " 1", x_of(&c, t->run->from) > RIGHT - 70, c.y - LANE_GAP);
+	draw_marks(&c, c.y - LANE_GAP);
+	buf_append(&axis, buf_text(&lanes), lanes.len);
 	buf_printf(html,
-		   "<div class=\"tl\" tabindex=\"0\"><svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
-		   "height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" font-size=\"11\" "
-		   "stroke-width=\"1\" fill=\"#1f2933\"><title>",
-		   WIDTH, c.y, WIDTH, c.y);
-	html_text(html, name);
-	buf_printf(html, "</title>");
-	buf_append(html, buf_text(&axis), axis.len);
-	buf_append(html, buf_text(&lanes), lanes.len);
-	buf_printf(html, "</svg></div>");
+		   "<p class=\"cap sw\">Scroll it sideways: it is wider than the screen.</p>");
+	draw_both(&c, c.y, name, html);
 	buf_free(&axis);
 	buf_free(&lanes);
+	buf_free(&names);
 }
 
 /* The whole hop; @from and @to are what draw_near() shows of it. */
 static void draw_far(const struct timeline *t, double from, double to, const char *name,
 		     struct buf *html)
 {
-	struct buf lanes = {0}, axis = {0};
-	struct chart c = {
-		.t = t, .from = t->begin, .to = t->end, .far = true, .y = 20, .svg = &lanes};
+	struct buf lanes = {0}, axis = {0}, names = {0};
+	struct chart c = {.t = t,
+			  .from = t->begin,
+			  .to = t->end,
+			  .far = true,
+			  .y = 20,
+			  .svg = &lanes,
+			  .names = &names};
 
 	for (unsigned i = 0; i < t->lanes; i++)
 		draw_lane(&c, &t->lane[i]);
 	c.svg = &axis;
 	draw_axis(&c, 16, c.y);
-	buf_printf(html,
-		   "<div class=\"tl\" tabindex=\"0\"><svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
-		   "height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" font-size=\"10\" "
-		   "stroke-width=\"0.6\" fill=\"#1f2933\"><title>",
-		   WIDTH, c.y + 2, WIDTH, c.y + 2);
-	html_text(html, name);
-	buf_printf(html, "</title>");
-	buf_append(html, buf_text(&axis), axis.len);
-	buf_printf(html,
-		   "<rect class=\"zm\" fill=\"#fde9e7\" stroke=\"#b3261e\" x=\"%.1f\" y=\"15\" "
-		   "width=\"%.1f\" height=\"%.1f\"/>",
-		   x_of(&c, from), fmax(x_of(&c, to) - x_of(&c, from), 2), c.y - 15);
-	buf_append(html, buf_text(&lanes), lanes.len);
-	buf_printf(html, "</svg></div>");
+	buf_printf(&axis, "<rect class=\"zm\" fill=\"#fde9e7\" stroke=\"#b3261e\" x=\"");
+	percent(&axis, x_of(&c, from) - NAMES);
+	buf_printf(&axis, "\" y=\"15\" width=\"");
+	percent(&axis, fmax(x_of(&c, to) - x_of(&c, from), 2));
+	buf_printf(&axis, "\" height=\"%.1f\"/>", c.y - 15);
+	buf_append(&axis, buf_text(&lanes), lanes.len);
+	draw_both(&c, c.y + 2, name, html);
 	buf_free(&axis);
 	buf_free(&lanes);
+	buf_free(&names);
 }
 
 /* ---- the picture -------------------------------------------------------------------------- */

@@ -70,6 +70,10 @@ holds "283 scenarios: a few MiB" small_enough "$work/scenarios.html"
 holds "no reference leads out of the file" no_references "$work/scenarios.html"
 make_report 0 kernels "$work/six.one" "$work/seven"
 make_report 0 real tests/report/real
+fixture methods all/6.12 6.12.117
+fixture methods all/6.1 6.1.0-50-amd64
+make_report 0 all "$work/all"
+expect "a directory of runs is a report of all of them" 'all\.html: 96 results, [0-9]+ KiB$'
 make_report 0 hostile "$work/hostile"
 expect "damaged files are counted" '^12 of the files .* damaged: the page says what and where'
 cp "$work/hostile.html" "$work/out"
@@ -84,8 +88,14 @@ refuse "no text becomes markup" '<img' 'root:x:0' 'owned.?</script>'
 head -c 5000 "$work/seven/result.json" >"$work/six.one/result.json"
 make_report 2 cut "$work/seven" "$work/six.one"
 expect "a damaged result.json is refused by name" 'six\.one/result\.json: line [0-9]+: '
-make_report 2 missing "$work"
-expect "so is a missing one" '/result\.json: No such file or directory'
+mkdir "$work/empty"
+make_report 2 missing "$work/empty"
+expect "so is a missing one" '/empty: no results of a run \(no result\.json\)$'
+make_report 2 nowhere "$work/no such directory"
+expect "so is a missing directory" '/no such directory: No such file or directory$'
+what="report --out"
+build/midflight report --out /proc/no-file tests/report/real >"$work/out" 2>&1
+expect "the file that cannot be written is named" 'cannot create /proc/no-file: '
 
 if ! command -v chromium >/dev/null; then
 	echo "ok - report in a browser # SKIP no chromium here"
@@ -107,12 +117,19 @@ measure real
 not_wider "a real run"
 holds "a real run's labels do not overlap: $(value overlaps) of $(value labels)" \
 	[ "$(value overlaps)" = 0 -a "$(value labels)" -gt 50 -a "$(value lanes)" -ge 10 ]
-# What is measured is measured: labels that are too large, a line that is too long.
-sed -E 's/font-family="monospace" font-size="10"/font-size="19"/g
+holds "on a phone its overviews fit, and the lanes' names do not scroll away" \
+	[ "$(value scrolling-360):$(value scrolling-1280)" = "true 0 true 0:true 0 false 0" ]
+# What is measured is measured: labels that are too large, a line that is too long, names that
+# scroll, overviews that do not fit.
+sed -E 's/position: sticky; left: 0/position: static/
+	s/<svg width="100%"/<svg width="900"/g
+	s/font-family="monospace" font-size="10"/font-size="19"/g
 	s/<h2>/<h2 style="white-space:pre">'"$(printf '%090d' 0)"'/' "$work/real.html" >"$work/ugly.html"
 measure ugly
 holds "overlaps and long lines are noticed: $(value overlaps), $(value width-360)" \
 	[ "$(value overlaps)" -gt 10 -a "$(value outside)" -gt 0 -a "$(value width-360)" -gt 600 ]
+holds "so are names that scroll and overviews that do not fit: $(value scrolling-360)" \
+	grep -qE '^scrolling-360 true [1-9][0-9]* true [1-9]' "$work/out"
 measure hostile
 not_wider "hostile texts"
 holds "hostile texts stay texts" \

@@ -141,9 +141,29 @@ static void picture(void **state)
 	assert_contains(html.p, "fail check=lost wake-up</span> at <b>890 ms</b>");
 	assert_contains(html.p, ">virtual-APIC page</text>"); /* label: the name alone */
 	assert_contains(html.p, "by f: 2.11 to 3.00 ms (0.890 ms)</title>");
-	assert_int_equal(times("<svg"), 3); /* from far, the restore, the failure */
+	assert_int_equal(times("<svg"), 6); /* from far, the restore, the failure; their lanes */
+	assert_int_equal(times("role=\"img\""), 3);
+	assert_int_equal(times(">vCPU 0</text>"), 3);
+	assert_int_equal(times(">L1/L2</text>"), 2); /* L1 has nothing to say at the restore */
+	assert_int_equal(times("<svg width=\"100%\""), 1);
 	assert_int_equal(times(">restore begins</text>"), 1);
 	assert_int_equal(times("<svg"), times("</svg>"));
+	json_decref(t);
+}
+
+/* The names of two marks that are close do not lie over each other. */
+static void close_marks(void **state)
+{
+	json_t *t = timeline();
+	json_t *guest = json_array_get(json_object_get(t, "lanes"), 3);
+
+	(void)state;
+	json_array_clear(json_object_get(guest, "events"));
+	add(guest, event(1000, 1000, "interrupt", "NMI"));
+	add(guest, event(4000, 4000, "guest", "fail check=lost wake-up"));
+	assert_int_equal(timeline_svg(t, "halted", 3, &html, &e), 0);
+	assert_contains(html.p, "x=\"93.2\" y=\"11\" text-anchor=\"start\">restore begins");
+	assert_contains(html.p, "x=\"203.2\" y=\"11\" text-anchor=\"start\">KVM_RUN 1");
 	json_decref(t);
 }
 
@@ -370,6 +390,52 @@ static void labels(void **state)
 	free(paths[1]);
 }
 
+/* A directory of runs is as good as naming them, in the order of their versions. */
+static void run_of_kernels(void **state)
+{
+	char *path = xasprintf("%s/kernels", dir), *other = xasprintf("%s/kernels/linked", dir);
+	char *outside = write_run("outside", run_json("7.7"));
+	struct options o = {.files = &path, .file_count = 1};
+
+	(void)state;
+	free(write_run("kernels/6.12", run_json("6.12.1+deb13")));
+	free(write_run("kernels/6.1", run_json("6.1.0-50-amd64")));
+	assert_int_equal(symlink(outside, other), 0);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(load(&path, 1), 0);
+		assert_contains(html.p, "2 of 6 results failed");
+		assert_contains(html.p, ", 2 runs. Each cell");
+		assert_contains(html.p, "/kernels/6.1</td>");
+		assert_true(strstr(html.p, ">6.1.0</th>") < strstr(html.p, ">6.12.1</th>"));
+		assert_null(strstr(html.p, "7.7"));
+		assert_int_equal(cmd_report(&o), 0); /* its page lies beside the runs */
+	}
+	free(outside);
+	free(other);
+	free(path);
+	path = xasprintf("%s/none", dir);
+	assert_int_equal(make_dirs(path, &e), 0);
+	assert_int_equal(load(&path, 1), -1);
+	assert_contains(e.text, "/none: no results of a run (no result.json)");
+	free(path);
+}
+
+static void too_many_runs(void **state)
+{
+	char *path = xasprintf("%s/heap", dir);
+
+	(void)state;
+	for (int i = 0; i < 65; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "heap/%d", i);
+		free(write_run(name, run_json("6.1")));
+	}
+	assert_int_equal(load(&path, 1), -1);
+	assert_contains(e.text, "/heap: more than 64 runs");
+	free(path);
+}
+
 static void refused_run(json_t *top, const char *why)
 {
 	char *path = write_run("bad", top);
@@ -471,6 +537,39 @@ static void headlines(void **state)
 	headline(json_deep_copy(top), ">✓ Nothing new failed; known KVM bugs were met in 1 of 2");
 	json_set(top, "strict", json_true());
 	headline(top, ">✗ 1 of 2 results failed by known KVM bugs, with --strict</p>");
+}
+
+/* What the words of the page mean is on the page; a control is no method, nothing is empty. */
+static void explained(void **state)
+{
+	json_t *top =
+		changed(-1, "environment",
+			json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "microcode", "", "distribution",
+				  "", "cpu", "C7", "modules", "kvm", "", "kvm_intel", "ab12"));
+
+	(void)state;
+	json_set(json_array_get(results(top), 1), "repro", json_text("'/a b/'\\''mf' run -n 1"));
+	json_set(json_array_get(results(top), 1), "replay", json_text("halted/replay.json"));
+	json_set(json_array_get(results(top), 2), "name",
+		 json_text("posted.paused.mapped-ram-multifd"));
+	json_set(json_array_get(results(top), 2), "method", json_string("mapped-ram-multifd"));
+	headline(top, "✗ 1 of 3 results failed");
+	assert_contains(html.p, "2 scenarios &times; 2 methods and the control, 1 run.");
+	assert_contains(html.p, "<th class=\"c g0\" title=\"saved to a file, copied, ");
+	assert_contains(html.p, "<th class=\"c g0\" title=\"the same without a move");
+	assert_contains(html.p, "<li><b>file</b>: saved to a file, copied, ");
+	assert_contains(html.p,
+			"<li><b>mapped-ram</b>: as file, "); /* the next but one refers to it */
+	assert_null(strstr(html.p, "<li><b>pipe</b>: "));
+	assert_contains(html.p, "<b>nudged</b>");
+	assert_contains(html.p, "<li class=\"known\"><b>1</b> K known bug</li>");
+	assert_contains(html.p, "<th>results</th><td>1 failed, 1 known bug, 1 passed</td>");
+	assert_contains(html.p, "<th>CPU</th>");
+	assert_null(strstr(html.p, "microcode"));
+	assert_null(strstr(html.p, "distribution"));
+	assert_contains(html.p, "Build IDs of KVM's modules (1)");
+	assert_contains(html.p, "share/doc/midflight/docs");
+	assert_contains(html.p, "<pre>&#39;/a b/&#39;\\&#39;&#39;mf&#39; replay /tmp/");
 }
 
 /* A file that makes the matrix too large makes no large page. */
@@ -680,6 +779,7 @@ int main(void)
 		cmocka_unit_test_setup(not_utf8, reset),
 		cmocka_unit_test_setup(clipped, reset),
 		cmocka_unit_test_setup(picture, reset),
+		cmocka_unit_test_setup(close_marks, reset),
 		cmocka_unit_test_setup(crowded, reset),
 		cmocka_unit_test_setup(overfull, reset),
 		cmocka_unit_test_setup(without_events, reset),
@@ -687,9 +787,12 @@ int main(void)
 		cmocka_unit_test_setup(page_table, reset),
 		cmocka_unit_test_setup(two_runs, reset),
 		cmocka_unit_test_setup(labels, reset),
+		cmocka_unit_test_setup(run_of_kernels, reset),
+		cmocka_unit_test_setup(too_many_runs, reset),
 		cmocka_unit_test_setup(bad_runs, reset),
 		cmocka_unit_test_setup(odd_runs, reset),
 		cmocka_unit_test_setup(headlines, reset),
+		cmocka_unit_test_setup(explained, reset),
 		cmocka_unit_test_setup(huge_matrix, reset),
 		cmocka_unit_test_setup(not_through_links, reset),
 		cmocka_unit_test_setup(many_hops, reset),
