@@ -319,8 +319,11 @@ static int run_in_lab(struct run *r, const struct plan *plan, const char *result
 	/* Without them the runner inside has not come to its end, nor to its summary. */
 	if (!top) {
 		report.interrupted = signals_pending();
-		report_summary(&report);
-		puts("# midflight: the lab leaves no logs of a run that does not come to its end");
+		if (report.results < plan->count) {
+			report_summary(&report);
+			puts("# midflight: the lab leaves no logs of a run that does not come to "
+			     "its end");
+		}
 		if (!report.interrupted)
 			status = fail(e.text);
 	} else if (json_member_integer(top, "exit_status") != status ||

@@ -512,9 +512,9 @@ cmd_run() {
     { read -r status < "$SCRATCH/result/status"; } 2> /dev/null ||
         lab_failed 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then
-        cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
-            die "run: can't write to $out."
         [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/" ||
+            die "run: can't write to $out."
+        cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
             die "run: can't write to $out."
     fi
     exit "$status"
