@@ -47,7 +47,7 @@ UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
-.PHONY: all help run check unit lint iso lab deps docs man install uninstall deb format clean
+.PHONY: all help run check unit lint iso lab kernel-config deps docs man install uninstall deb format clean
 all: $(B)/midflight $(B)/midflight.elf
 
 help:
@@ -56,6 +56,8 @@ help:
 	@echo 'make          build the runner build/midflight and L1 build/midflight.elf'
 	@echo 'make iso      bootable build/midflight.iso (GRUB)'
 	@echo 'make lab      build the emulated machine for hosts without VMX (cached)'
+	@echo 'make kernel-config LINUX=TREE O=DIR [BASE=x86_64_defconfig]'
+	@echo '              in DIR the configuration of a Linux with which the lab works'
 	@echo 'make install  into PREFIX (/usr/local), below DESTDIR; make uninstall removes it'
 	@echo 'make deb      a Debian package in build/'
 	@echo 'make man      build/midflight.1, the manual page'
@@ -83,6 +85,11 @@ lab:
 	$(Q)./deps.sh build run
 	$(Q)$(MAKE) $(B)/emucheck.iso
 	$(Q)lab/lab.sh build
+
+kernel-config:
+	$(Q)[ -n "$(LINUX)" ] && [ -n "$(O)" ] || \
+		{ echo 'make kernel-config LINUX=TREE O=DIR [BASE=x86_64_defconfig]' >&2; exit 2; }
+	$(Q)lab/kernel-config.sh "$(LINUX)" "$(O)" "$(BASE)"
 
 $(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/% $(B)/l2guest/%: CFLAGS := $(GUEST_CFLAGS)
 $(B)/host/%: CFLAGS := $(HOST_CFLAGS)

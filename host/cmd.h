@@ -53,7 +53,10 @@ int cmd_merge(struct options *o);
 int cmd_replay(struct options *o);
 int cmd_report(struct options *o);
 int cmd_inspect(struct options *o);
+int cmd_bisect(struct options *o);
 int cmd_doctor(struct options *o);
+int cmd_lab(struct options *o);
+int cmd_kernels(struct options *o);
 int cmd_man(struct options *o);
 int cmd_complete(struct options *o);
 

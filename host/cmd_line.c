@@ -86,7 +86,7 @@ static void load_scenarios(struct argp_state *state, const struct options *o)
 	char *path = image_path(executable_dir(), o->image, &e);
 
 	if (!path || scenarios_load(path, &e))
-		argp_failure(state, 2, 0, "%s", e.text);
+		argp_failure(state, argp_err_exit_status, 0, "%s", e.text);
 	free(path);
 }
 
@@ -99,13 +99,13 @@ static bool takes_file(enum command command)
 static bool takes_files(enum command command)
 {
 	return command == CMD_MERGE || command == CMD_REPORT || command == CMD_INSPECT ||
-	       command == CMD_COMPLETE;
+	       command == CMD_LAB || command == CMD_COMPLETE || command == CMD_BISECT;
 }
 
 static bool needs_image(enum command command)
 {
-	return command != CMD_SERVE && command != CMD_DOCTOR && command != CMD_MAN &&
-	       command != CMD_REPLAY && !takes_files(command);
+	return command != CMD_SERVE && command != CMD_DOCTOR && command != CMD_KERNELS &&
+	       command != CMD_MAN && command != CMD_REPLAY && !takes_files(command);
 }
 
 /* An option that lab.sh understands. */
@@ -154,7 +154,10 @@ static void check_options(struct argp_state *state, const struct options *o)
 	if (o->command == CMD_SAVE && o->hops_before >= o->hops)
 		argp_error(state, "--hops-before %u: there are %u hops (--loops)", o->hops_before,
 			   o->hops);
-	if (takes_files(o->command) && !o->file_count && o->command != CMD_COMPLETE)
+	if (o->command == CMD_LAB && (!o->file_count || strcmp(o->files[0], "shell")))
+		argp_error(state, "what of the lab? There is: shell");
+	if (takes_files(o->command) && !o->file_count && o->command != CMD_COMPLETE &&
+	    o->command != CMD_BISECT)
 		argp_error(state, "which %s?", commands[o->command].args);
 	if (o->command == CMD_INSPECT && o->diff && o->file_count != 2)
 		argp_error(state, "--diff takes two files");
@@ -256,6 +259,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KVM_PARAM:
 		add_l0(state, o, "--kvm-param", arg);
+		break;
+	case OPT_BUILD:
+		o->build = arg;
+		break;
+	case OPT_DEFCONFIG:
+		o->defconfig = word(state, "--defconfig", arg, "");
+		break;
+	case 'j':
+		o->jobs = (unsigned)number(state, "--jobs", arg, 1, 10000);
 		break;
 	case OPT_DIFF:
 		o->diff = true;
@@ -446,6 +458,8 @@ bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
 
 	if (argc < 2 || !find_command(argv[1], &o->command))
 		return false;
+	if (o->command == CMD_BISECT)
+		argp_err_exit_status = BISECT_STOP;
 	set_defaults(o);
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << o->command)

@@ -6,6 +6,7 @@
 #include "host/options.h"
 
 #define BENCH_CYCLES 200
+#define BISECT_STOP  128 /* the exit status from which on `git bisect run` stops */
 
 /* Reads `midflight COMMAND ...`, or ends the program. False if there is no such command. */
 bool cmd_line_parse(struct options *o, int argc, char **argv);

@@ -171,7 +171,11 @@ static void one_command(struct buf *page, enum command c)
 	const char *at = behind(info), *from;
 	size_t len;
 
-	buf_printf(page, ".SS %s\n\\fBmidflight %s\\fR\n", info->name, info->name);
+	buf_printf(page, ".SS ");
+	string(page, info->name);
+	buf_printf(page, "\n\\fBmidflight ");
+	string(page, info->name);
+	buf_printf(page, "\\fR\n");
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (in_synopsis(&option_rows[i], c))
 			synopsis_option(page, &option_rows[i].option);
@@ -215,7 +219,8 @@ static void one_option(struct buf *page, const struct option_row *row)
 	buf_printf(page, ".br\nCommands:\n");
 	for (enum command c = 0; c < COMMANDS; c++)
 		if (row->commands & 1u << c) {
-			buf_printf(page, "%s%s", comma, commands[c].name);
+			buf_printf(page, "%s", comma);
+			string(page, commands[c].name);
 			comma = ",\n";
 		}
 	buf_printf(page, "\n");
@@ -244,7 +249,9 @@ static void exit_status(struct buf *page)
 
 		while (commands[c].title && (len = paragraph(&at, &from)) > 0)
 			if (starts(from, EXIT_STATUS)) {
-				buf_printf(page, ".TP\n.B %s\n", commands[c].name);
+				buf_printf(page, ".TP\n.B ");
+				string(page, commands[c].name);
+				buf_printf(page, "\n");
 				prose(page, from + strlen(EXIT_STATUS), len - strlen(EXIT_STATUS));
 			}
 	}

@@ -19,6 +19,8 @@
 #define I (1u << CMD_INSPECT)
 #define A (1u << CMD_REPLAY)
 #define D (1u << CMD_DOCTOR)
+#define X (1u << CMD_LAB)
+#define G (1u << CMD_BISECT)
 
 const struct option_row option_rows[] = {
 	{R | P | B | S | L | O | K,
@@ -124,27 +126,27 @@ const struct option_row option_rows[] = {
 	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
 	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
 	{R | P | D | A, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
-	{R | P | B | S | T | L | O | K | A,
+	{R | P | B | S | T | L | O | K | A | X,
 	 {"image", OPT_IMAGE, "FILE", 0,
 	  "L1 (default: the midflight.elf that came with this program)", 2}},
 	{R | P | B | S | T | O | K | A,
 	 {"lab", OPT_LAB, "auto|yes|no", 0,
 	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"kernel", OPT_KERNEL, "VERSION|FILE", 0,
 	  "The lab's L0: Debian's newest of a series (`midflight kernels` shows them), a bzImage "
 	  "or "
 	  "a .deb; run: several versions, separated by commas, one after the other with one table",
 	  2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"modules", OPT_MODULES, "DIR", 0, "The modules of a bzImage, unless KVM is built in", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"linux", OPT_LINUX, "DIR", 0, "A build tree of Linux: bzImage and modules", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"kvm-intel", OPT_KVM_INTEL, "FILE", 0, "This kvm-intel.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"kvm", OPT_KVM, "FILE", 0, "This kvm.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | X,
 	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
 	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
 	{R | P,
@@ -155,11 +157,21 @@ const struct option_row option_rows[] = {
 	  "One run with each value of that parameter of kvm_intel (or kvm.NAME); given again, a "
 	  "matrix",
 	  2}},
-	{R | P | B | S | T | O | K | A,
+	{G,
+	 {"build", OPT_BUILD, "DIR", 0,
+	  "Where Linux is built, outside of its tree (default: bisect in the lab's cache)", 2}},
+	{G,
+	 {"defconfig", OPT_DEFCONFIG, "TARGET", 0,
+	  "The kernel's configuration is lab/kernel.config on top of that of this make target, as "
+	  "x86_64_defconfig (default: lab/kernel.config alone, which is small)",
+	  2}},
+	{G, {"jobs", 'j', "N", 0, "Commands that make runs at once (default: one per CPU)", 2}},
+	{R | P | B | S | T | O | K | A | G,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "
 	  "current directory if it is installed; replay: replay beside FILE)",
 	  3}},
+	{X, {"out", OPT_OUT, "DIR", 0, "Where what the shell leaves in out/ comes back", 3}},
 	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
 	{R | P | B | S | T | L | O | K | A | I,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
@@ -316,6 +328,21 @@ const struct command_info commands[COMMANDS] = {
 		 "Examples:\n"
 		 "  midflight inspect build/midflight-log/halted/snapshot.bin\n"
 		 "  midflight inspect --diff before.snapshot after.snapshot"},
+	[CMD_BISECT] =
+		{"bisect-run", "[-- OPTION-OF-RUN...]",
+		 "for `git bisect run`: is this commit of Linux good or bad", cmd_bisect,
+		 "Builds the Linux of the git tree that this is started in, boots it in the lab, "
+		 "runs what the options of run behind -- name, and ends as `git bisect run` wants "
+		 "it. Nothing is written into the tree. LOG/bisect.txt gets a line for each "
+		 "commit, LOG/bisect-COMMIT/ has its build.txt, run.txt and all that run leaves. A "
+		 "known bug of KVM counts as good: to bisect one takes --strict.\v"
+		 "Exit status: 0 good, 1 bad, 125 this commit cannot be tested (it does not build "
+		 "or boot, or all was skipped), 128 and above no verdict and the bisection stops "
+		 "(interrupted, wrong options, something missing on this machine).\n\n"
+		 "Examples:\n"
+		 "  git bisect start v6.13 v6.12 -- arch/x86/kvm virt/kvm\n"
+		 "  git bisect run midflight bisect-run -- --driver kvm --scenario halted\n"
+		 "  git bisect run midflight bisect-run -j 8 -- -s 'mtf_*' --driver kvm --strict"},
 	[CMD_DOCTOR] =
 		{"doctor", NULL, "can this machine run it, and what mends what is missing",
 		 cmd_doctor,
@@ -324,6 +351,22 @@ const struct command_info commands[COMMANDS] = {
 		 "userfaultfd, the lab.\v"
 		 "Exit status: 0 this machine's own KVM can do it, 4 only the lab can, 2 "
 		 "neither."},
+	[CMD_KERNELS] = {"kernels", NULL, "the kernels that the lab can run as L0", cmd_kernels,
+			 "Lists the series that `--kernel` takes, with the version that Debian's "
+			 "archives have now (or, without a network, what the cache has), and "
+			 "which are built.\v"
+			 "Exit status: 0 listed, 2 environment."},
+	[CMD_LAB] =
+		{"lab", "shell [FILE...]", "a shell in the lab, with KVM's trace events", cmd_lab,
+		 "Opens a shell on this terminal in the lab's L0, a Linux with nested KVM on an "
+		 "emulated CPU. There are midflight and its image, QEMU, `trace` for KVM's trace "
+		 "events, and each FILE; `exit` ends it. What is left in the directory out comes "
+		 "back with --out. Without a terminal the shell runs what stdin has.\v"
+		 "Exit status: the shell's; 2 when the lab itself failed.\n\n"
+		 "Examples:\n"
+		 "  midflight lab shell --kernel 7.3 --out from-l0\n"
+		 "  echo 'trace on; midflight run --driver kvm -n 1; trace off; trace show' |\n"
+		 "      midflight lab shell"},
 	[CMD_MAN] = {"man", NULL, NULL, cmd_man, "Prints the manual page midflight(1)."},
 	[CMD_COMPLETE] = {"complete", "WORD...", NULL, cmd_complete,
 			  "Prints what the last WORD of a command line may become."},

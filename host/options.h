@@ -33,6 +33,9 @@ enum command {
 	CMD_SERVE,
 	CMD_MERGE,
 	CMD_BENCH,
+	CMD_LAB,
+	CMD_KERNELS,
+	CMD_BISECT,
 	CMD_MAN,
 	CMD_COMPLETE,
 	COMMANDS
@@ -72,11 +75,13 @@ struct options {
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
-	bool list_methods;	  /* list */
-	bool diff;		  /* inspect */
-	const char *json, *junit; /* run, merge: files to write as well, or NULL */
-	const char *out;	  /* report: the file to write, or NULL */
-	char *const *files;	  /* commands that take several: merge, report, inspect, ... */
+	bool list_methods;	       /* list */
+	bool diff;		       /* inspect */
+	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
+	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
+	const char *build, *defconfig; /* bisect-run: as given, or NULL */
+	unsigned jobs;		       /* bisect-run; 0: as many as CPUs */
+	char *const *files;	       /* commands that take several: merge, report, inspect, ... */
 	unsigned file_count;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command

@@ -3,6 +3,7 @@
 # Starting and ending the emulator, for lab.sh and save-l0.sh (sourced, not run).
 
 EMULATOR_PID=
+EMULATOR_FOREGROUND= # not empty: it uses the terminal
 SCRATCH=
 
 # A private directory for one machine: relative names in bochsrc lead to files in it.
@@ -15,7 +16,8 @@ emulator_start() { # BOCHS_DIR TIMEOUT BOCHS_ARG...
     local bochs=$1/bochs seconds=$2
     shift 2
     # --pdeathsig: no emulator outlives this script, even one that is killed outright.
-    (cd "$SCRATCH" && exec setpriv --pdeathsig TERM timeout --kill-after=2 "$seconds" \
+    (cd "$SCRATCH" && exec setpriv --pdeathsig TERM timeout ${EMULATOR_FOREGROUND:+--foreground} \
+        --kill-after=2 "$seconds" \
         "$bochs" -q "$@" < /dev/null > bochs.out 2>&1) &
     EMULATOR_PID=$!
 }

@@ -46,6 +46,9 @@ usage: lab/lab.sh COMMAND
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log.
                       Exit status: COMMAND's; 2 when the lab itself failed.
+  shell [KERNEL] [--out DIR] [--timeout SECONDS] [--put FILE]...
+                      the same with a shell on this terminal; or, if stdin or stdout is none,
+                      one that runs what stdin has. \`trace\` there shows KVM's trace events.
   bare [--timeout SECONDS] ISO
                       boot ISO on the emulated CPU without Linux, show its serial output
                       up to the verdict. Exit status: 0 PASS, 1 FAIL, 4 SKIP, 2 anything else.
@@ -157,6 +160,7 @@ choose_kernel() {
 
 cleanup() {
     emulator_cleanup
+    release_terminal
     [ -z "${files:-}" ] || rm -rf "$files"
 }
 
@@ -419,7 +423,7 @@ quoted() { # ARG...
     for arg in "$@"; do printf "'%s' " "${arg//\'/\'\\\'\'}"; done
 }
 
-# Files into L0: a tar on a raw disk. It lies in the saved state as the disk's contents, from where
+# Files into L0: a cpio archive on a raw disk. It lies in the saved state as the disk's contents, from where
 # the emulator copies it when it restores.
 make_job() { # STATE_DIR COMMAND ARG...
     local state=$1 file name image bytes
@@ -428,18 +432,23 @@ make_job() { # STATE_DIR COMMAND ARG...
     { quoted "$@"; echo; } > "$SCRATCH/job/job/command"
     for file in ${put[@]+"${put[@]}"}; do
         name=$(basename -- "$file")
-        [ ! -e "$SCRATCH/job/midflight/$name" ] || die "run: two files to --put are called $name."
-        cp -L -- "$file" "$SCRATCH/job/midflight/$name" || die "run: can't read $file."
+        [ ! -e "$SCRATCH/job/midflight/$name" ] || die "$command: two files to --put are called $name."
+        cp -L -- "$file" "$SCRATCH/job/midflight/$name" || die "$command: can't read $file."
     done
     [ ! -e "$files/kvm/load" ] || cp -R "$files/kvm" "$SCRATCH/job/job/kvm"
+    [ "$command" != shell ] || add_shell
     mkdir "$SCRATCH/saved"
     ln -s "$state"/* "$SCRATCH/saved/"
+    if [ -n "$terminal" ]; then
+        rm "$SCRATCH/saved/config"
+        sed 's,^com2:.*,com2: enabled=true\, mode=term\, dev="/dev/tty",' "$state/config" > "$SCRATCH/saved/config"
+    fi
     image=$SCRATCH/saved/hard_drive.0.drive1.image
     # cpio, because busybox's tar would go on reading to the disk's end.
     (cd "$SCRATCH/job" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) > "$image"
     bytes=$(stat -c %s "$image")
     [ "$bytes" -le $((DISK_MB * 1024 * 1024)) ] ||
-        die "run: the files to --put take $((bytes / 1024 / 1024)) MB, the lab's disk holds $DISK_MB MB."
+        die "$command: the files to --put take $((bytes / 1024 / 1024)) MB, the lab's disk holds $DISK_MB MB."
     truncate -s "${DISK_MB}M" "$image" "$SCRATCH/disk"
     rm -rf "$SCRATCH/job"
 }
@@ -462,8 +471,24 @@ lab_failed() { # WHAT
     exit 2
 }
 
+# The shell's own files. Commands that do not come from a terminal go there as a whole, so that the
+# serial line cannot lose any.
+add_shell() {
+    mkdir "$SCRATCH/job/job/bin"
+    cp "$here/trace" "$SCRATCH/job/job/bin/"
+    cp "$here/shell" "$SCRATCH/job/job/"
+    [ -n "$terminal" ] || cat > "$SCRATCH/job/job/input" || die "shell: can't read stdin."
+}
+
+# The emulator makes the terminal raw and leaves it so.
+terminal=
+release_terminal() {
+    [ -z "$terminal" ] || stty "$terminal" 2> /dev/null || :
+    terminal=
+}
+
 cmd_run() {
-    local seconds=900 out='' put=() status=0 tail_pid said_pid started
+    local seconds=900 out='' put=()
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
@@ -478,7 +503,39 @@ cmd_run() {
         esac
     done
     [ $# -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
-    [ -z "$out" ] || mkdir -p -- "$out" || die "run: can't make the directory $out."
+    run_job "$@"
+}
+
+cmd_shell() {
+    local seconds='' out='' put=() size='' shell=(sh /job/shell)
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
+                kernel_option "$@"
+                shift 2
+                ;;
+            --out) out=${2:?}; shift 2 ;;
+            --timeout) seconds=${2:?}; shift 2 ;;
+            --put) put+=("${2:?}"); shift 2 ;;
+            *) die "shell: unknown option $1" ;;
+        esac
+    done
+    if [ -t 0 ] && [ -t 1 ] && { : <> /dev/tty; } 2> /dev/null; then
+        terminal=$(stty -g)
+        size=$(stty size)
+        [ "$size" != '0 0' ] || size='24 80' # one that does not know
+        shell+=("${size% *}" "${size#* }" "${TERM:-dumb}")
+        EMULATOR_FOREGROUND=yes
+        seconds=${seconds:-0} # none
+    fi
+    seconds=${seconds:-900}
+    run_job "${shell[@]}"
+}
+
+# Runs COMMAND in L0; $put, $out and $seconds are its caller's.
+run_job() { # COMMAND ARG...
+    local status=0 tail_pid said_pid started return=''
+    [ -z "$out" ] || mkdir -p -- "$out" || die "$command: can't make the directory $out."
     ready_lab
     emulator_dir "$lab/bochs"
     ln -s "$lab/l0-$kernel/boot.iso" "$SCRATCH/boot.iso"
@@ -487,15 +544,21 @@ cmd_run() {
     [ "$kernel" = "$DEFAULT_KERNEL" ] || [ -e "$files/kvm/load" ] ||
         grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
     touch "$SCRATCH/com1" "$SCRATCH/com2"
+    if [ -n "$terminal" ]; then
+        return=$'\r'
+        printf 'lab: %s\n' "a shell in L0, Linux $title; 'exit' ends it, and if it hangs 'kill $$' from elsewhere." \
+            "${out:+what is in out/ then comes back in }${out:-nothing comes back without --out DIR}." >&2
+    fi
     started=$SECONDS
     emulator_start "$lab/bochs" "$seconds" -r saved
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
     tail_pid=$!
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com1" 2> /dev/null |
-        sed -un 's/\r$//; /^lab: /p' >&2 &
+        sed -un "s/\r\$//; /^lab: /s/\$/$return/p" >&2 &
     said_pid=$!
     emulator_wait || status=$?
     wait "$tail_pid" "$said_pid" || :
+    release_terminal
     case $status in
         0) ;;
         124 | 137)
@@ -513,9 +576,9 @@ cmd_run() {
         lab_failed 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then
         [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/" ||
-            die "run: can't write to $out."
+            die "$command: can't write to $out."
         cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
-            die "run: can't write to $out."
+            die "$command: can't write to $out."
     fi
     exit "$status"
 }
@@ -633,6 +696,7 @@ main() {
     case $command in
         build) cmd_build "$@" ;;
         run) cmd_run "$@" ;;
+        shell) cmd_shell "$@" ;;
         bare) cmd_bare "$@" ;;
         kernels) cmd_kernels "$@" ;;
         status) cmd_status "$@" ;;

@@ -45,11 +45,23 @@ static void sections(void **state)
 	assert_contains(page.p, "\n.B NO_COLOR\n");
 }
 
+/* Text with the name as roff has it; the caller frees it. */
+static char *escaped(const char *before, const char *name, const char *after)
+{
+	struct buf text = {0};
+
+	buf_printf(&text, "%s", before);
+	for (const char *p = name; *p; p++)
+		buf_printf(&text, *p == '-' ? "\\-" : "%c", *p);
+	buf_printf(&text, "%s", after);
+	return text.p;
+}
+
 static void tables(void **state)
 {
 	(void)state;
 	for (enum command c = 0; c < COMMANDS; c++) {
-		char *head = xasprintf("\n.SS %s\n", commands[c].name);
+		char *head = escaped("\n.SS ", commands[c].name, "\n");
 
 		if (!commands[c].title == !!strstr(page.p, head))
 			fail_msg("%s: there, or not, against its table", commands[c].name);
@@ -57,15 +69,11 @@ static void tables(void **state)
 	}
 	for (unsigned i = 0; i < option_row_count; i++) {
 		const struct argp_option *o = &option_rows[i].option;
-		struct buf tag = {0};
+		char *tag = escaped("\\fB\\-\\-", o->name, "\\fR");
 
-		buf_printf(&tag, "\\fB\\-\\-");
-		for (const char *p = o->name; *p; p++)
-			buf_printf(&tag, *p == '-' ? "\\-" : "%c", *p);
-		buf_printf(&tag, "\\fR");
-		if (!(o->flags & OPTION_HIDDEN) == !strstr(page.p, tag.p))
+		if (!(o->flags & OPTION_HIDDEN) == !strstr(page.p, tag))
 			fail_msg("--%s: there, or not, against its table", o->name);
-		buf_free(&tag);
+		free(tag);
 	}
 	/* Text behind the options goes where it belongs. */
 	assert_contains(page.p, "\n.TP\n.B run\n0 pass, 1 fail");
