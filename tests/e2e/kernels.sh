@@ -182,7 +182,8 @@ expect "a module that does not load is refused, in the kernel's words" \
 	'not fit for use: the module kvm_intel does not load' 'Unknown symbol kvm_init_shadow_xyz_mmu'
 refuse "the command was not run" '^ran'
 lab 0 kernels
-expect "lab.sh kernels: what the archives have" '^6\.1 +bookworm +6\.1\.' '^6\.12 +trixie +6\.12\..* built: 6\.12\.'
+expect "lab.sh kernels: what the archives have" '^6\.1 +bookworm +(6\.1\.|not known)' \
+	'^6\.12 +trixie +(6\.12\.|not known).* built: 6\.12\.'
 what="kernels"
 build/midflight kernels >"$work/out" 2>&1
 holds "exit status 0: midflight kernels" [ $? = 0 ]
