@@ -4,7 +4,7 @@
 #include "boot/cmdline.h"
 #include "lib/string.h"
 
-struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1};
+struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1, .rounds = 256};
 
 static bool is(const char *s, size_t len, const char *word)
 {
@@ -50,6 +50,9 @@ static bool parse_word(const char *key, size_t key_len, const char *val, size_t 
 		return parse_u64(val, len, &cmdline.wait) && cmdline.wait <= 1;
 	if (is(key, key_len, "sleep"))
 		return parse_u64(val, len, &cmdline.sleep) && cmdline.sleep <= 20;
+	if (is(key, key_len, "rounds"))
+		return parse_u64(val, len, &cmdline.rounds) && cmdline.rounds >= 1 &&
+		       cmdline.rounds <= 65536;
 	if (is(key, key_len, "break"))
 		return parse_breakage(val, len);
 	return false;

@@ -30,9 +30,10 @@ struct cmdline {
 	uint64_t hops;
 	uint64_t seed;
 	bool sync_host;
-	uint64_t vcpus; /* that L1 may use: 1 or 2 */
-	uint64_t sleep; /* how often the time that `halted` sleeps is doubled at the start */
-	uint64_t wait;	/* 1: at each `ready` wait for the host */
+	uint64_t vcpus;	 /* that L1 may use: 1 or 2 */
+	uint64_t sleep;	 /* how often the time that `halted` sleeps is doubled at the start */
+	uint64_t wait;	 /* 1: at each `ready` wait for the host */
+	uint64_t rounds; /* that L2 of `running` computes between two VMCALLs */
 	enum breakage breakage;
 };
 

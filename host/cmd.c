@@ -64,9 +64,13 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	s->o = o;
 	if (find_paths(s, e) || order_load(&s->order, o->order, e))
 		return -1;
-	if ((o->freeze.at == FREEZE_PORT || o->freeze.at == FREEZE_EXITS) &&
-	    strcmp(o->driver, "kvm")) {
+	if (o->freeze.at != FREEZE_NOW && o->freeze.at != FREEZE_TIME && strcmp(o->driver, "kvm")) {
 		err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
+		return -1;
+	}
+	if (o->freeze.at == FREEZE_AFTER && o->hops > FREEZE_AFTER_HOPS) {
+		err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
+			FREEZE_AFTER_HOPS);
 		return -1;
 	}
 	if (o->breakage && !break_check(o->breakage, e) && strcmp(o->driver, "kvm")) {

@@ -95,7 +95,11 @@ const struct option_row option_rows[] = {
 	  "When the VM is frozen: now (as soon as L2 is about to run, the default), "
 	  "time=MICROSECONDS after that; with driver kvm also exits=N (after that many exits of "
 	  "KVM_RUN to userspace) and port (at L2's next write to a port that L1 lets pass: always "
-	  "the same instruction, in scenarios where L2 runs)",
+	  "the same instruction, in scenarios where L2 runs) and after=NANOSECONDS (one snapshot "
+	  "in "
+	  "all, that long after L1 has been let go, wherever that falls; --loops is then the hops "
+	  "of "
+	  "L1, up to 32)",
 	  2}},
 	{R | P | T,
 	 {"pages", OPT_PAGES, "HOW", 0,

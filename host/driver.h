@@ -88,11 +88,11 @@ struct driver {
 	int (*restore)(void *vm, const struct buf *snapshot);
 	int (*stop)(void *vm);
 	/*
-	 * Stops at FREEZE_EXITS, FREEZE_PORT or FREEZE_PAGE, and waits for that; a VM that stands
-	 * still goes on first. @go: a byte for the serial port as soon as the stop is prepared, or
-	 * 0. NULL: cannot do that.
+	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_PAGE or FREEZE_AFTER, and waits for that; a VM
+	 * that stands still goes on first. @bytes: for the serial port as soon as the stop is
+	 * prepared. NULL: cannot do that.
 	 */
-	int (*stop_at)(void *vm, const struct freeze *freeze, char go);
+	int (*stop_at)(void *vm, const struct freeze *freeze, const char *bytes);
 	int (*cont)(void *vm);
 	/* Whether L2 is active in the stopped VM by the VMM's own answer: 1, 0; -1: cannot say. */
 	int (*l2_active)(void *vm);

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIAL_TAIL   65536		  /* bytes kept for the last lines of a HANG */
-#define SERIAL_CAP    (64u << 20)	  /* bytes of one boot's log */
-#define END_NS	      (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
-#define JITTER_STEP   (500 * NS_PER_US)	  /* per miss */
-#define JITTER_LIMIT  (20 * NS_PER_MS)
-#define EXACT_MISSES  3		      /* of one hop, where the instant is exact */
+#define SERIAL_TAIL  65536		 /* bytes kept for the last lines of a HANG */
+#define SERIAL_CAP   (64u << 20)	 /* bytes of one boot's log */
+#define END_NS	     (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
+#define JITTER_STEP  (500 * NS_PER_US)	 /* per miss */
+#define JITTER_LIMIT (20 * NS_PER_MS)
+#define EXACT_MISSES 3 /* of one hop, where the instant is exact */
+/* Short legs: more of what is seldom in the time that is looked at. */
+#define AFTER_WORDS   " wait=1 rounds=8"
 #define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
 
 void flight_phase(struct flight *f, const char *phase)
@@ -49,6 +51,21 @@ static void expect(struct flight *f, const struct event *event)
 			*keys[i].value = 0;
 }
 
+/* At the end of a hop. */
+static void take_digest(struct flight *f, const struct event *event)
+{
+	const unsigned n = f->result->log.hops_done;
+	struct hop_record *hop = n && n <= f->result->hops ? &f->result->hop[n - 1] : NULL;
+	uint64_t rounds = 0;
+
+	if (!event_u64(event, "digest", &f->digest))
+		f->digest = 0;
+	if (hop && event_u64(event, "rounds", &rounds)) {
+		hop->digest = f->digest;
+		hop->rounds = rounds;
+	}
+}
+
 static void on_line(void *arg, const struct line *line)
 {
 	struct flight *f = arg;
@@ -71,8 +88,8 @@ static void on_line(void *arg, const struct line *line)
 		f->nudge_ns = 0;
 	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
 		f->nudge_ns = 0;
-		if (!strcmp(name, "hop") && !event_u64(&line->event, "digest", &f->digest))
-			f->digest = 0;
+		if (!strcmp(name, "hop"))
+			take_digest(f, &line->event);
 	} else if (f->nudge_ns) {
 		f->nudge_ns = now_ns() + f->config->nudge_ns;
 	}
@@ -370,20 +387,20 @@ static int wait_blocked(struct flight *f)
 	return ret;
 }
 
-/* The guest waits until a stop is prepared: the byte for it, or 0. */
-static char go(struct flight *f)
+/* The guest waits until a stop is prepared: the byte for it, or none. */
+static const char *go(struct flight *f)
 {
-	char byte = f->waiting ? 'g' : 0;
+	const char *bytes = f->waiting ? "g" : "";
 
 	f->waiting = false;
-	return byte;
+	return bytes;
 }
 
 int flight_send_go(struct flight *f)
 {
-	char byte = go(f);
+	const char *bytes = go(f);
 
-	return byte ? f->config->driver->send(f->vm, byte) : VM_OK;
+	return *bytes ? f->config->driver->send(f->vm, *bytes) : VM_OK;
 }
 
 static bool acts_before_freeze(const struct flight *f)
@@ -437,7 +454,7 @@ int flight_freeze(struct flight *f)
 		const struct freeze page = {FREEZE_PAGE, (int64_t)f->page};
 
 		flight_phase(f, "stop at the expected page");
-		ret = d->stop_at(f->vm, &page, 0);
+		ret = d->stop_at(f->vm, &page, "");
 	}
 	if (at != AT_SOON)
 		return ret;
@@ -501,8 +518,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
 }
 
-/* What is done with a good snapshot before it is restored. */
-static int examine(struct flight *f)
+int flight_examine(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 	int ret;
@@ -625,7 +641,9 @@ static int resume(struct flight *f)
 	hop->bytes = from->snapshot.len;
 	ret = f->config->driver->restore(f->vm, &from->snapshot);
 	hop->restore_ns = now_ns() - start;
-	return ret ? ret : flight_land(f, hop);
+	if (ret || f->config->freeze.at == FREEZE_AFTER) /* which begins at the guest's `ready` */
+		return ret;
+	return flight_land(f, hop);
 }
 
 /* One `ready` of the guest, answered. */
@@ -645,6 +663,8 @@ static int hop_once(struct flight *f)
 	}
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
+	if (f->config->freeze.at == FREEZE_AFTER)
+		return flight_hop_after(f, n);
 	if (f->config->control && n != f->config->save_hop)
 		return hop_control(f);
 	hop = flight_record(f, n);
@@ -668,7 +688,7 @@ static int hop_once(struct flight *f)
 	}
 
 	if (method_info(f->method)->kind != KIND_PAUSE) {
-		ret = examine(f);
+		ret = flight_examine(f);
 		if (ret)
 			return ret;
 		r->proved++;
@@ -681,11 +701,18 @@ static int hop_once(struct flight *f)
 	return flight_land(f, hop);
 }
 
+unsigned flight_snapshots(const struct flight_config *config)
+{
+	return config->freeze.at == FREEZE_AFTER ? 1 : config->hops;
+}
+
 char *flight_cmdline(const struct flight_config *config)
 {
 	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s%s%s", config->scenario->name,
 			 flight_guest_hops(config), (unsigned long long)config->seed,
-			 flight_goes_live(config) ? " wait=1 sleep=5" : "",
+			 flight_goes_live(config)	     ? " wait=1 sleep=5"
+			 : config->freeze.at == FREEZE_AFTER ? AFTER_WORDS
+							     : "",
 			 config->scenario->vcpus > 1 ? " vcpus=2" : "",
 			 config->breakage ? " break=" : "",
 			 config->breakage ? config->breakage : "");

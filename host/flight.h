@@ -22,12 +22,14 @@ struct flight_config {
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
 	struct freeze freeze;
-	bool kick;	     /* leave KVM_RUN once after a posting to a running VM */
-	unsigned miss_limit; /* snapshots of one hop that may miss L2 in a row */
-	bool any_state;	     /* tests only: a snapshot need not find L2 on the CPU */
-	bool keep_snapshot;  /* keep the last one even of a pass */
-	bool timeline;	     /* write timeline-HOP.json for each hop; a control has none */
-	unsigned save_hop;   /* at this hop freeze, save, keep the snapshot and end; 0: at none */
+	const char *const *states; /* proofs (proof.h) to try on the snapshot of FREEZE_AFTER ... */
+	unsigned state_count;	   /* ... up to 32 */
+	bool kick;		   /* leave KVM_RUN once after a posting to a running VM */
+	unsigned miss_limit;	   /* snapshots of one hop that may miss L2 in a row */
+	bool any_state;		   /* tests only: a snapshot need not find L2 on the CPU */
+	bool keep_snapshot;	   /* keep the last one even of a pass */
+	bool timeline;		   /* write timeline-HOP.json for each hop; a control has none */
+	unsigned save_hop; /* at this hop freeze, save, keep the snapshot and end; 0: at none */
 	const struct flight_resume *resume; /* go on from there instead of booting, or NULL */
 	struct vm_config vm;		    /* qemu, machine, cpu, accel, image, dir, memory_mib */
 	void (*progress)(void *arg, unsigned hop, unsigned missed);
@@ -39,6 +41,8 @@ struct flight_resume {
 	struct buf snapshot, log; /* a file's bytes; the serial log up to the snapshot */
 	struct saved_state state;
 };
+
+#define OFFSET_BEHIND_END "the VM had ended before the moment of the freeze"
 
 #define TIMELINES_KEPT 100 /* of hops without a failed check: older ones go */
 
@@ -55,7 +59,10 @@ struct hop_record {
 	struct move_record move; /* methods of QEMU's alone */
 	struct fetch *fetch;	 /* page requests of the restored VM */
 	unsigned fetches;
-	bool timeline; /* timeline-HOP.json is there */
+	bool timeline;		  /* timeline-HOP.json is there */
+	uint64_t digest, rounds;  /* that L1 told at the end of its hop; 0: none */
+	uint32_t states;	  /* which of flight_config's the snapshot shows */
+	uint64_t snapshot_digest; /* of all that was saved; 0: not asked for */
 };
 
 struct flight_result {
@@ -88,6 +95,11 @@ struct flight_result {
 /* Flies. @result must be zeroed. */
 void flight_run(const struct flight_config *config, struct flight_result *result);
 void flight_result_free(struct flight_result *result);
+
+/*
+ * Snapshots that a flight without a failure takes: one in each hop, with FREEZE_AFTER one in all.
+ */
+unsigned flight_snapshots(const struct flight_config *config);
 
 /* L1's command line for @config. The caller frees it. */
 char *flight_cmdline(const struct flight_config *config);

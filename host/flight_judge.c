@@ -56,7 +56,9 @@ static void check_own_part(struct flight *f)
 	const struct flight_config *c = f->config;
 	struct flight_result *r = f->result;
 
-	if (!c->control && !c->resume && r->taken < c->hops)
+	if (c->freeze.at == FREEZE_AFTER && !c->control && !r->taken)
+		verdict_raise(&r->verdict, WORD_ERROR, OFFSET_BEHIND_END);
+	else if (!c->control && !c->resume && r->taken < flight_snapshots(c))
 		verdict_raise(&r->verdict, WORD_ERROR, "only %u of %u hops had a snapshot",
 			      r->taken, c->hops);
 	/* An NMI of ours may be what the guest waited for in vain. */

@@ -91,6 +91,14 @@ void flight_timeline_write(struct flight *f);
 /* The flight is over: that of the last hop as well. */
 void flight_timeline_end(struct flight *f);
 
+/* What is done with a good snapshot before it is restored. */
+int flight_examine(struct flight *f);
+
+/* ---- flight_after.c: FREEZE_AFTER --------------------------------------------------------- */
+
+/* Goes on from hop @n of the guest, which is `ready`. */
+int flight_hop_after(struct flight *f, unsigned n);
+
 /* ---- flight_move.c ------------------------------------------------------------------------ */
 
 /* Whether L1 is to wait at each `ready`, because the VM moves while it runs. */

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#define FREEZE_AFTER_HOPS 32 /* of the guest, whose serial port takes two bytes for each */
+
 struct freeze {
 	enum freeze_at {
 		FREEZE_NOW,   /* as soon as the host has heard of it */
@@ -12,6 +14,12 @@ struct freeze {
 		FREEZE_EXITS, /* after `value` exits of KVM_RUN to userspace */
 		FREEZE_PORT,  /* at the next write of L1 or L2 to FREEZE_IO_PORT */
 		FREEZE_PAGE,  /* while the page at guest-physical `value` is asked for */
+		/*
+		 * `value` nanoseconds after the mark: when the guest has taken the first byte that
+		 * it gets for this. A high-resolution timer of the vCPU's thread ends KVM_RUN then,
+		 * whatever the guest or KVM are at; neither sees anything of it before.
+		 */
+		FREEZE_AFTER,
 	} at;
 	int64_t value;
 };

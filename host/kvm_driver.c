@@ -13,6 +13,7 @@
 #include "host/proof.h"
 #include "host/serve.h"
 #include "host/signals.h"
+#include "host/vcpu_alarm.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ struct machine {
 		unsigned vcpu;
 		pthread_t thread;
 		bool busy; /* it does what is wanted */
+		struct vcpu_alarm alarm;
 	} runner[KVM_VCPUS_MAX];
 	unsigned threads;
 	int event; /* eventfd: something to tell the caller */
@@ -47,7 +49,8 @@ struct machine {
 	pthread_mutex_t lock; /* all below, the runners' busy, and vm.uart */
 	pthread_cond_t changed;
 	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
-	struct freeze freeze; /* FREEZE_EXITS, FREEZE_PORT: where a thread stops all by itself */
+	struct freeze freeze; /* where a thread stops all by itself */
+	struct err freeze_err;
 	struct buf sent;
 	struct vm_end end;
 	bool ended;
@@ -153,6 +156,17 @@ static void freeze_here(struct machine *m, const struct kvm_run *run)
 	}
 }
 
+/* The guest has taken a byte, which is the mark of FREEZE_AFTER. Locked. */
+static void pass_mark(struct machine *m, unsigned n)
+{
+	m->freeze.at = FREEZE_NOW;
+	if (!vcpu_alarm_set(&m->runner[n].alarm, m->vm.vcpu[n].run, m->freeze.value,
+			    &m->freeze_err))
+		return;
+	m->want = DO_NOTHING;
+	kick_all(m);
+}
+
 /* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
 static void run_vcpu(struct machine *m, unsigned n)
 {
@@ -163,12 +177,15 @@ static void run_vcpu(struct machine *m, unsigned n)
 		struct vm_end end = {0};
 		struct buf sent = {0};
 		enum vcpu_exit exit;
+		unsigned before; /* bytes for the guest */
 		char text[32];
 		int64_t start;
 		int error;
 
 		/* When told to stop: once more, to complete what the last exit left open. */
 		vcpu->run->immediate_exit = m->want != DO_RUN;
+		if (vcpu_alarm_rang())
+			vcpu->run->immediate_exit = 1;
 		pthread_mutex_unlock(&m->lock);
 		if (m->pages && !n) {
 			snprintf(text, sizeof(text), "KVM_RUN %llu",
@@ -180,11 +197,18 @@ static void run_vcpu(struct machine *m, unsigned n)
 		if (m->config->timeline)
 			record_run(m, n, start, error);
 		pthread_mutex_lock(&m->lock);
+		before = m->vm.uart.queued;
 		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
 			freeze_here(m, vcpu->run);
+		if (m->freeze.at == FREEZE_AFTER && m->vm.uart.queued < before)
+			pass_mark(m, n);
+		if (interrupted && vcpu_alarm_rang() && m->want == DO_RUN) {
+			m->want = DO_NOTHING;
+			kick_all(m);
+		}
 		if (exit == VCPU_ENDED && !m->ended) {
 			m->end = end;
 			m->ended = true;
@@ -194,6 +218,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 			tell(m);
 		buf_free(&sent);
 	}
+	vcpu_alarm_end(&m->runner[n].alarm);
 	vcpu->run->immediate_exit = 0;
 }
 
@@ -575,20 +600,28 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	return ret;
 }
 
-static int stop_at(void *vm, const struct freeze *freeze, char go)
+static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 {
 	struct machine *m = vm;
+	int ret = VM_OK;
 
 	if (freeze->at == FREEZE_PAGE)
 		return stop_at_page(m, (uint64_t)freeze->value);
 	pthread_mutex_lock(&m->lock);
 	m->freeze = *freeze;
+	m->freeze_err.text[0] = '\0';
 	m->want = DO_RUN;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
-	if (go && send_byte(m, go))
-		return VM_HARNESS;
-	return come_to_rest(m);
+	while (*bytes && !ret)
+		ret = send_byte(m, *bytes++);
+	if (!ret)
+		ret = come_to_rest(m);
+	if (!ret && *m->freeze_err.text) {
+		*m->config->err = m->freeze_err;
+		ret = VM_HARNESS;
+	}
+	return ret;
 }
 
 static int cont(void *vm)

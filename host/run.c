@@ -138,7 +138,10 @@ static const char *options_lack(const struct setup *setup, const struct scenario
 
 	if (lack)
 		return lack;
-	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW)
+	if (setup->o->freeze.at == FREEZE_AFTER && (s->posts || s->act != ACT_NONE))
+		return "the host acts in this scenario: no --freeze after=";
+	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW &&
+	    setup->o->freeze.at != FREEZE_AFTER)
 		return "the scenario names its own instant: no --freeze";
 	/* The host touches guest memory itself, and would wait for a page that is kept back. */
 	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)
@@ -208,7 +211,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		 * control failed alike.
 		 */
 		if (config.control || control_known || *result.refused ||
-		    result.taken >= config.hops || result.taken >= result.log.hops_done)
+		    result.taken >= flight_snapshots(&config) ||
+		    result.taken >= result.log.hops_done)
 			entry.known = known_match(key, config.method, &result.log, &result.verdict,
 						  &result.oracle, result.refused,
 						  config.control || control_passed, control_known);

@@ -13,8 +13,6 @@
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
-/* Rounds between two VMCALLs: long enough that L2 has most of the CPU. */
-#define ROUNDS_PER_LEG	256
 #define LEGS_MIN	4 /* per hop without a host */
 #define VECTORS_AT_ONCE 3
 
@@ -144,7 +142,7 @@ static bool run_hop(uint64_t hop, enum hop_answer *answer)
 			return false;
 		if (heard == HOP_NONE) {
 			heard = hop_answer();
-			hop_digest(l2.shared->compute.digest);
+			hop_digest(l2.shared->compute.digest, l2.shared->rounds);
 		}
 	}
 	*answer = heard;
@@ -155,7 +153,7 @@ void running_fly(void (*prepare)(struct l2 *), bool (*check)(const struct l2 *))
 {
 	random_state = cmdline.seed;
 	l2_create(&l2, "running");
-	l2.shared->rounds_per_leg = ROUNDS_PER_LEG;
+	l2.shared->rounds_per_leg = cmdline.rounds;
 	model.compute = l2.shared->compute;
 	model.rounds = 0;
 	model.data = page_alloc_n(L2_DATA_PAGES);

@@ -18,7 +18,7 @@ extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
-static uint64_t digest; /* of this hop; 0: not told */
+static uint64_t digest, digest_rounds; /* of this hop; 0: not told */
 static uint64_t current_hop;
 
 static bool selected(const struct scenario *s)
@@ -193,9 +193,10 @@ enum hop_answer hop_wait(void)
 	return answer;
 }
 
-void hop_digest(uint64_t value)
+void hop_digest(uint64_t value, uint64_t rounds)
 {
 	digest = value;
+	digest_rounds = rounds;
 }
 
 void hop_end(uint64_t hop, enum hop_answer answer)
@@ -203,8 +204,8 @@ void hop_end(uint64_t hop, enum hop_answer answer)
 	if (hop_again(answer))
 		ktap_event("missed", "hop=%lu", hop);
 	else if (digest)
-		ktap_event("hop", "hop=%lu failed=%u digest=0x%lx", hop,
-			   ktap_failures() - failures_before, digest);
+		ktap_event("hop", "hop=%lu failed=%u digest=0x%lx rounds=%lu", hop,
+			   ktap_failures() - failures_before, digest, digest_rounds);
 	else
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
 	if (cmdline.breakage == BREAK_TRUNCATE && hop == cmdline.hops)

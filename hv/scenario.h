@@ -95,10 +95,11 @@ uint64_t hop_current(void);
 bool hop_host_there(char *why, size_t size);
 
 /*
- * What L2 has computed when the host has spoken, for the next hop_end: of a VM that goes back in
- * time the host expects the same again.
+ * What L2 has computed in @rounds rounds, when the host has spoken, for the next hop_end: of a VM
+ * that goes back in time, and of any flight with the same seed that comes to the same round, the
+ * host expects the same again.
  */
-void hop_digest(uint64_t digest);
+void hop_digest(uint64_t digest, uint64_t rounds);
 
 /* Prints `missed` or `hop` with the number of failures since hop_begin. */
 void hop_end(uint64_t hop, enum hop_answer answer);

@@ -62,7 +62,7 @@ static void run(void)
 			if (ok && answer == HOP_RETRY)
 				hop_end(hop, answer);
 		} while (ok && answer == HOP_RETRY);
-		hop_digest(l2.shared->compute.digest);
+		hop_digest(l2.shared->compute.digest, l2.shared->hlts);
 		hop_end(hop, HOP_KEEP);
 		if (!ok)
 			break;

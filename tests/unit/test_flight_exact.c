@@ -71,13 +71,13 @@ static int stop(void *p)
 	return VM_OK;
 }
 
-static int stop_at(void *p, const struct freeze *freeze, char go)
+static int stop_at(void *p, const struct freeze *freeze, const char *bytes)
 {
 	(void)p;
 	if (freeze->at == FREEZE_PAGE)
 		call("page 0x%llx", (unsigned long long)freeze->value);
 	else
-		call("port%s", go == 'g' ? " g" : "");
+		call("port%s%s", *bytes ? " " : "", bytes);
 	return VM_OK;
 }
 
