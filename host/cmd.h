@@ -44,6 +44,7 @@ int fail(const char *text);
 
 /* The commands: their exit status. */
 int cmd_bench(struct options *o);
+int cmd_sweep(struct options *o);
 int cmd_save(struct options *o);
 int cmd_restore(struct options *o);
 int cmd_serve(struct options *o);

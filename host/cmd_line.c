@@ -76,6 +76,10 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 		if (!add_matching(o, pattern))
 			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
 				   pattern);
+	for (unsigned i = 0; o->command == CMD_SWEEP && i < o->file_count; i++)
+		if (!add_matching(o, o->files[i]))
+			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
+				   o->files[i]);
 	if (o->scenario_text && !o->scenarios)
 		argp_error(state, "--scenario: empty");
 }
@@ -99,13 +103,15 @@ static bool takes_file(enum command command)
 static bool takes_files(enum command command)
 {
 	return command == CMD_MERGE || command == CMD_REPORT || command == CMD_INSPECT ||
-	       command == CMD_LAB || command == CMD_COMPLETE || command == CMD_BISECT;
+	       command == CMD_LAB || command == CMD_COMPLETE || command == CMD_BISECT ||
+	       command == CMD_SWEEP;
 }
 
 static bool needs_image(enum command command)
 {
 	return command != CMD_SERVE && command != CMD_DOCTOR && command != CMD_KERNELS &&
-	       command != CMD_MAN && command != CMD_REPLAY && !takes_files(command);
+	       command != CMD_MAN && command != CMD_REPLAY &&
+	       (!takes_files(command) || command == CMD_SWEEP);
 }
 
 /* An option that lab.sh understands. */
@@ -157,7 +163,7 @@ static void check_options(struct argp_state *state, const struct options *o)
 	if (o->command == CMD_LAB && (!o->file_count || strcmp(o->files[0], "shell")))
 		argp_error(state, "what of the lab? There is: shell");
 	if (takes_files(o->command) && !o->file_count && o->command != CMD_COMPLETE &&
-	    o->command != CMD_BISECT)
+	    o->command != CMD_BISECT && o->command != CMD_SWEEP)
 		argp_error(state, "which %s?", commands[o->command].args);
 	if (o->command == CMD_INSPECT && o->diff && o->file_count != 2)
 		argp_error(state, "--diff takes two files");
@@ -199,6 +205,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NUDGE:
 		o->nudge_s = strtod(arg, &end);
+		o->nudge_given = true;
 		if (*end || end == arg || !(o->nudge_s >= 0.05 && o->nudge_s <= 86400))
 			argp_error(state, "--nudge: '%s' is no number from 0.05 to 86400", arg);
 		break;
@@ -259,6 +266,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KVM_PARAM:
 		add_l0(state, o, "--kvm-param", arg);
+		break;
+	case OPT_STEP:
+		o->step_ns = (int64_t)number(state, "--step", arg, 1, 60000000000);
+		break;
+	case OPT_POINTS:
+		o->points = (unsigned)number(state, "--points", arg, 1, 1000000);
 		break;
 	case OPT_BUILD:
 		o->build = arg;

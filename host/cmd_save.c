@@ -8,7 +8,6 @@
 #include "host/serve.h"
 #include "host/signals.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,25 +89,6 @@ static void print_findings(const struct flight_result *r)
 
 /* ---- save --------------------------------------------------------------------------------- */
 
-static int read_log(const char *dir, struct buf *log, struct err *e)
-{
-	char *path = xasprintf("%s/serial.log", dir), piece[4096];
-	FILE *f = fopen(path, "re");
-	size_t n;
-	int ret = f ? 0 : -1;
-
-	while (f && (n = fread(piece, 1, sizeof(piece), f)))
-		buf_append(log, piece, n);
-	if (f && ferror(f))
-		ret = -1;
-	if (ret)
-		err_set(e, "cannot read %s: %s", path, strerror(errno));
-	if (f)
-		fclose(f);
-	free(path);
-	return ret;
-}
-
 /* From the flight's snapshot.bin and serial.log to one file that has both. */
 static int write_saved(const struct flight_config *c, const char *file, struct err *e)
 {
@@ -118,7 +98,7 @@ static int write_saved(const struct flight_config *c, const char *file, struct e
 	int ret = snapshot_read(&s, path, e);
 
 	if (!ret)
-		ret = read_log(c->vm.dir, &log, e);
+		ret = read_file(c->vm.dir, "serial.log", &log, e);
 	if (!ret) {
 		put_flight(&s, c);
 		snapshot_add(&s, SECTION_LOG, buf_text(&log), log.len);

@@ -21,14 +21,15 @@
 #define D (1u << CMD_DOCTOR)
 #define X (1u << CMD_LAB)
 #define G (1u << CMD_BISECT)
+#define W (1u << CMD_SWEEP)
 
 const struct option_row option_rows[] = {
-	{R | P | B | S | L | O | K,
+	{R | P | B | S | L | O | K | W,
 	 {"scenario", 's', "S[,S...]", 0,
 	  "Scenarios, by name or pattern (`midflight list` shows all; default of run: running and "
 	  "halted, with driver kvm all; of save and bench: running)",
 	  1}},
-	{R | P | B | S,
+	{R | P | B | S | W,
 	 {"loops", 'n', "N", 0,
 	  "Snapshots per scenario (default: 10, or 1 for a scenario about one exact instant; "
 	  "bench: 200 cycles in all; pages: 1)",
@@ -44,6 +45,12 @@ const struct option_row option_rows[] = {
 	{S,
 	 {"hops-before", OPT_HOPS_BEFORE, "N", 0, "Hops that end before the snapshot (default: 0)",
 	  1}},
+	{W,
+	 {"step", OPT_STEP, "NANOSECONDS", 0,
+	  "From one moment to the next (default: all the time in as many steps as there are "
+	  "points)",
+	  1}},
+	{W, {"points", OPT_POINTS, "N", 0, "Moments (default: 1000, with --step to the end)", 1}},
 	{R,
 	 {"method", OPT_METHOD, "M[,M...]", 0,
 	  "How the VM is moved at each hop, by name or pattern, or all (`midflight list --methods` "
@@ -64,12 +71,12 @@ const struct option_row option_rows[] = {
 	 {"out", OPT_OUT, "FILE", 0, "The file to write (default: report.html in the first DIR)",
 	  1}},
 	{I, {"diff", OPT_DIFF, NULL, 0, "What changed between two files", 1}},
-	{R | P | B | S | O | K,
+	{R | P | B | S | O | K | W,
 	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
-	{R | P | B | S | T | O | K,
+	{R | P | B | S | T | O | K | W,
 	 {"timeout", 't', "SECONDS", 0,
 	  "Longest time without progress (default: 60; orders and breakages: 5)", 1}},
-	{R | P | B | S | T | O | K,
+	{R | P | B | S | T | O | K | W,
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
 	  "the run (default: 2)",
@@ -79,13 +86,13 @@ const struct option_row option_rows[] = {
 	  "Make the vCPU leave KVM_RUN once after each posting to a running VM, as the timers and "
 	  "signals of a larger VMM do",
 	  1}},
-	{R | P, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
+	{R | P | W, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
 	{R | P,
 	 {"driver", OPT_DRIVER, "qemu|kvm", 0,
 	  "What runs the VM: QEMU, or a small VMM in this program on /dev/kvm itself (default: "
 	  "qemu)",
 	  2}},
-	{R | P | B | T,
+	{R | P | B | T | W,
 	 {"order", OPT_ORDER, "ORDER", 0,
 	  "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
 	  "nested-last, legacy, cloud-hypervisor, crosvm, or a file with the steps",
@@ -101,7 +108,7 @@ const struct option_row option_rows[] = {
 	  "of "
 	  "L1, up to 32)",
 	  2}},
-	{R | P | T,
+	{R | P | T | W,
 	 {"pages", OPT_PAGES, "HOW", 0,
 	  "Driver kvm: how the restored VM's memory arrives: eager (before the restore, the "
 	  "default), "
@@ -130,27 +137,27 @@ const struct option_row option_rows[] = {
 	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
 	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
 	{R | P | D | A, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
-	{R | P | B | S | T | L | O | K | A | X,
+	{R | P | B | S | T | L | O | K | A | X | W,
 	 {"image", OPT_IMAGE, "FILE", 0,
 	  "L1 (default: the midflight.elf that came with this program)", 2}},
-	{R | P | B | S | T | O | K | A,
+	{R | P | B | S | T | O | K | A | W,
 	 {"lab", OPT_LAB, "auto|yes|no", 0,
 	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"kernel", OPT_KERNEL, "VERSION|FILE", 0,
 	  "The lab's L0: Debian's newest of a series (`midflight kernels` shows them), a bzImage "
 	  "or "
 	  "a .deb; run: several versions, separated by commas, one after the other with one table",
 	  2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"modules", OPT_MODULES, "DIR", 0, "The modules of a bzImage, unless KVM is built in", 2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"linux", OPT_LINUX, "DIR", 0, "A build tree of Linux: bzImage and modules", 2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"kvm-intel", OPT_KVM_INTEL, "FILE", 0, "This kvm-intel.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"kvm", OPT_KVM, "FILE", 0, "This kvm.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A | X,
+	{R | P | B | S | T | O | K | A | X | W,
 	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
 	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
 	{R | P,
@@ -170,7 +177,7 @@ const struct option_row option_rows[] = {
 	  "x86_64_defconfig (default: lab/kernel.config alone, which is small)",
 	  2}},
 	{G, {"jobs", 'j', "N", 0, "Commands that make runs at once (default: one per CPU)", 2}},
-	{R | P | B | S | T | O | K | A | G,
+	{R | P | B | S | T | O | K | A | G | W,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "
 	  "current directory if it is installed; replay: replay beside FILE)",
@@ -180,19 +187,20 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | L | O | K | A | I,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
 	  3}},
-	{R | P | B | S | T | M | A, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
-	{R | P | S,
+	{R | P | B | S | T | M | A | W, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
+	{R | P | S | W,
 	 {"break", OPT_BREAK, "WHAT", 0,
 	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
 	  "page, vmcs-field, truncate; with driver kvm also what `midflight breakages --help` "
 	  "lists, between save and restore",
 	  4}},
-	{R | P | B | S | T | O | K,
+	{R | P | B | S | T | O | K | W,
 	 {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K, {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K,
+	{R | P | B | S | T | O | K | W,
+	 {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
+	{R | P | B | S | T | O | K | W,
 	 {"shown-replay", OPT_SHOWN_REPLAY, "PATH", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K,
+	{R | P | B | S | T | O | K | W,
 	 {"shown-started", OPT_SHOWN_STARTED, "TIME", OPTION_HIDDEN, NULL, 0}},
 	{R, {"only", OPT_ONLY, "RESULT", OPTION_HIDDEN, NULL, 0}},
 };
@@ -233,6 +241,26 @@ const struct command_info commands[COMMANDS] = {
 		       "Examples:\n"
 		       "  midflight bench\n"
 		       "  midflight bench --loops 1000 --order nested-last"},
+	[CMD_SWEEP] =
+		{"sweep", "[SCENARIO...]", "a snapshot at every moment of a flight", cmd_sweep,
+		 "Freezes a VM (driver kvm) at one moment after the other behind the mark where L1 "
+		 "is let go, one flight for each, restores it in a new one, follows it to its end, "
+		 "and "
+		 "compares it with the flight that was never frozen: digests of L2 and all that L1 "
+		 "checks. Tells which states were met, in how many moments, first when; "
+		 "LOG/sweep.json has every moment. Of each way to fail the first three leave the "
+		 "directory of a run, with replay.json.\v"
+		 "A timer of the vCPU's thread ends KVM_RUN at that moment, whatever the guest or "
+		 "KVM "
+		 "are at. In the lab a nanosecond is a tenth of an instruction: --step 10 is every "
+		 "instruction, and the same command gives the same bytes again.\n\n"
+		 "Exit status: 0 all as never frozen, or by known KVM bugs, 1 not, 2 usage or "
+		 "harness, "
+		 "4 everything skipped.\n\n"
+		 "Examples:\n"
+		 "  midflight sweep running halted\n"
+		 "  midflight sweep inject_irq --step 100 --loops 1\n"
+		 "  midflight sweep 'posted*' --points 200 --order selftests"},
 	[CMD_SAVE] = {"save", "FILE", "write a snapshot of a running L2 to a file", cmd_save,
 		      "Freezes a VM while its L2 guest is on the CPU and writes it to FILE, from "
 		      "which `midflight restore` goes on: in another process, after a reboot, on "

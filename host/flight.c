@@ -17,7 +17,7 @@
 #define JITTER_LIMIT (20 * NS_PER_MS)
 #define EXACT_MISSES 3 /* of one hop, where the instant is exact */
 /* Short legs: more of what is seldom in the time that is looked at. */
-#define AFTER_WORDS   " wait=1 rounds=8"
+#define AFTER_WORDS   " wait=1 rounds=2"
 #define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
 
 void flight_phase(struct flight *f, const char *phase)
@@ -518,10 +518,25 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
 }
 
+/* Adds the snapshot to the trace. */
+static void trace_snapshot(struct flight *f)
+{
+	struct flight_result *r = f->result;
+	struct buf file = {0};
+
+	if (f->config->driver->kept && !f->snapshot.len)
+		f->config->driver->kept(f->vm, &file);
+	r->trace = file.len ? hash_bytes(r->trace, file.p, file.len)
+			    : hash_bytes(r->trace, f->snapshot.p, f->snapshot.len);
+	buf_free(&file);
+}
+
 int flight_examine(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 	int ret;
+
+	trace_snapshot(f);
 
 	if (f->config->oracles && d->oracles) {
 		flight_phase(f, "oracles");
@@ -637,12 +652,12 @@ static int resume(struct flight *f)
 	}
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
-	hop->state = from->state;
-	hop->bytes = from->snapshot.len;
 	ret = f->config->driver->restore(f->vm, &from->snapshot);
-	hop->restore_ns = now_ns() - start;
 	if (ret || f->config->freeze.at == FREEZE_AFTER) /* which begins at the guest's `ready` */
 		return ret;
+	hop->state = from->state;
+	hop->bytes = from->snapshot.len;
+	hop->restore_ns = now_ns() - start;
 	return flight_land(f, hop);
 }
 
@@ -797,6 +812,9 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			if (!ret && result->missed == missed)
 				flight_timeline_write(f);
 		}
+		if (f->mark_ns)
+			result->after_ns = now_ns() - f->mark_ns;
+		result->trace = hash_bytes(result->trace, f->whole.p, f->whole.len);
 		flight_judge(f, ret);
 		count_oracles(f);
 		flight_take_fetches(f);

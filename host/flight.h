@@ -59,10 +59,9 @@ struct hop_record {
 	struct move_record move; /* methods of QEMU's alone */
 	struct fetch *fetch;	 /* page requests of the restored VM */
 	unsigned fetches;
-	bool timeline;		  /* timeline-HOP.json is there */
-	uint64_t digest, rounds;  /* that L1 told at the end of its hop; 0: none */
-	uint32_t states;	  /* which of flight_config's the snapshot shows */
-	uint64_t snapshot_digest; /* of all that was saved; 0: not asked for */
+	bool timeline;		 /* timeline-HOP.json is there */
+	uint64_t digest, rounds; /* that L1 told at the end of its hop; 0: none */
+	uint32_t states;	 /* which of flight_config's the snapshot shows */
 };
 
 struct flight_result {
@@ -88,6 +87,8 @@ struct flight_result {
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
 	int64_t ready_ns;  /* from the start to the first `ready` */
 	int64_t duration_ns;
+	int64_t after_ns;    /* of a control with FREEZE_AFTER: from the mark to the VM's end */
+	uint64_t trace;	     /* hash of all snapshots and of the serial log, byte for byte */
 	struct buf details;  /* of a HANG: what the VM looked like */
 	struct buf messages; /* the VMM's stderr */
 };

@@ -16,9 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LAB_START_S 60 /* until the runner inside starts */
-#define LAB_BOOT_S  20 /* one boot of L1 with its snapshots */
-#define LAB_HOP_S   5  /* one hop, with a lost wake-up */
+#define LAB_START_S 60	  /* until the runner inside starts */
+#define LAB_BOOT_S  20	  /* one boot of L1 with its snapshots */
+#define LAB_HOP_S   5	  /* one hop, with a lost wake-up */
+#define LAB_POINT_S 2	  /* one moment of a sweep */
+#define LAB_POINTS  10000 /* if only their distance is given */
 #define TICK_MS	    1000
 #define LAB_COLUMNS 60 /* of a matrix, at most */
 
@@ -30,6 +32,8 @@ unsigned lab_seconds(const struct options *o)
 		s += LAB_BOOT_S + 1000ull * LAB_HOP_S; /* the file knows how many there are */
 	if (o->command == CMD_ORDERS || o->command == CMD_BREAKAGES)
 		s += 1ull * o->scenarios * LAB_COLUMNS * LAB_HOP_S;
+	if (o->command == CMD_SWEEP)
+		s += 1ull * o->scenarios * (o->points ? o->points : LAB_POINTS) * LAB_POINT_S;
 	s += (1ull + o->methods) * o->scenarios *
 	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */

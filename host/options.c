@@ -162,6 +162,10 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --seed %llu", (unsigned long long)o->seed);
 	}
 	buf_free(&names);
+	if (o->step_ns)
+		buf_printf(words, " --step %lld", (long long)o->step_ns);
+	if (o->points)
+		buf_printf(words, " --points %u", o->points);
 	if (o->serve_from)
 		option(words, "--serve-from", o->serve_from);
 	if (o->hops_before)

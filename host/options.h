@@ -32,6 +32,7 @@ enum command {
 	CMD_RESTORE,
 	CMD_SERVE,
 	CMD_MERGE,
+	CMD_SWEEP,
 	CMD_BENCH,
 	CMD_LAB,
 	CMD_KERNELS,
@@ -66,6 +67,8 @@ struct options {
 	const char *image, *log; /* paths; NULL: as host/paths.h says */
 	unsigned hops, timeout_s;
 	double nudge_s;
+	unsigned points; /* sweep; 0: as the step says */
+	int64_t step_ns; /* sweep; 0: as the points say */
 	uint64_t seed;
 	enum lab lab;
 	const char *kernels;			/* --kernel with several, separated by commas */
@@ -75,6 +78,7 @@ struct options {
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
+	bool nudge_given;
 	bool list_methods;	       /* list */
 	bool diff;		       /* inspect */
 	const char *json, *junit;      /* run, merge: files to write as well, or NULL */

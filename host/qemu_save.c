@@ -67,7 +67,7 @@ int qemu_save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *sta
  * Reads the file @name, holes left out: mapped-ram makes a large one, and what is looked for lies
  * in one piece. With @copy also makes a copy of that name, with the same holes.
  */
-static int read_file(struct qemu *q, const char *name, struct buf *b, const char *copy)
+static int take_file(struct qemu *q, const char *name, struct buf *b, const char *copy)
 {
 	char *p = qemu_path(q, name), *to = copy ? qemu_path(q, copy) : NULL;
 	int fd = open(p, O_RDONLY | O_CLOEXEC);
@@ -133,7 +133,7 @@ int qemu_save_file(struct qemu *q, struct saved_state *state)
 	if (!ret)
 		ret = qemu_migrated_out(q, "snapshot");
 	if (!ret)
-		ret = read_file(q, SAVED_FILE, &stream, NULL);
+		ret = take_file(q, SAVED_FILE, &stream, NULL);
 	if (!ret && qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err))
 		ret = VM_HARNESS;
 	q->moves->saved = ret ? 0 : stream.len;
@@ -145,7 +145,7 @@ int qemu_save_file(struct qemu *q, struct saved_state *state)
 int qemu_restore_file(struct qemu *q)
 {
 	struct buf stream = {0};
-	int ret = read_file(q, SAVED_FILE, &stream, COPY_FILE);
+	int ret = take_file(q, SAVED_FILE, &stream, COPY_FILE);
 	char *copy;
 
 	buf_free(&stream);
@@ -195,6 +195,6 @@ size_t qemu_kept(struct qemu *q, struct buf *file)
 	/* One with each page at its place would be large, and has holes that a copy fills. */
 	if (file && q->moves->saved > 1 &&
 	    !word_in(method_info(q->moves->method)->capabilities, ' ', "mapped-ram"))
-		read_file(q, SAVED_FILE, file, NULL);
+		take_file(q, SAVED_FILE, file, NULL);
 	return q->moves->saved;
 }

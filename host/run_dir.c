@@ -4,6 +4,7 @@
 #include "host/json_util.h"
 #include "host/plan.h"
 #include "host/report_json.h"
+#include "host/sweep.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +30,9 @@ static const struct run_file {
 	{{"result.json", "all results for programs (docs/result.schema.json)"},
 	 "{\n \"schema\": \"" RESULT_SCHEMA "\"",
 	 true},
+	{{"sweep.json", "every moment of a sweep (docs/sweep.md)"},
+	 "{\n \"schema\": \"" SWEEP_SCHEMA "\"",
+	 false},
 	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
 	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
 	 false},
@@ -56,7 +60,8 @@ static const struct known_file result_files[] = {
 	{"vm.qcow2", "internal snapshots"},
 };
 
-#define REPLAY "replay" /* the run directory of a replay, in that of its result */
+#define MOMENT ".after-" /* SCENARIO.after-NANOSECONDS */
+#define REPLAY "replay"	 /* the run directory of a replay, in that of its result */
 
 static bool listed(const struct known_file *list, size_t count, const char *file)
 {
@@ -96,16 +101,42 @@ static bool is_there(int dir, const char *name)
 	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
+static void clean(DIR *all);
+
+/* Whether a sweep calls the run directory of a moment @name so. */
+static bool is_moment(const char *name)
+{
+	const char *after = strstr(name, MOMENT);
+
+	return after && scenario_find(name, (size_t)(after - name)) &&
+	       strspn(after + strlen(MOMENT), "0123456789") == strlen(after + strlen(MOMENT));
+}
+
+/* A run directory in @at. */
+static void clean_run(DIR *at, const char *name)
+{
+	DIR *run = open_dir(dirfd(at), name);
+
+	if (!run)
+		return;
+	clean(run);
+	unlinkat(dirfd(run), ORDER_FILE, 0);
+	closedir(run);
+	unlinkat(dirfd(at), name, AT_REMOVEDIR);
+}
+
 /* A replay's directory has results, and these may have been replayed. */
 static void clean(DIR *all)
 {
 	const struct dirent *entry, *file;
-	DIR *dir, *replay;
+	DIR *dir;
 
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
 	while ((entry = readdir(all))) {
+		if (is_moment(entry->d_name))
+			clean_run(all, entry->d_name);
 		if (!plan_names(entry->d_name))
 			continue;
 		dir = open_dir(dirfd(all), entry->d_name);
@@ -114,13 +145,7 @@ static void clean(DIR *all)
 		while ((file = readdir(dir)))
 			if (listed(result_files, ARRAY_SIZE(result_files), file->d_name))
 				unlinkat(dirfd(dir), file->d_name, 0);
-		replay = open_dir(dirfd(dir), REPLAY);
-		if (replay) {
-			clean(replay);
-			unlinkat(dirfd(replay), ORDER_FILE, 0);
-			closedir(replay);
-			unlinkat(dirfd(dir), REPLAY, AT_REMOVEDIR);
-		}
+		clean_run(dir, REPLAY);
 		closedir(dir);
 		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
 	}

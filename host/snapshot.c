@@ -14,9 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #define FILE_VERSION   1
 #define HEADER_LEN     64
 #define HEADER_SUMMED  56 /* bytes of the header before its checksum */
@@ -44,7 +41,7 @@ struct check {
 
 static uint64_t checksum(const void *p, size_t len)
 {
-	return XXH3_64bits(p, len);
+	return hash_bytes(0, p, len);
 }
 
 static uint64_t align16(uint64_t n)

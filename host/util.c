@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 int64_t now_ns(void)
 {
 	struct timespec ts;
@@ -177,6 +180,25 @@ int write_file(const char *dir, const char *name, const void *p, size_t len, int
 	return ret;
 }
 
+int read_file(const char *dir, const char *name, struct buf *bytes, struct err *e)
+{
+	char *path = xasprintf("%s/%s", dir, name), piece[65536];
+	FILE *f = fopen(path, "re");
+	size_t n;
+	int ret = f ? 0 : -1;
+
+	while (f && (n = fread(piece, 1, sizeof(piece), f)))
+		buf_append(bytes, piece, n);
+	if (f && ferror(f))
+		ret = -1;
+	if (ret)
+		err_set(e, "cannot read %s: %s", path, strerror(errno));
+	if (f)
+		fclose(f);
+	free(path);
+	return ret;
+}
+
 int check_writable(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
@@ -278,6 +300,11 @@ bool word_in(const char *list, char separator, const char *word)
 			return true;
 	}
 	return false;
+}
+
+uint64_t hash_bytes(uint64_t seed, const void *p, size_t len)
+{
+	return len ? XXH3_64bits_withSeed(p, len, seed) : seed;
 }
 
 uint64_t random_next(uint64_t *state)

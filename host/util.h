@@ -55,6 +55,9 @@ int write_all(int fd, const void *p, size_t len);
 int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
 	       struct err *e);
 
+/* Appends all of file @dir/@name. 0, or -1 with @e filled. */
+int read_file(const char *dir, const char *name, struct buf *bytes, struct err *e);
+
 /* Whether a file @path can be written by write_file(). 0, or -1 with @e filled. */
 int check_writable(const char *path, struct err *e);
 
@@ -76,6 +79,9 @@ bool word_next(const char **list, char separator, char *word, size_t size);
 
 /* Whether @word is one of such a list, to the letter. */
 bool word_in(const char *list, char separator, const char *word);
+
+/* Hash (XXH3) of @len bytes, with that of what came before as @seed. */
+uint64_t hash_bytes(uint64_t seed, const void *p, size_t len);
 
 /* Next number of a seeded sequence (splitmix64). */
 uint64_t random_next(uint64_t *state);
