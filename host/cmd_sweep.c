@@ -5,11 +5,10 @@
 #include "host/json_util.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
-#include "host/report.h"
-#include "host/report_json.h"
 #include "host/run_dir.h"
 #include "host/signals.h"
 #include "host/sweep.h"
+#include "host/tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #define LOGS_KEPT      3		/* of each way to fail */
 #define NUDGE_LEAST_NS (50 * NS_PER_MS) /* a VM that is silent for less may still go on */
 #define NUDGE_SPANS    4		/* ... and for less than so many whole flights */
+#define MARK	       "mark"		/* the directory of the first flights */
 #define TELL_PARTS     10		/* of a sweep, after each of which it says how far it is */
 
 static const struct {
@@ -29,15 +29,6 @@ static const struct {
 #define S(name, proof, text) {name, proof, text},
 #include "host/sweep_states.def"
 #undef S
-};
-
-/* One way to end that is not a pass. */
-struct kind {
-	char *text;
-	const struct known *known;
-	enum word word;
-	unsigned count;
-	int64_t first_ns;
 };
 
 /* What L2 has computed in so many rounds, as the first flight told that came there. */
@@ -52,8 +43,7 @@ struct sweep {
 	struct flight_resume mark;
 	int64_t span_ns, step_ns; /* from the mark to the end of the VM; between two points */
 	unsigned points, flown, passed, behind_end;
-	struct kind *kind;
-	unsigned kinds;
+	struct tally tally;
 	struct digest *digest;
 	unsigned digests;
 	struct {
@@ -61,23 +51,9 @@ struct sweep {
 		int64_t first_ns;
 	} state[ARRAY_SIZE(states)];
 	json_t *json; /* array of the points */
-	bool broken;  /* an ERROR, which says nothing of KVM */
 };
 
 /* ---- one flight --------------------------------------------------------------------------- */
-
-static void remove_flight(const char *dir)
-{
-	static const char *const files[] = {"serial.log", "snapshot.bin", "now.bin", "l0.log"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		char *path = xasprintf("%s/%s", dir, files[i]);
-
-		unlink(path);
-		free(path);
-	}
-	rmdir(dir);
-}
 
 /* The same rounds must always give the same digest. */
 static void check_digests(struct sweep *s, struct flight_result *r)
@@ -104,44 +80,6 @@ static void check_digests(struct sweep *s, struct flight_result *r)
 	}
 }
 
-/* What failed in @r, as short as flights that fail alike have in common. */
-static char *kind_text(const struct flight_result *r, const struct known *known)
-{
-	const char *finding = r->verdict.findings ? r->verdict.finding[0] : "";
-	const char *what = *r->refused		? r->refused
-			   : r->log.kept	? r->log.fail[0].check
-			   : r->oracle.findings ? r->oracle.finding[0].field
-						: finding;
-	char *text = known ? xasprintf("known KVM bug %s", known->id)
-			   : xasprintf("%s: %.*s", word_name(r->verdict.word),
-				       (int)strcspn(what, "\n("), what);
-
-	/* Hops and times differ. */
-	for (char *p = text; *p; p++)
-		if (!known && *p >= '0' && *p <= '9')
-			*p = '#';
-	return text;
-}
-
-/* Counts how @r failed. The kind. */
-static struct kind *count_kind(struct sweep *s, const struct flight_result *r,
-			       const struct known *known, int64_t at_ns)
-{
-	char *text = kind_text(r, known);
-	unsigned i = 0;
-
-	while (i < s->kinds && strcmp(s->kind[i].text, text) != 0)
-		i++;
-	if (i == s->kinds) {
-		s->kind = xrealloc(s->kind, ++s->kinds * sizeof(*s->kind));
-		s->kind[i] = (struct kind){text, known, r->verdict.word, 0, at_ns};
-		text = NULL;
-	}
-	free(text);
-	s->kind[i].count++;
-	return &s->kind[i];
-}
-
 /* ---- a point ------------------------------------------------------------------------------ */
 
 static void count_states(struct sweep *s, uint32_t hit, int64_t at_ns)
@@ -151,42 +89,8 @@ static void count_states(struct sweep *s, uint32_t hit, int64_t at_ns)
 			s->state[i].first_ns = at_ns;
 }
 
-/* What `run` would be told to repeat the flight at @at_ns. */
-static struct options options_at(const struct sweep *s, char *freeze)
-{
-	struct options o = *s->o;
-	struct err e = {0};
-
-	o.command = CMD_RUN;
-	o.quiet = true;
-	options_freeze(&o, freeze, &e);
-	return o;
-}
-
-/* Makes of the directory of a flight that failed that of a run, with all that a run leaves. */
-static void keep(struct sweep *s, const char *dir, struct report_entry *entry, int64_t at_ns)
-{
-	char *freeze = xasprintf("after=%lld", (long long)at_ns);
-	char *shown = xasprintf("%s/%s", s->o->shown_log, strrchr(dir, '/') + 1);
-	const struct options o = options_at(s, freeze);
-	FILE *nowhere = fopen("/dev/null", "we");
-	struct report report;
-	struct err e = {0};
-
-	if (nowhere) {
-		report_begin(&report, &o, nowhere, shown, 1, 1);
-		report.dir = dir;
-		report_result(&report, entry);
-		if (report_end(&report, dir, &e))
-			fprintf(stderr, "midflight: %s\n", e.text);
-		fclose(nowhere);
-	}
-	free(shown);
-	free(freeze);
-}
-
 static json_t *point_json(const struct flight_result *r, const struct hop_record *hop,
-			  const struct kind *kind, int64_t at_ns, const char *dir)
+			  const struct way *way, int64_t at_ns, const char *dir)
 {
 	json_t *o = json_got(json_object()), *hit = json_got(json_array());
 
@@ -195,8 +99,7 @@ static json_t *point_json(const struct flight_result *r, const struct hop_record
 			json_append(hit, json_text(states[i].name));
 	json_set(o, "at_ns", json_integer(at_ns));
 	json_set(o, "word", json_text(word_name(r->verdict.word)));
-	json_set(o, "kind", json_text(kind ? kind->text : NULL));
-	json_set(o, "known", json_text(kind && kind->known ? kind->known->id : NULL));
+	json_set(o, "way", json_text(way ? way->text : NULL));
 	json_set(o, "states", hit);
 	json_set(o, "trace", json_hex(r->trace));
 	json_set(o, "dir", json_text(dir));
@@ -211,55 +114,72 @@ static const struct hop_record *taken(const struct flight_result *r)
 	return NULL;
 }
 
-/* Flies one point. */
+/* What `run` would be told to repeat the flight at @at_ns. @freeze must live on. */
+static struct options options_at(const struct sweep *s, const char *freeze)
+{
+	struct options o = *s->o;
+	struct err e = {0};
+
+	o.command = CMD_RUN;
+	o.quiet = true;
+	o.hops = s->config.hops;
+	o.hops_given = true;
+	options_freeze(&o, freeze, &e);
+	return o;
+}
+
+/* Counts how the flight at @at_ns ended that was flown in @run. */
+static void count_point(struct sweep *s, struct report_entry *entry, const char *run, int64_t at_ns)
+{
+	char *freeze = xasprintf("after=%lld", (long long)at_ns);
+	const struct options o = options_at(s, freeze);
+	const struct flight_result *r = entry->result;
+	const struct hop_record *hop = taken(r);
+	const struct way *way = NULL;
+	bool kept = false;
+
+	if (!hop && r->log.verdict && r->log.word == WORD_PASS) {
+		s->behind_end++;
+	} else if (r->verdict.word == WORD_PASS) {
+		s->passed++;
+	} else {
+		entry->known = known_match(entry->key, s->config.method, &r->log, &r->verdict,
+					   &r->oracle, r->refused, true, NULL);
+		way = tally_failure(&s->tally, &o, run, entry, at_ns, &kept);
+	}
+	s->flown++;
+	if (hop)
+		count_states(s, hop->states, at_ns);
+	json_append(s->json, point_json(r, hop, way, at_ns, kept ? run : NULL));
+	if (!kept)
+		tally_remove(&s->tally, run, entry->name);
+	free(freeze);
+}
+
 static void fly_point(struct sweep *s, int64_t at_ns)
 {
 	const char *name = s->config.scenario->name;
-	char *run = xasprintf("%s/%s.after-%lld", s->setup.log, name, (long long)at_ns);
-	char *dir = xasprintf("%s/%s", run, name);
+	char *run = xasprintf("%s.after-%lld", name, (long long)at_ns), *dir;
 	struct flight_result r = {0};
 	struct report_entry entry = {.name = xstrdup(name),
 				     .key = name,
 				     .config = &s->config,
 				     .result = &r,
 				     .control_passed = true};
-	const struct hop_record *hop;
-	struct kind *kind = NULL;
-	bool kept = false;
 	struct err e = {0};
 
+	dir = tally_dir(&s->tally, run, name, &e);
 	s->config.freeze = (struct freeze){FREEZE_AFTER, at_ns};
 	s->config.vm.dir = dir;
-	if (make_dirs(dir, &e))
-		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
-	else
+	if (dir)
 		flight_run(&s->config, &r);
+	else
+		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	check_digests(s, &r);
-	hop = taken(&r);
-	if (r.interrupted) {
-		goto out;
-	} else if (!hop && r.log.verdict && r.log.word == WORD_PASS) {
-		s->behind_end++;
-	} else if (r.verdict.word == WORD_PASS) {
-		s->passed++;
-	} else {
-		entry.known = known_match(name, s->config.method, &r.log, &r.verdict, &r.oracle,
-					  r.refused, true, NULL);
-		kind = count_kind(s, &r, entry.known, at_ns);
-		kept = kind->count <= LOGS_KEPT;
-		s->broken |= r.verdict.word == WORD_ERROR && !entry.known;
-	}
-	s->flown++;
-	if (hop)
-		count_states(s, hop->states, at_ns);
-	json_append(s->json, point_json(&r, hop, kind, at_ns, kept ? strrchr(run, '/') + 1 : NULL));
-	if (kept)
-		keep(s, run, &entry, at_ns);
-out:
-	if (!kept) {
-		remove_flight(dir);
-		rmdir(run);
-	}
+	if (r.interrupted)
+		tally_remove(&s->tally, run, name);
+	else
+		count_point(s, &entry, run, at_ns);
 	flight_result_free(&r);
 	free(entry.name);
 	free(dir);
@@ -354,16 +274,15 @@ static void print_tables(const struct sweep *s)
 	printf("#   %8u %14s  as never frozen\n", s->passed, "");
 	if (s->behind_end)
 		printf("#   %8u %14s  the VM had ended before\n", s->behind_end, "");
-	for (unsigned i = 0; i < s->kinds; i++) {
-		printf("#   %8u %14lld  ", s->kind[i].count, (long long)s->kind[i].first_ns);
-		print_lines(stdout, "", s->kind[i].text);
+	for (unsigned i = 0; i < s->tally.ways; i++) {
+		printf("#   %8u %14lld  ", s->tally.way[i].count, (long long)s->tally.way[i].first);
+		print_lines(stdout, "", s->tally.way[i].text);
 	}
 }
 
 static json_t *sweep_json(struct sweep *s)
 {
-	json_t *o = json_got(json_object()), *hit = json_got(json_array()),
-	       *kinds = json_got(json_array());
+	json_t *o = json_got(json_object()), *hit = json_got(json_array());
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		json_t *state = json_got(json_object());
@@ -375,14 +294,6 @@ static json_t *sweep_json(struct sweep *s)
 			 s->state[i].hits ? json_integer(s->state[i].first_ns) : json_null());
 		json_append(hit, state);
 	}
-	for (unsigned i = 0; i < s->kinds; i++) {
-		json_t *kind = json_got(json_object());
-
-		json_set(kind, "kind", json_text(s->kind[i].text));
-		json_set(kind, "points", json_integer(s->kind[i].count));
-		json_set(kind, "first_ns", json_integer(s->kind[i].first_ns));
-		json_append(kinds, kind);
-	}
 	json_set(o, "scenario", json_text(s->config.scenario->name));
 	json_set(o, "loops", json_integer(s->config.hops));
 	json_set(o, "span_ns", json_integer(s->span_ns));
@@ -391,7 +302,7 @@ static json_t *sweep_json(struct sweep *s)
 	json_set(o, "passed", json_integer(s->passed));
 	json_set(o, "behind_end", json_integer(s->behind_end));
 	json_set(o, "states", hit);
-	json_set(o, "kinds", kinds);
+	json_set(o, "ways", tally_json(&s->tally));
 	json_set(o, "points", s->json);
 	s->json = NULL;
 	return o;
@@ -399,21 +310,11 @@ static json_t *sweep_json(struct sweep *s)
 
 static void free_sweep(struct sweep *s)
 {
-	for (unsigned i = 0; i < s->kinds; i++)
-		free(s->kind[i].text);
-	free(s->kind);
+	tally_free(&s->tally);
 	free(s->digest);
 	buf_free(&s->mark.snapshot);
 	buf_free(&s->mark.log);
 	json_decref(s->json);
-}
-
-static bool unknown_failure(const struct sweep *s)
-{
-	for (unsigned i = 0; i < s->kinds; i++)
-		if (!s->kind[i].known || s->o->strict)
-			return true;
-	return false;
 }
 
 /* All points. */
@@ -444,9 +345,12 @@ static void fly_points(struct sweep *s)
 static int sweep(struct options *o, const struct setup *setup, const struct scenario *scenario,
 		 unsigned number, json_t *all)
 {
-	struct sweep s = {.o = o, .setup = *setup, .json = json_got(json_array())};
+	struct sweep s = {.o = o,
+			  .setup = *setup,
+			  .json = json_got(json_array()),
+			  .tally = {.log = setup->log, .shown_log = o->shown_log}};
 	const char *lacks = lack(scenario);
-	char *dir = xasprintf("%s/%s", setup->log, scenario->name);
+	char *dir;
 	struct l0_past past;
 	struct err e = {0};
 	struct buf why = {0};
@@ -458,27 +362,28 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 	s.config.hops = o->hops_given ? o->hops : LOOPS_DEFAULT;
 	s.config.freeze = (struct freeze){FREEZE_AFTER, 0};
 	s.config.l0_log = !l0_log_begin(&past);
+	dir = tally_dir(&s.tally, MARK, scenario->name, &e);
 	s.config.vm.dir = dir;
 	if (lacks)
 		buf_printf(&why, "%s", lacks);
-	else if (make_dirs(dir, &e))
+	else if (!dir)
 		buf_printf(&why, "%s", e.text);
 	ready = !why.len && fly_to_mark(&s, &skip, &why);
 	if (ready) {
 		s.config.resume = &s.mark;
 		ready = fly_reference(&s, &why);
 	}
-	remove_flight(dir);
+	tally_remove(&s.tally, MARK, scenario->name);
 	if (ready) {
 		choose_points(&s);
 		fly_points(&s);
 		print_tables(&s);
-		status = unknown_failure(&s) ? 1 : 0;
-		if (s.broken || !s.passed + !s.kinds == 2)
-			status = 2;
+		status = tally_failed(&s.tally, o->strict)			  ? 1
+			 : tally_errors(&s.tally) || (!s.passed && !s.tally.ways) ? 2
+										  : 0;
 		printf("%sok %u - %s # %u moments, %u as never frozen%s\n", status ? "not " : "",
 		       number, scenario->name, s.flown, s.passed,
-		       !status && s.kinds ? ", the others by known KVM bugs" : "");
+		       !status && s.tally.ways ? ", the others by known KVM bugs" : "");
 		json_append(all, sweep_json(&s));
 	} else {
 		status = skip ? 4 : 2;
