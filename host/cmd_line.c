@@ -358,7 +358,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->shown_replay = arg;
 		break;
 	case OPT_SHOWN_STARTED:
-		o->shown_started = word(state, "--shown-started", arg, ":");
+		/* Not looked at: the lab must execute the same instructions, whatever the time. */
+		o->shown_started = arg;
 		break;
 	case OPT_ONLY:
 		o->only = arg;

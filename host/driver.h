@@ -133,6 +133,8 @@ struct driver {
 	 * guest memory and state, 0: nothing was saved.
 	 */
 	size_t (*kept)(void *vm, struct buf *file);
+	/* A hash of that, and nothing else. */
+	uint64_t (*kept_hash)(void *vm);
 	/*
 	 * The rest of QEMU's methods; NULL: only `file` and `pause`. use() is called while L1
 	 * waits, before each hop: from now on the VM is moved by @m; what can be prepared is.

@@ -521,14 +521,11 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 /* Adds the snapshot to the trace. */
 static void trace_snapshot(struct flight *f)
 {
-	struct flight_result *r = f->result;
-	struct buf file = {0};
+	const struct driver *d = f->config->driver;
+	const uint64_t kept = d->kept_hash && !f->snapshot.len ? d->kept_hash(f->vm) : 0;
 
-	if (f->config->driver->kept && !f->snapshot.len)
-		f->config->driver->kept(f->vm, &file);
-	r->trace = file.len ? hash_bytes(r->trace, file.p, file.len)
-			    : hash_bytes(r->trace, f->snapshot.p, f->snapshot.len);
-	buf_free(&file);
+	f->result->trace = kept ? hash_bytes(f->result->trace, &kept, sizeof(kept))
+				: hash_bytes(f->result->trace, f->snapshot.p, f->snapshot.len);
 }
 
 int flight_examine(struct flight *f)

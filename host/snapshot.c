@@ -245,6 +245,25 @@ static void put_pages(struct buf *file, const struct snapshot *s)
 	}
 }
 
+uint64_t snapshot_hash(const struct snapshot *s)
+{
+	uint64_t hash = hash_bytes(s->memory_size, NULL, 0);
+
+	for (unsigned i = 0; i < s->sections; i++) {
+		const struct snapshot_section *section = &s->section[i];
+
+		hash = hash_bytes(hash, section->name, strlen(section->name));
+		hash = hash_bytes(hash, section->data, section->len);
+	}
+	for (uint64_t i = 0; s->page && i < s->memory_size / SNAPSHOT_PAGE; i++) {
+		if (!s->page[i] || !memcmp(s->page[i], zero_page, SNAPSHOT_PAGE))
+			continue;
+		hash = hash_bytes(hash, &i, sizeof(i));
+		hash = hash_bytes(hash, s->page[i], SNAPSHOT_PAGE);
+	}
+	return hash;
+}
+
 void snapshot_encode(const struct snapshot *s, struct buf *file)
 {
 	struct header h = layout(s);

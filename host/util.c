@@ -304,7 +304,7 @@ bool word_in(const char *list, char separator, const char *word)
 
 uint64_t hash_bytes(uint64_t seed, const void *p, size_t len)
 {
-	return len ? XXH3_64bits_withSeed(p, len, seed) : seed;
+	return XXH3_64bits_withSeed(p, len, seed);
 }
 
 uint64_t random_next(uint64_t *state)

@@ -445,7 +445,12 @@ make_job() { # STATE_DIR COMMAND ARG...
     fi
     image=$SCRATCH/saved/hard_drive.0.drive1.image
     # cpio, because busybox's tar would go on reading to the disk's end.
-    (cd "$SCRATCH/job" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) > "$image"
+    # The same bytes for the same files and command, so that L0 executes the same instructions.
+    (
+        cd "$SCRATCH/job"
+        find . -mindepth 1 -exec touch -d @0 {} +
+        find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible
+    ) > "$image"
     bytes=$(stat -c %s "$image")
     [ "$bytes" -le $((DISK_MB * 1024 * 1024)) ] ||
         die "$command: the files to --put take $((bytes / 1024 / 1024)) MB, the lab's disk holds $DISK_MB MB."

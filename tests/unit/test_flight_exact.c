@@ -9,6 +9,7 @@ static struct vm {
 	struct buf out, calls;
 	unsigned seq, disproofs, blocked_after, vcpus;
 	bool needs_nmi, nothing_to_break, refuse, fails;
+	bool answered, ends_early; /* FREEZE_AFTER: all bytes are there; it ends before */
 	struct vm_end end;
 	bool ended;
 } vm;
@@ -71,20 +72,31 @@ static int stop(void *p)
 	return VM_OK;
 }
 
+static void finish(void);
+
 static int stop_at(void *p, const struct freeze *freeze, const char *bytes)
 {
 	(void)p;
 	if (freeze->at == FREEZE_PAGE)
 		call("page 0x%llx", (unsigned long long)freeze->value);
+	else if (freeze->at == FREEZE_AFTER)
+		call("after %lld %s", (long long)freeze->value, bytes);
 	else
 		call("port%s%s", *bytes ? " " : "", bytes);
-	return VM_OK;
+	vm.answered = freeze->at == FREEZE_AFTER;
+	if (!vm.ends_early)
+		return VM_OK;
+	finish();
+	played_send(vm.config, &vm.out);
+	return VM_ENDED;
 }
 
 static int cont(void *p)
 {
 	(void)p;
 	call("cont");
+	if (vm.answered)
+		finish();
 	return VM_OK;
 }
 
@@ -193,6 +205,8 @@ static int proves(void *p, unsigned vcpu, const char *proof, struct err *e)
 {
 	(void)p;
 	call("%s%s?", vcpu ? "vCPU 1: " : "", proof);
+	if (!strcmp(proof, "halted") && !vcpu)
+		return 0;
 	if (!vm.disproofs)
 		return 1;
 	vm.disproofs--;
@@ -264,6 +278,29 @@ static void fly(const char *about, bool control, const char *broken)
 	config.scenario = scenario_find("x", 1);
 	config.oracles = config.scenario->freeze == AT_PORT && !broken;
 	buf_printf(&vm.calls, "%s", "");
+	flight_run(&config, &r);
+}
+
+static const char *const states[] = {"l2", "halted", "rvi"};
+
+/* Flies it with FREEZE_AFTER; @config has what else is asked for. */
+static void fly_after(struct flight_config config)
+{
+	static const char about[] = "name: x\ntitle: t\nproof: vmxon\nfreeze: port\n";
+	struct err e = {0};
+
+	if (scenarios_parse(about, strlen(about), &e))
+		fail_msg("%s", e.text);
+	config.driver = &fake;
+	config.scenario = scenario_find("x", 1);
+	config.hops = 1;
+	config.seed = 7;
+	config.timeout_ns = 200 * NS_PER_MS;
+	config.nudge_ns = 100 * NS_PER_MS;
+	config.freeze = (struct freeze){FREEZE_AFTER, 1234};
+	config.vm.dir = played_dir;
+	config.states = states;
+	config.state_count = ARRAY_SIZE(states);
 	flight_run(&config, &r);
 }
 
@@ -385,6 +422,70 @@ static void acts_asleep(void **state)
 			  "oracles, quit, restore, cont, k");
 }
 
+/* The whole way: to the mark, restored there, all bytes sent, frozen, proofs tried, restored. */
+static void after(void **state)
+{
+	(void)state;
+	fly_after((struct flight_config){.oracles = true});
+	called(WORD_PASS, "stop, save, quit, restore, after 1234 gk, save, l2?, halted?, rvi?, "
+			  "oracles, quit, restore, cont");
+	assert_int_equal(r.hop[0].states, 5);
+	assert_int_equal(r.taken, 1);
+	assert_int_not_equal(r.trace, 0);
+}
+
+static void after_control(void **state)
+{
+	(void)state;
+	fly_after((struct flight_config){.control = true});
+	called(WORD_PASS, "stop, save, quit, restore, g, k, cont");
+	assert_int_equal(r.taken, 0);
+	assert_true(r.after_ns > 0);
+}
+
+static void after_broken(void **state)
+{
+	(void)state;
+	fly_after((struct flight_config){.broken = "lapic"});
+	called(WORD_PASS, "stop, save, quit, restore, after 1234 gk, save, l2?, halted?, rvi?, "
+			  "break lapic, quit, restore, cont");
+}
+
+/* A sweep saves at the mark ... */
+static void after_saved(void **state)
+{
+	(void)state;
+	fly_after((struct flight_config){.save_hop = 1});
+	called(WORD_PASS, "stop, save");
+	assert_true(r.saved);
+}
+
+/* ... and begins each flight from there. */
+static void after_resumed(void **state)
+{
+	static char log[] =
+		"KTAP version 1\n1..1\n"
+		"# @1 hello protocol=1 version=v boot=multiboot sync=host hops=1 seed=7\n"
+		"# @2 start scenario=x\n"
+		"# @3 ready hop=1 wait=1\n";
+	struct flight_resume from = {.log = {log, sizeof(log) - 1, 0}};
+
+	(void)state;
+	vm.seq = 3;
+	fly_after((struct flight_config){.resume = &from});
+	called(WORD_PASS, "restore, after 1234 gk, save, l2?, halted?, rvi?, quit, restore, cont");
+}
+
+/* A moment that never came is no pass. */
+static void after_the_end(void **state)
+{
+	(void)state;
+	vm.ends_early = true;
+	fly_after((struct flight_config){0});
+	assert_int_equal(r.verdict.word, WORD_ERROR);
+	assert_contains(r.verdict.finding[0], OFFSET_BEHIND_END);
+}
+
 static void second_vcpu(void **state)
 {
 	(void)state;
@@ -474,6 +575,12 @@ int main(void)
 		cmocka_unit_test_teardown(acts_first, done),
 		cmocka_unit_test_teardown(acts_first_control, done),
 		cmocka_unit_test_teardown(acts_asleep, done),
+		cmocka_unit_test_teardown(after, done),
+		cmocka_unit_test_teardown(after_control, done),
+		cmocka_unit_test_teardown(after_broken, done),
+		cmocka_unit_test_teardown(after_saved, done),
+		cmocka_unit_test_teardown(after_resumed, done),
+		cmocka_unit_test_teardown(after_the_end, done),
 		cmocka_unit_test_teardown(second_vcpu, done),
 		cmocka_unit_test_teardown(disproved, done),
 		cmocka_unit_test_teardown(never_proved, done),
