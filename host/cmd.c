@@ -68,7 +68,7 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 		err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
 		return -1;
 	}
-	if (o->freeze.at == FREEZE_AFTER && o->hops > FREEZE_AFTER_HOPS) {
+	if (FREEZE_BEHIND_MARK(&o->freeze) && o->hops > FREEZE_AFTER_HOPS) {
 		err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
 			FREEZE_AFTER_HOPS);
 		return -1;

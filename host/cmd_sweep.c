@@ -124,6 +124,8 @@ static struct options options_at(const struct sweep *s, const char *freeze)
 	o.quiet = true;
 	o.hops = s->config.hops;
 	o.hops_given = true;
+	o.points = 0;
+	o.step_ns = 0;
 	options_freeze(&o, freeze, &e);
 	return o;
 }

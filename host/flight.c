@@ -650,7 +650,7 @@ static int resume(struct flight *f)
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
 	ret = f->config->driver->restore(f->vm, &from->snapshot);
-	if (ret || f->config->freeze.at == FREEZE_AFTER) /* which begins at the guest's `ready` */
+	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
 	hop->bytes = from->snapshot.len;
@@ -675,7 +675,7 @@ static int hop_once(struct flight *f)
 	}
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
-	if (f->config->freeze.at == FREEZE_AFTER)
+	if (FREEZE_BEHIND_MARK(&f->config->freeze))
 		return flight_hop_after(f, n);
 	if (f->config->control && n != f->config->save_hop)
 		return hop_control(f);
@@ -715,16 +715,16 @@ static int hop_once(struct flight *f)
 
 unsigned flight_snapshots(const struct flight_config *config)
 {
-	return config->freeze.at == FREEZE_AFTER ? 1 : config->hops;
+	return FREEZE_BEHIND_MARK(&config->freeze) ? 1 : config->hops;
 }
 
 char *flight_cmdline(const struct flight_config *config)
 {
 	return xasprintf("scenario=%s hops=%u sync=host seed=%llu%s%s%s%s", config->scenario->name,
 			 flight_guest_hops(config), (unsigned long long)config->seed,
-			 flight_goes_live(config)	     ? " wait=1 sleep=5"
-			 : config->freeze.at == FREEZE_AFTER ? AFTER_WORDS
-							     : "",
+			 flight_goes_live(config)	       ? " wait=1 sleep=5"
+			 : FREEZE_BEHIND_MARK(&config->freeze) ? AFTER_WORDS
+							       : "",
 			 config->scenario->vcpus > 1 ? " vcpus=2" : "",
 			 config->breakage ? " break=" : "",
 			 config->breakage ? config->breakage : "");

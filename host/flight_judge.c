@@ -56,7 +56,7 @@ static void check_own_part(struct flight *f)
 	const struct flight_config *c = f->config;
 	struct flight_result *r = f->result;
 
-	if (c->freeze.at == FREEZE_AFTER && !c->control && !r->taken)
+	if (FREEZE_BEHIND_MARK(&c->freeze) && !c->control && !r->taken)
 		verdict_raise(&r->verdict, WORD_ERROR, OFFSET_BEHIND_END);
 	else if (!c->control && !c->resume && r->taken < flight_snapshots(c))
 		verdict_raise(&r->verdict, WORD_ERROR, "only %u of %u hops had a snapshot",

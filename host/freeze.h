@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* Once in a flight, behind the mark. */
+#define FREEZE_BEHIND_MARK(f) ((f)->at == FREEZE_AFTER || (f)->at == FREEZE_STEPS)
+
 #define FREEZE_AFTER_HOPS 32 /* of the guest, whose serial port takes two bytes for each */
 
 struct freeze {
@@ -20,6 +23,11 @@ struct freeze {
 		 * whatever the guest or KVM are at; neither sees anything of it before.
 		 */
 		FREEZE_AFTER,
+		/*
+		 * `value` instructions behind the same mark, each of them stepped by
+		 * KVM_GUESTDBG_SINGLESTEP: what that changes is told in docs/sweep.md.
+		 */
+		FREEZE_STEPS,
 	} at;
 	int64_t value;
 };

@@ -156,12 +156,36 @@ static void freeze_here(struct machine *m, const struct kvm_run *run)
 	}
 }
 
-/* The guest has taken a byte, which is the mark of FREEZE_AFTER. Locked. */
+/* Whether each instruction is to end KVM_RUN. 0, or -1 with freeze_err filled. Locked. */
+static int single_step(struct machine *m, unsigned n, bool on)
+{
+	struct kvm_guest_debug debug = {
+		.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
+
+	return ioctl(m->vm.vcpu[n].fd, KVM_SET_GUEST_DEBUG, &debug)
+		       ? err_errno(&m->freeze_err, "KVM_SET_GUEST_DEBUG")
+		       : 0;
+}
+
+/* FREEZE_STEPS: one instruction was executed. Locked. */
+static void count_step(struct machine *m, unsigned n)
+{
+	if (--m->freeze.value > 0)
+		return;
+	m->freeze.at = FREEZE_NOW;
+	single_step(m, n, false);
+	m->want = DO_NOTHING;
+	kick_all(m);
+}
+
+/* The guest has taken a byte, which is the mark of FREEZE_AFTER and FREEZE_STEPS. Locked. */
 static void pass_mark(struct machine *m, unsigned n)
 {
+	if (m->freeze.at == FREEZE_STEPS && !single_step(m, n, true))
+		return;
 	m->freeze.at = FREEZE_NOW;
-	if (!vcpu_alarm_set(&m->runner[n].alarm, m->vm.vcpu[n].run, m->freeze.value,
-			    &m->freeze_err))
+	if (!*m->freeze_err.text && !vcpu_alarm_set(&m->runner[n].alarm, m->vm.vcpu[n].run,
+						    m->freeze.value, &m->freeze_err))
 		return;
 	m->want = DO_NOTHING;
 	kick_all(m);
@@ -203,8 +227,10 @@ static void run_vcpu(struct machine *m, unsigned n)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
 			freeze_here(m, vcpu->run);
-		if (m->freeze.at == FREEZE_AFTER && m->vm.uart.queued < before)
+		if (FREEZE_BEHIND_MARK(&m->freeze) && m->vm.uart.queued < before)
 			pass_mark(m, n);
+		if (m->freeze.at == FREEZE_STEPS && exit == VCPU_STEPPED)
+			count_step(m, n);
 		if (interrupted && vcpu_alarm_rang() && m->want == DO_RUN) {
 			m->want = DO_NOTHING;
 			kick_all(m);

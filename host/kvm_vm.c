@@ -525,6 +525,8 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_INTR:
 		return VCPU_AGAIN;
+	case KVM_EXIT_DEBUG:
+		return VCPU_STEPPED;
 	case KVM_EXIT_SHUTDOWN:
 		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
 	case KVM_EXIT_FAIL_ENTRY:

@@ -45,8 +45,9 @@ int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struc
 
 /* What one KVM_RUN led to. */
 enum vcpu_exit {
-	VCPU_AGAIN, /* handled, or interrupted by a signal: *@sent has what COM1 sent */
-	VCPU_ENDED, /* @end is filled */
+	VCPU_AGAIN,   /* handled, or interrupted by a signal: *@sent has what COM1 sent */
+	VCPU_STEPPED, /* one instruction, as KVM_SET_GUEST_DEBUG asked for */
+	VCPU_ENDED,   /* @end is filled */
 };
 
 /*

@@ -95,9 +95,14 @@ int options_freeze(struct options *o, const char *text, struct err *e)
 		*f = (struct freeze){FREEZE_AFTER, (int64_t)value};
 		return 0;
 	}
+	if (!strncmp(text, "steps=", 6) && parse_number(text + 6, &value) && value &&
+	    value <= 1000000) {
+		*f = (struct freeze){FREEZE_STEPS, (int64_t)value};
+		return 0;
+	}
 	err_set(e,
 		"'%s' is none of now, port, time=MICROSECONDS (up to 60000000), exits=N (1 to "
-		"1000000), after=NANOSECONDS (up to 60000000000)",
+		"1000000), after=NANOSECONDS (up to 60000000000), steps=N (1 to 1000000)",
 		text);
 	return -1;
 }

@@ -138,10 +138,10 @@ static const char *options_lack(const struct setup *setup, const struct scenario
 
 	if (lack)
 		return lack;
-	if (setup->o->freeze.at == FREEZE_AFTER && (s->posts || s->act != ACT_NONE))
+	if (FREEZE_BEHIND_MARK(&setup->o->freeze) && (s->posts || s->act != ACT_NONE))
 		return "the host acts in this scenario: no --freeze after=";
 	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW &&
-	    setup->o->freeze.at != FREEZE_AFTER)
+	    !FREEZE_BEHIND_MARK(&setup->o->freeze))
 		return "the scenario names its own instant: no --freeze";
 	/* The host touches guest memory itself, and would wait for a page that is kept back. */
 	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)

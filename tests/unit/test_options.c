@@ -240,6 +240,8 @@ static void freeze_words(void **state)
 		     {"after=0", 0, FREEZE_AFTER, 0},
 		     {"after=60000000000", 0, FREEZE_AFTER, 60000000000},
 		     {"after=60000000001", -1, FREEZE_NOW, 0},
+		     {"steps=9", 0, FREEZE_STEPS, 9},
+		     {"steps=0", -1, FREEZE_NOW, 0},
 		     {"after=", -1, FREEZE_NOW, 0},
 		     {"exits=0", -1, 0, 0},
 		     {"time=", -1, 0, 0},

@@ -406,18 +406,31 @@ static void any_text(void **state)
 	snapshot_free(&s);
 }
 
+/* What a sweep asks for must be understood. */
+static void sweep_states(void **state)
+{
+	static const char *const proofs[] = {
+#define S(name, proof, text) proof,
+#include "host/sweep_states.def"
+#undef S
+	};
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(proofs); i++)
+		if (proof_check(NULL, proofs[i], &e))
+			fail_msg("%s", e.text);
+	assert_true(ARRAY_SIZE(proofs) <= 32); /* bits of hop_record.states */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(true_and_false),
-		cmocka_unit_test(flags_clear),
-		cmocka_unit_test(registers_of_vectors),
-		cmocka_unit_test(all_vectors),
-		cmocka_unit_test(unused_pages),
-		cmocka_unit_test(either_sregs),
-		cmocka_unit_test(lists),
-		cmocka_unit_test(nothing_saved),
-		cmocka_unit_test(wording),
+		cmocka_unit_test(sweep_states),	 cmocka_unit_test(true_and_false),
+		cmocka_unit_test(flags_clear),	 cmocka_unit_test(registers_of_vectors),
+		cmocka_unit_test(all_vectors),	 cmocka_unit_test(unused_pages),
+		cmocka_unit_test(either_sregs),	 cmocka_unit_test(lists),
+		cmocka_unit_test(nothing_saved), cmocka_unit_test(wording),
 		cmocka_unit_test(any_text),
 	};
 

@@ -273,6 +273,27 @@ static void deterministic(void **state)
 	snapshot_free(&s);
 }
 
+/* The hash sees every byte of memory and of sections, and their names. */
+static void hash(void **state)
+{
+	struct snapshot s = sample(), same = sample();
+	const uint64_t before = snapshot_hash(&s);
+
+	(void)state;
+	assert_int_equal(snapshot_hash(&same), before);
+	s.page[5][77] ^= 0x10;
+	assert_int_not_equal(snapshot_hash(&s), before);
+	s.page[5][77] ^= 0x10;
+	*(uint8_t *)s.section[1].data ^= 1;
+	assert_int_not_equal(snapshot_hash(&s), before);
+	*(uint8_t *)s.section[1].data ^= 1;
+	assert_int_equal(snapshot_hash(&s), before);
+	s.section[0].name[0] ^= 1;
+	assert_int_not_equal(snapshot_hash(&s), before);
+	snapshot_free(&s);
+	snapshot_free(&same);
+}
+
 static void truncated(void **state)
 {
 	struct snapshot s = sample();
@@ -614,12 +635,13 @@ static void unreadable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trips), cmocka_unit_test(in_memory),
-		cmocka_unit_test(zero_pages),  cmocka_unit_test(deterministic),
-		cmocka_unit_test(truncated),   cmocka_unit_test(flipped),
-		cmocka_unit_test(reasons),     cmocka_unit_test(more_reasons),
-		cmocka_unit_test(on_disk),     cmocka_unit_test(atomic),
-		cmocka_unit_test(unwritable),  cmocka_unit_test(unreadable),
+		cmocka_unit_test(round_trips),	cmocka_unit_test(in_memory),
+		cmocka_unit_test(zero_pages),	cmocka_unit_test(deterministic),
+		cmocka_unit_test(hash),		cmocka_unit_test(truncated),
+		cmocka_unit_test(flipped),	cmocka_unit_test(reasons),
+		cmocka_unit_test(more_reasons), cmocka_unit_test(on_disk),
+		cmocka_unit_test(atomic),	cmocka_unit_test(unwritable),
+		cmocka_unit_test(unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
