@@ -270,7 +270,7 @@ static void print_tables(const struct sweep *s)
 			printf("#   %8u %14lld  %s: %s\n", s->state[i].hits,
 			       (long long)s->state[i].first_ns, states[i].name, states[i].text);
 		else
-			printf("#   %8u %14s  %s: %s\n", 0, "-", states[i].name, states[i].text);
+			printf("#   %8d %14s  %s: %s\n", 0, "-", states[i].name, states[i].text);
 	}
 	printf("#   %8s %14s  %s\n", "points", "first at ns", "result");
 	printf("#   %8u %14s  as never frozen\n", s->passed, "");

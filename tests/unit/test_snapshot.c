@@ -284,9 +284,9 @@ static void hash(void **state)
 	s.page[5][77] ^= 0x10;
 	assert_int_not_equal(snapshot_hash(&s), before);
 	s.page[5][77] ^= 0x10;
-	*(uint8_t *)s.section[1].data ^= 1;
+	*(uint8_t *)s.section[2].data ^= 1;
 	assert_int_not_equal(snapshot_hash(&s), before);
-	*(uint8_t *)s.section[1].data ^= 1;
+	*(uint8_t *)s.section[2].data ^= 1;
 	assert_int_equal(snapshot_hash(&s), before);
 	s.section[0].name[0] ^= 1;
 	assert_int_not_equal(snapshot_hash(&s), before);
