@@ -36,6 +36,7 @@ deb|/usr/share/build-essential/list|build-essential|builds the Debian package
 deb|dh|debhelper|builds the Debian package
 check|git|git|lists the files to check
 check|lintian|lintian|checks the Debian package
+check|pgrep|procps|looks for processes that were left
 check|parallel|parallel|tests of the examples
 check|shellcheck|shellcheck|static analysis of scripts
 build|xxhash.h|libxxhash-dev|checksums of snapshot files

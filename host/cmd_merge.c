@@ -112,16 +112,9 @@ static int check_counts(const struct shard_file *f, struct err *e)
 	const struct options o = {.strict = json_member_true(f->top, "strict")};
 	struct report r;
 	bool good;
-	size_t i;
-	json_t *result;
 
 	report_init(&r, &o, stdout, NULL, 0);
-	json_array_foreach(f->results, i, result)
-	{
-		const struct report_line line = line_of(result);
-
-		report_count(&r, &line);
-	}
+	merge_count(f->results, &r);
 	good = json_member_integer(summary, "passed") == r.passed &&
 	       json_member_integer(summary, "failed") == r.failed &&
 	       json_member_integer(summary, "errors") == r.errors &&
@@ -233,9 +226,12 @@ static int check_same(const struct shard_file *first, const struct shard_file *f
 	return -1;
 }
 
-/* Sorts @files by shard into @sorted, which has room for all @n; none may be missing or doubled. */
-static int sort_shards(struct shard_file *files, unsigned count, struct shard_file **sorted,
-		       unsigned n, struct err *e)
+/*
+ * Sorts @files by shard into @sorted, which has room for all @n; none may be doubled, and none of
+ * those missing that have a part of @whole.
+ */
+static int sort_shards(struct shard_file *files, unsigned count, const struct shard *whole,
+		       struct shard_file **sorted, unsigned n, struct err *e)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct shard_file **place = &sorted[files[i].shard.k - 1];
@@ -248,7 +244,7 @@ static int sort_shards(struct shard_file *files, unsigned count, struct shard_fi
 		*place = &files[i];
 	}
 	for (unsigned k = 0; k < n; k++)
-		if (!sorted[k]) {
+		if (!sorted[k] && k % whole->n == whole->k - 1) {
 			err_set(e, "shard %u of %u is missing (%s is shard %u)", k + 1, n,
 				files[0].path, files[0].shard.k);
 			return -1;
@@ -256,19 +252,24 @@ static int sort_shards(struct shard_file *files, unsigned count, struct shard_fi
 	return 0;
 }
 
-/* The worse of two results is what counts: PASS, SKIP, known, then the words as they are. */
-static int badness(const json_t *result)
+unsigned merge_badness(const struct report_line *line)
+{
+	return line->word == WORD_PASS	 ? 0
+	       : line->word == WORD_SKIP ? 1
+	       : line->known		 ? 2
+					 : 1 + (unsigned)line->word;
+}
+
+static unsigned badness(const json_t *result)
 {
 	const struct report_line line = line_of(result);
 
-	return line.word == WORD_PASS	? 0
-	       : line.word == WORD_SKIP ? 1
-	       : line.known		? 2
-					: 1 + line.word;
+	return merge_badness(&line);
 }
 
-/* The worst control of @scenario in all files. */
-static json_t *find_control(struct shard_file *files, unsigned count, const char *scenario)
+/* The worst control of @scenario in all files, and the number of its file. */
+static json_t *find_control(struct shard_file *files, unsigned count, const char *scenario,
+			    unsigned *from)
 {
 	json_t *worst = NULL, *result;
 	size_t n;
@@ -278,8 +279,10 @@ static json_t *find_control(struct shard_file *files, unsigned count, const char
 		{
 			if (json_member_true(result, "control") &&
 			    !strcmp(json_text_of(result, "scenario"), scenario) &&
-			    (!worst || badness(result) > badness(worst)))
+			    (!worst || badness(result) > badness(worst))) {
 				worst = result;
+				*from = i;
+			}
 		}
 	return worst;
 }
@@ -295,9 +298,18 @@ static json_t *next_result(struct shard_file *f)
 	return result;
 }
 
-/* The results in the order of a run without shards. 0, or -1 with @e filled. */
+static void add(struct merged *m, json_t *list, json_t *result, unsigned from)
+{
+	const size_t count = json_array_size(list);
+
+	m->from = xrealloc(m->from, (count + 1) * sizeof(*m->from));
+	m->from[count] = from;
+	json_append(list, json_incref(result));
+}
+
+/* The results in the order of a run without shards, into @list. 0, or -1 with @e filled. */
 static int put_together(struct shard_file *files, unsigned count, struct shard_file **sorted,
-			json_t *list, struct err *e)
+			struct merged *m, json_t *list, struct err *e)
 {
 	const json_int_t planned = json_member_integer(files[0].top, "planned");
 	json_t *seen = json_got(json_object());
@@ -305,25 +317,104 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 
 	for (json_int_t i = 0; i < planned && !ret; i++) {
 		struct shard_file *f = sorted[i % files[0].shard.n];
-		json_t *result = next_result(f);
+		json_t *result = f ? next_result(f) : NULL;
 		const char *name = json_text_of(result, "name");
 		const char *scenario = json_text_of(result, "scenario");
 		char *control = xasprintf("%s.control", scenario);
 
-		if (!json_object_get(seen, control)) {
+		if (f && !json_object_get(seen, control)) {
+			unsigned from = 0;
+			json_t *worst = find_control(files, count, scenario, &from);
+
 			json_set(seen, control, json_true());
-			json_append(list, json_incref(find_control(files, count, scenario)));
+			add(m, list, worst, from);
 		}
 		free(control);
 		if (json_object_get(seen, name)) {
 			err_set(e, "%s: %s is there twice", f->path, name);
 			ret = -1;
 		}
-		json_set(seen, name, json_true());
-		json_append(list, json_incref(result));
+		if (f) {
+			json_set(seen, name, json_true());
+			add(m, list, result, (unsigned)(f - files));
+		}
 	}
 	json_decref(seen);
 	return ret;
+}
+
+/* Makes of the first file's object that of the whole run. */
+static void make_whole(struct merged *m, struct shard_file *files, unsigned count,
+		       const struct shard *whole, json_t *list)
+{
+	const char *started = json_text_of(files[0].top, "started");
+	const struct options o = {.strict = json_member_true(files[0].top, "strict")};
+	struct report r;
+
+	for (unsigned i = 1; i < count; i++)
+		if (strcmp(json_text_of(files[i].top, "started"), started) < 0)
+			started = json_text_of(files[i].top, "started");
+	m->top = json_incref(files[0].top);
+	json_set(m->top, "started", json_text(started));
+	json_set(m->top, "shard", report_json_shard(whole));
+	report_init(&r, &o, stdout, NULL, 0);
+	merge_count(list, &r);
+	r.json = json_incref(list);
+	report_json_counts(m->top, &r);
+	report_free(&r);
+}
+
+int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
+		struct err *e)
+{
+	const struct shard part = whole->n ? *whole : (struct shard){1, 1};
+	struct shard_file *files = xcalloc(count, sizeof(*files)), **sorted = NULL;
+	json_t *list = json_got(json_array());
+	int ret = 0;
+
+	memset(m, 0, sizeof(*m));
+	for (unsigned i = 0; i < count && !ret; i++) {
+		files[i].path = paths[i];
+		ret = load(&files[i], e);
+		if (!ret)
+			ret = check_same(&files[0], &files[i], e);
+	}
+	if (!ret) {
+		sorted = xcalloc(files[0].shard.n, sizeof(struct shard_file *));
+		ret = sort_shards(files, count, &part, sorted, files[0].shard.n, e);
+	}
+	if (!ret)
+		ret = put_together(files, count, sorted, m, list, e);
+	if (!ret)
+		make_whole(m, files, count, whole, list);
+	else
+		merged_free(m);
+	for (unsigned i = 0; i < count; i++)
+		json_decref(files[i].top);
+	json_decref(list);
+	free(sorted);
+	free(files);
+	return ret;
+}
+
+void merged_free(struct merged *m)
+{
+	json_decref(m->top);
+	free(m->from);
+	memset(m, 0, sizeof(*m));
+}
+
+void merge_count(const json_t *results, struct report *r)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(results, i, result)
+	{
+		const struct report_line line = line_of(result);
+
+		report_count(r, &line);
+	}
 }
 
 /* What lies beside a shard's file does not lie beside the merged one. */
@@ -344,78 +435,43 @@ static void forget_files(json_t *result)
 	}
 }
 
-/* The first shard's file with all results. */
-static int write_merged(const struct options *o, struct shard_file *files, unsigned count,
-			struct report *r, struct err *e)
+/* Prints and writes what @m has. The exit status, or -1 with @e filled. */
+static int tell(const struct options *o, const struct merged *m, FILE *out, struct err *e)
 {
-	json_t *top = files[0].top, *result;
-	const char *started = json_text_of(top, "started");
-	size_t n;
-
-	for (unsigned i = 1; i < count; i++)
-		if (strcmp(json_text_of(files[i].top, "started"), started) < 0)
-			started = json_text_of(files[i].top, "started");
-	json_set(top, "started", json_text(started));
-	json_set(top, "shard", json_null());
-	json_array_foreach(r->json, n, result)
-	{
-		forget_files(result);
-	}
-	report_json_counts(top, r);
-	return report_json_copies(o, top, e);
-}
-
-static int merge_loaded(const struct options *o, struct shard_file *files, unsigned count,
-			FILE *out, struct err *e)
-{
-	const unsigned n = files[0].shard.n;
-	struct shard_file **sorted = xcalloc(n, sizeof(struct shard_file *));
+	const json_t *list = json_object_get(m->top, "results");
 	struct options shown = *o;
 	struct report r;
-	json_t *list = json_got(json_array()), *result;
+	json_t *result;
 	size_t i;
-	int ret = sort_shards(files, count, sorted, n, e);
+	int ret;
 
-	if (!ret)
-		ret = put_together(files, count, sorted, list, e);
-	if (!ret) {
-		shown.strict = json_member_true(files[0].top, "strict");
-		report_begin(&r, &shown, out, NULL, (unsigned)json_array_size(list),
-			     (unsigned)json_member_integer(files[0].top, "planned"));
-		json_array_foreach(list, i, result)
-		{
-			const struct report_line line = line_of(result);
+	shown.strict = json_member_true(m->top, "strict");
+	report_init(&r, &shown, out, NULL, (unsigned)json_array_size(list));
+	report_plan(&r);
+	json_array_foreach(list, i, result)
+	{
+		const struct report_line line = line_of(result);
 
-			report_line(&r, &line);
-			json_append(r.json, json_incref(result));
-		}
-		report_summary(&r);
-		ret = report_status(&r);
-		if (write_merged(o, files, count, &r, e))
-			ret = -1;
-		report_free(&r);
+		report_line(&r, &line);
+		forget_files(result);
 	}
-	json_decref(list);
-	free(sorted);
+	report_summary(&r);
+	ret = report_status(&r);
+	if (report_json_copies(o, m->top, e))
+		ret = -1;
+	report_free(&r);
 	return ret;
 }
 
 int merge(const struct options *o, FILE *out, struct err *e)
 {
-	struct shard_file *files = xcalloc(o->file_count, sizeof(*files));
-	int ret = 0;
+	static const struct shard all = {0};
+	struct merged m;
+	int ret = merge_files(&m, o->files, o->file_count, &all, e);
 
-	for (unsigned i = 0; i < o->file_count && !ret; i++) {
-		files[i].path = o->files[i];
-		ret = load(&files[i], e);
-		if (!ret)
-			ret = check_same(&files[0], &files[i], e);
-	}
 	if (!ret)
-		ret = merge_loaded(o, files, o->file_count, out, e);
-	for (unsigned i = 0; i < o->file_count; i++)
-		json_decref(files[i].top);
-	free(files);
+		ret = tell(o, &m, out, e);
+	merged_free(&m);
 	return ret;
 }
 

@@ -424,18 +424,6 @@ static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 	return ret;
 }
 
-/* The worst of two exit statuses: something failed, it is no proof, all was skipped, all is well.
- */
-static int worse(int a, int b)
-{
-	static const int order[] = {1, 2, 0, 4};
-
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (a == order[i] || b == order[i])
-			return order[i];
-	return 2;
-}
-
 static int sweep_here(struct options *o, const struct setup *s)
 {
 	json_t *all = json_got(json_array());
@@ -444,7 +432,7 @@ static int sweep_here(struct options *o, const struct setup *s)
 
 	printf("KTAP version 1\n1..%u\n", o->scenarios);
 	for (unsigned i = 0; i < o->scenarios && !signals_pending(); i++)
-		status = worse(status, sweep(o, s, o->scenario[i], i + 1, all));
+		status = report_worse(status, sweep(o, s, o->scenario[i], i + 1, all));
 	if (write_sweep(s, all, &e))
 		return fail(e.text);
 	printf("# logs: %s (sweep.json has every moment)\n", o->shown_log);

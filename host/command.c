@@ -146,8 +146,7 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K | A | X | W,
 	 {"kernel", OPT_KERNEL, "VERSION|FILE", 0,
 	  "The lab's L0: Debian's newest of a series (`midflight kernels` shows them), a bzImage "
-	  "or "
-	  "a .deb; run: several versions, separated by commas, one after the other with one table",
+	  "or a .deb; run: several versions, separated by commas, with one table",
 	  2}},
 	{R | P | B | S | T | O | K | A | X | W,
 	 {"modules", OPT_MODULES, "DIR", 0, "The modules of a bzImage, unless KVM is built in", 2}},
@@ -175,6 +174,11 @@ const struct option_row option_rows[] = {
 	 {"defconfig", OPT_DEFCONFIG, "TARGET", 0,
 	  "The kernel's configuration is lab/kernel.config on top of that of this make target, as "
 	  "x86_64_defconfig (default: lab/kernel.config alone, which is small)",
+	  2}},
+	{R | P,
+	 {"jobs", 'j', "N", 0,
+	  "Up to N labs at once, each with a CPU and 0.5 GB of memory: those of several kernels, "
+	  "modules or parameters, or else the results of one are dealt to N (default: 1)",
 	  2}},
 	{G, {"jobs", 'j', "N", 0, "Commands that make runs at once (default: one per CPU)", 2}},
 	{R | P | B | S | T | O | K | A | G | W,

@@ -7,13 +7,8 @@
 #include "host/signals.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define LAB_START_S 60	  /* until the runner inside starts */
@@ -21,8 +16,7 @@
 #define LAB_HOP_S   5	  /* one hop, with a lost wake-up */
 #define LAB_POINT_S 2	  /* one moment of a sweep */
 #define LAB_POINTS  10000 /* if only their distance is given */
-#define TICK_MS	    1000
-#define LAB_COLUMNS 60 /* of a matrix, at most */
+#define LAB_COLUMNS 60	  /* of a matrix, at most */
 
 unsigned lab_seconds(const struct options *o)
 {
@@ -101,7 +95,7 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("--shown-replay=%s", o->shown_replay);
 	report_time(now);
 	ADD("--shown-started=%s", now);
-	ADD("--shown-log=%s", log);
+	ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
 	options_words(&inside, NULL, &words);
 	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
 		ADD("%s", word);
@@ -127,80 +121,33 @@ int lab_run(const struct options *o, const char *image, const char *log, struct 
 	return lab_watch(o, image, log, NULL, e);
 }
 
-/* Becomes lab.sh with @args, whose output goes to @out unless that is -1. */
-static void become_lab(char **args, int out) __attribute__((noreturn));
-static void become_lab(char **args, int out)
+/* Becomes lab.sh. */
+static int become_lab(void *args)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	char **argv = args;
+
 	signals_restore();
-	if (out < 0 || dup2(out, STDOUT_FILENO) >= 0)
-		execv(args[0], args);
-	fprintf(stderr, "midflight: cannot start %s: %s\n", args[0], strerror(errno));
-	_exit(2);
-}
-
-/* Hands over what comes out of @fd until its end. A signal for us goes to the lab, which ends. */
-static void watch(int fd, pid_t child, const struct lab_watcher *w)
-{
-	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
-			       {.fd = signals_fd(), .events = POLLIN}};
-	bool told = false;
-	char piece[4096];
-	ssize_t n = 1;
-
-	while (n) {
-		if (poll(fds, ARRAY_SIZE(fds), TICK_MS) < 0 && errno != EINTR)
-			break;
-		if (signals_pending() && !told) {
-			kill(child, SIGTERM);
-			told = true;
-		}
-		if (fds[0].revents) {
-			n = read(fd, piece, sizeof(piece));
-			if (n > 0)
-				w->output(w->arg, piece, (size_t)n);
-			else if (n < 0 && errno != EINTR)
-				break;
-		}
-		w->tick(w->arg);
-	}
+	execv(argv[0], argv);
+	fprintf(stderr, "midflight: cannot start %s: %s\n", argv[0], strerror(errno));
+	return 2;
 }
 
 /* Runs lab.sh with @args; as lab_watch(). */
-static int spawn(char **args, const struct lab_watcher *w, struct err *e)
+static int spawn(char **args, const struct jobs_watcher *w, struct err *e)
 {
-	int fds[2] = {-1, -1}, status;
-	pid_t child, got;
+	struct job lab = {.main = become_lab, .arg = args};
 
-	if (w && pipe2(fds, O_CLOEXEC)) {
-		err_set(e, "cannot start the lab: %s", strerror(errno));
+	if (jobs_run(&lab, 1, 1, w, e))
 		return -1;
-	}
-	fflush(NULL);
-	child = fork();
-	if (!child)
-		become_lab(args, fds[1]);
-	if (w)
-		close(fds[1]);
-	if (child > 0 && w)
-		watch(fds[0], child, w);
-	if (w)
-		close(fds[0]);
-	if (child < 0) {
-		err_set(e, "cannot start the lab: %s", strerror(errno));
-		return -1;
-	}
-	do
-		got = waitpid(child, &status, 0);
-	while (got < 0 && errno == EINTR);
-	if (got == child && WIFEXITED(status))
-		return WEXITSTATUS(status);
-	err_set(e, "the lab was ended by signal %d", got == child ? WTERMSIG(status) : 0);
-	return -1;
+	if (lab.status == JOB_NOT_RUN)
+		err_set(e, "interrupted before the lab was started");
+	else if (lab.status < 0)
+		err_set(e, "the lab was ended by signal %d", -lab.status);
+	return lab.status < 0 ? -1 : lab.status;
 }
 
 int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct lab_watcher *w, struct err *e)
+	      const struct jobs_watcher *w, struct err *e)
 {
 	char *script = lab_script(executable_dir(), e);
 	char **args = script ? lab_args(o, script, executable_path(), image, log) : NULL;

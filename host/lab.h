@@ -3,6 +3,7 @@
 #ifndef HOST_LAB_H
 #define HOST_LAB_H
 
+#include "host/jobs.h"
 #include "host/options.h"
 
 /*
@@ -22,19 +23,12 @@ int lab_run(const struct options *o, const char *image, const char *log, struct 
  */
 int lab_build(const struct options *o, struct err *e);
 
-/* Who gets what the lab prints on stdout, and at least once a second a tick. */
-struct lab_watcher {
-	void (*output)(void *arg, const char *bytes, size_t len);
-	void (*tick)(void *arg);
-	void *arg;
-};
-
 /*
- * As lab_run(), with the output to @w. A signal that signals_pending() tells of ends the lab in
- * order, and then this returns.
+ * As lab_run(), with what @w asks for to @w. A signal that signals_pending() tells of ends the lab
+ * in order, and then this returns.
  */
 int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct lab_watcher *w, struct err *e);
+	      const struct jobs_watcher *w, struct err *e);
 
 /* The words after `lab.sh` for @o as a list that ends in NULL; for the unit test. */
 char **lab_args(const struct options *o, const char *script, const char *self, const char *image,

@@ -3,7 +3,28 @@
 #ifndef HOST_MERGE_H
 #define HOST_MERGE_H
 
-#include "host/options.h"
+#include "host/report.h"
+
+#include <jansson.h>
+
+struct merged {
+	json_t *top; /* as in result.json of the whole run; its files are named as in the shards' */
+	unsigned *from; /* for each of its results, in their order, the number of its file */
+};
+
+/*
+ * Reads @count files, which are not trusted: the shards of @whole, which is a shard itself or, with
+ * no @n, all of the run. 0, or -1 with @e filled if one is damaged or missing or does not fit.
+ */
+int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
+		struct err *e);
+void merged_free(struct merged *m);
+
+/* Counts @results, which are as in result.json and were checked. */
+void merge_count(const json_t *results, struct report *r);
+
+/* Of two results of the same name that with more badness is the one that counts. */
+unsigned merge_badness(const struct report_line *line);
 
 /*
  * Reads the files of @o, which are not trusted, prints all results on @out as the run without

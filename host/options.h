@@ -84,8 +84,9 @@ struct options {
 	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
 	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
 	const char *build, *defconfig; /* bisect-run: as given, or NULL */
-	unsigned jobs;		       /* bisect-run; 0: as many as CPUs */
-	char *const *files;	       /* commands that take several: merge, report, inspect, ... */
+	unsigned jobs; /* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
+	bool part;     /* of several runs at once: the process that started them shows progress */
+	char *const *files; /* commands that take several: merge, report, inspect, ... */
 	unsigned file_count;
 	/*
 	 * What to show to the user; the runner outside the lab tells the one inside. The command

@@ -58,11 +58,14 @@ void report_begin(struct report *r, const struct options *o, FILE *out, const ch
 	report_time(r->started);
 	if (o->shown_started)
 		snprintf(r->started, sizeof(r->started), "%s", o->shown_started);
-	r->environment = o->command == CMD_MERGE
-				 ? NULL
-				 : environment_json(strcmp(o->driver, "qemu") ? NULL : o->qemu);
-	fprintf(out, "KTAP version 1\n1..%u\n", lines);
-	fflush(out);
+	r->environment = environment_json(strcmp(o->driver, "qemu") ? NULL : o->qemu);
+	report_plan(r);
+}
+
+void report_plan(const struct report *r)
+{
+	fprintf(r->out, "KTAP version 1\n1..%u\n", r->lines);
+	fflush(r->out);
 }
 
 void report_repro(const struct options *o, const struct scenario *scenario, enum method method,
@@ -73,6 +76,7 @@ void report_repro(const struct options *o, const struct scenario *scenario, enum
 	if (o->method_text)
 		one.method_text = method_name(method);
 	one.shard = (struct shard){0};
+	one.quiet = false;
 	buf_printf(text, "%s", o->shown_command);
 	options_words(&one, scenario, text);
 }
@@ -174,6 +178,26 @@ int report_word(const char *name, size_t len)
 		    !memcmp(name, word_name((enum word)w), len))
 			return w;
 	return -1;
+}
+
+struct report_line report_told(const struct screen_result *told)
+{
+	const char *known = told->todo ? strrchr(told->text, ' ') : NULL;
+	const size_t len = strcspn(told->text, ",");
+	const int word = told->skip ? WORD_SKIP
+			 : told->ok ? WORD_PASS
+				    : report_word(told->text, len);
+	struct report_line line = {
+		.name = told->name,
+		.word = word < 0 ? WORD_FAIL : (enum word)word,
+		.known = known ? known_find(known + 1) : NULL,
+		.diagnostics = "",
+		.notes = told->text,
+	};
+
+	if (line.word > WORD_SKIP && word >= 0) /* behind `WORD, ` */
+		line.notes += len + strspn(told->text + len, ", ");
+	return line;
 }
 
 static void count_skip(struct report *r, const char *reason)
@@ -310,6 +334,16 @@ int report_status(const struct report *r)
 	if (r->errors)
 		return 2;
 	return r->passed || r->known ? 0 : 4;
+}
+
+int report_worse(int a, int b)
+{
+	static const int order[] = {1, 2, 0, 4};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return 2;
 }
 
 static void print_names(const struct report *r, const char *row, unsigned count,

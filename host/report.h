@@ -5,6 +5,7 @@
 
 #include "host/flight.h"
 #include "host/options.h"
+#include "host/screen.h"
 
 #include <jansson.h>
 
@@ -67,11 +68,17 @@ void report_init(struct report *r, const struct options *o, FILE *out, const cha
 void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
 		  unsigned lines, unsigned planned);
 
+/* Prints version and plan, and no more. */
+void report_plan(const struct report *r);
+
 /*
  * Prints one result, counts it, adds it to result.json; of a failure it writes failure.txt and
  * replay.json.
  */
 void report_result(struct report *r, const struct report_entry *entry);
+
+/* What a line of KTAP told of a result; the words are those of @told. */
+struct report_line report_told(const struct screen_result *told);
 
 /* Counts it, and no more; report_line() also prints it. */
 void report_count(struct report *r, const struct report_line *line);
@@ -79,6 +86,8 @@ void report_line(struct report *r, const struct report_line *line);
 
 /* Exit status that follows from the counts: 0, 1, 2 or 4. */
 int report_status(const struct report *r);
+/* The worse of two such: something failed, the harness is wrong, all is well, all was skipped. */
+int report_worse(int a, int b);
 
 /* Prints the summary: a table, and one line. */
 void report_summary(const struct report *r);

@@ -191,8 +191,7 @@ void report_json_counts(json_t *top, struct report *r)
 	r->json = NULL;
 }
 
-/* {"k": 1, "n": 3}, or null. */
-static json_t *shard_json(const struct shard *shard)
+json_t *report_json_shard(const struct shard *shard)
 {
 	json_t *o;
 
@@ -230,7 +229,6 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 {
 	const struct options *opt = r->options;
 	json_t *top = json_object();
-	char *path = xasprintf("%s/result.json", dir);
 	int ret;
 
 	json_set(top, "schema", json_text(RESULT_SCHEMA));
@@ -254,13 +252,21 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 	json_set(top, "seed", json_integer((json_int_t)opt->seed));
 	json_set(top, "break", json_text(opt->breakage));
 	json_set(top, "strict", json_boolean(opt->strict));
-	json_set(top, "shard", shard_json(&opt->shard));
+	json_set(top, "shard", report_json_shard(&opt->shard));
 	json_set(top, "planned", json_integer(r->planned));
 	report_json_counts(top, r);
-	ret = write_json(top, path, e);
+	ret = report_json_write(top, dir, e);
+	json_decref(top);
+	return ret;
+}
+
+int report_json_write(const json_t *top, const char *dir, struct err *e)
+{
+	char *path = xasprintf("%s/result.json", dir);
+	int ret = write_json(top, path, e);
+
 	if (!ret)
 		ret = run_dir_index(dir, top, e);
-	json_decref(top);
 	free(path);
 	return ret;
 }

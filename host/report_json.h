@@ -20,6 +20,11 @@ void report_json_counts(json_t *top, struct report *r);
 /* Writes @dir/result.json and its index; the list is handed over. 0, or -1 with @e filled. */
 int report_json_end(struct report *r, const char *dir, struct err *e);
 
+/* Writes @top, the object of such a file, as @dir/result.json, and its index. As above. */
+int report_json_write(const json_t *top, const char *dir, struct err *e);
+/* What the file says of @shard: {"k": 1, "n": 3}, or null for all. */
+json_t *report_json_shard(const struct shard *shard);
+
 /* Reads such a file; NULL with @e filled. Only schema and version are checked. */
 json_t *report_json_load(const char *path, struct err *e);
 /* The word of a result in such a file; -1: it has none, or one that there is not. */

@@ -10,6 +10,7 @@
 #include "host/report_json.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
+#include "host/run_shards.h"
 #include "host/run_variants.h"
 #include "host/screen.h"
 #include "host/signals.h"
@@ -28,6 +29,7 @@ struct run {
 	const char *name;
 	unsigned hops; /* of the scenario that flies */
 	bool l0_log;   /* can be read */
+	bool silent;   /* no progress: another process shows it */
 };
 
 static void on_progress(void *arg, unsigned hop, unsigned missed)
@@ -260,29 +262,16 @@ static void skip_all(const struct run *r, struct report *report, const struct pl
 /* The names of all results, for the screen. */
 static void name_results(struct run *r, const struct plan *plan)
 {
-	r->screen.names = xcalloc(plan->count, sizeof(*r->screen.names));
-	r->screen.count = plan->count;
 	for (unsigned i = 0; i < plan->count; i++)
-		r->screen.names[i] = plan_name(r->o, &plan->item[i]);
+		screen_expect(&r->screen, plan_name(r->o, &plan->item[i]));
 }
 
 /* Counts a result that the lab told of. */
 static void count_result(void *arg, const struct screen_result *result)
 {
-	struct report *report = arg;
-	const char *known = result->todo ? strrchr(result->text, ' ') : NULL;
-	int word = report_word(result->text, strcspn(result->text, ","));
-	const struct report_line line = {
-		.name = result->name,
-		.word = result->skip ? WORD_SKIP
-			: result->ok ? WORD_PASS
-			: word < 0   ? WORD_FAIL
-				     : (enum word)word,
-		.known = known ? known_find(known + 1) : NULL,
-		.notes = result->text,
-	};
+	const struct report_line line = report_told(result);
 
-	report_count(report, &line);
+	report_count(arg, &line);
 }
 
 /* Writes --json and --junit from what the run has left as @path. */
@@ -299,6 +288,22 @@ static int write_copies(const struct run *r, const char *path, struct err *e)
 	return ret;
 }
 
+static void lab_says(void *arg, unsigned job, enum job_stream stream, const char *line)
+{
+	struct run *r = arg;
+
+	(void)job;
+	(void)stream; /* stderr stays ours */
+	screen_line(&r->screen, line);
+}
+
+static void lab_ticks(void *arg)
+{
+	struct run *r = arg;
+
+	screen_tick(&r->screen);
+}
+
 /*
  * The lab flies it; what it prints comes through the screen, and its files into the directory.
  * @results: the file with the results, once it is there.
@@ -306,7 +311,8 @@ static int write_copies(const struct run *r, const char *path, struct err *e)
 static int run_in_lab(struct run *r, const struct plan *plan, const char *results)
 {
 	const struct options *o = r->o;
-	const struct lab_watcher watcher = {screen_output, screen_tick, &r->screen};
+	const struct jobs_watcher watcher = {
+		.out = true, .line = lab_says, .tick = lab_ticks, .arg = r};
 	struct report report;
 	struct err e = {0};
 	json_t *top;
@@ -403,14 +409,51 @@ static int run_here(struct run *r, const struct plan *plan, const char *results)
 	return status;
 }
 
-int run(struct options *o)
+static int fly_shard(void *arg, const struct options *o);
+
+/* All of it, into the log directory, which is there. The exit status. */
+static int fly_all(struct run *r)
 {
-	struct run r = {.o = o};
-	const bool inside = o->shown_log != NULL; /* the runner outside shows the progress */
 	struct plan plan;
 	struct err e = {0};
 	char *results;
-	int status, dir;
+	unsigned labs;
+	int status, dir = run_dir_begin(r->setup.log, &e);
+
+	if (dir < 0)
+		return fail(e.text);
+	results = xasprintf("%s/result.json", r->setup.log);
+	plan_make(&plan, r->o);
+	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
+	screen_init(&r->screen, r->o->quiet || r->silent);
+	if (labs > 1) {
+		status = run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
+	} else {
+		name_results(r, &plan);
+		status = r->setup.lab ? run_in_lab(r, &plan, results) : run_here(r, &plan, results);
+	}
+	close(dir);
+	free(results);
+	plan_free(&plan);
+	return status;
+}
+
+/* In a process of its own. */
+static int fly_shard(void *arg, const struct options *o)
+{
+	struct run r = *(const struct run *)arg;
+
+	r.o = r.setup.o = o;
+	r.silent = true;
+	snprintf(r.setup.log, sizeof(r.setup.log), "%s", o->log);
+	return fly_all(&r);
+}
+
+int run(struct options *o)
+{
+	struct run r = {.o = o};
+	struct err e = {0};
+	int status;
 
 	if (has_variants(o))
 		return run_variants(o);
@@ -418,6 +461,7 @@ int run(struct options *o)
 		return fail(e.text);
 	if (setup(&r.setup, o, &e))
 		return fail(e.text);
+	r.silent = o->shown_log || o->part; /* the runner outside of the lab shows it */
 	if (!o->shown_log)
 		o->shown_log = r.setup.log;
 	if (signals_init())
@@ -426,22 +470,13 @@ int run(struct options *o)
 	if (r.setup.lab) {
 		setup_say_lab(&r.setup);
 		status = lab_build(o, &e);
+		if (signals_pending())
+			return 128 + signals_pending();
 		if (status)
 			return status < 0 ? fail(e.text) : 2;
+	} else if (o->jobs > 1) {
+		puts("# midflight: --jobs is for labs; here one flies after the other, as they "
+		     "would disturb each other's timing");
 	}
-	dir = run_dir_begin(r.setup.log, &e);
-	if (dir < 0)
-		return fail(e.text);
-	results = xasprintf("%s/result.json", r.setup.log);
-	plan_make(&plan, o);
-	screen_init(&r.screen, o->quiet || inside);
-	name_results(&r, &plan);
-	if (r.setup.lab)
-		status = run_in_lab(&r, &plan, results);
-	else
-		status = run_here(&r, &plan, results);
-	close(dir);
-	free(results);
-	plan_free(&plan);
-	return status;
+	return fly_all(&r);
 }

@@ -60,8 +60,16 @@ static const struct known_file result_files[] = {
 	{"vm.qcow2", "internal snapshots"},
 };
 
-#define MOMENT ".after-" /* SCENARIO.after-NANOSECONDS */
-#define REPLAY "replay"	 /* the run directory of a replay, in that of its result */
+/* Of a lab, in the directory of the run or, if there are several at once, in LAB_DIR of each. */
+static const struct known_file lab_files[] = {
+	{"l0-dmesg.txt", "if it ran in the lab: L0's kernel log"},
+	{"bochs.log", "if it ran in the lab: what the emulator said"},
+	{"l0-console.txt", "if the lab failed: L0's console"},
+};
+
+#define LAB_DIR "lab-"
+#define MOMENT	".after-" /* SCENARIO.after-NANOSECONDS */
+#define REPLAY	"replay"  /* the run directory of a replay, in that of its result */
 
 static bool listed(const struct known_file *list, size_t count, const char *file)
 {
@@ -103,6 +111,12 @@ static bool is_there(int dir, const char *name)
 
 static void clean(DIR *all);
 
+static void forget_lab(int dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
+		unlinkat(dir, lab_files[i].pattern, 0);
+}
+
 /* Whether a sweep calls the run directory of a moment @name so. */
 static bool is_moment(const char *name)
 {
@@ -121,6 +135,7 @@ static void clean_run(DIR *at, const char *name)
 		return;
 	clean(run);
 	unlinkat(dirfd(run), ORDER_FILE, 0);
+	forget_lab(dirfd(run));
 	closedir(run);
 	unlinkat(dirfd(at), name, AT_REMOVEDIR);
 }
@@ -135,7 +150,7 @@ static void clean(DIR *all)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
 	while ((entry = readdir(all))) {
-		if (is_moment(entry->d_name))
+		if (is_moment(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
 			clean_run(all, entry->d_name);
 		if (!plan_names(entry->d_name))
 			continue;
@@ -188,6 +203,75 @@ int run_dir_begin(const char *log, struct err *e)
 	return fd;
 }
 
+int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
+{
+	DIR *all = opendir(log);
+	int ret = all ? 0 : err_errno(e, log);
+
+	if (all) {
+		forget_lab(dirfd(all));
+		closedir(all);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		labs[i] = xasprintf("%s/" LAB_DIR "%u", log, i + 1);
+		if (!ret)
+			ret = make_dirs(labs[i], e);
+	}
+	return ret;
+}
+
+/* Moves the files of directory @from into @to, and removes it if none is left. */
+static int move_files(const char *from, const char *to, struct err *e)
+{
+	DIR *dir = opendir(from);
+	const struct dirent *entry;
+	int ret = dir ? make_dirs(to, e) : err_errno(e, from);
+
+	while (!ret && (entry = readdir(dir))) {
+		char *source = xasprintf("%s/%s", from, entry->d_name);
+		char *target = xasprintf("%s/%s", to, entry->d_name);
+
+		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name) &&
+		    rename(source, target))
+			ret = err_errno(e, target);
+		free(source);
+		free(target);
+	}
+	if (dir)
+		closedir(dir);
+	if (!ret)
+		rmdir(from);
+	return ret;
+}
+
+int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
+		 struct err *e)
+{
+	const json_t *result;
+	size_t i;
+	int ret = 0;
+
+	json_array_foreach(json_object_get(m->top, "results"), i, result)
+	{
+		const char *name = json_text_of(result, "name");
+		char *from = xasprintf("%s/%s", labs[m->from[i]], name);
+		char *to = xasprintf("%s/%s", log, name);
+
+		if (*json_text_of(result, "dir") && plan_names(name) && move_files(from, to, e))
+			ret = -1;
+		free(from);
+		free(to);
+	}
+	for (unsigned n = 0; n < count; n++)
+		for (i = 0; i < ARRAY_SIZE(run_files); i++) {
+			char *path = xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
+
+			unlink(path);
+			free(path);
+		}
+	return report_json_write(m->top, log, e) || ret ? -1 : 0;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -229,9 +313,10 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 		   json_text_of(top, "started"));
 	for (i = 0; i < ARRAY_SIZE(run_files); i++)
 		buf_printf(&text, "%-16s %s\n", run_files[i].file.pattern, run_files[i].file.text);
-	buf_printf(&text, "%-16s %s\n", "l0-dmesg.txt", "if it ran in the lab: L0's kernel log");
-	buf_printf(&text, "%-16s %s\n", "bochs.log",
-		   "if it ran in the lab: what the emulator said");
+	for (i = 0; i < ARRAY_SIZE(lab_files); i++)
+		buf_printf(&text, "%-16s %s\n", lab_files[i].pattern, lab_files[i].text);
+	buf_printf(&text, "%-16s %s\n", LAB_DIR "N/",
+		   "if there were several labs: these of each, and controls that others flew too");
 	buf_printf(&text, "\nIn the directory of a result, where there is something to say:\n\n");
 	for (i = 0; i < ARRAY_SIZE(result_files); i++)
 		buf_printf(&text, "%-16s %s\n", result_files[i].pattern, result_files[i].text);

@@ -3,7 +3,7 @@
 #ifndef HOST_RUN_DIR_H
 #define HOST_RUN_DIR_H
 
-#include "host/util.h"
+#include "host/merge.h"
 
 #include <jansson.h>
 
@@ -18,6 +18,20 @@
  * run writes.
  */
 int run_dir_begin(const char *log, struct err *e);
+
+/*
+ * Makes a directory in @log, which is taken, for each of @count labs that run at once, and forgets
+ * what a single lab has left beside them. 0, or -1 with @e filled; the paths of all are the
+ * caller's to free.
+ */
+int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e);
+
+/*
+ * Makes one run's directory of @log and of those of @count labs, whose results are @m: moves what
+ * lies in the directories of results, writes result.json and the index. 0, or -1 with @e filled.
+ */
+int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
+		 struct err *e);
 
 /*
  * Writes @log/index.txt: what lies where, for each result of @top, the object of result.json, a

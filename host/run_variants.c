@@ -2,10 +2,13 @@
 // The same run on several kernels, with several modules or parameters of KVM, and one table.
 #include "host/run_variants.h"
 #include "host/cmd.h"
+#include "host/jobs.h"
 #include "host/json_util.h"
 #include "host/paths.h"
+#include "host/plan.h"
 #include "host/report_json.h"
 #include "host/run.h"
+#include "host/screen.h"
 #include "host/signals.h"
 
 #include <dirent.h>
@@ -45,16 +48,12 @@ static bool told(const char *name, void *const *runs, unsigned before)
 	return false;
 }
 
-/* Whether all runs say the same of @name, which is PASS or SKIP. */
-static bool plain(const char *name, void *const *runs, unsigned count, unsigned *passed)
+static bool all_are(const char *const *cells, unsigned count, const char *text)
 {
-	const char *first = cell(runs[0], name);
-
-	for (unsigned i = 1; i < count; i++)
-		if (strcmp(first, cell(runs[i], name)))
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(cells[i], text))
 			return false;
-	*passed += !strcmp(first, "PASS");
-	return !strcmp(first, "PASS") || !strcmp(first, "SKIP");
+	return true;
 }
 
 static void row(FILE *out, const char *name, const char *const *cells, unsigned count)
@@ -73,7 +72,7 @@ static void row(FILE *out, const char *name, const char *const *cells, unsigned 
 void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count)
 {
 	const char *cells[VARIANTS_MAX] = {0};
-	unsigned same = 0, passed = 0;
+	unsigned passed = 0, skipped = 0;
 
 	for (unsigned i = 0; i < count; i++)
 		cells[i] = runs[i] ? json_text_of(runs[i], "kernel") : "no results";
@@ -89,30 +88,17 @@ void variants_table(FILE *out, const char *const *names, void *const *runs, unsi
 
 			if (told(name, runs, r))
 				continue;
-			if (plain(name, runs, count, &passed)) {
-				same++;
-				continue;
-			}
 			for (unsigned i = 0; i < count; i++)
 				cells[i] = cell(runs[i], name);
-			row(out, name, cells, count);
+			if (all_are(cells, count, "PASS"))
+				passed++;
+			else if (all_are(cells, count, "SKIP"))
+				skipped++;
+			else
+				row(out, name, cells, count);
 		}
 	}
-	fprintf(out, "# %u results pass everywhere, %u are skipped everywhere\n", passed,
-		same - passed);
-}
-
-/* The status of several runs from those of each. */
-static int worse(int a, int b)
-{
-	static const int order[] = {4, 0, 2, 1}; /* from best to worst, but 4 only if all are */
-	int rank[2] = {ARRAY_SIZE(order), ARRAY_SIZE(order)};
-
-	for (int i = 0; i < (int)ARRAY_SIZE(order); i++) {
-		rank[0] = a == order[i] ? i : rank[0];
-		rank[1] = b == order[i] ? i : rank[1];
-	}
-	return rank[0] >= rank[1] ? a : b;
+	fprintf(out, "# %u results pass everywhere, %u are skipped everywhere\n", passed, skipped);
 }
 
 /* ---- which ---------------------------------------------------------------------------------- */
@@ -255,20 +241,36 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-/* Runs @v into its part of @log. Its exit status; *@result is its result.json, or NULL. */
-static int run_one(const struct options *o, const struct variant *v, const char *log, void **result)
-{
-	struct options one = *o;
-	char *dir = xasprintf("%s/%s", log, v->name);
-	char *results = xasprintf("%s/result.json", dir);
-	struct buf command = {0};
-	struct err e = {0};
-	int status = 2;
+/* One variant's run, in a process of its own. */
+struct variant_run {
+	const struct options *o;
+	const struct variant *v;
+	char *dir;	  /* its part of the logs */
+	unsigned jobs;	  /* labs of its own */
+	bool ended;	  /* and all that it printed was heard */
+	struct buf lines; /* it printed before its turn came: each behind the digit of its stream */
+};
 
-	buf_printf(&command, "%s", o->shown_command);
+struct variant_runs {
+	struct variant_run *run;
+	unsigned count;
+	unsigned turn; /* whose output is shown as it comes */
+	struct screen screen;
+};
+
+static int run_one(void *arg)
+{
+	const struct variant_run *r = arg;
+	const struct variant *v = r->v;
+	struct options one = *r->o;
+	struct buf command = {0};
+
+	buf_printf(&command, "%s", one.shown_command);
 	one.kernels = one.each_module = NULL;
 	one.each_params = 0;
-	one.log = dir;
+	one.jobs = r->jobs;
+	one.part = true;
+	one.log = r->dir;
 	for (unsigned i = 0; i < v->words && one.l0_words < ARRAY_SIZE(one.l0); i++) {
 		one.l0[one.l0_words++] = v->word[i];
 		buf_printf(&command, " ");
@@ -276,12 +278,131 @@ static int run_one(const struct options *o, const struct variant *v, const char 
 	}
 	one.shown_command = command.p;
 	printf("# midflight: %s\n", v->name);
-	status = run(&one);
-	*result = report_json_load(results, &e);
-	buf_free(&command);
-	free(results);
-	free(dir);
-	return status;
+	return run(&one); /* this process ends now */
+}
+
+static void show(struct variant_runs *r, enum job_stream stream, const char *line)
+{
+	if (stream == JOB_OUT) {
+		screen_line(&r->screen, line);
+		return;
+	}
+	screen_clear(&r->screen);
+	fprintf(stderr, "%s\n", line);
+}
+
+/* The output of one comes whole: that of the others waits for its turn. */
+static void take_line(void *arg, unsigned number, enum job_stream stream, const char *line)
+{
+	struct variant_runs *r = arg;
+	struct screen_result result;
+	char *text = xstrdup(line);
+
+	if (stream == JOB_OUT && screen_parse(text, &result))
+		screen_done(&r->screen);
+	free(text);
+	if (number == r->turn)
+		show(r, stream, line);
+	else
+		buf_printf(&r->run[number].lines, "%d%s\n", stream, line);
+}
+
+static void show_held(struct variant_runs *r, struct buf *lines)
+{
+	for (char *line = lines->p, *end; line && *line; line = end + 1) {
+		end = strchr(line, '\n');
+		*end = '\0';
+		show(r, (enum job_stream)(*line - '0'), line + 1);
+	}
+	buf_free(lines);
+}
+
+static void end_run(void *arg, unsigned number)
+{
+	struct variant_runs *r = arg;
+
+	r->run[number].ended = true;
+	while (r->turn < r->count && r->run[r->turn].ended)
+		if (++r->turn < r->count)
+			show_held(r, &r->run[r->turn].lines);
+}
+
+static void tick(void *arg)
+{
+	struct variant_runs *r = arg;
+
+	screen_tick(&r->screen);
+}
+
+/* Tells the screen of all results that are to come; of several labs at once none is the next. */
+static void expect_results(struct variant_runs *r, const struct options *o, unsigned labs)
+{
+	struct plan plan;
+
+	plan_make(&plan, o);
+	for (unsigned i = 0; i < r->count * plan.count; i++) {
+		char *name = plan_name(o, &plan.item[i % plan.count]);
+
+		screen_expect(&r->screen,
+			      labs > 1 ? xasprintf("%u labs", labs)
+				       : xasprintf("%s: %s", r->run[i / plan.count].v->name, name));
+		free(name);
+	}
+	plan_free(&plan);
+}
+
+/* What the run into @dir has left if it began @after that time; NULL: nothing. */
+static json_t *load_results(const char *dir, const char *after)
+{
+	char *path = xasprintf("%s/result.json", dir);
+	struct err e = {0};
+	json_t *top = report_json_load(path, &e);
+
+	free(path);
+	if (strcmp(json_text_of(top, "started"), after) >= 0)
+		return top;
+	json_decref(top);
+	return NULL;
+}
+
+/* Runs all @count into @log, with what @runs has room for. The exit status. */
+static int run_all(const struct options *o, const struct variant *list, unsigned count,
+		   const char *log, void **runs)
+{
+	const unsigned jobs = o->jobs ? o->jobs : 1, at_once = jobs < count ? jobs : count;
+	struct job job[VARIANTS_MAX] = {{0}};
+	struct variant_run run[VARIANTS_MAX] = {{0}};
+	struct variant_runs r = {.run = run, .count = count};
+	const struct jobs_watcher watcher = {true, true, take_line, end_run, tick, &r};
+	char began[REPORT_TIME];
+	struct err e = {0};
+	int status = 4, failed;
+
+	for (unsigned i = 0; i < count; i++) {
+		run[i] = (struct variant_run){.o = o, .v = &list[i], .jobs = jobs / count};
+		run[i].dir = xasprintf("%s/%s", log, list[i].name);
+		job[i] = (struct job){.main = run_one, .arg = &run[i]};
+	}
+	report_time(began);
+	screen_init(&r.screen, o->quiet);
+	r.screen.ahead = true;
+	expect_results(&r, o, jobs / count > 1 ? jobs / count * count : at_once);
+	failed = jobs_run(job, count, at_once, &watcher, &e);
+	screen_end(&r.screen);
+	for (unsigned i = 0; i < count; i++) {
+		int ended = job[i].status;
+
+		if (ended == JOB_NOT_RUN)
+			continue; /* a signal came, or it could not be started */
+		if (ended < 0)
+			fprintf(stderr, "midflight: %s: ended by signal %d\n", list[i].name,
+				-ended);
+		status = report_worse(status, ended < 0 || ended >= 128 ? 2 : ended);
+		runs[i] = load_results(run[i].dir, began);
+	}
+	for (unsigned i = 0; i < count; i++)
+		free(run[i].dir);
+	return failed ? fail(e.text) : status;
 }
 
 int run_variants(const struct options *o)
@@ -291,17 +412,15 @@ int run_variants(const struct options *o)
 	const char *names[VARIANTS_MAX] = {0};
 	void *runs[VARIANTS_MAX] = {0};
 	struct err e = {0};
-	int count = variants_make(o, list, &e), status = 4;
+	int count = variants_make(o, list, &e), status;
 
-	if (count < 0) {
+	if (count < 0 || signals_init()) {
 		free(log);
-		return fail(e.text);
+		return fail(count < 0 ? e.text : "cannot set up signals");
 	}
-	for (int i = 0; i < count; i++) {
+	status = run_all(o, list, (unsigned)count, log, runs);
+	for (int i = 0; i < count; i++)
 		names[i] = list[i].name;
-		if (!signals_pending())
-			status = worse(status, run_one(o, &list[i], log, &runs[i]));
-	}
 	variants_table(stdout, names, runs, (unsigned)count);
 	printf("# midflight report %s makes one page of them\n", log);
 	for (int i = 0; i < count; i++)

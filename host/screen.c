@@ -170,6 +170,20 @@ static void print_result(struct screen *s, const struct screen_result *r, const 
 		fprintf(s->out, "%s\n", line);
 }
 
+void screen_expect(struct screen *s, char *name)
+{
+	s->names = xrealloc(s->names, (s->count + 1) * sizeof(*s->names));
+	s->names[s->count++] = name;
+}
+
+void screen_done(struct screen *s)
+{
+	s->last_ns = now_ns();
+	s->done++;
+	*s->note = '\0';
+	say_plain(s);
+}
+
 static void take_line(struct screen *s)
 {
 	char *copy = xstrdup(buf_text(&s->line));
@@ -183,10 +197,8 @@ static void take_line(struct screen *s)
 		fflush(s->out);
 		if (s->on_result)
 			s->on_result(s->arg, &result);
-		s->last_ns = now_ns();
-		s->done++;
-		*s->note = '\0';
-		say_plain(s);
+		if (!s->ahead)
+			screen_done(s);
 	} else {
 		fprintf(s->out, "%s\n", buf_text(&s->line));
 	}
@@ -209,6 +221,14 @@ void screen_output(void *screen, const char *bytes, size_t len)
 		bytes += part;
 		len -= part;
 	}
+	fflush(s->out);
+	screen_tick(s);
+}
+
+void screen_line(struct screen *s, const char *line)
+{
+	buf_append(&s->line, line, strlen(line));
+	take_line(s);
 	fflush(s->out);
 	screen_tick(s);
 }

@@ -23,12 +23,13 @@ struct screen {
 	bool colours;		       /* on @out */
 	enum screen_progress progress; /* on @err */
 	unsigned columns;	       /* of the terminal behind @err */
-	char **names;		       /* of the results, in their order */
-	unsigned count;		       /* of @names */
 	void (*on_result)(void *arg, const struct screen_result *result); /* or NULL */
 	void *arg;
+	bool ahead; /* screen_done() tells of results, maybe long before they are shown */
 
 	/* Its own. */
+	char **names;	 /* of the results, in their order */
+	unsigned count;	 /* of @names */
 	struct buf line; /* that has not ended yet */
 	unsigned done;	 /* results seen */
 	int64_t start_ns, last_ns, said_ns, drawn_ns;
@@ -37,11 +38,20 @@ struct screen {
 	bool shown;	  /* ... which stands there */
 };
 
-/* For stdout and stderr as they are; @quiet: no progress. Names and on_result are the caller's. */
+/* For stdout and stderr as they are; @quiet: no progress. on_result and ahead are the caller's. */
 void screen_init(struct screen *s, bool quiet);
 
 /* Takes in the next @len bytes of output. @screen is the screen. */
 void screen_output(void *screen, const char *bytes, size_t len);
+
+/* One result more is to come, called @name, which is the screen's from now on. */
+void screen_expect(struct screen *s, char *name);
+
+/* Takes in a line without its end. */
+void screen_line(struct screen *s, const char *line);
+
+/* One result more has come. Without `ahead` showing it does. */
+void screen_done(struct screen *s);
 
 /* A file for the output of this process, which the caller closes before screen_end(). */
 FILE *screen_file(struct screen *s);

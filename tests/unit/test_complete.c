@@ -43,7 +43,7 @@ static void which_command(void **state)
 static void which_option(void **state)
 {
 	(void)state;
-	check("--json --junit ", "run", "--j");
+	check("--json --junit --jobs ", "run", "--j");
 	check("--diff ", "inspect", "--d");
 	check("", "inspect", "--driver"); /* not one of its own */
 	check("", "run", "--shown");	  /* hidden */

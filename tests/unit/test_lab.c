@@ -16,10 +16,12 @@ static struct buf seen;
 static unsigned ticks;
 static bool interrupt; /* as soon as anything was said */
 
-static void output(void *arg, const char *bytes, size_t len)
+static void output(void *arg, unsigned job, enum job_stream stream, const char *line)
 {
 	(void)arg;
-	buf_append(&seen, bytes, len);
+	(void)job;
+	assert_int_equal(stream, JOB_OUT);
+	buf_printf(&seen, "%s\n", line);
 	if (interrupt)
 		raise(SIGINT); /* blocked: signals_pending() tells of it */
 	interrupt = false;
@@ -33,7 +35,7 @@ static void tick(void *arg)
 
 static int run(const char *script)
 {
-	static const struct lab_watcher watcher = {output, tick, NULL};
+	static const struct jobs_watcher watcher = {.out = true, .line = output, .tick = tick};
 	char *path = xasprintf("%s/lab.sh", dir), *text = xasprintf("#!/bin/bash\n%s\n", script);
 	int ret;
 
@@ -60,7 +62,7 @@ static void watched(void **state)
 
 static void none(void **state)
 {
-	static const struct lab_watcher watcher = {output, tick, NULL};
+	static const struct jobs_watcher watcher = {.out = true, .line = output, .tick = tick};
 
 	(void)state;
 	assert_int_equal(lab_watch(&o, "/image", "/log", &watcher, &e), -1);

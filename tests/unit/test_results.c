@@ -555,6 +555,71 @@ static void directories(void **state)
 	free(path);
 }
 
+/* Directories of several labs: cleaned, made, joined. */
+static void lab_directories(void **state)
+{
+	unsigned from[] = {1, 0, 0};
+	struct merged m = {.from = from};
+	char *labs[2];
+
+	(void)state;
+	put("lab-1/running", true);
+	put("lab-1/running/serial.log", false);
+	put("lab-1/bochs.log", false);
+	put("lab-2", true);
+	put("lab-2/mine.txt", false);
+	put("lab-x", true);
+	put("lab-x/bochs.log", false);
+	put("bochs.log", false);
+	begin_run();
+	assert_false(there("lab-1"));
+	assert_true(there("bochs.log"));
+	drop("lab-x/bochs.log");
+	drop("lab-x");
+
+	assert_int_equal(run_dir_labs(dir, labs, 2, &e), 0);
+	assert_false(there("bochs.log"));
+	put("lab-2/running", true);
+	put("lab-2/running/serial.log", false);
+	put("lab-2/running/mine.txt", false);
+	put("lab-1/halted", true);
+	put("lab-1/halted/now.bin", false);
+	put("lab-1/index.txt", false);
+	put("halted", true); /* with a file of the user's, so that it stayed */
+	put("halted/mine.txt", false);
+	put("serial.log", false);
+	m.top = json_pack("{s:s, s:[{s:s, s:s, s:s}, {s:s, s:s, s:s}, {s:s, s:s, s:s}]}",
+			  "midflight", "x", "results", "name", "running", "word", "PASS", "dir",
+			  "running", "name", "halted", "word", "PASS", "dir", "halted", "name",
+			  "..", "word", "PASS", "dir", "..");
+	assert_non_null(m.top);
+	assert_int_equal(run_dir_join(dir, labs, 2, &m, &e), 0);
+	assert_true(there("serial.log")); /* nobody is called `..` */
+	assert_false(there("lab-1/index.txt"));
+	assert_false(there("lab-1/halted"));
+	drop("lab-2/running/mine.txt");
+	drop("lab-2/running");
+	drop("lab-2/mine.txt");
+	drop("serial.log");
+	drop("running/serial.log");
+	drop("running");
+	drop("halted/now.bin");
+	drop("halted/mine.txt");
+	drop("halted");
+	drop("result.json");
+	drop("index.txt");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rmdir(labs[i]), 0);
+		free(labs[i]);
+	}
+	put("lab-1", false); /* a file where a directory must be */
+	assert_int_equal(run_dir_labs(dir, labs, 1, &e), -1);
+	assert_contains(e.text, "/lab-1 is not a directory");
+	free(labs[0]);
+	drop("lab-1");
+	json_decref(m.top);
+}
+
 /* What is not ours stays, and two runs do not meet. */
 static void directory_refused(void **state)
 {
@@ -600,6 +665,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failures, begin, end),
 		cmocka_unit_test_setup_teardown(summary, begin, end),
 		cmocka_unit_test_setup_teardown(directories, begin, end),
+		cmocka_unit_test(lab_directories),
 		cmocka_unit_test(directory_refused),
 	};
 	int ret;

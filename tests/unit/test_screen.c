@@ -16,11 +16,10 @@ static int begin(void **state)
 	s.out = open_memstream(&out, &out_size);
 	s.err = open_memstream(&err, &err_size);
 	s.columns = 60;
-	s.count = 3;
-	s.names = xcalloc(3, sizeof(*s.names));
-	s.names[0] = xstrdup("running.control");
-	s.names[1] = xstrdup("running");
-	s.names[2] = xstrdup("a_scenario_with_a_very_long_name_that_no_terminal_has_room_for");
+	screen_expect(&s, xstrdup("running.control"));
+	screen_expect(&s, xstrdup("running"));
+	screen_expect(&s,
+		      xstrdup("a_scenario_with_a_very_long_name_that_no_terminal_has_room_for"));
 	results = 0;
 	return 0;
 }
@@ -165,6 +164,26 @@ static void file(void **state)
 	screen_end(&s);
 }
 
+/* Results that come before they are shown. */
+static void ahead(void **state)
+{
+	(void)state;
+	s.progress = SCREEN_LIVE;
+	s.ahead = true;
+	screen_line(&s, "1..3");
+	screen_line(&s, "ok 1 - running.control # x");
+	assert_int_equal(s.done, 0);
+	screen_done(&s);
+	screen_done(&s);
+	s.drawn_ns = 0;
+	screen_tick(&s);
+	fflush(s.err);
+	assert_contains(strrchr(err, '['), "[3/3] a_scenario");
+	screen_end(&s);
+	fflush(s.out);
+	assert_string_equal(out, "1..3\nok 1 - running.control # x\n");
+}
+
 static void parse(void **state)
 {
 	static const char *const no[] = {"",
@@ -243,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(terminal_without_colours, begin, end),
 		cmocka_unit_test_setup_teardown(odd, begin, end),
 		cmocka_unit_test_setup_teardown(file, begin, end),
+		cmocka_unit_test_setup_teardown(ahead, begin, end),
 		cmocka_unit_test(parse),
 		cmocka_unit_test(times),
 		cmocka_unit_test(detected),
