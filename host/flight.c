@@ -17,8 +17,7 @@
 #define JITTER_LIMIT (20 * NS_PER_MS)
 #define EXACT_MISSES 3 /* of one hop, where the instant is exact */
 /* Short legs: more of what is seldom in the time that is looked at. */
-#define AFTER_WORDS   " wait=1 rounds=2"
-#define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
+#define AFTER_WORDS " wait=1 rounds=2"
 
 void flight_phase(struct flight *f, const char *phase)
 {
@@ -307,165 +306,6 @@ int flight_wanted(struct flight *f, const struct saved_state *state)
 	return ret;
 }
 
-/* Has the driver do @what to the VM, which runs if @live. */
-static int do_to_vm(struct flight *f, enum act what, bool live)
-{
-	const struct act_config config = {.act = what,
-					  .vector = (uint8_t)f->vector,
-					  .notification = (uint8_t)f->notification,
-					  .pi_desc = f->pi_desc,
-					  .page = f->page};
-	int64_t start = now_ns();
-	int ret;
-
-	if ((what == ACT_IRQ || what == ACT_POST || what == ACT_SIPI) &&
-	    (!f->vector || f->vector > 255 || f->notification > 255)) {
-		err_set(&f->err, "the guest has not said which vector it expects");
-		return VM_HARNESS;
-	}
-	ret = f->config->driver->act(f->vm, &config, live);
-	flight_timeline_act(f, &config, start);
-	return ret;
-}
-
-/* Posts the vector that L1 expects, to a VM that may run or not. */
-static int post(struct flight *f)
-{
-	flight_phase(f, "post");
-	return do_to_vm(f, ACT_POST, true);
-}
-
-/* What the scenario has the host do. @live: to a running VM. */
-static int act(struct flight *f, bool live)
-{
-	flight_phase(f, "act");
-	return do_to_vm(f, f->config->scenario->act, live);
-}
-
-static bool acts_when(const struct flight *f, enum act_when when)
-{
-	return f->config->scenario->act != ACT_NONE && f->config->scenario->when == when;
-}
-
-/* Posts to a running VM and, if that was asked for, makes the vCPU leave KVM_RUN and enter again.
- */
-static int post_live(struct flight *f)
-{
-	int ret = post(f);
-
-	if (ret || !f->config->kick)
-		return ret;
-	flight_phase(f, "kick");
-	ret = f->config->driver->stop(f->vm);
-	return ret ? ret : f->config->driver->cont(f->vm);
-}
-
-/* Waits until the vCPU sleeps inside KVM_RUN, if the scenario is about that. */
-static int wait_blocked(struct flight *f)
-{
-	const struct driver *d = f->config->driver;
-	int64_t until = now_ns() + f->config->timeout_ns;
-	int ret = VM_OK, blocked;
-
-	flight_phase(f, "wait for the vCPU to block");
-	if (f->config->scenario->mp_state != KVM_MP_STATE_HALTED &&
-	    f->config->scenario->freeze != AT_BLOCKED && !acts_when(f, WHEN_ASLEEP) &&
-	    !acts_when(f, WHEN_BLOCKED))
-		return VM_OK;
-	/* A guest that failed on its way does not come there. */
-	while (!ret && !f->result->log.fails && (blocked = d->blocked(f->vm)) != 1) {
-		if (blocked < 0) {
-			err_set(&f->err, "this KVM does not say whether a vCPU blocks");
-			return VM_HARNESS;
-		}
-		if (now_ns() >= until) {
-			err_set(&f->err, "the vCPU does not block");
-			return VM_TIMEOUT;
-		}
-		ret = d->wait(f->vm, now_ns() + BLOCK_POLL_NS);
-	}
-	return ret;
-}
-
-/* The guest waits until a stop is prepared: the byte for it, or none. */
-static const char *go(struct flight *f)
-{
-	const char *bytes = f->waiting ? "g" : "";
-
-	f->waiting = false;
-	return bytes;
-}
-
-int flight_send_go(struct flight *f)
-{
-	const char *bytes = go(f);
-
-	return *bytes ? f->config->driver->send(f->vm, *bytes) : VM_OK;
-}
-
-static bool acts_before_freeze(const struct flight *f)
-{
-	return acts_when(f, WHEN_FIRST) || acts_when(f, WHEN_ASLEEP);
-}
-
-/* Stops the VM on its way to the freeze for the act. */
-static int act_on_the_way(struct flight *f)
-{
-	const struct driver *d = f->config->driver;
-	const struct freeze port = {FREEZE_PORT, 0};
-	int ret;
-
-	if (acts_when(f, WHEN_FIRST)) {
-		flight_phase(f, "stop for the act");
-		ret = d->stop_at(f->vm, &port, go(f));
-	} else {
-		ret = flight_send_go(f);
-		if (!ret)
-			ret = wait_blocked(f);
-		if (!ret)
-			ret = d->stop(f->vm);
-	}
-	return ret ? ret : act(f, false);
-}
-
-/* Stops the VM at the moment that the scenario or the user chose. */
-int flight_freeze(struct flight *f)
-{
-	const struct driver *d = f->config->driver;
-	const struct freeze *when = &f->config->freeze, port = {FREEZE_PORT, 0};
-	const enum scenario_freeze at = f->config->scenario->freeze;
-	int64_t until = now_ns() + when->value;
-	int ret = VM_OK;
-
-	if (acts_before_freeze(f))
-		ret = act_on_the_way(f);
-	if (ret)
-		return ret;
-	if (at == AT_BLOCKED) {
-		ret = flight_send_go(f);
-		if (!ret)
-			ret = wait_blocked(f);
-		return ret ? ret : d->stop(f->vm);
-	}
-	flight_phase(f, "stop");
-	if (at == AT_PORT || at == AT_PAGE)
-		ret = d->stop_at(f->vm, &port, go(f));
-	if (!ret && at == AT_PAGE && !f->config->control && !f->result->log.fails) {
-		const struct freeze page = {FREEZE_PAGE, (int64_t)f->page};
-
-		flight_phase(f, "stop at the expected page");
-		ret = d->stop_at(f->vm, &page, "");
-	}
-	if (at != AT_SOON)
-		return ret;
-	if (when->at == FREEZE_EXITS || when->at == FREEZE_PORT)
-		return d->stop_at(f->vm, when, go(f));
-	ret = flight_send_go(f);
-	while (!ret && when->at == FREEZE_TIME && now_ns() < until)
-		ret = d->wait(f->vm, until);
-	return ret ? ret : d->stop(f->vm);
-}
-
 /* Stops and saves. VM_OK with *@caught. */
 static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 {
@@ -477,9 +317,9 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->bytes = 0;
 	f->why[0] = '\0';
 	if (posts_before(f)) {
-		ret = wait_blocked(f);
+		ret = flight_wait_blocked(f);
 		if (!ret)
-			ret = post(f);
+			ret = flight_post(f);
 		if (ret)
 			return ret;
 	}
@@ -510,9 +350,9 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	if (!*caught)
 		return VM_OK;
 	if (f->config->scenario->posts && f->config->post == POST_PAUSED)
-		ret = post(f);
-	else if (acts_when(f, WHEN_PAUSED))
-		ret = act(f, false);
+		ret = flight_post(f);
+	else if (flight_acts_when(f, WHEN_PAUSED))
+		ret = flight_act(f, false);
 	else
 		return VM_OK;
 	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
@@ -555,9 +395,9 @@ static int control_act(struct flight *f)
 	int ret = live ? flight_send_go(f) : flight_freeze(f);
 
 	if (!ret && live)
-		ret = wait_blocked(f);
-	if (!ret && !acts_before_freeze(f))
-		ret = act(f, live);
+		ret = flight_wait_blocked(f);
+	if (!ret && !flight_acts_before_freeze(f))
+		ret = flight_act(f, live);
 	if (!ret && !live)
 		ret = f->config->driver->cont(f->vm);
 	return ret ? ret : flight_answer(f, 'k');
@@ -573,9 +413,9 @@ static int hop_control(struct flight *f)
 	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)
 		return ret ? ret : flight_answer(f, 'k');
-	ret = wait_blocked(f);
+	ret = flight_wait_blocked(f);
 	if (!ret)
-		ret = post_live(f);
+		ret = flight_post_live(f);
 	return ret ? ret : flight_answer(f, 'p');
 }
 
@@ -589,20 +429,20 @@ static int go_on(struct flight *f)
 	if (when == POST_RUNNABLE)
 		ret = d->make_runnable(f->vm);
 	if (!ret && (when == POST_RESTORED || when == POST_RUNNABLE))
-		ret = post(f);
-	if (!ret && acts_when(f, WHEN_RESTORED))
-		ret = act(f, false);
+		ret = flight_post(f);
+	if (!ret && flight_acts_when(f, WHEN_RESTORED))
+		ret = flight_act(f, false);
 	flight_phase(f, "cont");
 	if (!ret)
 		ret = d->cont(f->vm);
-	if (!ret && acts_when(f, WHEN_BLOCKED)) {
-		ret = wait_blocked(f);
+	if (!ret && flight_acts_when(f, WHEN_BLOCKED)) {
+		ret = flight_wait_blocked(f);
 		if (!ret)
-			ret = act(f, true);
+			ret = flight_act(f, true);
 	}
 	if (!ret && when == POST_BLOCKED)
-		ret = wait_blocked(f);
-	return ret || when != POST_BLOCKED ? ret : post_live(f);
+		ret = flight_wait_blocked(f);
+	return ret || when != POST_BLOCKED ? ret : flight_post_live(f);
 }
 
 void flight_taken(struct flight *f, struct hop_record *hop)

@@ -59,10 +59,6 @@ void flight_serial(void *arg, const char *bytes, size_t len);
 void flight_expect_event(struct flight *f);
 /* Sends the host's answer to `ready` (docs/protocol.md). */
 int flight_answer(struct flight *f, char byte);
-/* `g`, if the guest waits for it. */
-int flight_send_go(struct flight *f);
-/* Stops the VM at the moment that the scenario or the user chose. */
-int flight_freeze(struct flight *f);
 /* Whether the state is where the scenario wants it: 1, 0 or, with err filled, -1. */
 int flight_wanted(struct flight *f, const struct saved_state *state);
 /* This hop's state isn't what the scenario is about: the VM, which stands still, tries again. */
@@ -94,6 +90,24 @@ void flight_timeline_end(struct flight *f);
 
 /* What is done with a good snapshot before it is restored. */
 int flight_examine(struct flight *f);
+
+/* ---- flight_freeze.c ---------------------------------------------------------------------- */
+
+/* `g`, if the guest waits for it. */
+int flight_send_go(struct flight *f);
+/* Stops the VM at the moment that the scenario or the user chose. */
+int flight_freeze(struct flight *f);
+/* Waits until the vCPU sleeps inside KVM_RUN, if the scenario is about that. */
+int flight_wait_blocked(struct flight *f);
+/* Posts the vector that L1 expects, to a VM that may run or not. */
+int flight_post(struct flight *f);
+/* The same to one that runs; if that was asked for, the vCPU leaves KVM_RUN and enters again. */
+int flight_post_live(struct flight *f);
+/* Does what the scenario has the host do. @live: to a running VM. */
+int flight_act(struct flight *f, bool live);
+/* Whether it has it done at @when; on the way to the freeze. */
+bool flight_acts_when(const struct flight *f, enum act_when when);
+bool flight_acts_before_freeze(const struct flight *f);
 
 /* ---- flight_after.c: FREEZE_AFTER --------------------------------------------------------- */
 
