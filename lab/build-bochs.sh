@@ -23,8 +23,8 @@ CFLAGS='-O2' CXXFLAGS='-O2' ./configure --with-nogui --enable-x86-64 --enable-cp
     --enable-vmx=2 --enable-smp --enable-avx --enable-evex --enable-repeat-speedups \
     --enable-fast-function-calls --enable-handlers-chaining --enable-pci \
     --enable-all-optimizations --disable-docbook
-# With two jobs make can reach the link before libcpu.a is whole; the second call finishes it.
-make -j2 bochs || make bochs
+# With several jobs make can reach the link before libcpu.a is whole; the second call finishes it.
+make -j"$(nproc)" bochs || make bochs
 strip bochs
 mv bochs "$out/bochs"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build-l0.sh PACKAGES_DIR PARTS_DIR OUT_DIR: makes boot.iso, the Linux that runs on the emulated CPU, out of
-# a kernel's parts (kernel.sh), busybox and QEMU. Only what is needed goes in: it is all copied by the
-# emulator.
+# build-l0.sh PACKAGES_DIR PARTS_DIR OUT_DIR: makes the Linux that runs on the emulated CPU out of a kernel's
+# parts (kernel.sh), busybox and QEMU: files, and OUT_DIR/images that tells where in memory each begins.
+# Only what is needed goes in: it is all copied by the emulator.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,8 +11,7 @@ FIRMWARE='bios.bin bios-256k.bin bios-microvm.bin kvmvapic.bin linuxboot.bin lin
     multiboot.bin multiboot_dma.bin pvh.bin qboot.rom'
 
 work=$out/work
-debs=$work/debs root=$work/root iso=$work/iso
-mkdir -p "$iso/boot/grub"
+debs=$work/debs root=$work/root
 for tree in "$debs" "$root"; do
     mkdir -p "$tree"/usr/{bin,lib,lib64}
     ln -s usr/bin "$tree/bin"
@@ -65,20 +64,78 @@ gcc -O2 -Wall -Wextra -Werror -o "$work/lazy" "$here/lazy.c"
 # Saves QEMU's start the search for each of its libraries.
 PATH=$PATH:/usr/sbin:/sbin ldconfig -X -r "$root"
 
-# ---- image ----------------------------------------------------------------------------------------
-cp "$parts/vmlinuz" "$iso/boot/vmlinuz"
+# ---- what lies in memory when the emulator is switched on ------------------------------------
+# As boot.rst has it: the kernel's real-mode code at 0x90000, which asks the BIOS about the machine and
+# then calls what code32_start names; here that is the loader, which calls the kernel. Packed, or read by a
+# boot loader, each would cost the emulated CPU many times what it costs the host.
+die() { # MESSAGE...
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+files=$work
+# shellcheck source-path=SCRIPTDIR source=kernel.sh disable=SC1091
+. "$here/kernel.sh"
+
+poke() { # FILE OFFSET BYTES VALUE: little-endian
+    local i
+    for ((i = 0; i < $3; i++)); do
+        # shellcheck disable=SC2059 # the number is the format
+        printf "\\x$(printf %02x $(($4 >> 8 * i & 255)))"
+    done | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+image() { # NAME ADDRESS
+    images=$((images + 1))
+    printf 'optramimage%d: file=%s, address=0x%x\n' "$images" "$1" "$2" >> "$out/images"
+}
+
+REAL_MODE=0x90000 CMDLINE=0xe000 LOADER=0x100000
+images=0
+vmlinuz=$parts/vmlinuz
+setup_size=$(($(payload_at "$vmlinuz") - $(number "$vmlinuz" 584 4)))
+head -c "$setup_size" "$vmlinuz" > "$out/real-mode"
+# tsc_early_khz: the CPU model's CPUID names the real chip's frequency, but the emulated TSC runs
+# at the rate set in bochsrc. initcall_blacklist: what gathers entropy from a clock that has none.
+printf '%s\0' "console=ttyS0,115200 quiet panic=-1 mitigations=off nokaslr tsc=reliable tsc_early_khz=100000 no_timer_check nowatchdog cryptomgr.notests init_on_alloc=0 cgroup_disable=memory randomize_kstack_offset=off audit=0 lsm= lpj=1000000 initcall_blacklist=jent_mod_init $(paste -sd ' ' "$parts/cmdline")" |
+    dd of="$out/real-mode" bs=1 seek=$((CMDLINE)) status=none
+image real-mode $REAL_MODE
+if unpack_vmlinux "$vmlinuz"; then
+    vmlinux=$files/vmlinux
+    entry=$(number "$vmlinux" 24 8) header=$(number "$vmlinux" 32 8) base=
+    for ((end = header + 56 * $(number "$vmlinux" 56 2); header < end; header += 56)); do
+        [ "$(number "$vmlinux" "$header" 4)" = 1 ] || continue # PT_LOAD
+        from=$(number "$vmlinux" $((header + 8)) 8) to=$(number "$vmlinux" $((header + 24)) 8)
+        size=$(number "$vmlinux" $((header + 32)) 8)
+        : "${base:=$to}"
+        ((to >= base && size >= 0 && to - base + size <= $(number "$vmlinuz" 608 4))) ||
+            die 'The kernel does not fit into the memory that its header asks for: it is damaged.'
+        dd if="$vmlinux" of="$out/kernel" bs=1M iflag=skip_bytes,count_bytes oflag=seek_bytes \
+            conv=notrunc status=none skip="$from" count="$size" seek=$((to - base))
+    done
+    poke "$out/real-mode" 532 4 $((LOADER + 512)) # code32_start
+    image loader $LOADER
+    image kernel "$base"
+else # no tool for its packing: it unpacks itself
+    entry=0
+    tail -c +$((setup_size + 1)) "$vmlinuz" > "$out/kernel"
+    image kernel 0x100000
+fi
+gcc -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=$LOADER,-e,$LOADER,--oformat=binary \
+    -Wa,--defsym,ENTRY="$entry" -o "$out/loader" "$here/loader.S"
+
 cp -R "$parts/modules" "$root/modules"
 (cd "$root" && find . -mindepth 1 -print0 | sort -z |
-    cpio --quiet --reproducible -0 -o -H newc -R 0:0) | zstd -q -T0 -10 > "$iso/boot/initrd"
-# tsc_early_khz: the CPU model's CPUID names the real chip's frequency, but the emulated TSC runs
-# at the rate set in bochsrc.
-cat > "$iso/boot/grub/grub.cfg" <<GRUB
-linux /boot/vmlinuz console=ttyS0,115200 quiet panic=-1 mitigations=off nokaslr tsc=reliable tsc_early_khz=100000 no_timer_check nowatchdog cryptomgr.notests init_on_alloc=0 cgroup_disable=memory randomize_kstack_offset=off audit=0 lsm= lpj=1000000 $(paste -sd ' ' "$parts/cmdline")
-initrd /boot/initrd
-boot
-GRUB
-grub-mkrescue -d /usr/lib/grub/i386-pc --install-modules='linux normal iso9660 biosdisk' \
-    --locales= --fonts= --themes= -o "$out/boot.iso" "$iso" 2> "$work/mkrescue.log" ||
-    { cat "$work/mkrescue.log" >&2; exit 1; }
-du -sh "$root" "$iso/boot/initrd"
+    cpio --quiet --reproducible -0 -o -H newc -R 0:0) > "$out/initrd"
+# Behind all that the kernel takes before it knows its memory: pref_address, init_size.
+initrd=$((($(number "$vmlinuz" 600 8) + $(number "$vmlinuz" 608 4) + 0xfffff) & ~0xfffff))
+image initrd $initrd
+poke "$out/real-mode" 506 2 0xffff # vid_mode: as it is
+poke "$out/real-mode" 528 1 0xff   # type_of_loader: unknown
+poke "$out/real-mode" 529 1 $(($(number "$vmlinuz" 529 1) | 0x80)) # loadflags: there is a heap
+poke "$out/real-mode" 536 4 $initrd
+poke "$out/real-mode" 540 4 "$(stat -c %s "$out/initrd")"
+poke "$out/real-mode" 548 2 $((CMDLINE - 0x200)) # heap_end_ptr
+poke "$out/real-mode" 552 4 $((REAL_MODE + CMDLINE))
+du -sh "$root"
+zstd -q -T0 -3 --rm "$out/initrd" "$out/kernel"
 rm -rf "$work"

@@ -223,7 +223,7 @@ step() { # STEP KEY TITLE COMMAND...
 missing_tools() {
     local tool
     for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ strip readelf make \
-        grub-mkrescue xorriso mformat flock setpriv sha256sum; do
+        flock setpriv sha256sum; do
         command -v "$tool" > /dev/null || printf ' %s' "$tool"
     done
 }
@@ -259,7 +259,7 @@ parts_key() {
 }
 headers_key() { key "$here/apt.sh" "$lab/kernel-$kernel/versions"; }
 l0_key() {
-    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$here/lazy.c" \
+    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$here/lazy.c" "$here/loader.S" \
         "$lab/packages/versions" "$(parts_key)"
 }
 
@@ -443,7 +443,7 @@ make_job() { # STATE_DIR COMMAND ARG...
         rm "$SCRATCH/saved/config"
         sed 's,^com2:.*,com2: enabled=true\, mode=term\, dev="/dev/tty",' "$state/config" > "$SCRATCH/saved/config"
     fi
-    image=$SCRATCH/saved/hard_drive.0.drive1.image
+    image=$SCRATCH/saved/hard_drive.0.drive0.image
     # cpio, because busybox's tar would go on reading to the disk's end.
     # The same bytes for the same files and command, so that L0 executes the same instructions.
     (
@@ -543,7 +543,6 @@ run_job() { # COMMAND ARG...
     [ -z "$out" ] || mkdir -p -- "$out" || die "$command: can't make the directory $out."
     ready_lab
     emulator_dir "$lab/bochs"
-    ln -s "$lab/l0-$kernel/boot.iso" "$SCRATCH/boot.iso"
     make_job "$lab/saved-$kernel/state" "$@"
     # With modules of its own L0 says it again.
     [ "$kernel" = "$DEFAULT_KERNEL" ] || [ -e "$files/kvm/load" ] ||

@@ -12,11 +12,14 @@ bochs=$(cd "$1" && pwd) l0=$(cd "$2" && pwd) disk_mb=$3 out=$(cd "$4" && pwd)
 trap emulator_cleanup EXIT
 
 emulator_dir "$bochs"
-ln -s "$l0/boot.iso" "$SCRATCH/boot.iso"
+ln -s "$l0"/{real-mode,loader} "$SCRATCH/"
+for image in kernel initrd; do zstd -dq "$l0/$image.zst" -o "$SCRATCH/$image"; done
+head -c 512 "$l0/loader" > "$SCRATCH/disk"
 truncate -s "${disk_mb}M" "$SCRATCH/disk"
 mkdir "$SCRATCH/state"
-emulator_start "$bochs" 300 -f "$here/bochsrc" \
-    "ata0-slave: type=disk, path=disk, mode=flat, translation=lba" \
+mapfile -t images < "$l0/images"
+emulator_start "$bochs" 300 -f "$here/bochsrc" "${images[@]}" "boot: disk" \
+    "ata0-master: type=disk, path=disk, mode=flat, translation=lba" \
     "com2: enabled=1, mode=file, dev=com2"
 status=0
 emulator_wait || status=$?
@@ -28,6 +31,7 @@ if [ "$status" -ne 0 ] || ! grep -q 'state saved' "$SCRATCH/bochs.out"; then
     exit 1
 fi
 # The disk's contents come new with every run.
-rm "$SCRATCH/state/hard_drive.0.drive1.image"
+rm "$SCRATCH/state/hard_drive.0.drive0.image"
+sed -i '/^optramimage/s/file=.*/file=none/' "$SCRATCH/state/config"
 mv "$SCRATCH/state" "$out/state"
 tr -d '\r' < "$SCRATCH/com1" > "$out/boot.log"
