@@ -57,6 +57,7 @@ int cmd_inspect(struct options *o);
 int cmd_bisect(struct options *o);
 int cmd_doctor(struct options *o);
 int cmd_lab(struct options *o);
+int cmd_coverage(struct options *o);
 int cmd_kernels(struct options *o);
 int cmd_man(struct options *o);
 int cmd_complete(struct options *o);

@@ -104,7 +104,7 @@ static bool takes_files(enum command command)
 {
 	return command == CMD_MERGE || command == CMD_REPORT || command == CMD_INSPECT ||
 	       command == CMD_LAB || command == CMD_COMPLETE || command == CMD_BISECT ||
-	       command == CMD_SWEEP;
+	       command == CMD_SWEEP || command == CMD_COVERAGE;
 }
 
 static bool needs_image(enum command command)
@@ -133,6 +133,7 @@ static void check_l0(struct argp_state *state, struct options *o)
 			     : o->each_module ? "--each-module"
 			     : several	      ? "--each-param"
 			     : o->l0_words    ? o->l0[0]
+			     : o->coverage    ? "--coverage"
 					      : NULL;
 
 	if (!option)
@@ -165,7 +166,7 @@ static void check_options(struct argp_state *state, const struct options *o)
 	if (o->command == CMD_LAB && (!o->file_count || strcmp(o->files[0], "shell")))
 		argp_error(state, "what of the lab? There is: shell");
 	if (takes_files(o->command) && !o->file_count && o->command != CMD_COMPLETE &&
-	    o->command != CMD_BISECT && o->command != CMD_SWEEP)
+	    o->command != CMD_BISECT && o->command != CMD_SWEEP && o->command != CMD_COVERAGE)
 		argp_error(state, "which %s?", commands[o->command].args);
 	if (o->command == CMD_INSPECT && o->diff && o->file_count != 2)
 		argp_error(state, "--diff takes two files");
@@ -346,6 +347,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_ALL:
 		o->all = true;
+		break;
+	case OPT_COVERAGE:
+		o->coverage = true;
+		break;
+	case OPT_DEBUG_INFO:
+		o->debug_info = arg;
 		break;
 	case OPT_NO_ORACLES:
 		o->no_oracles = true;

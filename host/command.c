@@ -22,6 +22,7 @@
 #define X (1u << CMD_LAB)
 #define G (1u << CMD_BISECT)
 #define W (1u << CMD_SWEEP)
+#define C (1u << CMD_COVERAGE)
 
 const struct option_row option_rows[] = {
 	{R | P | B | S | L | O | K | W,
@@ -37,6 +38,13 @@ const struct option_row option_rows[] = {
 	{K,
 	 {"all", OPT_ALL, NULL, 0,
 	  "Every breakage in every scenario, not only in the one that must catch it", 1}},
+	{C, {"all", OPT_ALL, NULL, 0, "Every function of KVM's modules as well", 1}},
+	{C,
+	 {"debug-info", OPT_DEBUG_INFO, "FILE", 0,
+	  "kvm-intel.ko or kvm.ko with debug information (Debian: of the package "
+	  "linux-image-...-dbg): tells functions that were inlined, and with --verbose lines that "
+	  "did not run",
+	  1}},
 	{R | P,
 	 {"no-oracles", OPT_NO_ORACLES, NULL, 0,
 	  "Driver kvm: leave out the checks that hold for any snapshot (saving, restoring and "
@@ -66,6 +74,7 @@ const struct option_row option_rows[] = {
 	{R | M,
 	 {"json", OPT_JSON, "FILE", 0,
 	  "Write the results to FILE too (docs/result.schema.json tells the format)", 1}},
+	{C, {"json", OPT_JSON, "FILE", 0, "Write it to FILE too (docs/coverage.md)", 1}},
 	{R | M, {"junit", OPT_JUNIT, "FILE", 0, "Write the results to FILE as JUnit XML", 1}},
 	{H,
 	 {"out", OPT_OUT, "FILE", 0, "The file to write (default: report.html in the first DIR)",
@@ -159,6 +168,11 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K | A | X | W,
 	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
 	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
+	{R | P | B | S | T | O | K | W,
+	 {"coverage", OPT_COVERAGE, NULL, 0,
+	  "In the lab: leave coverage.json in the log directory, from which `midflight coverage` "
+	  "tells which code of KVM ran",
+	  2}},
 	{R | P,
 	 {"each-module", OPT_EACH_MODULE, "DIR", 0,
 	  "One run with each kvm-intel module of DIR (*.ko), and one table", 2}},
@@ -188,7 +202,7 @@ const struct option_row option_rows[] = {
 	  3}},
 	{X, {"out", OPT_OUT, "DIR", 0, "Where what the shell leaves in out/ comes back", 3}},
 	{R | P, {"keep", 'k', NULL, 0, "Keep the last snapshot of a pass too", 3}},
-	{R | P | B | S | T | L | O | K | A | I,
+	{R | P | B | S | T | L | O | K | A | I | C,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
 	  3}},
 	{R | P | B | S | T | M | A | W, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
@@ -314,6 +328,19 @@ const struct command_info commands[COMMANDS] = {
 		 "Examples:\n"
 		 "  midflight breakages\n"
 		 "  midflight breakages --all --scenario 'halted,running'"},
+	[CMD_COVERAGE] =
+		{"coverage", "[LOG...]", "which functions of KVM's save/restore path ran",
+		 cmd_coverage,
+		 "Adds up what `run --coverage` has left in each LOG (default: as run's) and "
+		 "prints "
+		 "the functions of the nested save/restore path in L0's KVM: not reached, not "
+		 "reached and listed with the reason, reached.\v"
+		 "Exit status: 0 each is reached or listed, 1 one is neither, 2 usage, or a LOG "
+		 "without a good coverage.json.\n\n"
+		 "Examples:\n"
+		 "  midflight run --driver kvm --coverage\n"
+		 "  midflight coverage\n"
+		 "  midflight coverage --debug-info kvm-intel.ko -v log-1 log-2"},
 	[CMD_SERVE] = {"serve", "FILE --socket SOCKET",
 		       "hand out the pages of such a file to a restore in another process",
 		       cmd_serve,

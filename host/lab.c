@@ -72,6 +72,8 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("%u", lab_seconds(o));
 	for (unsigned i = 0; i < o->l0_words; i++)
 		ADD("%s", o->l0[i]);
+	if (o->coverage)
+		ADD("--coverage");
 	ADD("--put");
 	ADD("%s", self);
 	ADD("--put");

@@ -28,6 +28,7 @@ enum command {
 	CMD_PAGES,
 	CMD_ORDERS,
 	CMD_BREAKAGES,
+	CMD_COVERAGE,
 	CMD_SAVE,
 	CMD_RESTORE,
 	CMD_SERVE,
@@ -83,6 +84,8 @@ struct options {
 	bool diff;		       /* inspect */
 	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
 	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
+	bool coverage;		       /* have the lab record which code of KVM ran */
+	const char *debug_info;	       /* coverage: a module with debug information, or NULL */
 	const char *build, *defconfig; /* bisect-run: as given, or NULL */
 	unsigned jobs; /* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
 	bool part;     /* of several runs at once: the process that started them shows progress */

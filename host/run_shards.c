@@ -2,6 +2,7 @@
 // One run dealt to several labs at once: each is a shard in a process of its own.
 #include "host/run_shards.h"
 #include "host/cmd.h"
+#include "host/coverage.h"
 #include "host/jobs.h"
 #include "host/json_util.h"
 #include "host/merge.h"
@@ -222,7 +223,8 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 	report_init(&r, d->o, d->report.out, d->o->shown_log, (unsigned)json_array_size(results));
 	merge_count(results, &r);
 	status = report_status(&r);
-	if (run_dir_join(log, dirs, d->labs, m, &e) || report_json_copies(d->o, m->top, &e))
+	if (coverage_join(log, dirs, d->labs, &e) || run_dir_join(log, dirs, d->labs, m, &e) ||
+	    report_json_copies(d->o, m->top, &e))
 		status = fail(e.text);
 	report_summary(&r);
 	report_free(&r);

@@ -28,6 +28,8 @@ preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 SPACE_MB=1200 # what an empty cache takes at most while it is built
 DISK_MB=64    # the disk through which files go into L0 and out again
 
+MODULE_AREA=ffffffffa0000000-ffffffffff000000 # where Linux puts modules
+
 KEPT_FILES=3  # kernels by file, whose states stay in the cache
 
 # shellcheck source-path=SCRIPTDIR source=emulator.sh disable=SC1091
@@ -41,12 +43,13 @@ usage: lab/lab.sh COMMAND
 
   build [KERNEL] [--force]
                       build what is missing of the lab (--force: remove it all first)
-  run [KERNEL] [--out DIR] [--timeout SECONDS] [--put FILE]... -- COMMAND [ARG...]
+  run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]... -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
                       FILEs are there in the working directory; what COMMAND leaves in
-                      out/ comes back in DIR, with l0-dmesg.txt and bochs.log.
+                      out/ comes back in DIR, with l0-dmesg.txt and bochs.log; with --coverage
+                      also coverage.json, which code of KVM's modules ran (midflight coverage).
                       Exit status: COMMAND's; 2 when the lab itself failed.
-  shell [KERNEL] [--out DIR] [--timeout SECONDS] [--put FILE]...
+  shell [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]...
                       the same with a shell on this terminal; or, if stdin or stdout is none,
                       one that runs what stdin has. \`trace\` there shows KVM's trace events.
   bare [--timeout SECONDS] ISO
@@ -493,7 +496,7 @@ release_terminal() {
 }
 
 cmd_run() {
-    local seconds=900 out='' put=()
+    local seconds=900 out='' put=() coverage=''
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
@@ -502,6 +505,7 @@ cmd_run() {
                 ;;
             --out) out=${2:?}; shift 2 ;;
             --timeout) seconds=${2:?}; shift 2 ;;
+            --coverage) coverage=yes; shift ;;
             --put) put+=("${2:?}"); shift 2 ;;
             --) shift; break ;;
             *) die "run: unknown option $1 (is there a -- before the command?)" ;;
@@ -512,7 +516,7 @@ cmd_run() {
 }
 
 cmd_shell() {
-    local seconds='' out='' put=() size='' shell=(sh /job/shell)
+    local seconds='' out='' put=() coverage='' size='' shell=(sh /job/shell)
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
@@ -521,6 +525,7 @@ cmd_shell() {
                 ;;
             --out) out=${2:?}; shift 2 ;;
             --timeout) seconds=${2:?}; shift 2 ;;
+            --coverage) coverage=yes; shift ;;
             --put) put+=("${2:?}"); shift 2 ;;
             *) die "shell: unknown option $1" ;;
         esac
@@ -537,11 +542,35 @@ cmd_shell() {
     run_job "${shell[@]}"
 }
 
-# Runs COMMAND in L0; $put, $out and $seconds are its caller's.
+# What the emulator recorded (bochs/0028-*.patch) and L0's module addresses, as $out/coverage.json.
+write_coverage() {
+    local module ko comma=''
+    [ "$(tail -n 1 "$SCRATCH/coverage" 2> /dev/null)" = end ] ||
+        die "$command: the emulator left no complete record of what ran."
+    {
+        printf '{"schema": "midflight-coverage", "version": 1, "kernel": "%s", "modules": [\n' \
+            "$(cat "$parts/release")"
+        for module in kvm kvm_intel; do
+            ko=$files/kvm/$module.ko
+            [ -e "$ko" ] || ko=$parts/modules/$module.ko
+            printf '%s' "$comma"
+            readelf -W -S -s "$ko" 2> /dev/null |
+                awk -v module="$module" -v id="$(build_id "$ko")" -f "$here/coverage.awk" \
+                    "$SCRATCH/result/sections" "$SCRATCH/coverage" -
+            comma=', '
+        done
+        echo ']}'
+    } > "$out/coverage.json" || die "$command: can't write to $out."
+}
+
+# Runs COMMAND in L0; $put, $out, $coverage and $seconds are its caller's.
 run_job() { # COMMAND ARG...
     local status=0 tail_pid said_pid started return=''
+    [ -z "$coverage" ] || [ -n "$out" ] || die "$command: --coverage needs --out DIR."
     [ -z "$out" ] || mkdir -p -- "$out" || die "$command: can't make the directory $out."
     ready_lab
+    [ -z "$coverage" ] || [ -e "$parts/modules/kvm_intel.ko" ] ||
+        die "--coverage: KVM is built into this kernel. CONFIG_KVM=m and CONFIG_KVM_INTEL=m make modules of it."
     emulator_dir "$lab/bochs"
     make_job "$lab/saved-$kernel/state" "$@"
     # With modules of its own L0 says it again.
@@ -554,6 +583,8 @@ run_job() { # COMMAND ARG...
             "${out:+what is in out/ then comes back in }${out:-nothing comes back without --out DIR}." >&2
     fi
     started=$SECONDS
+    unset LAB_COVERAGE
+    [ -z "$coverage" ] || export LAB_COVERAGE=$MODULE_AREA
     emulator_start "$lab/bochs" "$seconds" -r saved
     tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
     tail_pid=$!
@@ -583,6 +614,7 @@ run_job() { # COMMAND ARG...
             die "$command: can't write to $out."
         cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
             die "$command: can't write to $out."
+        [ -z "$coverage" ] || write_coverage
     fi
     exit "$status"
 }
