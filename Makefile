@@ -13,6 +13,11 @@ CC      := gcc
 endif
 OBJCOPY ?= objcopy
 B       := build
+# L1, L2 and the runner inside the lab are x86-64 programs, whatever this machine is.
+CROSS   ?= $(shell . lab/cross.sh && echo "$$cross")
+X86     := $(if $(CROSS),$(B)/x86)
+GUEST_CC      := $(if $(CROSS),$(CROSS)gcc,$(CC))
+GUEST_OBJCOPY := $(if $(CROSS),$(CROSS)objcopy,$(OBJCOPY))
 Q       := $(if $(V),,@)
 MAKEFLAGS += --no-print-directory
 say      = $(if $(V),,@echo "  $(1)	$(2)")
@@ -44,11 +49,12 @@ HOST_LIBS   := -ljansson -pthread -lm
 HOST_SRCS   := $(wildcard host/*.c)
 HOST_OBJS   := $(call objs,$(HOST_SRCS))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+GENERATED   := $(B)/include/midflight_version.h $(if $(CROSS),$(B)/include/asm/kvm.h)
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
 .PHONY: all help run check unit lint iso lab kernel-config deps docs man install uninstall deb format clean
-all: $(B)/midflight $(B)/midflight.elf
+all: $(B)/midflight $(B)/midflight.elf $(addsuffix /midflight,$(X86))
 
 help:
 	@echo 'make run      take snapshots of a running L2, restore them, say pass or fail'
@@ -92,9 +98,10 @@ kernel-config:
 	$(Q)lab/kernel-config.sh "$(LINUX)" "$(O)" "$(BASE)"
 
 $(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/% $(B)/l2guest/%: CFLAGS := $(GUEST_CFLAGS)
+$(B)/hv/% $(B)/lib/% $(B)/boot/% $(B)/tests/% $(B)/l2guest/% $(B)/%.elf: private CC := $(GUEST_CC)
 $(B)/host/%: CFLAGS := $(HOST_CFLAGS)
 
-$(B)/%.o: %.c $(B)/flags | $(B)/include/midflight_version.h
+$(B)/%.o: %.c $(B)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -113,8 +120,8 @@ $(B)/include/midflight_version.h: FORCE
 # Rebuilds everything when flags change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' > $@
+	@echo '$(subst ','\'',$(CC) $(GUEST_CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(GUEST_CC) $(GUEST_CFLAGS) $(HOST_CFLAGS))' > $@
 .PHONY: FORCE
 FORCE:
 
@@ -124,7 +131,7 @@ $(B)/l2guest.elf: $(L2_OBJS) l2guest/l2.ld
 
 $(B)/l2guest.bin: $(B)/l2guest.elf
 	$(call say,OBJCOPY,$@)
-	$(Q)$(OBJCOPY) -O binary $< $@
+	$(Q)$(GUEST_OBJCOPY) -O binary $< $@
 
 $(B)/hv/l2_image.o: $(B)/l2guest.bin
 
@@ -155,9 +162,39 @@ $(B)/midflight: $(HOST_OBJS)
 	$(call say,LD,$@)
 	$(Q)$(CC) -static -o $@ $(HOST_OBJS) $(HOST_LIBS)
 
+# ---- hosts that are no x86-64 -------------------------------------------------------------------
+ifneq ($(CROSS),)
+# KVM's structures are x86's, wherever they are looked at.
+$(B)/include/asm/kvm.h:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <asm/kvm.h>' | $(GUEST_CC) -E -x c - | \
+		sed -n 's,^# 1 \("/.*/asm/kvm.h"\).*,#include \1,p' > $@
+
+# GRUB for a PC, and the libraries of the runner for L0, of Debian's packages for amd64.
+X86_ROOT := $(X86)/root
+export GRUB_I386_PC := $(X86_ROOT)/usr/lib/grub/i386-pc
+$(B)/%.iso: $(X86)/packages
+$(X86)/packages: lab/apt.sh
+	$(call say,FETCH,$@)
+	@rm -rf $(X86_ROOT) $@ && mkdir -p $(X86_ROOT) $@.tmp
+	$(Q)lab/apt.sh "$(CURDIR)/$(X86)/apt" build $@.tmp
+	$(Q)for deb in $@.tmp/debs/*.deb; do dpkg-deb -x "$$deb" $(X86_ROOT) || exit; done
+	$(Q)rm -rf $(X86)/apt && mv $@.tmp $@
+
+$(X86)/%.o: %.c $(B)/flags $(X86)/packages | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(GUEST_CC) $(HOST_CFLAGS) -isystem $(X86_ROOT)/usr/include \
+		-isystem $(X86_ROOT)/usr/include/x86_64-linux-gnu -MMD -MP -c -o $@ $<
+$(X86)/host/report_html.o: host/report_html.css host/report_html.js
+$(X86)/midflight: $(patsubst $(B)/%,$(X86)/%,$(HOST_OBJS))
+	$(call say,LD,$@)
+	$(Q)$(GUEST_CC) -static -o $@ $^ -L$(X86_ROOT)/usr/lib/x86_64-linux-gnu $(HOST_LIBS)
+endif
+
 # Unit tests are linked with all of host/ but main, under the sanitizers.
 HOST_SAN := $(patsubst host/%.c,$(B)/san/%.o,$(filter-out host/main.c,$(HOST_SRCS)))
-$(B)/san/%.o: host/%.c $(B)/flags | $(B)/include/midflight_version.h
+$(B)/san/%.o: host/%.c $(B)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -c -o $@ $<
@@ -209,6 +246,7 @@ put = for f in $(2); do \
 install: all $(B)/emucheck.iso man
 	$(Q)install -D -m 755 $(B)/midflight "$(PROGRAM)"
 	$(Q)install -D -m 644 $(B)/midflight.elf "$(LIBDIR)/midflight.elf"
+	$(Q)[ -z "$(X86)" ] || install -D -m 755 $(B)/x86/midflight "$(LIBDIR)/x86/midflight"
 	$(Q)$(call put,$(LIBDIR),$(LAB))
 	$(Q)install -m 644 $(B)/emucheck.iso "$(LIBDIR)/lab/emucheck.iso"
 	$(Q)install -D -m 644 $(B)/midflight.1 "$(PAGE)"

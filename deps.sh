@@ -9,9 +9,11 @@ table='
 build|gcc|gcc|compiles everything
 build|ld|binutils|links everything
 build|/usr/include/stdio.h|libc6-dev|the runner
+cross|x86_64-linux-gnu-gcc|gcc-x86-64-linux-gnu|compiles what runs in the lab
+cross|/usr/x86_64-linux-gnu/lib/libc.a|libc6-dev-amd64-cross|the runner in the lab
 build|jansson.h|libjansson-dev|QMP and JSON in the runner
 run|grub-mkrescue|grub-common|bootable images
-run|/usr/lib/grub/i386-pc/multiboot.mod|grub-pc-bin|bootable images
+pc|/usr/lib/grub/i386-pc/multiboot.mod|grub-pc-bin|bootable images
 run|xorriso|xorriso|bootable images
 run|mformat|mtools|bootable images
 lab|g++|g++|builds the emulator
@@ -24,12 +26,13 @@ lab|strip|binutils|takes debug information out of kernel modules
 lab|readelf|binutils|reads kernel modules
 lab|setpriv|util-linux|ends the emulator with its parent
 lab|/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring|verifies downloads
+lab|debian-mirror|debootstrap|knows a mirror of Debian
 kvm|qemu-system-x86_64|qemu-system-x86|runs L1
 check|qemu-system-x86_64|qemu-system-x86|tests without VMX
 check|cmocka.h|libcmocka-dev|unit tests
 check|cppcheck|cppcheck|static analysis
 check|clang-format|clang-format|code style
-check|chromium|chromium|looks at the HTML report
+browser|chromium|chromium|looks at the HTML report
 check|/usr/lib/python3/dist-packages/PIL|python3-pil|looks at pictures of it
 check|/usr/lib/python3/dist-packages/jsonschema|python3-jsonschema|checks result.json
 deb|/usr/share/build-essential/list|build-essential|builds the Debian package
@@ -53,17 +56,23 @@ local_vmx() {
 		grep -q '^[Y1]' /sys/module/kvm_intel/parameters/nested 2>/dev/null
 }
 
-purposes=()
+# shellcheck source=lab/cross.sh
+. "$(dirname "$0")/lab/cross.sh"
+host=$(sed -n 's/^ID=//p' /etc/os-release 2>/dev/null) || :
+if [ -n "$cross" ]; then purposes=(cross); else purposes=(pc); fi
 for arg in "$@"; do
 	case $arg in
 	run) if local_vmx; then purposes+=(run kvm); else purposes+=(run lab); fi ;;
 	build | lab | kvm | deb) purposes+=("$arg") ;;
 	# Tests always run the lab as well.
-	check) purposes+=(run lab check deb) ;;
+	check)
+		purposes+=(run lab check deb)
+		[ "$host" = ubuntu ] || purposes+=(browser) # which has no package of it, only a snap
+		;;
 	*) usage ;;
 	esac
 done
-[ ${#purposes[@]} -gt 0 ] || usage
+[ $# -gt 0 ] || usage
 
 present() {
 	case $1 in
@@ -73,6 +82,8 @@ present() {
 #include <stdint.h>
 #include <setjmp.h>
 #include <$1>" | gcc -E -x c - >/dev/null 2>&1 ;;
+	debian-mirror) [ -n "${MIDFLIGHT_MIRROR:-}" ] || [ "$host" = debian ] ||
+		command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] ;;
 	*) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ;;
 	esac
 }

@@ -15,7 +15,7 @@ multiboot /boot/l1.elf $*
 boot
 CFG
 date=2000010100000000 # the same image for the same kernel
-if ! grub-mkrescue -d /usr/lib/grub/i386-pc -o "$iso" --install-modules="multiboot normal iso9660 biosdisk" \
+if ! grub-mkrescue -d "${GRUB_I386_PC:-/usr/lib/grub/i386-pc}" -o "$iso" --install-modules="multiboot normal iso9660 biosdisk" \
 	--locales="" --fonts="" --themes="" "$dir/tree" -- \
 	-volume_date uuid $date -volume_date c $date -volume_date m $date \
 	-volume_date all_file_dates $date >"$dir/log" 2>&1; then

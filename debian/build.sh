@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# shellcheck source=lab/cross.sh
+. lab/cross.sh
+[ -z "$cross" ] || { echo "make deb: the package is for amd64, this is $(uname -m); 'make install' works" >&2; exit 2; }
+
 # A tag v1.2 is version 1.2, three commits behind it is 1.2+3.HASH. Without a tag all is before 0.
 version=0~unknown
 epoch=$(date +%s)

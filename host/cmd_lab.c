@@ -25,7 +25,7 @@ static void become_shell(const struct options *o, const char *script, const char
 		args[n++] = o->out;
 	}
 	args[n++] = "--put";
-	args[n++] = executable_path();
+	args[n++] = runner_in_lab();
 	args[n++] = "--put";
 	args[n++] = image;
 	for (unsigned i = 1; i < o->file_count; i++) { /* the first is "shell" */

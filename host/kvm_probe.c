@@ -82,7 +82,7 @@ const char *kvm_probe_advice(const struct kvm_probe *probe)
 		return NULL;
 	if (probe->open_errno == EACCES || probe->open_errno == EPERM)
 		return "join group kvm to use this KVM; without it 'midflight run' uses the lab";
-	if (!probe->open_errno && !probe->vmx && !probe->svm)
+	if (probe->cpuid && !probe->vmx && !probe->svm)
 		return "on an Intel CPU load kvm_intel with nested=1; without it 'midflight run' "
 		       "uses the lab";
 	return "'midflight run' uses the lab (an emulated CPU with VMX)";

@@ -152,7 +152,7 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 	      const struct jobs_watcher *w, struct err *e)
 {
 	char *script = lab_script(executable_dir(), e);
-	char **args = script ? lab_args(o, script, executable_path(), image, log) : NULL;
+	char **args = script ? lab_args(o, script, runner_in_lab(), image, log) : NULL;
 	const int status = args ? spawn(args, w, e) : -1;
 
 	free_args(args);
@@ -184,7 +184,7 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 
 	if (!script)
 		return -1;
-	args = lab_args(o, script, executable_path(), image, log);
+	args = lab_args(o, script, runner_in_lab(), image, log);
 	execv(script, args);
 	err_set(e, "cannot run %s: %s", script, strerror(errno));
 	free_args(args);

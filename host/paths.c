@@ -56,6 +56,20 @@ static bool built_here(const char *dir)
 	return there;
 }
 
+const char *runner_in_lab(void)
+{
+#ifdef __x86_64__
+	return executable_path();
+#else
+	static char *path;
+
+	if (!path)
+		path = xasprintf("%s/%s/x86/midflight", executable_dir(),
+				 built_here(executable_dir()) ? "." : INSTALLED);
+	return path;
+#endif
+}
+
 char *image_path(const char *dir, const char *given, struct err *e)
 {
 	char *path;

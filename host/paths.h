@@ -19,6 +19,10 @@
 const char *executable_dir(void);
 const char *executable_path(void);
 
+/* The runner for L0, an x86-64: this program if it is for one, or else x86/midflight beside L1's
+ * image. Never freed. */
+const char *runner_in_lab(void);
+
 /* L1's image: @given if that is not NULL, whether or not it is there. NULL with @e: none is there.
  */
 char *image_path(const char *dir, const char *given, struct err *e);

@@ -4,38 +4,48 @@
 # apt.sh DOWNLOAD_DIR kernel SERIES SUITE OUT_DIR: fetches SUITE's cloud kernel, which has to be SERIES
 # apt.sh DOWNLOAD_DIR version SERIES SUITE OUT_DIR: prints the version of that kernel, fetches lists only
 # apt.sh DOWNLOAD_DIR headers RELEASE SUITE OUT_DIR: fetches what a module for SUITE's kernel RELEASE is built with
+# apt.sh DOWNLOAD_DIR build OUT_DIR: fetches what programs for x86-64 are built with on another machine
 # into OUT_DIR through a private apt configuration. The host's own packages and lists stay untouched.
 set -euo pipefail
 
 PROGRAMS_SUITE=trixie
+BUILD_SUITE=bookworm   # old, because a C library that is newer than these libraries does for them
 QEMU_SUITE=trixie-backports # newer than Debian 13's, and built for its libraries
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 BOCHS_UPSTREAM=3.0 # what bochs/*.patch were made for
 
 case $#:$2 in
     3:programs) what=$2 suite=$PROGRAMS_SUITE out=$3 ;;
+    3:build) what=$2 suite=$BUILD_SUITE out=$3 ;;
     5:kernel | 5:version) what=$2 series=$3 suite=$4 out=$5 ;;
     5:headers) what=$2 release=$3 suite=$4 out=$5 ;;
     *) exit 2 ;;
 esac
 root=$1/$suite
 
-# The host's own Debian mirror, so that proxies and local mirrors go on working.
+# The host's own Debian mirror, so that proxies and local mirrors go on working. Where its apt knows none,
+# as on Ubuntu, the one that debootstrap would use.
 mirror() {
+    local found debootstrap
     if [ -n "${MIDFLIGHT_MIRROR:-}" ]; then
         printf '%s\n' "$MIDFLIGHT_MIRROR"
         return
     fi
     # shellcheck disable=SC2016 # apt-get expands these, not the shell
-    apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' |
+    found=$(apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' |
         awk -F'|' '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" && $4 !~ /^cdrom:/ \
-            { if (!seen++) print $4 }'
+            { if (!seen++) print $4 }')
+    if [ -z "$found" ] && debootstrap=$(PATH=$PATH:/usr/sbin command -v debootstrap); then
+        found=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$debootstrap")
+    fi
+    printf '%s\n' "$found"
 }
 
 uri=$(mirror)
 if [ -z "$uri" ]; then
     echo "No Debian mirror found in this machine's apt configuration (or its lists are empty:" \
-        "run 'apt-get update' as root). Set MIDFLIGHT_MIRROR to the address of one." >&2
+        "run 'apt-get update' as root), nor in debootstrap's, which is not installed or not Debian's." \
+        "Set MIDFLIGHT_MIRROR to the address of one." >&2
     exit 1
 fi
 if [ ! -r "$KEYRING" ]; then
@@ -139,6 +149,11 @@ fetch_headers() {
         exit 1
     fi
     (cd "$out/debs" && apt-get -qq download "$package" "$common")
+}
+
+# The libraries are linked statically.
+fetch_build() {
+    (cd "$out/debs" && apt-get -qq download grub-pc-bin libjansson-dev libxxhash-dev)
 }
 
 fetch_programs() {

@@ -13,6 +13,9 @@ GOOD=0 BAD=1 UNTESTABLE=125
 STOP=128 # for git no verdict: it ends, and can be run again
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=cross.sh disable=SC1091
+. "$here/cross.sh"
+export CROSS_COMPILE="${CROSS_COMPILE-$cross}"
 cache=${MIDFLIGHT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/midflight}
 commit='' line='' decided=''
 

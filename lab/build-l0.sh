@@ -7,6 +7,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 packages=$(cd "$1" && pwd) parts=$(cd "$2" && pwd) out=$(cd "$3" && pwd)
+# shellcheck source-path=SCRIPTDIR source=cross.sh disable=SC1091
+. "$here/cross.sh"
 FIRMWARE='bios.bin bios-256k.bin bios-microvm.bin kvmvapic.bin linuxboot.bin linuxboot_dma.bin
     multiboot.bin multiboot_dma.bin pvh.bin qboot.rom'
 
@@ -31,10 +33,13 @@ chmod 755 "$root/init"
 echo 'root:x:0:0:root:/tmp:/bin/sh' > "$root/etc/passwd"
 echo 'root:x:0:' > "$root/etc/group"
 cp "$debs/bin/busybox" "$root/bin/busybox"
-"$root/bin/busybox" --list | while read -r applet; do
-    [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
-done
-gcc -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+# Its list of applets, as the file has it: it may not run on this machine.
+tr '\0' '\n' < "$root/bin/busybox" | awk '$0 == "[[" { print "["; on = 1 } $0 == "" { on = 0 } on' |
+    while read -r applet; do
+        [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+    done
+[ -e "$root/bin/sh" ] || { echo 'no list of applets is found in busybox' >&2; exit 1; }
+"${cross}gcc" -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
     -nostdlib -static -no-pie -Wl,--build-id=none -s -o "$root/bin/control" "$here/control.c"
 
 # ---- QEMU, its libraries, its firmware --------------------------------------------------------
@@ -43,16 +48,18 @@ loader=ld-linux-x86-64.so.2
 mkdir -p "$root/$libs"
 cp "$debs/usr/bin/qemu-system-x86_64" "$root/bin/"
 cp -L "$debs/$libs/$loader" "$root/lib64/$loader"
-"$debs/$libs/$loader" --inhibit-cache --library-path "$debs/$libs" \
-    --list "$root/bin/qemu-system-x86_64" > "$work/list"
-sed -n 's/.* => \(.*\) (0x[0-9a-f]*)$/\1/p' "$work/list" | while IFS= read -r lib; do
-    case $lib in
-        */"$loader") ;;
-        "$debs"/*) cp -L "$lib" "$root/$libs/" ;;
-        *) echo "QEMU's library $lib is in no package that was fetched" >&2; exit 1 ;;
-    esac
-done
-if grep -F 'not found' "$work/list"; then exit 1; fi
+# What the loader would find, by the files alone: it may not run on this machine.
+add_libraries() { # FILE
+    local name lib
+    for name in $(readelf -W -d "$1" | sed -n "/$loader/d; s/.*(NEEDED).*\[\(.*\)\]\$/\1/p"); do
+        [ ! -e "$root/$libs/$name" ] || continue
+        lib=$(find "$debs/$libs/" -name "$name" -print -quit)
+        [ -n "$lib" ] || { echo "QEMU's library $name is in no package that was fetched" >&2; exit 1; }
+        cp -L "$lib" "$root/$libs/"
+        add_libraries "$root/$libs/$name"
+    done
+}
+add_libraries "$root/bin/qemu-system-x86_64"
 mkdir -p "$root/usr/share/qemu" "$root/usr/share/seabios"
 for file in $FIRMWARE; do
     for dir in usr/share/qemu usr/share/seabios; do
@@ -120,7 +127,7 @@ else # no tool for its packing: it unpacks itself
     tail -c +$((setup_size + 1)) "$vmlinuz" > "$out/kernel"
     image kernel 0x100000
 fi
-gcc -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=$LOADER,-e,$LOADER,--oformat=binary \
+"${cross}gcc" -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=$LOADER,-e,$LOADER,--oformat=binary \
     -Wa,--defsym,ENTRY="$entry" -o "$out/loader" "$here/loader.S"
 
 cp -R "$parts/modules" "$root/modules"

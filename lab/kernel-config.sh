@@ -9,6 +9,9 @@ export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL CDPATH
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=cross.sh disable=SC1091
+. "$here/cross.sh"
+export CROSS_COMPILE="${CROSS_COMPILE-$cross}"
 [ $# -ge 2 ] || { sed -n 's/^# usage: /usage: lab\//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 tree=$1
 mkdir -p -- "$2"

@@ -174,7 +174,7 @@ check_module() { # FILE MODULE NAME
     [ "$(number "$2" 16 2)" = 1 ] || die "$1 is no kernel module."
     name=$(modinfo "$2" name)
     [ "${name//-/_}" = "$3" ] || die "$1 is the module '$name', not $3."
-    strip --strip-debug "$2" || die "$1 is a damaged module."
+    "${cross}strip" --strip-debug "$2" || die "$1 is a damaged module."
 }
 
 is_builtin() { # BZIMAGE DRIVER OPTION LINE

@@ -34,6 +34,8 @@ KEPT_FILES=3  # kernels by file, whose states stay in the cache
 
 # shellcheck source-path=SCRIPTDIR source=emulator.sh disable=SC1091
 . "$here/emulator.sh"
+# shellcheck source-path=SCRIPTDIR source=cross.sh disable=SC1091
+. "$here/cross.sh"
 # shellcheck source-path=SCRIPTDIR source=kernel.sh disable=SC1091
 . "$here/kernel.sh"
 
@@ -226,7 +228,7 @@ step() { # STEP KEY TITLE COMMAND...
 missing_tools() {
     local tool
     for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ strip readelf make \
-        flock setpriv sha256sum; do
+        ${cross:+"${cross}gcc" "${cross}strip"} flock setpriv sha256sum; do
         command -v "$tool" > /dev/null || printf ' %s' "$tool"
     done
 }
@@ -248,9 +250,10 @@ prepare_cache() {
         die "Only $free MB are free in $cache; the lab needs $SPACE_MB MB. MIDFLIGHT_CACHE moves it elsewhere."
 }
 
-packages_key() { key "$here/apt.sh"; }
+packages_key() { key "$here/apt.sh" ${cross:+"$cross"}; }
 bochs_key() {
-    key "$here/build-bochs.sh" "$here"/bochs/*.patch "$(grep '^bochs' "$lab/packages/versions" || :)"
+    key "$here/build-bochs.sh" "$here"/bochs/*.patch "$(grep '^bochs' "$lab/packages/versions" || :)" \
+        ${cross:+"$(uname -m)"}
 }
 kernel_key() { key "$here/apt.sh" "$kernel" "$suite"; }
 parts_key() {
@@ -655,6 +658,7 @@ cmd_headers() {
         esac
     done
     choose_version "$version" || die "headers: there is no lab with Linux '$version'. Its kernels: $(kernel_list)."
+    files=$(mktemp -d "${TMPDIR:-/tmp}/midflight-kernel.XXXXXX")
     complete_parts || locked build_parts
     is_built "headers-$kernel" "$(headers_key)" || locked step_headers
     printf '%s\n' "$lab/headers-$kernel/usr/src"

@@ -7,6 +7,8 @@ set -euo pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=lab/cross.sh
+. "$here/../../lab/cross.sh"
 kernel=$1 out=$2 name=broken_kvm
 headers=$("$here/../../lab/lab.sh" headers --kernel "$kernel") || exit 4
 own=$(echo "$headers"/linux-headers-*-cloud-amd64)
@@ -26,7 +28,7 @@ done
 # What the kernel's makefiles say where it matters for what one module shares with the kernel.
 # CC_USING_FENTRY without -pg: nobody traces this module.
 compile() { # FILE.c FILE.o
-	gcc -nostdinc "${includes[@]}" -D__KERNEL__ -DMODULE -DKBUILD_MODNAME="\"$name\"" \
+	"${cross}gcc" -nostdinc "${includes[@]}" -D__KERNEL__ -DMODULE -DKBUILD_MODNAME="\"$name\"" \
 		-D__KBUILD_MODNAME="kmod_$name" -DKBUILD_BASENAME="\"$name\"" -DCC_USING_FENTRY \
 		-std=gnu11 -O2 -Wall -Werror -m64 -mcmodel=kernel \
 		-mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3 -fcf-protection=branch \
@@ -69,4 +71,4 @@ compile "$here/$name.c" "$out/$name.o"
 	printf '};\n#endif\n'
 } >"$out/$name.mod.c"
 compile "$out/$name.mod.c" "$out/$name.mod.o"
-ld -r -z noexecstack --build-id=sha1 -o "$out/$name.ko" "$out/$name.o" "$out/$name.mod.o"
+"${cross}ld" -r -z noexecstack --build-id=sha1 -o "$out/$name.ko" "$out/$name.o" "$out/$name.mod.o"

@@ -94,6 +94,7 @@ missing=
 for tool in dpkg-buildpackage dh lintian; do
 	command -v "$tool" >/dev/null || missing+=" $tool"
 done
+[ "$(uname -m)" = x86_64 ] || missing=' an x86-64'
 if [ -n "$missing" ]; then
 	echo "ok - make deb # SKIP not here:$missing"
 	exit

@@ -142,6 +142,8 @@ refused "a tree with half of its modules" 'kvm, which kvm_intel needs, is missin
 refused "no such module" 'no such file' --kvm-intel "$work/none"
 refused "not a module" 'is no kernel module' --kvm-intel README.md
 refused "a program" 'is no kernel module' --kvm-intel build/midflight
+gzip -c "$work/kvm-intel.ko" | head -c 100000 >"$work/cut.ko.gz"
+refused "a packed module cut short" 'cannot be unpacked' --kvm-intel "$work/cut.ko.gz"
 refused "another module" "is the module 'kvm_intel', not kvm\." --kvm "$work/kvm-intel.ko"
 cp "$work/kvm-intel.ko" "$work/arm.ko"
 byte "$work/arm.ko" 18 267 000
@@ -166,13 +168,15 @@ refused "nested off" 'without nested there is nothing to test' --kvm-param neste
 parameters='cat /sys/module/kvm_intel/parameters/enable_apicv'
 lab 0 run --kvm-param enable_apicv=0 -- sh -c "$parameters"
 expect "--kvm-param: KVM is loaded anew with it" '^N$' "^lab: L0 runs Linux .*kvm_intel \($id\).*, enable_apicv=N$"
-lab 0 run --kvm-intel "$work"/debian/usr/lib/modules/*/kernel/arch/x86/kvm/kvm-intel.ko.xz \
+zstd -q "$work/kvm-intel.ko" -o "$work/packed.ko.zst"
+lab 0 run --kvm-intel "$work/packed.ko.zst" \
 	--put build/midflight --put build/midflight.elf -- ./midflight run --lab=no --image=./midflight.elf \
 	--driver kvm --scenario running -n 1 --log out
 expect "--kvm-intel: the module runs whose build id it has" "^lab: L0 runs Linux .*kvm_intel \($id, given\)"
 expect "--kvm-intel: L2 runs" '^ok [0-9]+ - running\.control' '^ok [0-9]+ - running '
 objcopy --rename-section .note.gnu.build-id=.note.other "$work/kvm-intel.ko" "$work/other.ko"
-lab 2 run --kvm-intel "$work/other.ko" -- echo ran
+gzip "$work/other.ko"
+lab 2 run --kvm-intel "$work/other.ko.gz" -- echo ran
 expect "a module that runs with another build id than its file is refused" \
 	"not fit for use: the module kvm_intel that runs has the build id '.*', its file '$id'$" \
 	'^lab: The command was not run'
