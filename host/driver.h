@@ -135,6 +135,8 @@ struct driver {
 	size_t (*kept)(void *vm, struct buf *file);
 	/* A hash of that, and nothing else. */
 	uint64_t (*kept_hash)(void *vm);
+	/* Nanoseconds from the first byte that the guest took to its end; 0: not both came. */
+	int64_t (*span)(void *vm);
 	/*
 	 * The rest of QEMU's methods; NULL: only `file` and `pause`. use() is called while L1
 	 * waits, before each hop: from now on the VM is moved by @m; what can be prepared is.

@@ -649,8 +649,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			if (!ret && result->missed == missed)
 				flight_timeline_write(f);
 		}
-		if (f->mark_ns)
-			result->after_ns = now_ns() - f->mark_ns;
+		if (config->driver->span)
+			result->after_ns = config->driver->span(f->vm);
 		result->trace = hash_bytes(result->trace, f->whole.p, f->whole.len);
 		flight_judge(f, ret);
 		count_oracles(f);

@@ -87,7 +87,7 @@ struct flight_result {
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
 	int64_t ready_ns;  /* from the start to the first `ready` */
 	int64_t duration_ns;
-	int64_t after_ns;    /* of a control with FREEZE_AFTER: from the mark to the VM's end */
+	int64_t after_ns;    /* driver kvm: from the first byte that the guest took to its end */
 	uint64_t trace;	     /* hash of all snapshots and of the serial log, byte for byte */
 	struct buf details;  /* of a HANG: what the VM looked like */
 	struct buf messages; /* the VMM's stderr */

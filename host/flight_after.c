@@ -24,7 +24,6 @@ static int control(struct flight *f, const char *bytes)
 {
 	int ret = VM_OK;
 
-	f->mark_ns = now_ns();
 	while (*bytes && !ret)
 		ret = f->config->driver->send(f->vm, *bytes++);
 	flight_expect_event(f);

@@ -46,7 +46,6 @@ struct flight {
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
 	unsigned nudges;     /* sent */
 	uint64_t random;
-	int64_t mark_ns; /* when the guest was let go from the mark, 0: not yet */
 };
 
 /* ---- flight.c, for flight_move.c ---------------------------------------------------------- */

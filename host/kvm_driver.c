@@ -51,6 +51,7 @@ struct machine {
 	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
 	struct freeze freeze; /* where a thread stops all by itself */
 	struct err freeze_err;
+	int64_t byte_ns, end_ns; /* when the guest took its first byte; its end; 0: not yet */
 	struct buf sent;
 	struct vm_end end;
 	bool ended;
@@ -227,8 +228,12 @@ static void run_vcpu(struct machine *m, unsigned n)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
 			freeze_here(m, vcpu->run);
-		if (FREEZE_BEHIND_MARK(&m->freeze) && m->vm.uart.queued < before)
-			pass_mark(m, n);
+		if (m->vm.uart.queued < before) {
+			if (FREEZE_BEHIND_MARK(&m->freeze))
+				pass_mark(m, n);
+			if (!m->byte_ns)
+				m->byte_ns = now_ns();
+		}
 		if (m->freeze.at == FREEZE_STEPS && exit == VCPU_STEPPED)
 			count_step(m, n);
 		if (interrupted && vcpu_alarm_rang() && m->want == DO_RUN) {
@@ -238,6 +243,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 		if (exit == VCPU_ENDED && !m->ended) {
 			m->end = end;
 			m->ended = true;
+			m->end_ns = now_ns();
 			kick_all(m);
 		}
 		/* Line by line: each byte is an exit, and must not cost two context switches too.
@@ -471,6 +477,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 		return VM_HARNESS;
 	m->exists = true;
 	m->ended = false;
+	m->byte_ns = m->end_ns = 0;
 	while (m->vm.vcpus < vcpus)
 		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
 			return VM_HARNESS;
@@ -699,6 +706,17 @@ static uint64_t kept_hash(void *vm)
 	return snapshot_hash(&((struct machine *)vm)->kept);
 }
 
+static int64_t span(void *vm)
+{
+	struct machine *m = vm;
+	int64_t ns;
+
+	pthread_mutex_lock(&m->lock);
+	ns = m->byte_ns && m->end_ns ? m->end_ns - m->byte_ns : 0;
+	pthread_mutex_unlock(&m->lock);
+	return ns;
+}
+
 static int quit(void *vm)
 {
 	struct machine *m = vm;
@@ -891,5 +909,6 @@ const struct driver kvm_driver = {
 	.oracles = oracles,
 	.kept = kept,
 	.kept_hash = kept_hash,
+	.span = span,
 	.fetches = fetches,
 };
