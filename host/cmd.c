@@ -113,6 +113,26 @@ const char *driver_lacks(const struct driver *driver, const struct scenario *s)
 	return NULL;
 }
 
+const char *options_lack(const struct options *o, const struct scenario *s,
+			 const struct driver *driver)
+{
+	const enum pages_mode pages = o->pages_config.mode;
+	const char *lack = driver_lacks(driver, s);
+
+	if (lack)
+		return lack;
+	if (FREEZE_BEHIND_MARK(&o->freeze) && (s->posts || s->act != ACT_NONE))
+		return "the host acts in this scenario: no --freeze after=";
+	if (scenario_exact(s) && o->freeze.at != FREEZE_NOW && !FREEZE_BEHIND_MARK(&o->freeze))
+		return "the scenario names its own instant: no --freeze";
+	/* The host touches guest memory itself, and would wait for a page that is kept back. */
+	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)
+		return "the host changes guest memory, which needs --pages eager";
+	if ((s->posts || s->act == ACT_POST) && (pages == PAGES_LATE || pages == PAGES_LOST))
+		return "the host writes guest memory, for which no page may be kept back (--pages)";
+	return NULL;
+}
+
 const char *method_lacks(const struct driver *driver, enum method method)
 {
 	if (driver == &kvm_driver && method != METHOD_FILE && method != METHOD_PAUSE)

@@ -36,6 +36,10 @@ unsigned setup_hops(const struct setup *s, const struct scenario *scenario);
 const char *driver_lacks(const struct driver *driver, const struct scenario *scenario);
 const char *method_lacks(const struct driver *driver, enum method method);
 
+/* Why @driver cannot fly @scenario with these options; NULL: it can. */
+const char *options_lack(const struct options *o, const struct scenario *scenario,
+			 const struct driver *driver);
+
 /* Says on stdout that the lab takes over, and why. */
 void setup_say_lab(const struct setup *s);
 
@@ -45,6 +49,8 @@ int fail(const char *text);
 /* The commands: their exit status. */
 int cmd_bench(struct options *o);
 int cmd_sweep(struct options *o);
+int cmd_soak(struct options *o);
+int cmd_minimise(struct options *o);
 int cmd_save(struct options *o);
 int cmd_restore(struct options *o);
 int cmd_serve(struct options *o);

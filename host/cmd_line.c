@@ -23,6 +23,28 @@ static uint64_t number(struct argp_state *state, const char *what, const char *a
 	return value;
 }
 
+/* Seconds, from a number with s, m, h or nothing behind it, or the end of the program. */
+static unsigned duration(struct argp_state *state, const char *what, const char *arg)
+{
+	static const struct {
+		char letter;
+		unsigned seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	const size_t digits = strspn(arg, "0123456789");
+	char *value = xasprintf("%.*s", (int)digits, arg);
+	unsigned unit = arg[digits] ? 0 : 1;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (arg[digits] == units[i].letter && !arg[digits + 1])
+			unit = units[i].seconds;
+	if (!parse_number(value, &n) || !unit || !n || n > FOR_S_MAX / unit)
+		argp_error(state, "%s: '%s' is no time like 90, 10m or 2h, up to %uh", what, arg,
+			   FOR_S_MAX / 3600);
+	free(value);
+	return (unsigned)n * unit;
+}
+
 /* @arg if it is one of the @words, which are separated by `|`, or the end of the program. */
 static const char *one_of(struct argp_state *state, const char *what, const char *words, char *arg)
 {
@@ -97,7 +119,7 @@ static void load_scenarios(struct argp_state *state, const struct options *o)
 static bool takes_file(enum command command)
 {
 	return command == CMD_SAVE || command == CMD_RESTORE || command == CMD_SERVE ||
-	       command == CMD_REPLAY;
+	       command == CMD_REPLAY || command == CMD_MINIMISE;
 }
 
 static bool takes_files(enum command command)
@@ -110,7 +132,7 @@ static bool takes_files(enum command command)
 static bool needs_image(enum command command)
 {
 	return command != CMD_SERVE && command != CMD_DOCTOR && command != CMD_KERNELS &&
-	       command != CMD_MAN && command != CMD_REPLAY &&
+	       command != CMD_MAN && command != CMD_REPLAY && command != CMD_MINIMISE &&
 	       (!takes_files(command) || command == CMD_SWEEP);
 }
 
@@ -275,6 +297,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_POINTS:
 		o->points = (unsigned)number(state, "--points", arg, 1, 1000000);
+		break;
+	case OPT_FOR:
+		o->for_s = duration(state, "--for", arg);
+		break;
+	case OPT_ORDERS:
+		o->orders = true;
+		break;
+	case OPT_COUNT_ON:
+		o->count_on = true;
+		break;
+	case OPT_EXACT:
+		o->exact = true;
 		break;
 	case OPT_BUILD:
 		o->build = arg;
@@ -441,6 +475,8 @@ static void set_defaults(struct options *o)
 		options_pages(o, remote, &e);
 	if (o->command == CMD_PAGES)
 		o->hops = 1;
+	if (o->command == CMD_SOAK)
+		o->for_s = SOAK_FOR_S;
 	if (o->command == CMD_BENCH)
 		o->hops = BENCH_CYCLES;
 	/* Most of what is broken ends in silence: wait for it no longer than needed. */
@@ -462,6 +498,10 @@ static void add_default_scenarios(struct options *o)
 		add_matching(o, "running");
 	if (o->command == CMD_PAGES)
 		add_matching(o, "halted");
+	if (o->command == CMD_SOAK) {
+		add_matching(o, "all");
+		o->scenario_text = "all";
+	}
 }
 
 bool cmd_line_parse(struct options *o, int argc, char **argv)

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight replay`: repeats one result of an earlier run, in a run of its own.
+#include "host/cmd_replay.h"
 #include "host/cmd.h"
 #include "host/cmd_line.h"
+#include "host/command.h"
 #include "host/json_util.h"
+#include "host/lab.h"
+#include "host/paths.h"
 #include "host/plan.h"
-#include "host/replay.h"
 #include "host/report_json.h"
 #include "host/run.h"
 #include "host/run_dir.h"
+#include "host/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,11 +29,7 @@ static bool is_below(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && (path[len] == '/' || len == 1);
 }
 
-/*
- * Sets @log to the run's directory: --log, or `replay` beside the file. Never one that holds the
- * file, as a run removes what lay there. 0, or -1 with @e filled.
- */
-static int find_log(const struct options *o, char log[PATH_MAX], struct err *e)
+int replay_log(const struct options *o, const char *name, char log[PATH_MAX], struct err *e)
 {
 	char file[PATH_MAX], *path;
 	int ret = -1;
@@ -39,7 +39,7 @@ static int find_log(const struct options *o, char log[PATH_MAX], struct err *e)
 		return -1;
 	}
 	path = o->log ? xstrdup(o->log)
-		      : xasprintf("%.*s/replay", (int)(strrchr(file, '/') - file), file);
+		      : xasprintf("%.*s/%s", (int)(strrchr(file, '/') - file), file, name);
 	if (!make_dirs(path, e)) {
 		if (!realpath(path, log))
 			err_set(e, "%s: %s", path, strerror(errno));
@@ -119,6 +119,40 @@ static int check_plan(const struct replay *r, const char *file, const struct opt
 	return found ? 0 : -1;
 }
 
+int replay_run_make(struct replay_run *run, const struct options *o, const struct replay *r,
+		    const char *log, struct err *e)
+{
+	char *as = xasprintf("%s %s", commands[o->command].name, o->file);
+	int ret = -1, count = 0;
+
+	memset(run, 0, sizeof(*run));
+	if (!r->order_steps || !put_order(log, r->order_steps, e)) {
+		run->args = make_args(o, r, log);
+		while (run->args[count])
+			count++;
+		options_init(&run->options);
+		cmd_line_parse_as(&run->options, as, count, run->args);
+		run->options.lab = o->lab;
+		run->options.qemu = o->qemu;
+		run->options.log = log;
+		run->options.verbose = o->verbose;
+		run->options.quiet = o->quiet;
+		run->options.shown_command = o->shown_command;
+		run->options.shown_replay = o->shown_replay;
+		ret = check_plan(r, o->file, &run->options, e);
+	}
+	free(as);
+	return ret;
+}
+
+void replay_run_free(struct replay_run *run)
+{
+	for (unsigned i = 0; run->args && run->args[i]; i++)
+		if (i != 1) /* the command */
+			free(run->args[i]);
+	free(run->args);
+}
+
 static void say_other(const char *what, const char *then, const char *now)
 {
 	if (!strcmp(then, now))
@@ -142,6 +176,59 @@ static const json_t *find_result(const json_t *top, const char *name)
 	return NULL;
 }
 
+/* The number of the first line in which two serial logs differ, 0: in none. */
+static unsigned first_line(const struct buf *a, const struct buf *b)
+{
+	const size_t len = a->len < b->len ? a->len : b->len;
+	unsigned line = 1;
+	size_t i = 0;
+
+	for (; i < len && a->p[i] == b->p[i]; i++)
+		line += a->p[i] == '\n';
+	return i < len || a->len != b->len ? line : 0;
+}
+
+/* Where the flight whose files lie beside FILE and that in @dir part, as far as these tell. */
+static void say_difference(const struct options *o, const char *dir)
+{
+	const char *slash = strrchr(o->file, '/');
+	char *then = slash ? xasprintf("%.*s", (int)(slash - o->file) + 1, o->file) : xstrdup(".");
+	struct buf a = {0}, b = {0};
+	struct err e = {0};
+
+	if (read_file(then, "serial.log", &a, &e) || read_file(dir, "serial.log", &b, &e))
+		printf("; no serial.log of both to compare");
+	else if (first_line(&a, &b))
+		printf("; first difference: line %u of serial.log", first_line(&a, &b));
+	else
+		printf("; the same serial.log, but other snapshots");
+	buf_free(&a);
+	buf_free(&b);
+	free(then);
+}
+
+/* Says whether it was the same flight to the last byte. */
+static bool exact(const struct options *o, const struct replay *r, const json_t *result,
+		  const char *run)
+{
+	const char *now = json_member(result, "trace");
+	const bool same = now && !strcmp(now, r->trace);
+	char *dir = xasprintf("%s/%s", run, r->result);
+
+	if (same) {
+		printf("# replay: exact: %strace ", o->exact ? "same instruction, " : "the same ");
+		print_lines(stdout, "", now);
+	} else {
+		printf("# replay: not exact%s: another trace",
+		       o->exact ? "" : ", only as close as the same options and seed come");
+		if (now)
+			say_difference(o, dir);
+		printf("%s\n", !o->exact && r->in_lab ? "; --exact repeats the whole job" : "");
+	}
+	free(dir);
+	return same;
+}
+
 /* Says how @result compares with what failed then. The exit status. */
 static int compare(const struct replay *r, const json_t *result)
 {
@@ -158,14 +245,15 @@ static int compare(const struct replay *r, const json_t *result)
 				       : 2;
 }
 
-/* What the run, which ended with @status, came to. The exit status. */
-static int judge(const struct options *o, const struct replay *r, const char *log, int status)
+/* What the run in @run, which ended with @status, came to. The exit status. */
+static int judge(const struct options *o, const struct replay *r, const char *run, int status)
 {
 	struct err e = {0};
-	char *path = xasprintf("%s/result.json", log);
+	char *path = xasprintf("%s/result.json", run);
 	json_t *top = report_json_load(path, &e);
 	const json_t *result = find_result(top, r->result);
 	const char *kernel = json_member(top, "kernel");
+	bool same = false;
 
 	free(path);
 	if (!top)
@@ -174,49 +262,85 @@ static int judge(const struct options *o, const struct replay *r, const char *lo
 	say_other("the kernel", r->kernel, kernel ? kernel : "unknown");
 	if (r->qemu)
 		say_other("QEMU (--qemu)", r->qemu, o->qemu);
-	if (result)
+	if (result) {
 		status = compare(r, result);
-	else if (!status) /* it was not reached: something is wrong */
+		if (strcmp(json_text_of(result, "word"), "SKIP") != 0)
+			same = exact(o, r, result, run);
+	} else if (!status) { /* it was not reached: something is wrong */
 		status = 2;
-	printf("# replay: log: %s\n", log);
+	}
+	if (o->exact && !same)
+		status = 2;
+	printf("# replay: log: %s\n", run);
 	json_decref(top);
 	return status;
 }
 
-/* Runs what @r says; @log is its directory. The exit status. */
+/* Takes @log for the job and finds the image. The run directory's descriptor, or -1 with @e filled.
+ */
+static int repeat_begin(const struct options *o, const struct replay *r, struct setup *s,
+			struct err *e)
+{
+	if (!r->in_lab) {
+		err_set(e,
+			"%s: --exact repeats what run, sweep or soak did in the lab, without a "
+			"file of "
+			"yours; this is from something else",
+			o->file);
+		return -1;
+	}
+	if (setup(s, o, e) || scenarios_load(s->image, e) ||
+	    lab_job_is_ours(&r->job, runner_in_lab(), s->image, e))
+		return -1;
+	if (signals_init()) {
+		err_set(e, "cannot set up signals");
+		return -1;
+	}
+	return run_dir_begin(s->log, e);
+}
+
+/* Repeats the whole job in the lab. The exit status. */
+static int repeat(const struct options *o, const struct replay *r, const char *log)
+{
+	struct options inner = *o;
+	struct err e = {0};
+	struct setup s;
+	char *run;
+	int status, dir;
+
+	inner.lab = LAB_YES;
+	inner.log = log;
+	dir = repeat_begin(&inner, r, &s, &e);
+	if (dir < 0)
+		return fail(e.text);
+	printf("# replay: repeats the whole job in the lab, then with Linux ");
+	print_lines(stdout, "", r->kernel);
+	status = lab_repeat(&inner, &r->job, s.image, log, &e);
+	run = !strcmp(r->job.run, ".") ? xstrdup(log) : xasprintf("%s/%s", log, r->job.run);
+	if (status < 0)
+		status = fail(e.text);
+	else if (status < 128)
+		status = judge(o, r, run, status);
+	free(run);
+	close(dir);
+	return status;
+}
+
+/* Flies the one result. The exit status. */
 static int fly(const struct options *o, const struct replay *r, const char *log)
 {
-	char **args = make_args(o, r, log);
-	char *as = xasprintf("replay %s", o->file);
-	struct options inner;
+	struct replay_run one;
 	struct err e = {0};
-	int status, count = 0;
+	int status;
 
-	while (args[count])
-		count++;
-	options_init(&inner);
-	if (r->order_steps && put_order(log, r->order_steps, &e)) {
-		status = fail(e.text);
-	} else if (!cmd_line_parse_as(&inner, as, count, args) ||
-		   check_plan(r, o->file, &inner, &e)) {
+	if (replay_run_make(&one, o, r, log, &e)) {
 		status = fail(e.text);
 	} else {
-		inner.lab = o->lab;
-		inner.qemu = o->qemu;
-		inner.log = log;
-		inner.verbose = o->verbose;
-		inner.quiet = o->quiet;
-		inner.shown_command = o->shown_command;
-		inner.shown_replay = o->shown_replay;
-		status = run(&inner);
+		status = run(&one.options);
 		if (status < 128)
 			status = judge(o, r, log, status);
 	}
-	for (int i = 0; i < count; i++)
-		if (i != 1) /* the command */
-			free(args[i]);
-	free(args);
-	free(as);
+	replay_run_free(&one);
 	return status;
 }
 
@@ -229,7 +353,10 @@ int cmd_replay(struct options *o)
 
 	if (replay_load(&r, o->file, &e))
 		return fail(e.text);
-	status = find_log(o, log, &e) ? fail(e.text) : fly(o, &r, log);
+	if (replay_log(o, "replay", log, &e))
+		status = fail(e.text);
+	else
+		status = o->exact ? repeat(o, &r, log) : fly(o, &r, log);
 	replay_free(&r);
 	return status;
 }

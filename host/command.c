@@ -23,9 +23,11 @@
 #define G (1u << CMD_BISECT)
 #define W (1u << CMD_SWEEP)
 #define C (1u << CMD_COVERAGE)
+#define Z (1u << CMD_SOAK)
+#define Q (1u << CMD_MINIMISE)
 
 const struct option_row option_rows[] = {
-	{R | P | B | S | L | O | K | W,
+	{R | P | B | S | L | O | K | W | Z,
 	 {"scenario", 's', "S[,S...]", 0,
 	  "Scenarios, by name or pattern (`midflight list` shows all; default of run: running and "
 	  "halted, with driver kvm all; of save and bench: running)",
@@ -59,6 +61,18 @@ const struct option_row option_rows[] = {
 	  "points)",
 	  1}},
 	{W, {"points", OPT_POINTS, "N", 0, "Moments (default: 1000, with --step to the end)", 1}},
+	{Z,
+	 {"for", OPT_FOR, "T", 0,
+	  "How long: seconds, or 10m, 2h (default: 60; of L0's time, which in the lab is that of "
+	  "the "
+	  "emulated CPU)",
+	  1}},
+	{Z,
+	 {"orders", OPT_ORDERS, NULL, 0, "Any order of the restore's ioctls, not only --order", 1}},
+	{Z, {"count-on", OPT_COUNT_ON, NULL, 0, "Do not stop at the first failure", 1}},
+	{A,
+	 {"exact", OPT_EXACT, NULL, 0,
+	  "Repeat the whole job that the result is from, in the lab, to the instruction", 1}},
 	{R,
 	 {"method", OPT_METHOD, "M[,M...]", 0,
 	  "How the VM is moved at each hop, by name or pattern, or all (`midflight list --methods` "
@@ -76,16 +90,16 @@ const struct option_row option_rows[] = {
 	  "Write the results to FILE too (docs/result.schema.json tells the format)", 1}},
 	{C, {"json", OPT_JSON, "FILE", 0, "Write it to FILE too (docs/coverage.md)", 1}},
 	{R | M, {"junit", OPT_JUNIT, "FILE", 0, "Write the results to FILE as JUnit XML", 1}},
-	{H,
-	 {"out", OPT_OUT, "FILE", 0, "The file to write (default: report.html in the first DIR)",
-	  1}},
+	{H | Q,
+	 {"out", OPT_OUT, "FILE", 0,
+	  "The file to write (default: report.html in the first DIR; minimised.json in LOG)", 1}},
 	{I, {"diff", OPT_DIFF, NULL, 0, "What changed between two files", 1}},
-	{R | P | B | S | O | K | W,
+	{R | P | B | S | O | K | W | Z,
 	 {"seed", OPT_SEED, "N", 0, "Seed of all random choices (default: 1)", 1}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z,
 	 {"timeout", 't', "SECONDS", 0,
 	  "Longest time without progress (default: 60; orders and breakages: 5)", 1}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z,
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
 	  "the run (default: 2)",
@@ -95,13 +109,13 @@ const struct option_row option_rows[] = {
 	  "Make the vCPU leave KVM_RUN once after each posting to a running VM, as the timers and "
 	  "signals of a larger VMM do",
 	  1}},
-	{R | P | W, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
+	{R | P | W | Z, {"strict", OPT_STRICT, NULL, 0, "A known KVM bug is a failure too", 1}},
 	{R | P,
 	 {"driver", OPT_DRIVER, "qemu|kvm", 0,
 	  "What runs the VM: QEMU, or a small VMM in this program on /dev/kvm itself (default: "
 	  "qemu)",
 	  2}},
-	{R | P | B | T | W,
+	{R | P | B | T | W | Z,
 	 {"order", OPT_ORDER, "ORDER", 0,
 	  "Driver kvm: order of the restore's ioctls: qemu (default), selftests, nested-first, "
 	  "nested-last, legacy, cloud-hypervisor, crosvm, or a file with the steps",
@@ -146,26 +160,26 @@ const struct option_row option_rows[] = {
 	 {"without", OPT_WITHOUT, "FEATURE[,FEATURE...]", 0,
 	  "Driver qemu: CPU features, by QEMU's names, that the VM does not get", 2}},
 	{R | P | D | A, {"qemu", OPT_QEMU, "PATH", 0, "(default: qemu-system-x86_64)", 2}},
-	{R | P | B | S | T | L | O | K | A | X | W,
+	{R | P | B | S | T | L | O | K | A | X | W | Z | Q,
 	 {"image", OPT_IMAGE, "FILE", 0,
 	  "L1 (default: the midflight.elf that came with this program)", 2}},
-	{R | P | B | S | T | O | K | A | W,
+	{R | P | B | S | T | O | K | A | W | Z | Q,
 	 {"lab", OPT_LAB, "auto|yes|no", 0,
 	  "Run on an emulated CPU with VMX (default: auto, if this KVM has no nested VMX)", 2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"kernel", OPT_KERNEL, "VERSION|FILE", 0,
 	  "The lab's L0: Debian's newest of a series (`midflight kernels` shows them), a bzImage "
 	  "or a .deb; run: several versions, separated by commas, with one table",
 	  2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"modules", OPT_MODULES, "DIR", 0, "The modules of a bzImage, unless KVM is built in", 2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"linux", OPT_LINUX, "DIR", 0, "A build tree of Linux: bzImage and modules", 2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"kvm-intel", OPT_KVM_INTEL, "FILE", 0, "This kvm-intel.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"kvm", OPT_KVM, "FILE", 0, "This kvm.ko instead of the kernel's", 2}},
-	{R | P | B | S | T | O | K | A | X | W,
+	{R | P | B | S | T | O | K | A | X | W | Z | Q,
 	 {"kvm-param", OPT_KVM_PARAM, "NAME=VALUE", 0,
 	  "Module parameter of kvm_intel, or with kvm.NAME of kvm; may be given again", 2}},
 	{R | P | B | S | T | O | K | W,
@@ -195,7 +209,7 @@ const struct option_row option_rows[] = {
 	  "modules or parameters, or else the results of one are dealt to N (default: 1)",
 	  2}},
 	{G, {"jobs", 'j', "N", 0, "Commands that make runs at once (default: one per CPU)", 2}},
-	{R | P | B | S | T | O | K | A | G | W,
+	{R | P | B | S | T | O | K | A | G | W | Z | Q,
 	 {"log", 'l', "DIR", 0,
 	  "Where logs and snapshots go (default: midflight-log; beside build/midflight, or in the "
 	  "current directory if it is installed; replay: replay beside FILE)",
@@ -205,20 +219,21 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | L | O | K | A | I | C,
 	 {"verbose", 'v', NULL, 0, "Say every hop and its times; list, inspect: all that is known",
 	  3}},
-	{R | P | B | S | T | M | A | W, {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
-	{R | P | S | W,
+	{R | P | B | S | T | M | A | W | Z | Q,
+	 {"quiet", 'q', NULL, 0, "No progress and no summary", 3}},
+	{R | P | S | W | Z,
 	 {"break", OPT_BREAK, "WHAT", 0,
 	  "Break one thing on purpose, to see it caught: digest, drop-interrupt, double-interrupt, "
 	  "page, vmcs-field, truncate; with driver kvm also what `midflight breakages --help` "
 	  "lists, between save and restore",
 	  4}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z | Q,
 	 {"shown-command", OPT_SHOWN_COMMAND, "PATH", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z | Q,
 	 {"shown-log", OPT_SHOWN_LOG, "DIR", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z | Q,
 	 {"shown-replay", OPT_SHOWN_REPLAY, "PATH", OPTION_HIDDEN, NULL, 0}},
-	{R | P | B | S | T | O | K | W,
+	{R | P | B | S | T | O | K | W | Z | Q,
 	 {"shown-started", OPT_SHOWN_STARTED, "TIME", OPTION_HIDDEN, NULL, 0}},
 	{R, {"only", OPT_ONLY, "RESULT", OPTION_HIDDEN, NULL, 0}},
 };
@@ -279,6 +294,37 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight sweep running halted\n"
 		 "  midflight sweep inject_irq --step 100 --loops 1\n"
 		 "  midflight sweep 'posted*' --points 200 --order selftests"},
+	[CMD_SOAK] =
+		{"soak", NULL, "random flights for a time, with a bound on failures", cmd_soak,
+		 "Flies (driver kvm) one random choice after the other until the time is over: "
+		 "scenario, hops, seed, how memory arrives, frozen at the scenario's own instant "
+		 "or "
+		 "at any time behind the mark, with --orders also the order of the restore. Flight "
+		 "number I of a seed is always the same choice. Says how many of how many failed, "
+		 "with a 95 % bound; flights that fail by known KVM bugs are counted apart. Stops "
+		 "at "
+		 "the first failure; of each way to fail the first three leave the directory of a "
+		 "run, with replay.json. LOG/soak.json has every flight.\v"
+		 "Exit status: 0 none failed, or by known KVM bugs, 1 one failed, 2 usage or "
+		 "harness, "
+		 "4 nothing could be flown.\n\n"
+		 "Examples:\n"
+		 "  midflight soak --for 2h --seed 7\n"
+		 "  midflight soak --for 10m --count-on --orders --scenario 'posted*,halted*'"},
+	[CMD_MINIMISE] =
+		{"minimise", "FILE",
+		 "shrink a failure: fewer hops, fewer options, an earlier freeze", cmd_minimise,
+		 "Flies the result of a replay.json (driver kvm) again and again with less: fewer "
+		 "hops, no options that it does not need, an earlier and rounder moment of the "
+		 "freeze. "
+		 "What still fails in the same way is kept. Writes the smallest one as "
+		 "replay.json, "
+		 "and prints the command line.\v"
+		 "Exit status: 0 it fails, and is as small as it gets, 1 it passes now or fails in "
+		 "another way, 2 usage or harness, 4 skipped.\n\n"
+		 "Examples:\n"
+		 "  midflight minimise midflight-log/halted.flight-7/halted/replay.json\n"
+		 "  midflight minimise replay.json --out smaller.json"},
 	[CMD_SAVE] = {"save", "FILE", "write a snapshot of a running L2 to a file", cmd_save,
 		      "Freezes a VM while its L2 guest is on the CPU and writes it to FILE, from "
 		      "which `midflight restore` goes on: in another process, after a reboot, on "

@@ -80,7 +80,7 @@ static int freeze(struct flight *f, const char *bytes)
 		return ret;
 	hop->bytes = f->snapshot.len || !d->kept ? f->snapshot.len : d->kept(f->vm, NULL);
 	classify(f, hop);
-	ret = flight_examine(f);
+	ret = flight_examine(f, saved_l2_active(&hop->state)); /* they speak of an L2 */
 	if (ret)
 		return ret;
 	f->result->proved++;

@@ -101,7 +101,9 @@ void flight_judge(struct flight *f, int ret)
 	if (r->log.ready_hop)
 		snprintf(where, sizeof(where), "hop %u of %u", r->log.ready_hop, f->config->hops);
 	r->phase = f->phase;
-	assembler_end(&f->assembler);
+	/* Else the host ends it, maybe in the middle of a line: that is no damage. */
+	if (ret == VM_ENDED || ret == VM_TIMEOUT)
+		assembler_end(&f->assembler);
 	switch (ret) {
 	case FLIGHT_SAVED:
 		break;

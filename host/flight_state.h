@@ -87,8 +87,8 @@ void flight_timeline_write(struct flight *f);
 /* The flight is over: that of the last hop as well. */
 void flight_timeline_end(struct flight *f);
 
-/* What is done with a good snapshot before it is restored. */
-int flight_examine(struct flight *f);
+/* What is done with a good snapshot before it is restored; @oracles: that as well, if asked for. */
+int flight_examine(struct flight *f, bool oracles);
 
 /* ---- flight_freeze.c ---------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 // Hands the run over to the lab's script, which streams what the runner inside prints.
 #include "host/lab.h"
 #include "host/command.h"
+#include "host/minimise.h"
 #include "host/paths.h"
 #include "host/report.h"
 #include "host/signals.h"
@@ -11,12 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LAB_START_S 60	  /* until the runner inside starts */
-#define LAB_BOOT_S  20	  /* one boot of L1 with its snapshots */
-#define LAB_HOP_S   5	  /* one hop, with a lost wake-up */
-#define LAB_POINT_S 2	  /* one moment of a sweep */
-#define LAB_POINTS  10000 /* if only their distance is given */
-#define LAB_COLUMNS 60	  /* of a matrix, at most */
+#define LAB_SECONDS_MAX 86400
+#define LAB_START_S	60    /* until the runner inside starts */
+#define LAB_BOOT_S	20    /* one boot of L1 with its snapshots */
+#define LAB_HOP_S	5     /* one hop, with a lost wake-up */
+#define LAB_POINT_S	2     /* one moment of a sweep */
+#define LAB_SOAK	30    /* our time of L0's */
+#define LAB_POINTS	10000 /* if only their distance is given */
+#define LAB_COLUMNS	60    /* of a matrix, at most */
 
 unsigned lab_seconds(const struct options *o)
 {
@@ -28,10 +31,14 @@ unsigned lab_seconds(const struct options *o)
 		s += 1ull * o->scenarios * LAB_COLUMNS * LAB_HOP_S;
 	if (o->command == CMD_SWEEP)
 		s += 1ull * o->scenarios * (o->points ? o->points : LAB_POINTS) * LAB_POINT_S;
+	if (o->command == CMD_MINIMISE)
+		s += MINIMISE_TRIES * 10ull * LAB_HOP_S;
+	if (o->command == CMD_SOAK)
+		s += 1ull * o->for_s * LAB_SOAK;
 	s += (1ull + o->methods) * o->scenarios *
 	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
-	return s > 86400 ? 86400 : (unsigned)s;
+	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
 }
 
 static const char *base_name(const char *path)
@@ -47,8 +54,18 @@ static const char *command_inside(const struct options *o)
 	return commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name;
 }
 
-char **lab_args(const struct options *o, const char *script, const char *self, const char *image,
-		const char *log)
+/*
+ * Whether two runs are to give the same bytes. In the lab all time is a function of the
+ * instructions executed, and these depend on each word of the command: it must not tell when and
+ * where it is.
+ */
+static bool repeats(enum command command)
+{
+	return command == CMD_SWEEP || command == CMD_SOAK || command == CMD_MINIMISE;
+}
+
+char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
+		const char *self, const char *image, const char *log)
 {
 	struct {
 		char **p;
@@ -69,7 +86,7 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("--out");
 	ADD("%s", log);
 	ADD("--timeout");
-	ADD("%u", lab_seconds(o));
+	ADD("%u", job ? LAB_SECONDS_MAX : lab_seconds(o));
 	for (unsigned i = 0; i < o->l0_words; i++)
 		ADD("%s", o->l0[i]);
 	if (o->coverage)
@@ -78,12 +95,20 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("%s", self);
 	ADD("--put");
 	ADD("%s", image);
+	if (job) {
+		ADD("--state");
+		ADD("%s", job->state);
+		ADD("--");
+		for (unsigned i = 0; job->words[i]; i++)
+			ADD("%s", job->words[i]);
+		return l.p;
+	}
 	if (strpbrk(o->order, "/.")) {
 		ADD("--put");
 		ADD("%s", o->order);
 		inside.order = order = xasprintf("./%s", base_name(o->order));
 	}
-	if (o->command == CMD_RESTORE) {
+	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE) {
 		ADD("--put");
 		ADD("%s", o->file);
 	}
@@ -95,9 +120,13 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
-	report_time(now);
-	ADD("--shown-started=%s", now);
-	ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
+	if (repeats(o->command)) {
+		ADD("--shown-log=" LAB_LOG);
+	} else {
+		report_time(now);
+		ADD("--shown-started=%s", now);
+		ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
+	}
 	options_words(&inside, NULL, &words);
 	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
 		ADD("%s", word);
@@ -105,7 +134,7 @@ char **lab_args(const struct options *o, const char *script, const char *self, c
 	free(order);
 	if (o->command == CMD_SAVE)
 		ADD("out/%s", LAB_SNAPSHOT);
-	if (o->command == CMD_RESTORE)
+	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
 		ADD("./%s", base_name(o->file));
 #undef ADD
 	return l.p;
@@ -152,8 +181,20 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 	      const struct jobs_watcher *w, struct err *e)
 {
 	char *script = lab_script(executable_dir(), e);
-	char **args = script ? lab_args(o, script, runner_in_lab(), image, log) : NULL;
+	char **args = script ? lab_args(o, NULL, script, runner_in_lab(), image, log) : NULL;
 	const int status = args ? spawn(args, w, e) : -1;
+
+	free_args(args);
+	free(script);
+	return status;
+}
+
+int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
+	       const char *log, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args = script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
+	const int status = args ? spawn(args, NULL, e) : -1;
 
 	free_args(args);
 	free(script);
@@ -184,7 +225,7 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 
 	if (!script)
 		return -1;
-	args = lab_args(o, script, runner_in_lab(), image, log);
+	args = lab_args(o, NULL, script, runner_in_lab(), image, log);
 	execv(script, args);
 	err_set(e, "cannot run %s: %s", script, strerror(errno));
 	free_args(args);

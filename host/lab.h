@@ -4,6 +4,7 @@
 #define HOST_LAB_H
 
 #include "host/jobs.h"
+#include "host/lab_job.h"
 #include "host/options.h"
 
 /*
@@ -12,6 +13,7 @@
  */
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e);
 
+#define LAB_LOG	     "LOG" /* what commands whose bytes repeat call their log directory there */
 #define LAB_SNAPSHOT "saved.snapshot" /* what `save` writes in the lab; it comes out in the log */
 
 /* The same in a child: its exit status, or -1 with @e filled. */
@@ -30,9 +32,19 @@ int lab_build(const struct options *o, struct err *e);
 int lab_watch(const struct options *o, const char *image, const char *log,
 	      const struct jobs_watcher *w, struct err *e);
 
-/* The words after `lab.sh` for @o as a list that ends in NULL; for the unit test. */
-char **lab_args(const struct options *o, const char *script, const char *self, const char *image,
-		const char *log);
+/*
+ * Repeats @job, of which lab_job_is_ours() says that it can be, in the L0 that @o asks for; lab.sh
+ * refuses if that is another one. As lab_run().
+ */
+int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
+	       const char *log, struct err *e);
+
+/*
+ * The words after `lab.sh` for @o, or for @job if that is not NULL, as a list that ends in NULL;
+ * for the unit test.
+ */
+char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
+		const char *self, const char *image, const char *log);
 
 /* Seconds that the lab may take in all. */
 unsigned lab_seconds(const struct options *o);

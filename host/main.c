@@ -68,10 +68,13 @@ static void shown(const struct options *o, const char *program, enum command com
 	}
 }
 
-/* A page report and a replay are runs. */
+/* A page report and a replay are runs, and so is each flight of these others. */
 static enum command repeated_by(enum command command)
 {
-	return command == CMD_PAGES || command == CMD_REPLAY ? CMD_RUN : command;
+	return command == CMD_PAGES || command == CMD_REPLAY || command == CMD_SWEEP ||
+			       command == CMD_SOAK || command == CMD_MINIMISE
+		       ? CMD_RUN
+		       : command;
 }
 
 /* Those that a caller has closed: what is printed must not get into a file that takes their place.
@@ -108,7 +111,7 @@ int main(int argc, char **argv)
 	options_init(&o);
 	if (cmd_line_parse(&o, argc, argv)) {
 		shown(&o, argv[0], repeated_by(o.command), &command);
-		if (o.file && o.command != CMD_REPLAY) {
+		if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
 			buf_printf(&command, " ");
 			buf_shell_quote(&command, o.file);
 		}

@@ -157,7 +157,8 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 	options_init(&standard);
 	for (unsigned i = 0; i < o->scenarios && !only; i++)
 		buf_printf(&names, "%s%s", i ? "," : "", o->scenario[i]->name);
-	if (o->command != CMD_RESTORE) { /* which has all three from the file */
+	/* Those two have all three from their file. */
+	if (o->command != CMD_RESTORE && o->command != CMD_MINIMISE) {
 		option(words, "--scenario",
 		       only		  ? only->name
 		       : o->scenario_text ? o->scenario_text
@@ -171,6 +172,12 @@ void options_words(const struct options *o, const struct scenario *only, struct 
 		buf_printf(words, " --step %lld", (long long)o->step_ns);
 	if (o->points)
 		buf_printf(words, " --points %u", o->points);
+	if (o->for_s)
+		buf_printf(words, " --for %u", o->for_s);
+	if (o->orders)
+		buf_printf(words, " --orders");
+	if (o->count_on)
+		buf_printf(words, " --count-on");
 	if (o->serve_from)
 		option(words, "--serve-from", o->serve_from);
 	if (o->hops_before)

@@ -13,6 +13,8 @@
 #define DEFAULT_NUDGE_S	  2.0
 #define MATRIX_TIMEOUT_S  5
 #define MATRIX_NUDGE_S	  2.0
+#define SOAK_FOR_S	  60
+#define FOR_S_MAX	  (1000 * 3600)
 #define SHARDS_MAX	  1000
 #define L0_OPTIONS_MAX	  32
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)
@@ -34,6 +36,8 @@ enum command {
 	CMD_SERVE,
 	CMD_MERGE,
 	CMD_SWEEP,
+	CMD_SOAK,
+	CMD_MINIMISE,
 	CMD_BENCH,
 	CMD_LAB,
 	CMD_KERNELS,
@@ -70,6 +74,7 @@ struct options {
 	double nudge_s;
 	unsigned points; /* sweep; 0: as the step says */
 	int64_t step_ns; /* sweep; 0: as the points say */
+	unsigned for_s;	 /* soak */
 	uint64_t seed;
 	enum lab lab;
 	const char *kernels;			/* --kernel with several, separated by commas */
@@ -80,6 +85,8 @@ struct options {
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
 	bool nudge_given;
+	bool orders, count_on;	       /* soak */
+	bool exact;		       /* replay */
 	bool list_methods;	       /* list */
 	bool diff;		       /* inspect */
 	const char *json, *junit;      /* run, merge: files to write as well, or NULL */

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <midflight_version.h>
 
-#define SCHEMA	   "midflight-replay"
-#define VERSION	   1
 #define WORDS_MAX  80
 #define TEXT_MAX   4096
 #define CHECKS_MAX 1000
@@ -124,6 +122,17 @@ static bool same_checks(const json_t *a, const json_t *b)
 	return json_array_size(a) == json_array_size(b);
 }
 
+bool replay_same(const json_t *failed, const json_t *result)
+{
+	json_t *now = replay_failed(result);
+	const bool same =
+		!strcmp(json_text_of(failed, "word"), json_text_of(now, "word")) &&
+		same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"));
+
+	json_decref(now);
+	return same;
+}
+
 void replay_compare(const json_t *failed, const json_t *result, struct buf *text)
 {
 	const char *word = json_text_of(result, "word");
@@ -134,8 +143,7 @@ void replay_compare(const json_t *failed, const json_t *result, struct buf *text
 		say_failed(failed, text);
 	} else if (!strcmp(word, "SKIP")) {
 		buf_printf(text, "skipped: %s", json_text_of(result, "notes"));
-	} else if (!strcmp(word, json_text_of(failed, "word")) &&
-		   same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"))) {
+	} else if (replay_same(failed, result)) {
 		buf_printf(text, "same failure: ");
 		say_failed(now, text);
 	} else {
@@ -168,15 +176,15 @@ static int put_order(json_t *top, struct options *one, struct err *e)
 }
 
 json_t *replay_json(const struct options *o, const struct report_entry *entry, const json_t *result,
-		    struct err *e)
+		    const char *run, struct err *e)
 {
 	json_t *top = json_got(json_object()), *words = json_got(json_array());
 	struct options one = *o, standard;
 	struct buf text = {0};
 
 	options_init(&standard);
-	json_set(top, "schema", json_text(SCHEMA));
-	json_set(top, "version", json_integer(VERSION));
+	json_set(top, "schema", json_text(REPLAY_SCHEMA));
+	json_set(top, "version", json_integer(REPLAY_VERSION));
 	json_set(top, "result", json_text(entry->name));
 	json_set(top, "scenario", json_text(entry->config->scenario->name));
 	json_set(top, "method", json_text(method_name(entry->config->method)));
@@ -185,6 +193,8 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 	json_set(top, "qemu",
 		 strcmp(o->qemu, standard.qemu) != 0 ? json_text(o->qemu) : json_null());
 	json_set(top, "failed", replay_failed(result));
+	json_set(top, "trace", json_hex(entry->result->trace));
+	json_set(top, "job", lab_job_json(o, run));
 	json_set(top, "words", words);
 	if (put_order(top, &one, e)) {
 		json_decref(top);
@@ -224,15 +234,6 @@ static const struct argp_option *find_option(const char *word)
 	return NULL;
 }
 
-/* Printable ASCII. */
-static bool is_plain(const char *text)
-{
-	for (const char *p = text; *p; p++)
-		if (*p < ' ' || *p > '~')
-			return false;
-	return strlen(text) <= TEXT_MAX;
-}
-
 static int take_words(struct replay *r, struct err *e)
 {
 	const json_t *list = json_object_get(r->top, "words");
@@ -249,7 +250,7 @@ static int take_words(struct replay *r, struct err *e)
 		}
 		if (option->arg)
 			value = json_string_value(json_array_get(list, ++i));
-		if (option->arg && (!value || !is_plain(value))) {
+		if (option->arg && (!value || !lab_job_plain(value))) {
 			err_set(e, "%s has no good value", word);
 			return -1;
 		}
@@ -273,7 +274,7 @@ static int check_members(const json_t *object, const struct json_member *members
 	if (json_check("it", object, members, count, e))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (is_plain(json_text_of(object, members[i].key)))
+		if (lab_job_plain(json_text_of(object, members[i].key)))
 			continue;
 		err_set(e, "it has no good '%s'", members[i].key);
 		return -1;
@@ -295,7 +296,8 @@ static int check_failed(const json_t *failed, struct err *e)
 		return -1;
 	json_array_foreach(json_object_get(failed, "checks"), i, check)
 	{
-		if (json_is_string(check) && is_plain(json_string_value(check)) && i < CHECKS_MAX)
+		if (json_is_string(check) && lab_job_plain(json_string_value(check)) &&
+		    i < CHECKS_MAX)
 			continue;
 		err_set(e, "it has no good 'checks'");
 		return -1;
@@ -308,8 +310,10 @@ static int check(struct replay *r, struct err *e)
 	static const struct json_member members[] = {
 		{"schema", "s"},       {"version", "i"},   {"result", "s"}, {"scenario", "s"},
 		{"method", "s"},       {"midflight", "s"}, {"kernel", "s"}, {"qemu", "sn"},
-		{"order_steps", "sn"}, {"failed", "o"},	   {"words", "a"},
+		{"order_steps", "sn"}, {"failed", "o"},	   {"words", "a"},  {"trace", "s"},
+		{"job", "on"},
 	};
+	const json_t *job = json_object_get(r->top, "job");
 
 	if (check_members(r->top, members, ARRAY_SIZE(members), e))
 		return -1;
@@ -320,7 +324,11 @@ static int check(struct replay *r, struct err *e)
 	r->qemu = json_member(r->top, "qemu");
 	r->order_steps = json_member(r->top, "order_steps");
 	r->failed = json_object_get(r->top, "failed");
-	return check_failed(r->failed, e) ? -1 : take_words(r, e);
+	r->trace = json_text_of(r->top, "trace");
+	r->in_lab = json_is_object(job);
+	if (check_failed(r->failed, e) || (r->in_lab && lab_job_check(&r->job, job, e)))
+		return -1;
+	return take_words(r, e);
 }
 
 int replay_load(struct replay *r, const char *path, struct err *e)
@@ -328,7 +336,7 @@ int replay_load(struct replay *r, const char *path, struct err *e)
 	struct err why = {0};
 
 	memset(r, 0, sizeof(*r));
-	r->top = json_read(path, SCHEMA, VERSION, e);
+	r->top = json_read(path, REPLAY_SCHEMA, REPLAY_VERSION, e);
 	if (!r->top)
 		return -1;
 	if (!check(r, &why))

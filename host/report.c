@@ -261,13 +261,13 @@ void report_line(struct report *r, const struct report_line *line)
 }
 
 /* failure.txt and replay.json, which @result, its object in result.json, then names. */
-static void write_failure(const struct failure *f, json_t *result)
+static void write_failure(const struct failure *f, const char *run, json_t *result)
 {
 	const char *name = f->entry->name;
 	char *failure = xasprintf("%s/failure.txt", name),
 	     *file = xasprintf("%s/replay.json", name);
 	struct err e = {0};
-	json_t *replay = replay_json(f->options, f->entry, result, &e);
+	json_t *replay = replay_json(f->options, f->entry, result, run, &e);
 	char *dump = replay ? json_dumps(replay, JSON_INDENT(1)) : NULL;
 
 	if (!dump || write_file(f->dir, "replay.json", dump, strlen(dump), 0666, &e))
@@ -319,7 +319,7 @@ void report_result(struct report *r, const struct report_entry *entry)
 	line.notes = notes;
 	object = report_json_result(r, entry, &line);
 	if (dir && line.word > WORD_SKIP)
-		write_failure(&failure, object);
+		write_failure(&failure, r->run ? r->run : ".", object);
 	report_line(r, &line);
 	free(diagnostics);
 	free(notes);

@@ -39,6 +39,7 @@ struct report {
 	FILE *out;
 	const char *log;  /* directory as the user knows it, NULL: none */
 	const char *dir;  /* the same here; NULL: no files are written about failures */
+	const char *run;  /* that directory in the log directory of the command; NULL: it is it */
 	bool interrupted; /* before the last result */
 	unsigned lines;	  /* results that are to come in all */
 	unsigned planned; /* results of all shards, without controls */

@@ -167,6 +167,7 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 	json_set(o, "missed", json_integer(r->missed));
 	json_set(o, "nudged", json_integer(r->log.nudged));
 	json_set(o, "lost", json_integer(r->log.lost));
+	json_set(o, "trace", json_hex(r->trace));
 	json_set(o, "ms", ms(r->duration_ns));
 	json_set(o, "hops", hops);
 	json_set(o, "vmm_stderr", json_text(buf_text(&r->messages)));
@@ -201,17 +202,6 @@ json_t *report_json_shard(const struct shard *shard)
 	json_set(o, "k", json_integer(shard->k));
 	json_set(o, "n", json_integer(shard->n));
 	return o;
-}
-
-/* write_file() for a path. */
-static int write_path(const char *path, const char *bytes, size_t len, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
-	int ret = write_file(dir, slash ? slash + 1 : path, bytes, len, 0666, e);
-
-	free(dir);
-	return ret;
 }
 
 static int write_json(const json_t *top, const char *path, struct err *e)

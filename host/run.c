@@ -131,33 +131,11 @@ static void write_pages(const struct run *r, const char *name, const struct flig
 	free(dir);
 }
 
-/* Why this driver, with these options, cannot fly @s; NULL: it can. */
-static const char *options_lack(const struct setup *setup, const struct scenario *s,
-				const struct driver *driver)
-{
-	const unsigned pages = setup->o->pages_config.mode;
-	const char *lack = driver_lacks(driver, s);
-
-	if (lack)
-		return lack;
-	if (FREEZE_BEHIND_MARK(&setup->o->freeze) && (s->posts || s->act != ACT_NONE))
-		return "the host acts in this scenario: no --freeze after=";
-	if (scenario_exact(s) && setup->o->freeze.at != FREEZE_NOW &&
-	    !FREEZE_BEHIND_MARK(&setup->o->freeze))
-		return "the scenario names its own instant: no --freeze";
-	/* The host touches guest memory itself, and would wait for a page that is kept back. */
-	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)
-		return "the host changes guest memory, which needs --pages eager";
-	if ((s->posts || s->act == ACT_POST) && (pages == PAGES_LATE || pages == PAGES_LOST))
-		return "the host writes guest memory, for which no page may be kept back (--pages)";
-	return NULL;
-}
-
 /* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
 static const char *all_lack(const struct setup *setup, const struct plan_item *items,
 			    unsigned count, const struct driver *driver)
 {
-	const char *lack = options_lack(setup, items[0].scenario, driver);
+	const char *lack = options_lack(setup->o, items[0].scenario, driver);
 
 	if (lack)
 		return lack;

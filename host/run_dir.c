@@ -4,6 +4,8 @@
 #include "host/json_util.h"
 #include "host/plan.h"
 #include "host/report_json.h"
+#include "host/replay.h"
+#include "host/soak.h"
 #include "host/sweep.h"
 
 #include <dirent.h>
@@ -32,6 +34,12 @@ static const struct run_file {
 	 true},
 	{{"sweep.json", "every moment of a sweep (docs/sweep.md)"},
 	 "{\n \"schema\": \"" SWEEP_SCHEMA "\"",
+	 false},
+	{{"soak.json", "every flight of a soak (docs/soak.md)"},
+	 "{\n \"schema\": \"" SOAK_SCHEMA "\"",
+	 false},
+	{{"minimised.json", "a failure made smaller (docs/soak.md): midflight replay FILE"},
+	 "{\n \"schema\": \"" REPLAY_SCHEMA "\"",
 	 false},
 	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
 	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
@@ -71,8 +79,14 @@ static const struct known_file lab_files[] = {
 };
 
 #define LAB_DIR "lab-"
-#define MOMENT	".after-" /* SCENARIO.after-NANOSECONDS */
-#define REPLAY	"replay"  /* the run directory of a replay, in that of its result */
+
+/* The run directories of a replay and of what minimise has tried, in that of their result. */
+#define REPLAY	 "replay"
+#define MINIMISE "minimise"
+
+/* What the run directories of a sweep and a soak are called behind a scenario and before a number.
+ */
+static const char *const flights[] = {".after-", ".flight-"};
 
 static bool listed(const struct known_file *list, size_t count, const char *file)
 {
@@ -120,13 +134,18 @@ static void forget_lab(int dir)
 		unlinkat(dir, lab_files[i].pattern, 0);
 }
 
-/* Whether a sweep calls the run directory of a moment @name so. */
-static bool is_moment(const char *name)
+static bool is_flight(const char *name)
 {
-	const char *after = strstr(name, MOMENT);
+	const char *dot = strchr(name, '.');
 
-	return after && scenario_find(name, (size_t)(after - name)) &&
-	       strspn(after + strlen(MOMENT), "0123456789") == strlen(after + strlen(MOMENT));
+	for (size_t i = 0; dot && i < ARRAY_SIZE(flights); i++) {
+		const size_t len = strlen(flights[i]);
+
+		if (!strncmp(dot, flights[i], len) && scenario_find(name, (size_t)(dot - name)) &&
+		    strspn(dot + len, "0123456789") == strlen(dot + len))
+			return true;
+	}
+	return false;
 }
 
 /* A run directory in @at. */
@@ -153,7 +172,7 @@ static void clean(DIR *all)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
 	while ((entry = readdir(all))) {
-		if (is_moment(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
+		if (is_flight(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
 			clean_run(all, entry->d_name);
 		if (!plan_names(entry->d_name))
 			continue;
@@ -164,6 +183,7 @@ static void clean(DIR *all)
 			if (listed(result_files, ARRAY_SIZE(result_files), file->d_name))
 				unlinkat(dirfd(dir), file->d_name, 0);
 		clean_run(dir, REPLAY);
+		clean_run(dir, MINIMISE);
 		closedir(dir);
 		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
 	}
@@ -324,6 +344,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	for (i = 0; i < ARRAY_SIZE(result_files); i++)
 		buf_printf(&text, "%-16s %s\n", result_files[i].pattern, result_files[i].text);
 	buf_printf(&text, "%-16s %s\n", REPLAY "/", "the run of the last replay");
+	buf_printf(&text, "%-16s %s\n", MINIMISE "/", "the same of the last minimise");
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
 	json_array_foreach(json_object_get(top, "results"), i, result)
 	{

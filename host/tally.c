@@ -39,7 +39,7 @@ void tally_remove(const struct tally *t, const char *run, const char *result)
 }
 
 /* What failed, as short as flights that fail alike have in common. */
-static char *way_text(const struct report_entry *entry)
+static char *way_text(const struct tally *t, const struct report_entry *entry)
 {
 	const struct flight_result *r = entry->result;
 	const char *what = *r->refused		 ? r->refused
@@ -47,19 +47,21 @@ static char *way_text(const struct report_entry *entry)
 			   : r->oracle.findings	 ? r->oracle.finding[0].field
 			   : r->verdict.findings ? r->verdict.finding[0]
 						 : "";
+	const char *scenario = t->by_scenario ? entry->config->scenario->name : "";
 	char *text;
 
 	if (entry->known)
 		return xasprintf("known KVM bug %s", entry->known->id);
-	text = xasprintf("%s: %.*s", word_name(r->verdict.word), (int)strcspn(what, "\n("), what);
-	for (char *p = text; *p; p++) /* hops and times differ */
+	text = xasprintf("%s%s%s: %.*s", scenario, *scenario ? ": " : "",
+			 word_name(r->verdict.word), (int)strcspn(what, "\n("), what);
+	for (char *p = text + strlen(scenario); *p; p++) /* hops and times differ */
 		if (*p >= '0' && *p <= '9')
 			*p = '#';
 	return text;
 }
 
 /* Writes what a run leaves of @entry into @dir. */
-static void keep(const struct options *o, const char *dir, const char *shown,
+static void keep(const struct options *o, const char *run, const char *dir, const char *shown,
 		 struct report_entry *entry)
 {
 	FILE *nowhere = fopen("/dev/null", "we");
@@ -70,6 +72,7 @@ static void keep(const struct options *o, const char *dir, const char *shown,
 		return;
 	report_begin(&report, o, nowhere, shown, 1, 1);
 	report.dir = dir;
+	report.run = run;
 	report_result(&report, entry);
 	if (report_end(&report, dir, &e))
 		fprintf(stderr, "midflight: %s\n", e.text);
@@ -79,7 +82,7 @@ static void keep(const struct options *o, const char *dir, const char *shown,
 const struct way *tally_failure(struct tally *t, const struct options *o, const char *run,
 				struct report_entry *entry, int64_t number, bool *kept)
 {
-	char *text = way_text(entry), *dir, *shown;
+	char *text = way_text(t, entry), *dir, *shown;
 	unsigned i = 0;
 
 	while (i < t->ways && strcmp(t->way[i].text, text) != 0)
@@ -94,7 +97,7 @@ const struct way *tally_failure(struct tally *t, const struct options *o, const 
 	if (*kept) {
 		dir = xasprintf("%s/%s", t->log, run);
 		shown = xasprintf("%s/%s", t->shown_log, run);
-		keep(o, dir, shown, entry);
+		keep(o, run, dir, shown, entry);
 		free(dir);
 		free(shown);
 	}

@@ -19,6 +19,7 @@ struct way {
 
 struct tally {
 	const char *log, *shown_log; /* the directory here and as the user knows it */
+	bool by_scenario;	     /* what fails in two scenarios fails in two ways */
 	struct way *way;
 	unsigned ways;
 };

@@ -199,6 +199,16 @@ int read_file(const char *dir, const char *name, struct buf *bytes, struct err *
 	return ret;
 }
 
+int write_path(const char *path, const void *p, size_t len, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	int ret = write_file(dir, slash ? slash + 1 : path, p, len, 0666, e);
+
+	free(dir);
+	return ret;
+}
+
 int check_writable(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');

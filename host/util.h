@@ -55,6 +55,9 @@ int write_all(int fd, const void *p, size_t len);
 int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
 	       struct err *e);
 
+/* The same for file @path, which all may read. */
+int write_path(const char *path, const void *p, size_t len, struct err *e);
+
 /* Appends all of file @dir/@name. 0, or -1 with @e filled. */
 int read_file(const char *dir, const char *name, struct buf *bytes, struct err *e);
 

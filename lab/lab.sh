@@ -45,12 +45,15 @@ usage: lab/lab.sh COMMAND
 
   build [KERNEL] [--force]
                       build what is missing of the lab (--force: remove it all first)
-  run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]... -- COMMAND [ARG...]
+  run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]... [--state STATE] -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log; with --coverage
                       also coverage.json, which code of KVM's modules ran (midflight coverage).
                       Exit status: COMMAND's; 2 when the lab itself failed.
+                      \$MIDFLIGHT_LAB_STATE in L0 names the state that it starts from; with --state
+                      nothing is run from another one. The same state, COMMAND and FILEs give the
+                      same run, to the instruction.
   shell [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]...
                       the same with a shell on this terminal; or, if stdin or stdout is none,
                       one that runs what stdin has. \`trace\` there shows KVM's trace events.
@@ -423,6 +426,14 @@ cmd_bare() {
     case $word in PASS) exit 0 ;; FAIL) exit 1 ;; SKIP) exit 4 ;; *) exit 2 ;; esac
 }
 
+# What a run starts from: the emulator, L0 and how it is prepared, KVM's modules and parameters, this script.
+state_key() {
+    local module_files=()
+    [ ! -e "$files/kvm/load" ] || module_files=("$files"/kvm/*)
+    key "$(saved_key)" "$lab/saved-$kernel/boot.log" "${BASH_SOURCE[0]}" \
+        ${module_files[@]+"${module_files[@]}"}
+}
+
 # Quoted for L0's shell.
 quoted() { # ARG...
     local arg
@@ -430,12 +441,13 @@ quoted() { # ARG...
 }
 
 # Files into L0: a cpio archive on a raw disk. It lies in the saved state as the disk's contents, from where
-# the emulator copies it when it restores.
+# the emulator copies it when it restores. The same files and words give the same bytes: each of them has a
+# part in what L0 executes.
 make_job() { # STATE_DIR COMMAND ARG...
     local state=$1 file name image bytes
     shift
     mkdir -p "$SCRATCH/job/job" "$SCRATCH/job/midflight"
-    { quoted "$@"; echo; } > "$SCRATCH/job/job/command"
+    printf 'export MIDFLIGHT_LAB_STATE=%s\n%s\n' "$(state_key)" "$(quoted "$@")" > "$SCRATCH/job/job/command"
     for file in ${put[@]+"${put[@]}"}; do
         name=$(basename -- "$file")
         [ ! -e "$SCRATCH/job/midflight/$name" ] || die "$command: two files to --put are called $name."
@@ -454,6 +466,7 @@ make_job() { # STATE_DIR COMMAND ARG...
     # The same bytes for the same files and command, so that L0 executes the same instructions.
     (
         cd "$SCRATCH/job"
+        chmod -R a=rX,u+w .
         find . -mindepth 1 -exec touch -d @0 {} +
         find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible
     ) > "$image"
@@ -499,7 +512,7 @@ release_terminal() {
 }
 
 cmd_run() {
-    local seconds=900 out='' put=() coverage=''
+    local seconds=900 out='' put=() coverage='' state=''
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
@@ -510,6 +523,7 @@ cmd_run() {
             --timeout) seconds=${2:?}; shift 2 ;;
             --coverage) coverage=yes; shift ;;
             --put) put+=("${2:?}"); shift 2 ;;
+            --state) state=${2:?}; shift 2 ;;
             --) shift; break ;;
             *) die "run: unknown option $1 (is there a -- before the command?)" ;;
         esac
@@ -566,7 +580,7 @@ write_coverage() {
     } > "$out/coverage.json" || die "$command: can't write to $out."
 }
 
-# Runs COMMAND in L0; $put, $out, $coverage and $seconds are its caller's.
+# Runs COMMAND in L0; $put, $out, $coverage, $seconds and $state are its caller's.
 run_job() { # COMMAND ARG...
     local status=0 tail_pid said_pid started return=''
     [ -z "$coverage" ] || [ -n "$out" ] || die "$command: --coverage needs --out DIR."
@@ -574,6 +588,8 @@ run_job() { # COMMAND ARG...
     ready_lab
     [ -z "$coverage" ] || [ -e "$parts/modules/kvm_intel.ko" ] ||
         die "--coverage: KVM is built into this kernel. CONFIG_KVM=m and CONFIG_KVM_INTEL=m make modules of it."
+    [ -z "${state:-}" ] || [ "$state" = "$(state_key)" ] ||
+        die "$command: this lab is another one, with Linux $title: its state is $(state_key), not $state."
     emulator_dir "$lab/bochs"
     make_job "$lab/saved-$kernel/state" "$@"
     # With modules of its own L0 says it again.

@@ -129,9 +129,9 @@ replay() { # EXIT-STATUS JSON
 }
 words='"--scenario", "running", "--only", "running", "--accel", "tcg", "--machine", "microvm"'
 told() { # WORDS
-	printf '{"schema": "midflight-replay", "version": 1, "result": "running", "scenario": "running",
+	printf '{"schema": "midflight-replay", "version": 2, "result": "running", "scenario": "running",
 "method": "file", "midflight": "an older one", "kernel": "2.6.32", "qemu": null, "order_steps": null,
-"failed": {"word": "FAIL", "known": null, "checks": ["L2 digest"]}, "words": [%s]}' "$1"
+"failed": {"word": "FAIL", "known": null, "checks": ["L2 digest"]}, "trace": "0x1", "job": null, "words": [%s]}' "$1"
 }
 replay 4 "$(told "$words")"
 expect "a replay says what it came to, and what was different then" \
@@ -149,7 +149,7 @@ replay 2 "${ordered/\"order_steps\": null/\"order_steps\": \"CPUID2\"}"
 expect "a replay does not overwrite another order" 'order.txt has another order, and would be lost'
 rm "$work/log/order.txt"
 replay 2 '{}'
-expect "what is no replay is refused" 'is no midflight-replay of version 1'
+expect "what is no replay is refused" 'is no midflight-replay of version 2'
 
 run 2 --accel tcg --method no-such
 expect "unknown method: usage error" 'no-such'

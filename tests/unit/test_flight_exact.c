@@ -9,6 +9,7 @@ static struct vm {
 	struct buf out, calls;
 	unsigned seq, disproofs, blocked_after, vcpus;
 	bool needs_nmi, nothing_to_break, refuse, fails;
+	bool l2;
 	bool answered, ends_early; /* FREEZE_AFTER: all bytes are there; it ends before */
 	struct vm_end end;
 	bool ended;
@@ -112,7 +113,8 @@ static int save(void *p, struct buf *snapshot, struct saved_state *state)
 	call("save");
 	snapshot->len = 0;
 	buf_append(snapshot, "snapshot", 8);
-	*state = (struct saved_state){.nested = true};
+	*state = (struct saved_state){.nested = true,
+				      .flags = vm.l2 ? KVM_STATE_NESTED_GUEST_MODE : 0};
 	return VM_OK;
 }
 
@@ -433,12 +435,22 @@ static void acts_asleep(void **state)
 static void after(void **state)
 {
 	(void)state;
+	vm.l2 = true;
 	fly_after((struct flight_config){.oracles = true});
 	called(WORD_PASS, "stop, save, quit, restore, after 1234 gk, save, l2?, halted?, rvi?, "
 			  "oracles, quit, restore, cont");
 	assert_int_equal(r.hop[0].states, 5);
 	assert_int_equal(r.taken, 1);
 	assert_int_not_equal(r.trace, 0);
+}
+
+/* The oracles speak of an L2. */
+static void after_in_l1(void **state)
+{
+	(void)state;
+	fly_after((struct flight_config){.oracles = true});
+	called(WORD_PASS, "stop, save, quit, restore, after 1234 gk, save, l2?, halted?, rvi?, "
+			  "quit, restore, cont");
 }
 
 static void after_control(void **state)
@@ -583,6 +595,7 @@ int main(void)
 		cmocka_unit_test_teardown(acts_first_control, done),
 		cmocka_unit_test_teardown(acts_asleep, done),
 		cmocka_unit_test_teardown(after, done),
+		cmocka_unit_test_teardown(after_in_l1, done),
 		cmocka_unit_test_teardown(after_control, done),
 		cmocka_unit_test_teardown(after_broken, done),
 		cmocka_unit_test_teardown(after_saved, done),

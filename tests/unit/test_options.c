@@ -75,8 +75,8 @@ static char *joined(char **args)
 
 static void lab(void **state)
 {
-	char *text = joined(
-		lab_args(&o, "/l a b/lab.sh", "/b in/midflight", "/b in/midflight.elf", "/my log"));
+	char *text = joined(lab_args(&o, NULL, "/l a b/lab.sh", "/b in/midflight",
+				     "/b in/midflight.elf", "/my log"));
 
 	(void)state;
 	assert_contains(text, "/l a b/lab.sh|run|--out|/my log|--timeout|");
@@ -92,6 +92,53 @@ static void lab(void **state)
 	assert_int_equal(lab_seconds(&o), 86400);
 }
 
+static int position(const char *text, const char *part)
+{
+	const char *at = strstr(text, part);
+
+	if (!at)
+		fail_msg("'%s' does not contain '%s'", text, part);
+	return (int)(at - text);
+}
+
+/* What is to repeat to the instruction is not told when and where it is. */
+static void lab_repeats(void **state)
+{
+	static const char file[] = "/some where/replay.json";
+	const struct lab_job job = {.words = {"./midflight", "soak", "--seed", "it's"},
+				    .state = "abc"};
+	char *text;
+
+	(void)state;
+	o.command = CMD_SOAK;
+	o.scenario_text = "r*";
+	o.driver = "kvm";
+	o.for_s = 600;
+	o.orders = o.count_on = true;
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/my log"));
+	assert_contains(text, "|--|./midflight|soak|--lab=no|--image=./l1.elf|--log=out|");
+	assert_contains(text, "|--shown-log=LOG|--scenario|r*|--seed|1|--for|600|--orders|"
+			      "--count-on|");
+	assert_null(strstr(text, "--shown-started"));
+	assert_null(strstr(text + position(text, "|--|"), "/my log"));
+	free(text);
+	assert_true(lab_seconds(&o) > 6000);
+
+	text = joined(lab_args(&o, &job, "/lab.sh", "/b/midflight", "/b/l1.elf", "/log"));
+	assert_string_equal(text, "/lab.sh|run|--out|/log|--timeout|86400|--put|/b/midflight|--put|"
+				  "/b/l1.elf|--state|abc|--|./midflight|soak|--seed|it's|");
+	free(text);
+
+	options_init(&o);
+	o.command = CMD_MINIMISE;
+	o.file = file;
+	o.shown_command = o.shown_replay = "x";
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	assert_contains(text, "|--put|/some where/replay.json|--|./midflight|minimise|");
+	assert_contains(text, "|--shown-log=LOG|./replay.json|");
+	free(text);
+}
+
 static void lab_commands(void **state)
 {
 	char phase[] = "late=KVM_RUN 1", file[] = "/some where/a b", order[] = "/my/order.txt";
@@ -103,7 +150,7 @@ static void lab_commands(void **state)
 	o.driver = "kvm";
 	o.order = order;
 	assert_int_equal(options_pages(&o, phase, &e), 0);
-	text = joined(lab_args(&o, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/log"));
 	assert_contains(text, "|--put|/my/order.txt|--|./midflight|run|--lab=no|");
 	assert_contains(text, "|--driver|kvm|--order|./order.txt|--pages|late=KVM_RUN 1|");
 	free(text);
@@ -113,7 +160,7 @@ static void lab_commands(void **state)
 	o.file = file;
 	o.shown_command = "x restore";
 	o.shown_replay = "x replay";
-	text = joined(lab_args(&o, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/log"));
 	assert_contains(text, "|--put|/some where/a b|--|./midflight|restore|--lab=no|");
 	assert_contains(text, "|--shown-log=/log|./a b|");
 	assert_null(strstr(text, "--scenario"));
@@ -391,6 +438,7 @@ int main(void)
 		cmocka_unit_test_setup(shards, setup),
 		cmocka_unit_test_setup(words, setup),
 		cmocka_unit_test_setup(lab, setup),
+		cmocka_unit_test_setup(lab_repeats, setup),
 		cmocka_unit_test_setup(lab_commands, setup),
 		cmocka_unit_test(qemu),
 		cmocka_unit_test(probe),

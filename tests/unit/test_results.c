@@ -45,6 +45,7 @@ static int begin(void **state)
 	result.hop[1].taken = true;
 	result.taken = 1;
 	result.phase = "run";
+	result.trace = 0x1234;
 	result.verdict.word = WORD_FAIL;
 	result.log.ready_hop = 2;
 	result.log.fails = result.log.kept = 2;
@@ -148,7 +149,7 @@ static json_t *made(void)
 	report_init(&report, &o, stdout, NULL, 1);
 	report.json = report_json_begin();
 	object = report_json_result(&report, &entry, &line);
-	replay = replay_json(&o, &entry, object, &e);
+	replay = replay_json(&o, &entry, object, ".", &e);
 	report_free(&report);
 	if (!replay)
 		fail_msg("%s", e.text);
@@ -183,6 +184,7 @@ static void replay_round(void **state)
 	assert_string_equal(r.result, "halted.postcopy");
 	assert_string_equal(r.scenario, "halted");
 	assert_string_equal(r.qemu, "/opt/qemu");
+	assert_string_equal(r.trace, "0x1234");
 	assert_null(r.order_steps);
 	for (unsigned i = 0; i < r.count; i++)
 		buf_printf(&words, "%s ", r.words[i]);
@@ -258,22 +260,118 @@ static void replay_refused(void **state)
 	json_array_append_new(json_object_get(json_object_get(top, "failed"), "checks"),
 			      json_integer(1));
 	refused(top, "no good 'checks'");
-	json_set(top, "version", json_integer(2));
-	refused(top, "is no midflight-replay of version 1");
+	json_set(top, "version", json_integer(1));
+	refused(top, "is no midflight-replay of version 2");
 	json_decref(top);
 	json_decref(whole);
+}
+
+static json_t *a_job(void)
+{
+	return json_got(json_pack("{s:[s,s,s], s:s, s:s, s:s, s:s}", "words", "./midflight", "soak",
+				  "--image=./l1.elf", "midflight", "0x1", "image", "0x2", "state",
+				  "abc", "run", "halted.flight-3"));
+}
+
+/* What was run in the lab as a whole, and what must not come back as that. */
+static void replay_job(void **state)
+{
+	static const char *const bad[][3] = {
+		{"run", "../x", "no good 'run'"},   {"run", "..", "no good 'run'"},
+		{"run", "", "no good 'run'"},	    {"state", "a/b", "no good 'state'"},
+		{"midflight", "\n", "'midflight'"}, {"image", "\x1b[2J", "no good 'image'"},
+	};
+	static const char *const words[][2] = {
+		{"midflight", "soak"},	{"./a/midflight", "run"}, {"./..", "run"},
+		{"./midflight", "lab"}, {"./midflight", "save"},  {"./midflight", "ru\tn"},
+	};
+	json_t *top = made(), *job;
+	struct replay r;
+
+	(void)state;
+	assert_int_equal(load(top, &r), 0);
+	assert_false(r.in_lab); /* nobody has said that this is the lab */
+	replay_free(&r);
+	json_set(top, "job", a_job());
+	assert_int_equal(load(top, &r), 0);
+	assert_true(r.in_lab);
+	assert_string_equal(r.job.words[1], "soak");
+	assert_null(r.job.words[3]);
+	assert_string_equal(r.job.run, "halted.flight-3");
+	replay_free(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		job = a_job();
+		json_set(job, bad[i][0], json_text(bad[i][1]));
+		json_set(top, "job", job);
+		refused(top, bad[i][2]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		job = a_job();
+		json_set(job, "words",
+			 json_pack("[s,s,s]", words[i][0], words[i][1], "--image=./l1.elf"));
+		json_set(top, "job", job);
+		refused(top, "its job");
+	}
+	job = a_job();
+	for (int i = 0; i < JOB_WORDS_MAX; i++)
+		json_append(json_object_get(job, "words"), json_text("--kick"));
+	json_set(top, "job", job);
+	refused(top, "its job has 403 words");
+	job = a_job();
+	json_append(json_object_get(job, "words"), json_integer(1));
+	json_set(top, "job", job);
+	refused(top, "word 4 of its job is none");
+	job = a_job();
+	json_set(job, "more", json_null());
+	json_set(top, "job", job);
+	refused(top, "more than belongs there");
+	json_decref(top);
+}
+
+/* Another program or image is refused, by name and by contents. */
+static void replay_ours(void **state)
+{
+	char *self = xasprintf("%s/midflight", dir), *image = xasprintf("%s/l1.elf", dir);
+	struct lab_job job;
+	json_t *json = a_job();
+	char *hash = xasprintf("0x%016llx", (unsigned long long)hash_bytes(0, "abc", 3));
+
+	(void)state;
+	assert_int_equal(write_file(dir, "midflight", "abc", 3, 0644, &e), 0);
+	assert_int_equal(write_file(dir, "l1.elf", "abc", 3, 0644, &e), 0);
+	json_set(json, "midflight", json_text(hash));
+	assert_int_equal(lab_job_check(&job, json, &e), 0);
+	assert_int_equal(lab_job_is_ours(&job, self, image, &e), -1);
+	assert_contains(e.text, "the image");
+	assert_contains(e.text, "is another one");
+	json_set(json, "image", json_text(hash));
+	assert_int_equal(lab_job_check(&job, json, &e), 0);
+	assert_int_equal(lab_job_is_ours(&job, self, image, &e), 0);
+	assert_int_equal(lab_job_is_ours(&job, image, image, &e), -1);
+	assert_contains(e.text, "this program was called midflight then, not l1.elf");
+	unlink(self);
+	assert_int_equal(lab_job_is_ours(&job, self, image, &e), -1);
+	assert_contains(e.text, "cannot read");
+	unlink(image);
+	json_decref(json);
+	free(hash);
+	free(self);
+	free(image);
 }
 
 /* Cut at any place, or changed at random: no crash, and cut ones are never taken. */
 static void replay_damaged(void **state)
 {
 	json_t *top = made();
-	char *text = json_dumps(top, 0);
-	size_t len = strlen(text);
 	uint64_t seed = 11;
 	struct replay r;
+	char *text;
+	size_t len;
 
 	(void)state;
+	json_set(top, "job", a_job());
+	text = json_dumps(top, 0);
+	len = strlen(text);
 	for (size_t cut = 0; cut < len; cut += 3) {
 		assert_int_equal(write_file(dir, "replay.json", text, cut, 0644, &e), 0);
 		assert_int_equal(replay_load(&r, file, &e), -1);
@@ -660,6 +758,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(replay_round, begin, end),
 		cmocka_unit_test_setup_teardown(replay_order, begin, end),
 		cmocka_unit_test_setup_teardown(replay_refused, begin, end),
+		cmocka_unit_test_setup_teardown(replay_job, begin, end),
+		cmocka_unit_test_setup_teardown(replay_ours, begin, end),
 		cmocka_unit_test_setup_teardown(replay_damaged, begin, end),
 		cmocka_unit_test(replay_compares),
 		cmocka_unit_test_setup_teardown(failures, begin, end),
