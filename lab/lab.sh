@@ -511,8 +511,8 @@ release_terminal() {
     terminal=
 }
 
-cmd_run() {
-    local seconds=900 out='' put=() coverage='' state=''
+# The options of run and shell, into their locals; what stands behind -- into @rest.
+job_options() { # ARG...
     while [ $# -gt 0 ]; do
         case $1 in
             --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
@@ -525,28 +525,23 @@ cmd_run() {
             --put) put+=("${2:?}"); shift 2 ;;
             --state) state=${2:?}; shift 2 ;;
             --) shift; break ;;
-            *) die "run: unknown option $1 (is there a -- before the command?)" ;;
+            *) die "$command: unknown option $1 (is there a -- before the command?)" ;;
         esac
     done
-    [ $# -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
-    run_job "$@"
+    rest=("$@")
+}
+
+cmd_run() {
+    local seconds=900 out='' put=() coverage='' state='' rest=()
+    job_options "$@"
+    [ ${#rest[@]} -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
+    run_job "${rest[@]}"
 }
 
 cmd_shell() {
-    local seconds='' out='' put=() coverage='' size='' shell=(sh /job/shell)
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
-                kernel_option "$@"
-                shift 2
-                ;;
-            --out) out=${2:?}; shift 2 ;;
-            --timeout) seconds=${2:?}; shift 2 ;;
-            --coverage) coverage=yes; shift ;;
-            --put) put+=("${2:?}"); shift 2 ;;
-            *) die "shell: unknown option $1" ;;
-        esac
-    done
+    local seconds='' out='' put=() coverage='' state='' rest=() size='' shell=(sh /job/shell)
+    job_options "$@"
+    [ ${#rest[@]} = 0 ] || die 'shell: it takes no command; type it there, or give it to stdin.'
     if [ -t 0 ] && [ -t 1 ] && { : <> /dev/tty; } 2> /dev/null; then
         terminal=$(stty -g)
         size=$(stty size)
