@@ -19,7 +19,8 @@ run=$(cd "$work/log" && echo halted.after-*)
 holds "what failed is kept as a run, three times at most: $run" \
 	[ "$(wc -w <<<"$run")" -le 4 ]
 holds "with replay.json" [ -s "$work/log/${run%% *}/halted/replay.json" ]
-cp -r "$work/log/${run%% *}" "$work/run"
+# The last one: the first may lie on the edge, where a flight alone comes just before L2 sleeps.
+cp -r "$work/log/${run##* }" "$work/run"
 
 what="replay"
 build/midflight replay "$work/run/halted/replay.json" >"$work/out" 2>&1
