@@ -141,8 +141,6 @@ static int write_json(const struct options *o, const struct coverage *c,
 {
 	json_t *top = json_got(json_object()), *list = json_got(json_array());
 	json_t *modules = json_got(json_array());
-	const char *slash = strrchr(o->json, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - o->json), o->json) : xstrdup(".");
 	char *text;
 	int ret;
 
@@ -173,12 +171,8 @@ static int write_json(const struct options *o, const struct coverage *c,
 	json_set(top, "functions", list);
 	text = json_dumps(top, JSON_INDENT(1));
 	json_decref(top);
-	if (!text)
-		json_got(NULL);
-	ret = write_file(slash == o->json ? "/" : dir, slash ? slash + 1 : o->json, text,
-			 strlen(text), 0666, e);
+	ret = text ? write_path(o->json, text, strlen(text), e) : err_errno(e, o->json);
 	free(text);
-	free(dir);
 	return ret;
 }
 
@@ -197,7 +191,13 @@ int cmd_coverage(struct options *o)
 		ret = coverage_add(&c, files[i], &e);
 	if (!ret) {
 		coverage_functions(&c, &f);
-		if (o->debug_info)
+		ret = coverage_lacks(&f) ? -1 : 0;
+		if (ret)
+			err_set(&e,
+				"%s: no function of the path in module %s: this is no record of "
+				"KVM",
+				files[0], coverage_lacks(&f));
+		else if (o->debug_info)
 			ret = coverage_debug_info(&c, o->debug_info, &f, &e);
 	}
 	if (!ret) {

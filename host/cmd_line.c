@@ -185,6 +185,8 @@ static void check_options(struct argp_state *state, const struct options *o)
 	if (o->command == CMD_SAVE && o->hops_before >= o->hops)
 		argp_error(state, "--hops-before %u: there are %u hops (--loops)", o->hops_before,
 			   o->hops);
+	if (o->command == CMD_SWEEP && o->hops_given && o->hops > FREEZE_AFTER_HOPS)
+		argp_error(state, "--loops: a sweep has up to %d", FREEZE_AFTER_HOPS);
 	if (o->command == CMD_LAB && (!o->file_count || strcmp(o->files[0], "shell")))
 		argp_error(state, "what of the lab? There is: shell");
 	if (takes_files(o->command) && !o->file_count && o->command != CMD_COMPLETE &&
@@ -296,7 +298,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->step_ns = (int64_t)number(state, "--step", arg, 1, 60000000000);
 		break;
 	case OPT_POINTS:
-		o->points = (unsigned)number(state, "--points", arg, 1, 1000000);
+		o->points = (unsigned)number(state, "--points", arg, 1, POINTS_MAX);
 		break;
 	case OPT_FOR:
 		o->for_s = duration(state, "--for", arg);

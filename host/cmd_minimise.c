@@ -170,18 +170,23 @@ static int finish(struct shrinking *s, const struct options *o, const struct min
 static int shrink(struct shrinking *s, struct options *o)
 {
 	struct minimise m = {.fails = fails, .arg = s};
+	bool same;
 	int status;
 
 	printf("KTAP version 1\n1..1\n");
-	if (fails(s, o, "as it is")) {
+	same = fails(s, o, "as it is");
+	if (same)
 		minimise(&m, o);
-		status = signals_pending() ? 2 : finish(s, o, &m);
-	} else {
-		status = s->word == WORD_SKIP ? 4 : s->word == WORD_ERROR ? 2 : 1;
-		printf("%sok 1 - minimise # %s%s does not fail as it did\n",
-		       status == 4 ? "" : "not ", status == 4 ? "SKIP " : "", s->replay->result);
+	if (signals_pending()) {
+		printf("not ok 1 - minimise # interrupted\n");
+		return 128 + signals_pending();
 	}
-	return signals_pending() ? 128 + signals_pending() : status;
+	if (same)
+		return finish(s, o, &m);
+	status = s->word == WORD_SKIP ? 4 : s->word == WORD_ERROR ? 2 : 1;
+	printf("%sok 1 - minimise # %s%s does not fail as it did\n", status == 4 ? "" : "not ",
+	       status == 4 ? "SKIP " : "", s->replay->result);
+	return status;
 }
 
 static int minimise_here(const struct options *o, const struct replay *r, const char *log)
@@ -219,6 +224,8 @@ static int minimise_in_lab(const struct options *o, const struct setup *s)
 	if (signals_init())
 		return fail("cannot set up signals");
 	status = lab_run(o, s->image, s->log, &e);
+	if (!status)
+		status = lab_left(status, s->log, MINIMISED, REPLAY_SCHEMA, REPLAY_VERSION, &e);
 	return status < 0 ? fail(e.text) : status;
 }
 

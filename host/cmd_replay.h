@@ -13,6 +13,12 @@
  */
 int replay_log(const struct options *o, const char *name, char log[PATH_MAX], struct err *e);
 
+/*
+ * The exit status of a replay whose run, the control with it, ended with @run and whose result with
+ * @its: what went wrong around the result is not made good by it.
+ */
+int replay_status(int run, int its);
+
 /* What `midflight run` would be told. */
 struct replay_run {
 	struct options options;

@@ -55,20 +55,6 @@ static void fly(struct soak *s, struct flight_config *config, const char *run, c
 	free(dir);
 }
 
-/* One that fails without its snapshot, or with a broken one, is not what is known of snapshots. */
-static const struct known *known(const struct report_entry *entry)
-{
-	const struct flight_config *c = entry->config;
-	const struct flight_result *r = entry->result;
-
-	if (c->broken || c->breakage)
-		return NULL;
-	if (!*r->refused && r->taken < flight_snapshots(c) && r->taken < r->log.hops_done)
-		return NULL;
-	return known_match(entry->key, c->method, &r->log, &r->verdict, &r->oracle, r->refused,
-			   true, NULL);
-}
-
 static json_t *flight_json(const struct choice *c, const struct options *one, const char *name,
 			   uint64_t number)
 {
@@ -84,38 +70,28 @@ static json_t *flight_json(const struct choice *c, const struct options *one, co
 	return o;
 }
 
-/* The guest has passed before the moment of the freeze came, or there was nothing to break. */
-static bool no_snapshot(const struct report_entry *entry)
-{
-	const struct flight_result *r = entry->result;
-
-	return r->verdict.word == WORD_SKIP ||
-	       (entry->config->freeze.at == FREEZE_AFTER && !r->taken && r->log.verdict &&
-		r->log.word == WORD_PASS && r->verdict.word == WORD_ERROR);
-}
-
 /* Counts how the flight ended that was flown in @run. */
 static void count(struct soak *s, const struct options *one, struct report_entry *entry,
 		  const char *run, uint64_t number, json_t *o)
 {
 	const struct flight_result *r = entry->result;
+	const bool without = tally_no_snapshot(entry);
 	const struct way *way = NULL;
 	bool kept = false;
 
 	s->flown++;
-	if (no_snapshot(entry)) {
+	if (without) {
 		s->no_snapshot++;
 	} else if (r->verdict.word == WORD_PASS) {
 		s->passed++;
 	} else {
-		entry->known = known(entry);
+		entry->known = tally_known(entry);
 		way = tally_failure(&s->tally, one, run, entry, (int64_t)number, &kept);
 		s->known += entry->known != NULL;
-		s->errors += !entry->known && r->verdict.word == WORD_ERROR;
-		s->failed += !entry->known && r->verdict.word != WORD_ERROR;
+		s->errors += !entry->known && r->verdict.word <= WORD_ERROR;
+		s->failed += !entry->known && r->verdict.word > WORD_ERROR;
 	}
-	json_set(o, "word",
-		 no_snapshot(entry) ? json_null() : json_text(word_name(r->verdict.word)));
+	json_set(o, "word", without ? json_null() : json_text(word_name(r->verdict.word)));
 	json_set(o, "snapshots", json_integer(r->taken));
 	json_set(o, "way", json_text(way ? way->text : NULL));
 	json_set(o, "trace", json_hex(r->trace));
@@ -275,10 +251,11 @@ static void print_ways(const struct soak *s)
 static int sum_up(const struct soak *s)
 {
 	unsigned failed, of = counted(s, &failed);
-	const int status = failed			     ? 1
-			   : s->errors || s->left_out_failed ? 2
-			   : !s->passed && !s->known	     ? 4
-							     : 0;
+	const bool cut = signals_pending();
+	const int status = failed				    ? 1
+			   : s->errors || s->left_out_failed || cut ? 2
+			   : !s->passed && !s->known		    ? 4
+								    : 0;
 
 	print_ways(s);
 	printf("# %u of %u failed: with %.0f %% confidence not more than %.2f %% of such flights "
@@ -288,12 +265,15 @@ static int sum_up(const struct soak *s)
 	       s->o->strict || !s->known ? "" : "; those by known KVM bugs are not counted");
 	printf("%sok 1 - soak # ", status == 0 || status == 4 ? "" : "not ");
 	if (status == 4)
-		printf("SKIP nothing could be flown\n");
+		printf("SKIP %s\n",
+		       s->flown ? "no flight had a snapshot" : "nothing could be flown");
 	else
-		printf("%u flights, %u of %u failed, %u by known KVM bugs%s\n", s->flown, failed,
+		printf("%u flights, %u of %u failed, %u by known KVM bugs%s%s\n", s->flown, failed,
 		       of, s->known,
-		       status == 2 ? ", and there were errors of Midflight or the environment"
-				   : "");
+		       s->errors || s->left_out_failed
+			       ? ", and there were errors of Midflight or the environment"
+			       : "",
+		       cut ? ", interrupted" : "");
 	fflush(stdout);
 	return status;
 }
@@ -384,14 +364,19 @@ int cmd_soak(struct options *o)
 	if (s.lab) {
 		setup_say_lab(&s);
 		status = lab_run(o, s.image, s.log, &e);
+		if (status >= 0)
+			status =
+				lab_left(status, s.log, "soak.json", SOAK_SCHEMA, SOAK_VERSION, &e);
 		if (status < 0)
 			status = fail(e.text);
 	} else {
 		status = soak_here(o, &s);
 	}
-	if (!inside &&
-	    status <= 4) /* else it was interrupted, and what it leaves is not complete */
-		printf("# logs: %s (soak.json has every flight)\n", s.log);
+	/* Else it was interrupted, and what it leaves is not complete; with 2 the lab may have
+	 * failed. */
+	if (!inside && status <= 4)
+		printf("# logs: %s%s\n", s.log,
+		       s.lab && status == 2 ? "" : " (soak.json has every flight)");
 	close(dir);
 	return status;
 }

@@ -17,7 +17,6 @@
 
 #define POINTS_DEFAULT 1000
 #define LOOPS_DEFAULT  1
-#define LOGS_KEPT      3		/* of each way to fail */
 #define NUDGE_LEAST_NS (50 * NS_PER_MS) /* a VM that is silent for less may still go on */
 #define NUDGE_SPANS    4		/* ... and for less than so many whole flights */
 #define MARK	       "mark"		/* the directory of the first flights */
@@ -42,7 +41,7 @@ struct sweep {
 	struct flight_config config;
 	struct flight_resume mark;
 	int64_t span_ns, step_ns; /* from the mark to the end of the VM; between two points */
-	unsigned points, flown, passed, behind_end;
+	unsigned points, flown, passed, behind_end, unbroken;
 	struct tally tally;
 	struct digest *digest;
 	unsigned digests;
@@ -140,13 +139,15 @@ static void count_point(struct sweep *s, struct report_entry *entry, const char 
 	const struct way *way = NULL;
 	bool kept = false;
 
-	if (!hop && r->log.verdict && r->log.word == WORD_PASS) {
-		s->behind_end++;
+	if (tally_no_snapshot(entry)) {
+		if (hop)
+			s->unbroken++;
+		else
+			s->behind_end++;
 	} else if (r->verdict.word == WORD_PASS) {
 		s->passed++;
 	} else {
-		entry->known = known_match(entry->key, s->config.method, &r->log, &r->verdict,
-					   &r->oracle, r->refused, true, NULL);
+		entry->known = tally_known(entry);
 		way = tally_failure(&s->tally, &o, run, entry, at_ns, &kept);
 	}
 	s->flown++;
@@ -243,9 +244,11 @@ static bool fly_reference(struct sweep *s, struct buf *why)
 	return ok;
 }
 
-static void choose_points(struct sweep *s)
+/* False: @why. */
+static bool choose_points(struct sweep *s, struct buf *why)
 {
 	const struct options *o = s->o;
+	int64_t points;
 
 	s->points = o->points ? o->points : POINTS_DEFAULT;
 	s->step_ns = o->step_ns;
@@ -253,13 +256,23 @@ static void choose_points(struct sweep *s)
 		s->step_ns = s->span_ns / s->points;
 	if (!s->step_ns)
 		s->step_ns = 1;
+	points = s->span_ns / s->step_ns + 1;
+	if (o->step_ns && !o->points && points > POINTS_MAX) {
+		buf_printf(why,
+			   "--step %lld makes %lld moments of %lld ns, and there are %d at most: a "
+			   "longer --step, or --points",
+			   (long long)s->step_ns, (long long)points, (long long)s->span_ns,
+			   POINTS_MAX);
+		return false;
+	}
 	if (o->step_ns && !o->points)
-		s->points = (unsigned)(s->span_ns / s->step_ns) + 1;
+		s->points = (unsigned)points;
 	if (o->nudge_given)
-		return;
+		return true;
 	s->config.nudge_ns = NUDGE_SPANS * s->span_ns;
 	if (s->config.nudge_ns < NUDGE_LEAST_NS)
 		s->config.nudge_ns = NUDGE_LEAST_NS;
+	return true;
 }
 
 static void print_tables(const struct sweep *s)
@@ -276,6 +289,8 @@ static void print_tables(const struct sweep *s)
 	printf("#   %8u %14s  as never frozen\n", s->passed, "");
 	if (s->behind_end)
 		printf("#   %8u %14s  the VM had ended before\n", s->behind_end, "");
+	if (s->unbroken)
+		printf("#   %8u %14s  nothing to break\n", s->unbroken, "");
 	for (unsigned i = 0; i < s->tally.ways; i++) {
 		printf("#   %8u %14lld  ", s->tally.way[i].count, (long long)s->tally.way[i].first);
 		print_lines(stdout, "", s->tally.way[i].text);
@@ -303,6 +318,7 @@ static json_t *sweep_json(struct sweep *s)
 	json_set(o, "flown", json_integer(s->flown));
 	json_set(o, "passed", json_integer(s->passed));
 	json_set(o, "behind_end", json_integer(s->behind_end));
+	json_set(o, "unbroken", json_integer(s->unbroken));
 	json_set(o, "states", hit);
 	json_set(o, "ways", tally_json(&s->tally));
 	json_set(o, "points", s->json);
@@ -343,6 +359,24 @@ static void fly_points(struct sweep *s)
 	}
 }
 
+/* The exit status, and the line of result @number. One that lacks moments is no pass. */
+static int sum_up(const struct sweep *s, unsigned number)
+{
+	const bool cut = s->flown < s->points;
+	const int status = tally_failed(&s->tally, s->o->strict) ? 1
+			   : tally_errors(&s->tally) || cut	 ? 2
+			   : s->passed || s->tally.ways		 ? 0
+			   : s->unbroken			 ? 4
+								 : 2;
+
+	printf("%sok %u - %s # %s%u moments, %u as never frozen%s%s\n",
+	       status == 0 || status == 4 ? "" : "not ", number, s->config.scenario->name,
+	       status == 4 ? "SKIP nothing to break: " : "", s->flown, s->passed,
+	       !status && s->tally.ways ? ", the others by known KVM bugs" : "",
+	       cut ? ", interrupted" : "");
+	return status;
+}
+
 /* Sweeps @scenario, as result @number, and adds to @all. The exit status. */
 static int sweep(struct options *o, const struct setup *setup, const struct scenario *scenario,
 		 unsigned number, json_t *all)
@@ -376,16 +410,10 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 		ready = fly_reference(&s, &why);
 	}
 	tally_remove(&s.tally, MARK, scenario->name);
-	if (ready) {
-		choose_points(&s);
+	if (ready && choose_points(&s, &why)) {
 		fly_points(&s);
 		print_tables(&s);
-		status = tally_failed(&s.tally, o->strict)			  ? 1
-			 : tally_errors(&s.tally) || (!s.passed && !s.tally.ways) ? 2
-										  : 0;
-		printf("%sok %u - %s # %u moments, %u as never frozen%s\n", status ? "not " : "",
-		       number, scenario->name, s.flown, s.passed,
-		       !status && s.tally.ways ? ", the others by known KVM bugs" : "");
+		status = sum_up(&s, number);
 		json_append(all, sweep_json(&s));
 	} else {
 		status = skip ? 4 : 2;
@@ -435,12 +463,12 @@ static int sweep_here(struct options *o, const struct setup *s)
 		status = report_worse(status, sweep(o, s, o->scenario[i], i + 1, all));
 	if (write_sweep(s, all, &e))
 		return fail(e.text);
-	printf("# logs: %s (sweep.json has every moment)\n", o->shown_log);
 	return signals_pending() ? 128 + signals_pending() : status;
 }
 
 int cmd_sweep(struct options *o)
 {
+	const bool inside = o->shown_log != NULL; /* the runner outside says where the logs are */
 	struct setup s;
 	struct err e = {0};
 	int status, dir;
@@ -461,11 +489,18 @@ int cmd_sweep(struct options *o)
 	if (s.lab) {
 		setup_say_lab(&s);
 		status = lab_run(o, s.image, s.log, &e);
+		if (status >= 0)
+			status = lab_left(status, s.log, "sweep.json", SWEEP_SCHEMA, SWEEP_VERSION,
+					  &e);
 		if (status < 0)
 			status = fail(e.text);
 	} else {
 		status = sweep_here(o, &s);
 	}
+	/* As soak says it. */
+	if (!inside && status <= 4)
+		printf("# logs: %s%s\n", s.log,
+		       s.lab && status == 2 ? "" : " (sweep.json has every moment)");
 	close(dir);
 	return status;
 }

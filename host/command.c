@@ -35,7 +35,7 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | W,
 	 {"loops", 'n', "N", 0,
 	  "Snapshots per scenario (default: 10, or 1 for a scenario about one exact instant; "
-	  "bench: 200 cycles in all; pages: 1)",
+	  "bench: 200 cycles in all; pages: 1; sweep: L1's hops in a flight, 1)",
 	  1}},
 	{K,
 	 {"all", OPT_ALL, NULL, 0,
@@ -102,7 +102,7 @@ const struct option_row option_rows[] = {
 	{R | P | B | S | T | O | K | W | Z,
 	 {"nudge", OPT_NUDGE, "SECONDS", 0,
 	  "After this time without a sign send an NMI, so that one lost wake-up costs one hop, not "
-	  "the run (default: 2)",
+	  "the run (default: 2; sweep: four times the flight that is never frozen)",
 	  1}},
 	{R,
 	 {"kick", OPT_KICK, NULL, 0,

@@ -11,6 +11,7 @@
 
 #define BYTES_MAX    (64u << 20) /* of a module's code; kvm.ko has half a megabyte */
 #define NAME_MAX_LEN 200
+#define KERNEL_CHARS NAME_CHARS "+-~"
 #define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 
 static const struct path_row {
@@ -136,6 +137,10 @@ static int read_run(struct coverage *c, const json_t *top, struct err *e)
 		return -1;
 	c->kernel = xstrdup(json_text_of(top, "kernel"));
 	c->runs = 1;
+	if (strspn(c->kernel, KERNEL_CHARS) != strlen(c->kernel)) {
+		err_set(e, "the kernel has an odd name");
+		return -1;
+	}
 	modules = json_object_get(top, "modules");
 	if (json_array_size(modules) != COVERAGE_MODULES) {
 		err_set(e, "the file has not %d modules", COVERAGE_MODULES);
@@ -392,6 +397,20 @@ static bool matches(const char *patterns, const char *name)
 		if (!fnmatch(pattern, name, 0))
 			return true;
 	return false;
+}
+
+const char *coverage_lacks(const struct coverage_functions *f)
+{
+	for (size_t n = 0; n < ARRAY_SIZE(path_rows); n++) {
+		bool any = false;
+
+		for (size_t i = 0; i < f->count; i++)
+			any |= f->function[i].path &&
+			       !strcmp(f->function[i].module, path_rows[n].module);
+		if (!any)
+			return path_rows[n].module;
+	}
+	return NULL;
 }
 
 void coverage_judge(struct coverage_functions *f)

@@ -89,6 +89,9 @@ size_t coverage_function(struct coverage_functions *f, const char *module, const
 int coverage_debug_info(const struct coverage *c, const char *file, struct coverage_functions *f,
 			struct err *e);
 
+/* A module of the table of whose path @f has no function: then nothing can be said. NULL: none. */
+const char *coverage_lacks(const struct coverage_functions *f);
+
 /* Sorts @f, and fills @path and @reason by the table. */
 void coverage_judge(struct coverage_functions *f);
 

@@ -30,6 +30,7 @@
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
 #define SHORT_RUN_NS	(1 * NS_PER_MS)	   /* of which many in a row are one event of a timeline */
+#define LINE_LIMIT	4096 /* serial bytes without an end of line that wait to be told of */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
 
 struct machine {
@@ -248,7 +249,8 @@ static void run_vcpu(struct machine *m, unsigned n)
 		}
 		/* Line by line: each byte is an exit, and must not cost two context switches too.
 		 */
-		if ((sent.len && memchr(sent.p, '\n', sent.len)) || m->ended)
+		if ((sent.len && memchr(sent.p, '\n', sent.len)) || m->sent.len >= LINE_LIMIT ||
+		    m->ended)
 			tell(m);
 		buf_free(&sent);
 	}
@@ -586,18 +588,26 @@ static int come_to_rest(struct machine *m)
 	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
 }
 
+/* Locked. */
+static int push(struct machine *m, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i])) {
+			err_set(m->config->err, "the guest does not read its serial port");
+			return VM_HARNESS;
+		}
+	return VM_OK;
+}
+
 static int send_byte(void *vm, char byte)
 {
 	struct machine *m = vm;
-	bool pushed;
+	int ret;
 
 	pthread_mutex_lock(&m->lock);
-	pushed = uart_push(&m->vm.uart, (uint8_t)byte);
+	ret = push(m, &byte, 1);
 	pthread_mutex_unlock(&m->lock);
-	if (pushed)
-		return VM_OK;
-	err_set(m->config->err, "the guest does not read its serial port");
-	return VM_HARNESS;
+	return ret;
 }
 
 static int stop(void *vm)
@@ -638,18 +648,17 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 {
 	struct machine *m = vm;
-	int ret = VM_OK;
+	int ret;
 
 	if (freeze->at == FREEZE_PAGE)
 		return stop_at_page(m, (uint64_t)freeze->value);
 	pthread_mutex_lock(&m->lock);
+	ret = push(m, bytes, strlen(bytes)); /* all of them, before the guest can take the first */
 	m->freeze = *freeze;
 	m->freeze_err.text[0] = '\0';
 	m->want = DO_RUN;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
-	while (*bytes && !ret)
-		ret = send_byte(m, *bytes++);
 	if (!ret)
 		ret = come_to_rest(m);
 	if (!ret && *m->freeze_err.text) {

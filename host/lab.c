@@ -2,6 +2,7 @@
 // Hands the run over to the lab's script, which streams what the runner inside prints.
 #include "host/lab.h"
 #include "host/command.h"
+#include "host/json_util.h"
 #include "host/minimise.h"
 #include "host/paths.h"
 #include "host/report.h"
@@ -186,6 +187,24 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 
 	free_args(args);
 	free(script);
+	return status;
+}
+
+int lab_left(int status, const char *log, const char *file, const char *schema, int version,
+	     struct err *e)
+{
+	char *path = xasprintf("%s/%s", log, file);
+	const bool ended = !status || status == 1 || status == 4;
+	struct err why = {0};
+	json_t *top = ended ? json_read(path, schema, version, &why) : NULL;
+
+	if (ended && !top) {
+		err_set(e, "the lab ended with status %d, but what it leaves is not whole: %s",
+			status, why.text);
+		status = -1;
+	}
+	json_decref(top);
+	free(path);
 	return status;
 }
 

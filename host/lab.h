@@ -33,6 +33,13 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 	      const struct jobs_watcher *w, struct err *e);
 
 /*
+ * Of a lab that ended with @status as one that came to its end (0, 1, 4): that it has left @file in
+ * @log, whole and of @schema and @version. @status, or -1 with @e filled.
+ */
+int lab_left(int status, const char *log, const char *file, const char *schema, int version,
+	     struct err *e);
+
+/*
  * Repeats @job, of which lab_job_is_ours() says that it can be, in the L0 that @o asks for; lab.sh
  * refuses if that is another one. As lab_run().
  */

@@ -15,6 +15,7 @@
 #define MATRIX_NUDGE_S	  2.0
 #define SOAK_FOR_S	  60
 #define FOR_S_MAX	  (1000 * 3600)
+#define POINTS_MAX	  1000000 /* of a sweep */
 #define SHARDS_MAX	  1000
 #define L0_OPTIONS_MAX	  32
 #define PAGES_GRACE_NS	  (200 * NS_PER_MS)

@@ -29,6 +29,7 @@ struct shard_lab {
 	unsigned count;	   /* that were told, and ... */
 	unsigned shown;	   /* ... shown, in their order */
 	struct buf text;   /* lines since the last result */
+	bool cut;	   /* it ended before it had told all */
 	bool whole;	   /* it came to its end */
 };
 
@@ -137,6 +138,7 @@ static void end_lab(void *arg, unsigned number)
 	struct dealt *d = arg;
 	struct shard_lab *lab = &d->lab[number];
 
+	lab->cut = lab->count < lab->plan.count;
 	while (!signals_pending() && lab->count < lab->plan.count) {
 		char *name = plan_name(&lab->o, &lab->plan.item[lab->count]);
 		char *text = xasprintf("not ok 1 - %s # ERROR, its lab came to no end", name);
@@ -173,6 +175,22 @@ static json_t *load_results(const char *path, int status)
 	return NULL;
 }
 
+/*
+ * The @i-th result of @lab, which has left none. If it died behind the last one, this is an ERROR:
+ * what is read of the run later must not say that all is well.
+ */
+static struct report_line line_of(const struct shard_lab *lab, unsigned i)
+{
+	struct report_line line = lab->told[i].line;
+
+	if (!lab->cut && i + 1 == lab->count && (line.word < WORD_ERROR || line.known)) {
+		line.word = WORD_ERROR;
+		line.known = NULL;
+		line.notes = "its lab came to no end, and left nothing";
+	}
+	return line;
+}
+
 /* Writes for a lab that has left none a result.json, which is like @other but for its results. */
 static int write_told(const struct shard_lab *lab, const json_t *other, struct err *e)
 {
@@ -183,21 +201,21 @@ static int write_told(const struct shard_lab *lab, const json_t *other, struct e
 	report_init(&r, &lab->o, stdout, NULL, lab->plan.count);
 	r.json = report_json_begin();
 	for (unsigned i = 0; i < lab->count; i++) {
-		const struct report_line *line = &lab->told[i].line;
+		const struct report_line line = line_of(lab, i);
 		struct flight_result result = {0};
 		struct flight_config config = {.scenario = lab->plan.item[i].scenario,
-					       .method = line->method,
-					       .control = line->control};
-		char *name = xstrdup(line->name);
+					       .method = line.method,
+					       .control = line.control};
+		char *name = xstrdup(line.name);
 		const struct report_entry entry = {
-			.name = name, .config = &config, .result = &result, .known = line->known};
+			.name = name, .config = &config, .result = &result, .known = line.known};
 
-		if (line->word == WORD_PASS)
+		if (line.word == WORD_PASS)
 			result.verdict.word = WORD_PASS;
 		else
-			verdict_raise(&result.verdict, line->word, "%s", line->notes);
-		report_count(&r, line);
-		report_json_result(&r, &entry, line);
+			verdict_raise(&result.verdict, line.word, "%s", line.notes);
+		report_count(&r, &line);
+		report_json_result(&r, &entry, &line);
 		flight_result_free(&result);
 		free(name);
 	}
@@ -236,7 +254,6 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 static int join(struct dealt *d, const char *log)
 {
 	char **files = xcalloc(d->labs, sizeof(*files));
-	bool all = true;
 	json_t *one = NULL; /* of a lab that came to its end */
 	struct merged m = {0};
 	struct err e = {0};
@@ -248,7 +265,6 @@ static int join(struct dealt *d, const char *log)
 		files[i] = xasprintf("%s/result.json", d->lab[i].dir);
 		top = load_results(files[i], d->job[i].status);
 		d->lab[i].whole = top != NULL;
-		all &= top != NULL;
 		if (!one)
 			one = json_incref(top);
 		json_decref(top);
@@ -264,9 +280,6 @@ static int join(struct dealt *d, const char *log)
 	} else {
 		status = finish(d, &m, log);
 	}
-	/* One may have told all and then died: it has left nothing. */
-	if (!all && status != 1)
-		status = 2;
 	merged_free(&m);
 	json_decref(one);
 	for (unsigned i = 0; i < d->labs; i++)

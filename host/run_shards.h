@@ -13,7 +13,8 @@ unsigned shards_wanted(const struct options *o, const struct plan *plan);
  * Deals @plan, that of @o, to @count labs: @fly(@arg, options) runs one of the shards, in a process
  * of its own, into the log directory that the options name, and gives its exit status. What they
  * tell comes to @screen in the order of the plan, and all that they leave into directory @log,
- * which is taken. A lab that comes to no end makes ERROR of what it has not told. The exit status.
+ * which is taken. A lab that comes to no end makes ERROR of what it has not told, or of the
+ * last if it has told all. The exit status.
  */
 int run_shards(const struct options *o, const struct plan *plan, unsigned count, const char *log,
 	       struct screen *screen, int (*fly)(void *arg, const struct options *shard),

@@ -104,10 +104,34 @@ const struct way *tally_failure(struct tally *t, const struct options *o, const 
 	return &t->way[i];
 }
 
+bool tally_no_snapshot(const struct report_entry *entry)
+{
+	const struct flight_result *r = entry->result;
+
+	if (r->verdict.findings != 1 || r->oracle.findings)
+		return false;
+	if (r->verdict.word == WORD_SKIP)
+		return !r->log.verdict; /* else L1 says that it cannot */
+	return r->verdict.word == WORD_ERROR && !strcmp(r->verdict.finding[0], OFFSET_BEHIND_END);
+}
+
+const struct known *tally_known(const struct report_entry *entry)
+{
+	const struct flight_config *c = entry->config;
+	const struct flight_result *r = entry->result;
+
+	if (c->broken || c->breakage)
+		return NULL;
+	if (!*r->refused && r->taken < flight_snapshots(c) && r->taken < r->log.hops_done)
+		return NULL;
+	return known_match(entry->key, c->method, &r->log, &r->verdict, &r->oracle, r->refused,
+			   true, NULL);
+}
+
 bool tally_failed(const struct tally *t, bool strict)
 {
 	for (unsigned i = 0; i < t->ways; i++)
-		if (strict || (!t->way[i].known && t->way[i].word != WORD_ERROR))
+		if (t->way[i].known ? strict : t->way[i].word > WORD_ERROR)
 			return true;
 	return false;
 }
@@ -115,7 +139,7 @@ bool tally_failed(const struct tally *t, bool strict)
 bool tally_errors(const struct tally *t)
 {
 	for (unsigned i = 0; i < t->ways; i++)
-		if (!t->way[i].known && t->way[i].word == WORD_ERROR)
+		if (!t->way[i].known && t->way[i].word <= WORD_ERROR)
 			return true;
 	return false;
 }

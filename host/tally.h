@@ -35,10 +35,24 @@ char *tally_dir(const struct tally *t, const char *run, const char *result, stru
 const struct way *tally_failure(struct tally *t, const struct options *o, const char *run,
 				struct report_entry *entry, int64_t number, bool *kept);
 
+/*
+ * Whether there was no snapshot, and that is all there is to say of @entry: the VM ended in order
+ * before the moment, or there was nothing to break. Neither a pass nor a failure.
+ */
+bool tally_no_snapshot(const struct report_entry *entry);
+
+/*
+ * The KVM bug by which @entry, whose control passes, fails, or NULL: what fails without its
+ * snapshot, or with a broken one, is not what is known of snapshots.
+ */
+const struct known *tally_known(const struct report_entry *entry);
+
 /* Removes what a flight left there. */
 void tally_remove(const struct tally *t, const char *run, const char *result);
 
-/* Whether there was a failure that is no known bug, or with @strict any; an ERROR of ours. */
+/* Whether there was a failure that is no known bug, or with @strict one that is; what came to no
+ * verdict, an ERROR of ours or a SKIP.
+ */
 bool tally_failed(const struct tally *t, bool strict);
 bool tally_errors(const struct tally *t);
 

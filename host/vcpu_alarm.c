@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ALARM SIGUSR2
@@ -32,7 +31,6 @@ int vcpu_alarm_set(struct vcpu_alarm *a, struct kvm_run *run, int64_t ns, struct
 		.it_value = {ns / (NS_PER_MS * 1000), ns % (NS_PER_MS * 1000)}};
 	const struct sigaction action = {.sa_handler = on_alarm};
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ALARM};
-	timer_t timer;
 
 	rang = 0;
 	alarm_run = run;
@@ -41,10 +39,10 @@ int vcpu_alarm_set(struct vcpu_alarm *a, struct kvm_run *run, int64_t ns, struct
 		return 0;
 	}
 	event.sigev_notify_thread_id = gettid();
-	if (sigaction(ALARM, &action, NULL) || timer_create(CLOCK_MONOTONIC, &event, &timer))
+	if (sigaction(ALARM, &action, NULL) || timer_create(CLOCK_MONOTONIC, &event, &a->timer))
 		return err_errno(e, "timer_create");
-	a->timer = timer;
-	if (timer_settime(timer, 0, &when, NULL))
+	a->set = true;
+	if (timer_settime(a->timer, 0, &when, NULL))
 		return err_errno(e, "timer_settime");
 	return 0;
 }
@@ -56,9 +54,9 @@ bool vcpu_alarm_rang(void)
 
 void vcpu_alarm_end(struct vcpu_alarm *a)
 {
-	if (a->timer)
+	if (a->set)
 		timer_delete(a->timer);
-	a->timer = NULL;
+	a->set = false;
 	alarm_run = NULL;
 	rang = 0;
 }

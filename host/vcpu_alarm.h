@@ -9,9 +9,11 @@
 #include "host/util.h"
 
 #include <linux/kvm.h>
+#include <time.h>
 
 struct vcpu_alarm {
-	void *timer; /* of the kernel, NULL: none yet */
+	bool set;
+	timer_t timer; /* of the kernel, if it is set; a process's first one is called 0 */
 };
 
 /* In @ns nanoseconds (0: at once) KVM_RUN of this thread, with @run, returns. 0, or -1 with @e. */

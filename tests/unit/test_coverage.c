@@ -3,8 +3,14 @@
 // not run counts as reached.
 #include "tests/unit/unit.h"
 
+/* cmocka has a macro of this name. */
+#pragma push_macro("fail")
+#undef fail
+#include "host/cmd.h"
+#pragma pop_macro("fail")
 #include "host/coverage.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,6 +164,9 @@ static void refuses(void **state)
 	refuse("[]", "is no midflight-coverage");
 	refuse("{\"schema\": \"midflight-coverage\", \"version\": 2}", "of version 1");
 	refuse("{\"schema\": \"midflight-coverage\", \"version\": 1}", "no good 'kernel'");
+	refuse("{\"schema\": \"midflight-coverage\", \"version\": 1, \"kernel\": \"\\u001b[2J\", "
+	       "\"modules\": []}",
+	       "the kernel has an odd name");
 	refuse(FILE_OF(KVM), "has not 2 modules");
 	refuse(FILE_OF(KVM ", " KVM ", " KVM), "has not 2 modules");
 	refuse(FILE_OF(KVM ", 1"), "is no object");
@@ -182,6 +191,33 @@ static void refuses(void **state)
 	refuse(OTHER(SYMBOL("a", "0", "4", "[0, \"4\"]")), "no good 'ran'");
 	assert_int_equal(coverage_add(&c, dir, &e), -1);
 	assert_contains(e.text, "coverage.json");
+}
+
+/* A record without the path is no proof of anything. */
+static void lacks(void **state)
+{
+	static const char *const texts[] = {
+		FILE_OF(KVM ", " MODULE("kvm_intel", "bb", "")),
+		FILE_OF(KVM ", " KVM),
+		FILE_OF(MODULE("kvm", "aa", SYMBOL("other", "0", "1", "[0, 1]")) ", " MODULE(
+			"kvm_intel", "bb", SYMBOL("nested_x", "0", "1", "[0, 1]"))),
+		FILE_OF(KVM ", " MODULE("kvm_intel", "bb", SYMBOL("nested_x", "0", "1", "[0, 1]"))),
+	};
+	char file[PATH_MAX];
+	char *files[] = {file};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		char *path = path_of("run.json", texts[i]);
+
+		snprintf(file, sizeof(file), "%s", path);
+		options_init(&o);
+		o.files = files;
+		o.file_count = 1;
+		assert_int_equal(cmd_coverage(&o), i == ARRAY_SIZE(texts) - 1 ? 0 : 2);
+		free(path);
+	}
 }
 
 static void survives_mutations(void **state)
@@ -331,13 +367,10 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(adds_up),
-		cmocka_unit_test(joins),
-		cmocka_unit_test(judges),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(survives_mutations),
-		cmocka_unit_test(knows_inlined),
-		cmocka_unit_test(doubts_debug_info),
+		cmocka_unit_test(adds_up),	 cmocka_unit_test(joins),
+		cmocka_unit_test(judges),	 cmocka_unit_test(refuses),
+		cmocka_unit_test(lacks),	 cmocka_unit_test(survives_mutations),
+		cmocka_unit_test(knows_inlined), cmocka_unit_test(doubts_debug_info),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

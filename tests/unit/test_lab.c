@@ -69,6 +69,28 @@ static void none(void **state)
 	assert_non_null(strstr(e.text, "lab.sh"));
 }
 
+/* A lab that came to its end has left its file, and whole. */
+static void left(void **state)
+{
+	static const char whole[] = "{\"schema\": \"midflight-x\", \"version\": 1}";
+	char *path = xasprintf("%s/x.json", dir);
+
+	(void)state;
+	assert_int_equal(lab_left(0, dir, "x.json", "midflight-x", 1, &e), -1);
+	assert_contains(e.text, "ended with status 0, but what it leaves is not whole: ");
+	assert_contains(e.text, "x.json");
+	assert_int_equal(lab_left(2, dir, "x.json", "midflight-x", 1, &e), 2); /* it has said why */
+	assert_int_equal(lab_left(130, dir, "x.json", "midflight-x", 1, &e), 130);
+	assert_int_equal(write_file(dir, "x.json", whole, strlen(whole), 0644, &e), 0);
+	assert_int_equal(lab_left(0, dir, "x.json", "midflight-x", 1, &e), 0);
+	assert_int_equal(lab_left(1, dir, "x.json", "midflight-x", 1, &e), 1);
+	assert_int_equal(write_file(dir, "x.json", whole, strlen(whole) - 1, 0644, &e), 0);
+	assert_int_equal(lab_left(1, dir, "x.json", "midflight-x", 1, &e), -1);
+	assert_int_equal(lab_left(4, dir, "x.json", "midflight-x", 1, &e), -1);
+	unlink(path);
+	free(path);
+}
+
 /* Last, as the signal stays pending: the lab ends in order, and all that it says is heard. */
 static void interrupted(void **state)
 {
@@ -86,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(watched),
 		cmocka_unit_test(none),
+		cmocka_unit_test(left),
 		cmocka_unit_test(interrupted),
 	};
 	int ret;

@@ -2,9 +2,9 @@
 // What a run leaves behind: JUnit, failure.txt, replay.json, the summary, a clean directory.
 #include "tests/unit/unit.h"
 
+#include "host/cmd_replay.h"
 #include "host/failure.h"
 #include "host/json_util.h"
-#include "host/replay.h"
 #include "host/report_json.h"
 #include "host/report_junit.h"
 #include "host/run_dir.h"
@@ -136,6 +136,21 @@ static void junit(void **state)
 	assert_contains(xml.p, "tests=\"0\"");
 	json_decref(top);
 	buf_free(&xml);
+}
+
+/* ---- replay ------------------------------------------------------------------------------- */
+
+/* The control failed, or the run itself did: no pass and no skip. */
+static void replay_passes(void **state)
+{
+	static const struct {
+		int run, its, want;
+	} cases[] = {{0, 0, 0}, {1, 1, 1}, {0, 1, 1}, {4, 4, 4}, {0, 4, 4}, {1, 0, 1},
+		     {1, 4, 1}, {1, 2, 2}, {2, 0, 2}, {2, 1, 2}, {2, 4, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(replay_status(cases[i].run, cases[i].its), cases[i].want);
 }
 
 /* ---- replay.json -------------------------------------------------------------------------- */
@@ -756,6 +771,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(junit),
 		cmocka_unit_test_setup_teardown(replay_round, begin, end),
+		cmocka_unit_test(replay_passes),
 		cmocka_unit_test_setup_teardown(replay_order, begin, end),
 		cmocka_unit_test_setup_teardown(replay_refused, begin, end),
 		cmocka_unit_test_setup_teardown(replay_job, begin, end),

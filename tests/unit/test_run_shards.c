@@ -272,11 +272,17 @@ static void dead(void **state)
 /* It told all, but left nothing: what was lost is no success. */
 static void dead_at_the_end(void **state)
 {
+	json_t *top;
+
 	(void)state;
 	turns[0] = (struct turn){1, "the end", DIE};
 	assert_int_equal(run(), 2);
-	assert_contains(said, "# midflight: 8 passed, 0 failed\n");
+	assert_contains(said, "# midflight: 7 passed, 0 failed, 1 errors");
 	assert_result("running.file", "PASS", false);
+	assert_result("halted.pipe", "ERROR", false); /* its last one */
+	top = results();
+	assert_int_equal(json_member_integer(top, "exit_status"), 2);
+	json_decref(top);
 }
 
 static void all_dead(void **state)

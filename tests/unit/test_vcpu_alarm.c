@@ -4,6 +4,7 @@
 
 #include "host/vcpu_alarm.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -21,6 +22,21 @@ static void at_once(void **state)
 	assert_int_equal(run.immediate_exit, 1);
 	vcpu_alarm_end(&a);
 	assert_false(vcpu_alarm_rang());
+}
+
+/* Also the first timer of a process, whose number is 0. Runs first. */
+static void leaves_nothing(void **state)
+{
+	struct itimerspec left;
+	timer_t timer;
+
+	(void)state;
+	assert_int_equal(vcpu_alarm_set(&a, &run, 3600000 * NS_PER_MS, &e), 0);
+	timer = a.timer;
+	assert_int_equal(timer_gettime(timer, &left), 0);
+	vcpu_alarm_end(&a);
+	assert_int_equal(timer_gettime(timer, &left), -1);
+	assert_int_equal(errno, EINVAL);
 }
 
 /* Nothing but the alarm ends this. */
@@ -84,9 +100,8 @@ static void other_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(at_once),
-		cmocka_unit_test(rings),
-		cmocka_unit_test(ended),
+		cmocka_unit_test(leaves_nothing), cmocka_unit_test(at_once),
+		cmocka_unit_test(rings),	  cmocka_unit_test(ended),
 		cmocka_unit_test(other_thread),
 	};
 
