@@ -2,7 +2,10 @@
 // What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
 #include "host/cmd.h"
 #include "host/break.h"
+#include "host/lab.h"
 #include "host/paths.h"
+#include "host/run_dir.h"
+#include "host/signals.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -196,4 +199,47 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .serve_from = o->serve_from},
 	};
 	setup_method(s, c, o->method[0]);
+}
+
+int fly_into_log(struct options *o, const struct left *left,
+		 int (*here)(struct options *o, const struct setup *s))
+{
+	const bool inside = o->shown_log != NULL; /* the runner outside says where the logs are */
+	struct setup s;
+	struct err e = {0};
+	int status, dir;
+
+	if (setup(&s, o, &e))
+		return fail(e.text);
+	if (!o->shown_log)
+		o->shown_log = s.log;
+	if (s.missing && !s.lab) {
+		printf("# SKIP: %s (%s)\n", s.missing, kvm_probe_advice(&s.probe));
+		return 4;
+	}
+	if (signals_init())
+		return fail("cannot set up signals");
+	dir = run_dir_begin(s.log, &e);
+	if (dir < 0)
+		return fail(e.text);
+	if (s.lab) {
+		setup_say_lab(&s);
+		status = lab_run(o, s.image, s.log, &e);
+		if (status >= 0)
+			status = lab_left(status, s.log, left->file, left->schema, left->version,
+					  &e);
+		if (status < 0)
+			status = fail(e.text);
+	} else {
+		status = here(o, &s);
+	}
+	/* Else it was interrupted, and the file is not complete; with 2 the lab may have failed. */
+	if (!inside && status <= 4) {
+		printf("# logs: %s", s.log);
+		if (!s.lab || status != 2)
+			printf(" (%s has %s)", left->file, left->what);
+		putchar('\n');
+	}
+	close(dir);
+	return status;
 }

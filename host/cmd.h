@@ -43,6 +43,19 @@ const char *options_lack(const struct options *o, const struct scenario *scenari
 /* Says on stdout that the lab takes over, and why. */
 void setup_say_lab(const struct setup *s);
 
+/* What a command of many flights leaves in the log directory: @file, which has @what. */
+struct left {
+	const char *file, *what, *schema;
+	int version;
+};
+
+/*
+ * Such a command: takes the log directory and has @here fly, or the lab, which must leave that file
+ * whole. The exit status.
+ */
+int fly_into_log(struct options *o, const struct left *left,
+		 int (*here)(struct options *o, const struct setup *s));
+
 /* Prints `midflight: TEXT` on stderr; 2, the exit status of a failure that is nobody's but ours. */
 int fail(const char *text);
 

@@ -6,9 +6,7 @@
 #include "host/cmd.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
-#include "host/lab.h"
 #include "host/plan.h"
-#include "host/run_dir.h"
 #include "host/signals.h"
 #include "host/soak.h"
 #include "host/tally.h"
@@ -343,40 +341,7 @@ static int soak_here(struct options *o, const struct setup *setup)
 
 int cmd_soak(struct options *o)
 {
-	const bool inside = o->shown_log != NULL; /* the runner outside says where the logs are */
-	struct setup s;
-	struct err e = {0};
-	int status, dir;
+	static const struct left left = {"soak.json", "every flight", SOAK_SCHEMA, SOAK_VERSION};
 
-	if (setup(&s, o, &e))
-		return fail(e.text);
-	if (!o->shown_log)
-		o->shown_log = s.log;
-	if (s.missing && !s.lab) {
-		printf("# SKIP: %s (%s)\n", s.missing, kvm_probe_advice(&s.probe));
-		return 4;
-	}
-	if (signals_init())
-		return fail("cannot set up signals");
-	dir = run_dir_begin(s.log, &e);
-	if (dir < 0)
-		return fail(e.text);
-	if (s.lab) {
-		setup_say_lab(&s);
-		status = lab_run(o, s.image, s.log, &e);
-		if (status >= 0)
-			status =
-				lab_left(status, s.log, "soak.json", SOAK_SCHEMA, SOAK_VERSION, &e);
-		if (status < 0)
-			status = fail(e.text);
-	} else {
-		status = soak_here(o, &s);
-	}
-	/* Else it was interrupted, and what it leaves is not complete; with 2 the lab may have
-	 * failed. */
-	if (!inside && status <= 4)
-		printf("# logs: %s%s\n", s.log,
-		       s.lab && status == 2 ? "" : " (soak.json has every flight)");
-	close(dir);
-	return status;
+	return fly_into_log(o, &left, soak_here);
 }

@@ -4,15 +4,12 @@
 #include "host/cmd.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
-#include "host/lab.h"
-#include "host/run_dir.h"
 #include "host/signals.h"
 #include "host/sweep.h"
 #include "host/tally.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <midflight_version.h>
 
 #define POINTS_DEFAULT 1000
@@ -468,39 +465,7 @@ static int sweep_here(struct options *o, const struct setup *s)
 
 int cmd_sweep(struct options *o)
 {
-	const bool inside = o->shown_log != NULL; /* the runner outside says where the logs are */
-	struct setup s;
-	struct err e = {0};
-	int status, dir;
+	static const struct left left = {"sweep.json", "every moment", SWEEP_SCHEMA, SWEEP_VERSION};
 
-	if (setup(&s, o, &e))
-		return fail(e.text);
-	if (!o->shown_log)
-		o->shown_log = s.log;
-	if (s.missing && !s.lab) {
-		printf("# SKIP: %s (%s)\n", s.missing, kvm_probe_advice(&s.probe));
-		return 4;
-	}
-	if (signals_init())
-		return fail("cannot set up signals");
-	dir = run_dir_begin(s.log, &e);
-	if (dir < 0)
-		return fail(e.text);
-	if (s.lab) {
-		setup_say_lab(&s);
-		status = lab_run(o, s.image, s.log, &e);
-		if (status >= 0)
-			status = lab_left(status, s.log, "sweep.json", SWEEP_SCHEMA, SWEEP_VERSION,
-					  &e);
-		if (status < 0)
-			status = fail(e.text);
-	} else {
-		status = sweep_here(o, &s);
-	}
-	/* As soak says it. */
-	if (!inside && status <= 4)
-		printf("# logs: %s%s\n", s.log,
-		       s.lab && status == 2 ? "" : " (sweep.json has every moment)");
-	close(dir);
-	return status;
+	return fly_into_log(o, &left, sweep_here);
 }
