@@ -19,7 +19,7 @@ done
 
 cd "$work/src"
 
-CFLAGS='-O2' CXXFLAGS='-O2' ./configure --with-nogui --enable-x86-64 --enable-cpu-level=6 \
+CFLAGS='-O3' CXXFLAGS='-O3' ./configure --with-nogui --enable-x86-64 --enable-cpu-level=6 \
     --enable-vmx=2 --enable-smp --enable-avx --enable-evex --enable-repeat-speedups \
     --enable-fast-function-calls --enable-handlers-chaining --enable-pci \
     --enable-all-optimizations --disable-docbook
