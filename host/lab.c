@@ -178,16 +178,23 @@ static int spawn(char **args, const struct jobs_watcher *w, struct err *e)
 	return lab.status < 0 ? -1 : lab.status;
 }
 
-int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct jobs_watcher *w, struct err *e)
+/* Has lab.sh run @job, or without one what @o asks for; as lab_watch(). */
+static int run_script(const struct options *o, const struct lab_job *job, const char *image,
+		      const char *log, const struct jobs_watcher *w, struct err *e)
 {
 	char *script = lab_script(executable_dir(), e);
-	char **args = script ? lab_args(o, NULL, script, runner_in_lab(), image, log) : NULL;
+	char **args = script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
 	const int status = args ? spawn(args, w, e) : -1;
 
 	free_args(args);
 	free(script);
 	return status;
+}
+
+int lab_watch(const struct options *o, const char *image, const char *log,
+	      const struct jobs_watcher *w, struct err *e)
+{
+	return run_script(o, NULL, image, log, w, e);
 }
 
 int lab_left(int status, const char *log, const char *file, const char *schema, int version,
@@ -211,13 +218,7 @@ int lab_left(int status, const char *log, const char *file, const char *schema, 
 int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
 	       const char *log, struct err *e)
 {
-	char *script = lab_script(executable_dir(), e);
-	char **args = script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
-	const int status = args ? spawn(args, NULL, e) : -1;
-
-	free_args(args);
-	free(script);
-	return status;
+	return run_script(o, job, image, log, NULL, e);
 }
 
 int lab_build(const struct options *o, struct err *e)
