@@ -280,8 +280,8 @@ static int write_soak(struct soak *s, struct err *e)
 {
 	json_t *top = json_got(json_object());
 	unsigned failed, of = counted(s, &failed);
-	char *dump;
-	int ret = -1;
+	char *path = xasprintf("%s/soak.json", s->setup.log);
+	int ret;
 
 	json_set(top, "schema", json_text(SOAK_SCHEMA));
 	json_set(top, "version", json_integer(SOAK_VERSION));
@@ -302,10 +302,8 @@ static int write_soak(struct soak *s, struct err *e)
 	json_set(top, "left_out", json_incref(s->lacking));
 	json_set(top, "ways", tally_json(&s->tally));
 	json_set(top, "flights", json_incref(s->flights));
-	dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	if (dump)
-		ret = write_file(s->setup.log, "soak.json", dump, strlen(dump), 0666, e);
-	free(dump);
+	ret = json_write(top, path, e);
+	free(path);
 	json_decref(top);
 	return ret;
 }

@@ -430,8 +430,8 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 {
 	json_t *top = json_got(json_object());
-	char *dump;
-	int ret = -1;
+	char *path = xasprintf("%s/sweep.json", s->log);
+	int ret;
 
 	json_set(top, "schema", json_text(SWEEP_SCHEMA));
 	json_set(top, "version", json_integer(SWEEP_VERSION));
@@ -441,10 +441,8 @@ static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 	json_set(top, "pages", json_text(s->o->pages));
 	json_set(top, "seed", json_integer((json_int_t)s->o->seed));
 	json_set(top, "sweeps", all);
-	dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	if (dump)
-		ret = write_file(s->log, "sweep.json", dump, strlen(dump), 0666, e);
-	free(dump);
+	ret = json_write(top, path, e);
+	free(path);
 	json_decref(top);
 	return ret;
 }

@@ -150,3 +150,14 @@ json_t *json_read(const char *path, const char *schema, int version, struct err 
 	}
 	return top;
 }
+
+int json_write(const json_t *top, const char *path, struct err *e)
+{
+	char *dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	int ret;
+
+	json_got(dump ? json_true() : NULL);
+	ret = write_path(path, dump, strlen(dump), e);
+	free(dump);
+	return ret;
+}

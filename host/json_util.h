@@ -51,4 +51,7 @@ bool json_is_schema(const json_t *top, const char *schema, int version);
 /* Reads file @path, which has to be so. NULL: @e, which names the file, is filled. */
 json_t *json_read(const char *path, const char *schema, int version, struct err *e);
 
+/* Replaces file @path by @top, members in their order. 0, or -1 with @e filled. */
+int json_write(const json_t *top, const char *path, struct err *e);
+
 #endif

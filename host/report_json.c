@@ -204,17 +204,6 @@ json_t *report_json_shard(const struct shard *shard)
 	return o;
 }
 
-static int write_json(const json_t *top, const char *path, struct err *e)
-{
-	char *dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	int ret;
-
-	json_got(dump ? json_true() : NULL);
-	ret = write_path(path, dump, strlen(dump), e);
-	free(dump);
-	return ret;
-}
-
 int report_json_end(struct report *r, const char *dir, struct err *e)
 {
 	const struct options *opt = r->options;
@@ -253,7 +242,7 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 int report_json_write(const json_t *top, const char *dir, struct err *e)
 {
 	char *path = xasprintf("%s/result.json", dir);
-	int ret = write_json(top, path, e);
+	int ret = json_write(top, path, e);
 
 	if (!ret)
 		ret = run_dir_index(dir, top, e);
@@ -276,7 +265,7 @@ int report_json_word(const json_t *result)
 int report_json_copies(const struct options *o, const json_t *top, struct err *e)
 {
 	struct buf xml = {0};
-	int ret = o->json ? write_json(top, o->json, e) : 0;
+	int ret = o->json ? json_write(top, o->json, e) : 0;
 
 	if (!ret && o->junit) {
 		report_junit(top, &xml);
