@@ -180,6 +180,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.freeze = o->freeze,
 		.kick = o->kick,
 		.nudge_ns = (int64_t)(o->nudge_s * 1000 * NS_PER_MS),
+		.tsc_khz = s->probe.tsc_khz,
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,
 		.timeline = o->command == CMD_RUN || o->command == CMD_PAGES ||

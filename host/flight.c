@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIAL_TAIL  65536		 /* bytes kept for the last lines of a HANG */
-#define SERIAL_CAP   (64u << 20)	 /* bytes of one boot's log */
-#define END_NS	     (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
-#define JITTER_STEP  (500 * NS_PER_US)	 /* per miss */
-#define JITTER_LIMIT (20 * NS_PER_MS)
-#define EXACT_MISSES 3 /* of one hop, where the instant is exact */
+#define SERIAL_TAIL    65536		   /* bytes kept for the last lines of a HANG */
+#define SERIAL_CAP     (64u << 20)	   /* bytes of one boot's log */
+#define END_NS	       (10000 * NS_PER_MS) /* from the verdict to the end of the VM */
+#define JITTER_STEP    (500 * NS_PER_US)   /* per miss */
+#define JITTER_LIMIT   (20 * NS_PER_MS)
+#define EXACT_MISSES   3 /* of one hop, where the instant is exact */
+#define QUIET_LIMIT_MS 60000
+#define CURED_LIMIT    3 /* tries of one hop that an NMI of ours may have cured */
 /* Short legs: more of what is seldom in the time that is looked at. */
 #define AFTER_WORDS " wait=1 rounds=2"
 
@@ -43,7 +45,8 @@ static void expect(struct flight *f, const struct event *event)
 	} keys[] = {{"vector", &f->vector},
 		    {"notification", &f->notification},
 		    {"descriptor", &f->pi_desc},
-		    {"page", &f->page}};
+		    {"page", &f->page},
+		    {"quiet", &f->quiet}};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
 		if (event_get(event, keys[i].key) && !event_u64(event, keys[i].key, keys[i].value))
@@ -63,6 +66,41 @@ static void take_digest(struct flight *f, const struct event *event)
 		hop->digest = f->digest;
 		hop->rounds = rounds;
 	}
+}
+
+/* For how long the guest may rightly be silent. */
+static int64_t quiet_ns(const struct flight *f)
+{
+	const unsigned khz = f->config->tsc_khz;
+	const uint64_t ms = f->quiet && khz ? f->quiet / khz + 1 : 0;
+
+	return (int64_t)(ms < QUIET_LIMIT_MS ? ms : QUIET_LIMIT_MS) * NS_PER_MS;
+}
+
+/* Silent for longer than that; each try that was cured gives the next one more time. */
+static int64_t next_nudge(const struct flight *f)
+{
+	return now_ns() + quiet_ns(f) + (f->config->nudge_ns << f->cured);
+}
+
+/*
+ * The hop is flown again, as the guest says: because the host said so, or because an NMI of ours
+ * met L2 before anything was found lost. What it was about may have been cured by that, so it does
+ * not count as taken.
+ */
+static void on_missed(struct flight *f, const struct event *event)
+{
+	struct hop_record *hop = flight_record(f, f->result->log.ready_hop);
+
+	if (!event_get(event, "nudged"))
+		return;
+	f->cured++;
+	f->result->cured++;
+	if (!hop || !hop->taken)
+		return;
+	hop->taken = false;
+	f->result->taken--;
+	f->result->l2_active -= saved_l2_active(&hop->state);
 }
 
 static void on_line(void *arg, const struct line *line)
@@ -85,12 +123,15 @@ static void on_line(void *arg, const struct line *line)
 		f->ready = true;
 		f->waiting = event_get(&line->event, "wait") != NULL;
 		f->nudge_ns = 0;
-	} else if (!strcmp(name, "hop") || !strcmp(name, "missed")) {
+	} else if (!strcmp(name, "missed")) {
 		f->nudge_ns = 0;
-		if (!strcmp(name, "hop"))
-			take_digest(f, &line->event);
+		on_missed(f, &line->event);
+	} else if (!strcmp(name, "hop")) {
+		f->nudge_ns = 0;
+		f->cured = 0;
+		take_digest(f, &line->event);
 	} else if (f->nudge_ns) {
-		f->nudge_ns = now_ns() + f->config->nudge_ns;
+		f->nudge_ns = next_nudge(f);
 	}
 	/* A nudge is our doing; a failed check can repeat for ever, as a VM that boots again. */
 	if (strcmp(name, "nudged") && strcmp(name, "fail") && !f->result->log.damage)
@@ -140,7 +181,21 @@ void flight_expect_event(struct flight *f)
 {
 	f->ready = false;
 	f->progress_ns = now_ns();
-	f->nudge_ns = f->progress_ns + f->config->nudge_ns;
+	f->nudge_ns = next_nudge(f);
+}
+
+/* Whether NMIs of ours spoil the flight: a hop again and again, or one that is flown only once. */
+static bool is_cured(struct flight *f, unsigned hop)
+{
+	const bool once = hop || FREEZE_BEHIND_MARK(&f->config->freeze);
+
+	if (f->cured < (once ? 1 : CURED_LIMIT))
+		return false;
+	err_set(&f->err,
+		"an NMI of the host's met L2 in hop %u, %u times, and may have cured what it is "
+		"about: a longer --nudge",
+		f->result->log.ready_hop, f->cured);
+	return true;
 }
 
 /* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
@@ -154,7 +209,7 @@ int flight_wait(struct flight *f, unsigned hop)
 		bool over = f->result->log.verdict;
 		int64_t limit =
 			over && END_NS < f->config->timeout_ns ? END_NS : f->config->timeout_ns;
-		int64_t until = f->progress_ns + limit, now = now_ns();
+		int64_t until = f->progress_ns + limit + quiet_ns(f), now = now_ns();
 
 		if (f->log_failed || f->serial_bytes > SERIAL_CAP) {
 			if (f->log_failed)
@@ -170,11 +225,13 @@ int flight_wait(struct flight *f, unsigned hop)
 		}
 		if (now >= until) {
 			err_set(&f->err, "no progress for %lld s",
-				(long long)(limit / NS_PER_MS / 1000));
+				(long long)((limit + quiet_ns(f)) / NS_PER_MS / 1000));
 			return VM_TIMEOUT;
 		}
+		if (is_cured(f, hop))
+			break;
 		if (f->nudge_ns && now >= f->nudge_ns) {
-			f->nudge_ns = now + f->config->nudge_ns;
+			f->nudge_ns = next_nudge(f);
 			f->nudges++;
 			ret = d->nmi(f->vm);
 			timeline_span(f->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT, now,
@@ -185,7 +242,7 @@ int flight_wait(struct flight *f, unsigned hop)
 			until = f->nudge_ns;
 		ret = d->wait(f->vm, until);
 	}
-	return ret;
+	return !ret && is_cured(f, hop) ? VM_HARNESS : ret;
 }
 
 /* After a miss the next try comes at another moment of L2's round. */
@@ -269,7 +326,7 @@ int flight_miss(struct flight *f, struct hop_record *hop)
 			f->config->scenario->freeze == AT_SOON ? "on the CPU" : "in this state",
 			hop->missed, hop->missed > 1 ? "s" : "", words, *f->why ? "; " : "",
 			f->why);
-		return VM_HARNESS;
+		return scenario_exact(f->config->scenario) ? FLIGHT_LACKS : VM_HARNESS;
 	}
 	/*
 	 * A VM whose registers were read is not just continued: QEMU would write them back without
@@ -341,7 +398,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
 		err_set(&f->err,
 			"KVM's statistics say that L2 is active, its nested state says not");
-		return VM_HARNESS;
+		return FLIGHT_LACKS;
 	}
 	ret = flight_wanted(f, &hop->state);
 	if (ret < 0)

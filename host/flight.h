@@ -11,8 +11,9 @@ struct flight_config {
 	const struct driver *driver;
 	const struct scenario *scenario;
 	enum method method;
-	enum post post; /* scenarios with posts */
-	bool control;	/* the same without any snapshot */
+	enum post post;	     /* scenarios with posts */
+	bool control;	     /* the same without any snapshot */
+	bool control_passed; /* that was flown before, and passed */
 	unsigned hops;
 	uint64_t seed;
 	const char *breakage; /* L1's break=, or NULL */
@@ -21,6 +22,7 @@ struct flight_config {
 	bool l0_log;	      /* what L0 logs meanwhile counts; l0_log_begin() was called */
 	int64_t timeout_ns;   /* longest time without progress */
 	int64_t nudge_ns;     /* time without an event until an NMI is sent */
+	unsigned tsc_khz;     /* of the guest, which tells in ticks how long it may be silent */
 	struct freeze freeze;
 	const char *const *states; /* proofs (proof.h) to try on the snapshot of FREEZE_AFTER ... */
 	unsigned state_count;	   /* ... up to 32 */
@@ -70,6 +72,7 @@ struct flight_result {
 	struct hop_record *hop; /* [hops] */
 	unsigned hops;
 	unsigned missed;	     /* snapshots that missed L2 */
+	unsigned cured;		     /* tries of a hop that an NMI of ours may have cured */
 	unsigned proved;	     /* those that did not, broken if that was asked for */
 	unsigned taken;		     /* snapshots that were restored ... */
 	unsigned l2_active;	     /* ... and those of them with L2 active */

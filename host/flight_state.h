@@ -9,6 +9,8 @@
 /* Beside what drivers return: the flight ends here. */
 #define FLIGHT_SAVED   1
 #define FLIGHT_NOTHING 2 /* nothing to break in this state */
+#define FLIGHT_LACKS   3 /* L1 was where the scenario wants it, and what was saved does not show it \
+			  */
 
 struct flight {
 	const struct flight_config *config;
@@ -45,6 +47,8 @@ struct flight {
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
 	unsigned nudges;     /* sent */
+	uint64_t quiet;	     /* TSC ticks for which the guest may be silent (`expect`) */
+	unsigned cured;	     /* tries of this hop that an NMI of ours may have cured */
 	uint64_t random;
 };
 

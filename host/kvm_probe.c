@@ -17,6 +17,22 @@
 #define VMX_MSR_FIRST	   0x480 /* IA32_VMX_BASIC */
 #define VMX_MSR_LAST	   0x493 /* IA32_VMX_EXIT_CTLS2 */
 
+/* What the TSC of a new vCPU counts in a millisecond; 0: KVM does not say. */
+static unsigned tsc_khz(int kvm)
+{
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0), vcpu = -1, khz = 0;
+
+	if (vm >= 0)
+		vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (vcpu >= 0) {
+		khz = ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
+		close(vcpu);
+	}
+	if (vm >= 0)
+		close(vm);
+	return khz > 0 ? (unsigned)khz : 0;
+}
+
 void kvm_probe(struct kvm_probe *probe)
 {
 	struct kvm_cpuid2 *cpuid;
@@ -45,6 +61,7 @@ void kvm_probe(struct kvm_probe *probe)
 		}
 	}
 	free(cpuid);
+	probe->tsc_khz = tsc_khz(fd);
 	close(fd);
 }
 

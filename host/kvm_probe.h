@@ -12,6 +12,7 @@ struct kvm_probe {
 	int nested_state; /* KVM_CAP_NESTED_STATE: bytes, 0: none */
 	bool cpuid;	  /* KVM_GET_SUPPORTED_CPUID answered */
 	bool vmx, svm;	  /* what it says */
+	unsigned tsc_khz; /* of a new vCPU (KVM_GET_TSC_KHZ), 0: it does not say */
 };
 
 /* Asks /dev/kvm. */

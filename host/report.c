@@ -106,6 +106,8 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 			result->taken, unit(entry));
 	if (result->missed)
 		fprintf(f, ", %u missed and retaken", result->missed);
+	if (result->cured)
+		fprintf(f, ", %u flown again as an NMI of the host's had met L2", result->cured);
 	if (result->log.nudged)
 		fprintf(f, ", %u nudged", result->log.nudged);
 }

@@ -27,7 +27,6 @@ void l2_notify_in(uint64_t ticks)
 bool l2_wake_up_lost(struct l2 *l2, uint64_t hop, uint8_t vector, bool sent)
 {
 	unsigned where = vapic_find(l2->vapic, l2->pi, vector);
-	uint64_t activity = vmcs_read(GUEST_ACTIVITY_STATE);
 	bool lost = sent && !apic_irr(L2_NOTIFICATION_VECTOR) &&
 		    !apic_isr(L2_NOTIFICATION_VECTOR) &&
 		    l2->shared->irq_count[vector] != l2->posted[vector];
@@ -36,9 +35,9 @@ bool l2_wake_up_lost(struct l2 *l2, uint64_t hop, uint8_t vector, bool sent)
 		ktap_fail("check=\"lost wake-up\" hop=%lu vector=0x%x on=%u in_pir=%d in_virr=%d "
 			  "in_visr=%d activity_state=%lu rvi=0x%lx",
 			  hop, vector, l2->pi->control & PI_ON, !!(where & IN_PIR),
-			  !!(where & IN_VIRR), !!(where & IN_VISR), activity,
+			  !!(where & IN_VIRR), !!(where & IN_VISR), vmcs_read(GUEST_ACTIVITY_STATE),
 			  vmcs_read(GUEST_INTR_STATUS) & 0xff);
-	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu", hop, lost, activity);
+	hop_nudged(lost);
 	return lost;
 }
 
@@ -269,8 +268,7 @@ bool l2_exits(struct l2 *l2, enum vmx_exit_reason reason)
 	if (found == reason)
 		return all;
 	if (is_nmi(found))
-		ktap_event("nudged", "hop=%lu lost=0 activity_state=%lu", hop_current(),
-			   vmcs_read(GUEST_ACTIVITY_STATE));
+		hop_nudged(false);
 	unexpected(found);
 	return false;
 }

@@ -109,7 +109,7 @@ static void break_something(void)
 }
 
 /* Runs legs until the host has spoken and no posting is under way. False: L2 is broken. */
-static bool run_hop(uint64_t hop, enum hop_answer *answer)
+static bool run_hop(enum hop_answer *answer)
 {
 	static uint64_t leg_ticks =
 		1000000; /* the shortest so far: a freeze may be in the others */
@@ -127,7 +127,7 @@ static bool run_hop(uint64_t hop, enum hop_answer *answer)
 		}
 		exit = l2_run(&l2);
 		if (exit == L2_EXIT_NUDGE) {
-			ktap_event("nudged", "hop=%lu lost=0 rip=0x%lx", hop, vmcs_read(GUEST_RIP));
+			hop_nudged(false);
 			continue;
 		}
 		if (exit != L2_EXIT_CALL)
@@ -145,7 +145,7 @@ static bool run_hop(uint64_t hop, enum hop_answer *answer)
 			hop_digest(l2.shared->compute.digest, l2.shared->rounds);
 		}
 	}
-	*answer = heard;
+	*answer = hop_outcome(heard);
 	return true;
 }
 
@@ -169,7 +169,7 @@ void running_fly(void (*prepare)(struct l2 *), bool (*check)(const struct l2 *))
 
 		do {
 			hop_begin(hop);
-			ok = run_hop(hop, &answer);
+			ok = run_hop(&answer);
 			if (ok && answer == HOP_RETRY)
 				hop_end(hop, answer);
 		} while (ok && answer == HOP_RETRY);

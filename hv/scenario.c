@@ -20,6 +20,7 @@ extern const uint8_t load_start[], load_end[], bss_end[];
 static unsigned failures_before, nudges_told;
 static uint64_t digest, digest_rounds; /* of this hop; 0: not told */
 static uint64_t current_hop;
+static bool met_l2; /* an NMI of the host's in this hop, and nothing was lost before */
 
 static bool selected(const struct scenario *s)
 {
@@ -64,6 +65,11 @@ void expect_vector(uint8_t vector, const struct l2 *l2)
 void expect_page(uint64_t gpa)
 {
 	ktap_event("expect", "hop=%lu page=0x%lx", current_hop, gpa);
+}
+
+void expect_quiet(uint64_t hop, uint64_t ticks)
+{
+	ktap_event("expect", "hop=%lu quiet=%lu", hop, ticks);
 }
 
 static void fly_hops(const struct scenario *s);
@@ -116,14 +122,20 @@ void scenario_run_all(void)
 	ktap_end();
 }
 
+static void hop_reset(uint64_t hop)
+{
+	failures_before = ktap_failures();
+	current_hop = hop;
+	digest = 0;
+	met_l2 = false;
+}
+
 /* As hop_begin, but goes on only when the host is prepared for the freeze point. */
 static void hop_begin_waiting(uint64_t hop)
 {
 	int byte = 'g';
 
-	failures_before = ktap_failures();
-	current_hop = hop;
-	digest = 0;
+	hop_reset(hop);
 	ktap_event("ready", "hop=%lu wait=1", hop);
 	if (cmdline.sync_host)
 		while ((byte = uart_receive()) == -1)
@@ -138,10 +150,22 @@ void hop_begin(uint64_t hop)
 		hop_begin_waiting(hop);
 		return;
 	}
-	failures_before = ktap_failures();
-	current_hop = hop;
-	digest = 0;
+	hop_reset(hop);
 	ktap_event("ready", "hop=%lu", hop);
+}
+
+void hop_nudged(bool lost)
+{
+	met_l2 |= !lost;
+	ktap_event("nudged", "hop=%lu lost=%d activity_state=%lu rip=0x%lx", current_hop, lost,
+		   vmcs_read(GUEST_ACTIVITY_STATE), vmcs_read(GUEST_RIP));
+}
+
+enum hop_answer hop_outcome(enum hop_answer answer)
+{
+	if (!met_l2 || ktap_failures() != failures_before)
+		return answer;
+	return hop_posted(answer) ? HOP_POSTED_RETRY : HOP_RETRY;
 }
 
 enum hop_answer hop_answer(void)
@@ -202,7 +226,7 @@ void hop_digest(uint64_t value, uint64_t rounds)
 void hop_end(uint64_t hop, enum hop_answer answer)
 {
 	if (hop_again(answer))
-		ktap_event("missed", "hop=%lu", hop);
+		ktap_event("missed", "hop=%lu%s", hop, met_l2 ? " nudged=1" : "");
 	else if (digest)
 		ktap_event("hop", "hop=%lu failed=%u digest=0x%lx rounds=%lu", hop,
 			   ktap_failures() - failures_before, digest, digest_rounds);

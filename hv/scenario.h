@@ -70,6 +70,11 @@ void freeze_point(void);
 void expect_vector(uint8_t vector, const struct l2 *l2);
 /* The same for acts and freezes that are about a page of L1's: that at guest-physical @gpa. */
 void expect_page(uint64_t gpa);
+/*
+ * For so many TSC ticks L1 and L2 may rightly have nothing to say in hop @hop and the next ones:
+ * the host sends no nudge meanwhile.
+ */
+void expect_quiet(uint64_t hop, uint64_t ticks);
 
 /*
  * One hop: hop_begin prints `ready` - call it right before entering L2. hop_answer says whether the
@@ -88,6 +93,13 @@ static inline bool hop_again(enum hop_answer answer)
 }
 void hop_begin(uint64_t hop);
 enum hop_answer hop_answer(void);
+/*
+ * The host's nudge met L2, whose VMCS is current: prints `nudged`. Unless it found an interrupt
+ * @lost it may have cured what the hop is about, and hop_outcome() has the hop flown again.
+ */
+void hop_nudged(bool lost);
+/* What becomes of a hop in which all is well and whose host has answered @answer. */
+enum hop_answer hop_outcome(enum hop_answer answer);
 enum hop_answer hop_wait(void); /* polls until the host has spoken */
 uint64_t hop_current(void);
 
@@ -101,7 +113,7 @@ bool hop_host_there(char *why, size_t size);
  */
 void hop_digest(uint64_t digest, uint64_t rounds);
 
-/* Prints `missed` or `hop` with the number of failures since hop_begin. */
+/* Prints `missed` (to be flown again) or `hop` with the number of failures since hop_begin. */
 void hop_end(uint64_t hop, enum hop_answer answer);
 
 #endif

@@ -7,11 +7,12 @@
 #include "lib/random.h"
 #include "lib/x2apic.h"
 
-/* How long L2 sleeps, in TSC ticks. Doubled when the host was too slow to freeze it in time. */
+/*
+ * How long L2 sleeps, in TSC ticks. Doubled with each miss, as the host may have been too slow to
+ * freeze it in time; halved by each hop without one, as it may have been too early as well.
+ */
 #define SLEEP_START 2000000ull
-#define SLEEP_MAX   (1ull << 40)
-/* Where the host says when to go on, a miss may also have come too early: no sleep without end. */
-#define SLEEP_MAX_WAIT (SLEEP_START << 8)
+#define SLEEP_MAX   (SLEEP_START << 10)
 
 static struct l2 l2;
 
@@ -30,6 +31,7 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 		l2_post(&l2, vector);
 		l2_notify_in(ticks);
 	}
+	expect_quiet(hop, ticks);
 	hop_begin(hop);
 	while ((exit = l2_run(&l2)) == L2_EXIT_NUDGE)
 		if (l2_wake_up_lost(&l2, hop, vector, apic_timer_expired()))
@@ -41,7 +43,8 @@ static bool run_hop(uint64_t hop, uint64_t ticks, uint64_t *random_state)
 
 static void run(void)
 {
-	uint64_t random_state = cmdline.seed, ticks = SLEEP_START << cmdline.sleep;
+	const uint64_t least = SLEEP_START << cmdline.sleep;
+	uint64_t random_state = cmdline.seed, ticks = least;
 
 	l2_create(&l2, "halted");
 	if (l2_run(&l2) != L2_EXIT_CALL) {
@@ -50,18 +53,21 @@ static void run(void)
 	}
 	for (uint64_t hop = 1; hop <= cmdline.hops; hop++) {
 		enum hop_answer answer = HOP_KEEP;
-		bool ok;
+		bool ok, missed = false;
 
 		do {
-			if (answer == HOP_RETRY &&
-			    ticks < (cmdline.wait ? SLEEP_MAX_WAIT : SLEEP_MAX))
+			if (answer == HOP_RETRY) {
+				missed = true;
+				hop_end(hop, answer);
+			}
+			if (answer == HOP_RETRY && ticks < SLEEP_MAX)
 				ticks *= 2;
 			ok = run_hop(hop, ticks, &random_state);
 			if (ok)
-				answer = hop_wait();
-			if (ok && answer == HOP_RETRY)
-				hop_end(hop, answer);
+				answer = hop_outcome(hop_wait());
 		} while (ok && answer == HOP_RETRY);
+		if (!missed && ticks > least)
+			ticks /= 2;
 		hop_digest(l2.shared->compute.digest, l2.shared->hlts);
 		hop_end(hop, HOP_KEEP);
 		if (!ok)

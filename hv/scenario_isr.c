@@ -95,6 +95,7 @@ static void fly_halted(void)
 	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_SELF_IPI(0x43),
 				  S_SELF_IPI(0x54), S_SLEEP, S_MARK(2), S_EOI);
 
+	expect_quiet(hop_current(), LOOK_TICKS);
 	apic_timer_arm(LOOK, LOOK_TICKS);
 	if (!l2_exits(l2, EXIT_REASON_EXTERNAL_INTERRUPT))
 		return;

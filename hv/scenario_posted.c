@@ -66,10 +66,13 @@ static bool sleep_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_st
 		*answer = hop_wait();
 		settle(*answer);
 	}
-	return ktap_check("L2 was woken by a posting", 1, hop_posted(*answer)) &&
-	       ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) &&
-	       ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) &&
-	       l2_check_interrupts(&l2, true);
+	if (!ktap_check("L2 was woken by a posting", 1, hop_posted(*answer)) ||
+	    !ktap_check("call from L2", L2_CALL_SLEEP, l2.regs.rax) ||
+	    !ktap_check("HLTs left by L2", hlts + 1, l2.shared->hlts) ||
+	    !l2_check_interrupts(&l2, true))
+		return false;
+	*answer = hop_outcome(*answer);
+	return true;
 }
 
 static void run_halted(void)
@@ -103,7 +106,7 @@ static bool leg_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_stat
 		enum l2_exit exit = l2_run(&l2);
 
 		if (exit == L2_EXIT_NUDGE)
-			ktap_event("nudged", "hop=%lu lost=0", hop);
+			hop_nudged(false);
 		else if (exit != L2_EXIT_CALL)
 			return false;
 		if (*answer == HOP_NONE) {
@@ -112,8 +115,10 @@ static bool leg_hop(uint64_t hop, enum hop_answer *answer, uint64_t *random_stat
 				settle(*answer);
 		}
 	}
-	if (l2_check_interrupts(&l2, true))
+	if (l2_check_interrupts(&l2, true)) {
+		*answer = hop_outcome(*answer);
 		return true;
+	}
 	/* Lost: a new notification brings it, so that one lost interrupt costs one hop. */
 	l2_wake();
 	return l2_run(&l2) == L2_EXIT_CALL && l2_check_interrupts(&l2, true);

@@ -77,6 +77,7 @@ static void fly_sti_hlt_idle(void)
 	l2_post(l2, 0x43);
 	l2_post(l2, 0x92);
 	expect_page(script_code(l2, STI, INSN_HLT));
+	expect_quiet(hop_current(), SLEEP);
 	l2_notify_in(SLEEP);
 	ENDS_WITH_THREE(l2);
 }

@@ -124,6 +124,7 @@ static void fly_halted(void)
 
 	if (!start("timed", (uint64_t)LONG << vmx_preemption_timer_shift()) || !l2_tells(&l2, 2))
 		return;
+	expect_quiet(hop_current(), due);
 	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, due >> vmx_preemption_timer_shift());
 	due += rdtsc();
 	if (!l2_exits(&l2, EXIT_REASON_PREEMPTION_TIMER))

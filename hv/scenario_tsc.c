@@ -104,6 +104,7 @@ static void fly_deadline(bool freeze_in_l1)
 	l2_create_plain(&l2, "steps");
 	l2.shared->arg[0] = freeze_in_l1 ? STEP(WAIT, 1) : STEP(FREEZE, 0);
 	l2.shared->arg[1] = STEP(WAIT, 1);
+	expect_quiet(hop_current(), DEADLINE);
 	apic_timer_arm(VECTOR, DEADLINE);
 	deadline = rdmsr(MSR_IA32_TSC_DEADLINE);
 	if (freeze_in_l1)

@@ -17,6 +17,9 @@ static struct play {
 	unsigned silent_at; /* no event after the byte of this hop ... */
 	bool nudge_helps;   /* ... until an NMI comes; then it was lost */
 	bool not_due;	    /* NMIs find that nothing was due */
+	unsigned cured;	    /* so many tries are flown again as an NMI may have cured them */
+	int64_t wakes_ns;   /* after so long a silence it goes on by itself */
+	uint64_t quiet;	    /* ticks for which L1 says that it will be silent, 1 a millisecond */
 	unsigned die_at;    /* the VM ends at this hop's byte */
 	int die_how;
 	unsigned die_in_restore, refuse_restore, signal_at;
@@ -37,6 +40,7 @@ static struct vm {
 	/* what the hop logic did */
 	unsigned stops, saves, quits, restores, keeps, retries, nmis;
 	bool dead_process;
+	int64_t wakes_ns;
 } vm;
 
 #define event(...) played_event(&vm.out, &vm.seq, __VA_ARGS__)
@@ -45,6 +49,8 @@ static void expects(void)
 {
 	if (play.expects)
 		event("expect hop=%u vector=0x7%u notification=0xf2", vm.hop, vm.hop);
+	if (play.quiet)
+		event("expect hop=%u quiet=%llu", vm.hop, (unsigned long long)play.quiet);
 }
 
 static void *create(const struct vm_config *config)
@@ -195,11 +201,23 @@ static int send_byte(void *p, char byte)
 	vm.keeps++;
 	if (play.die_at == vm.hop)
 		end_vm(play.die_how, "played end");
-	else if (play.silent_at == vm.hop)
+	else if (play.silent_at == vm.hop) {
 		vm.silent = true;
-	else
+		vm.wakes_ns = play.wakes_ns ? now_ns() + play.wakes_ns : 0;
+	} else
 		next_hop(0);
 	return VM_OK;
+}
+
+/* The NMI has met an L2 that was about to wake: the guest wants that hop again. */
+static void cure(void)
+{
+	vm.silent = false;
+	event("nudged hop=%u lost=0 activity_state=1", vm.hop);
+	event("missed hop=%u nudged=1", vm.hop);
+	event("ready hop=%u", vm.hop);
+	if (!--play.cured)
+		play.silent_at = 0;
 }
 
 static int nmi(void *p)
@@ -207,6 +225,10 @@ static int nmi(void *p)
 	(void)p;
 	assert_true(vm.running);
 	vm.nmis++;
+	if (vm.silent && play.cured) {
+		cure();
+		return VM_OK;
+	}
 	if (play.not_due)
 		event("nudged hop=%u lost=0", vm.hop);
 	if (!vm.silent || !play.nudge_helps)
@@ -229,6 +251,11 @@ static int wait_for(void *p, int64_t until_ns)
 		return VM_OK;
 	if (vm.ended)
 		return VM_ENDED;
+	if (vm.silent && vm.wakes_ns && now_ns() >= vm.wakes_ns) {
+		vm.silent = false;
+		next_hop(0);
+		return VM_OK;
+	}
 	if (play.flood)
 		event("fail scenario=halted check=flood");
 	if (until_ns > now_ns())
@@ -297,16 +324,18 @@ static const struct driver fake = {
 	.fetches = fetches,
 };
 
-static void fly(bool control)
+static void fly_with(bool control, bool control_passed)
 {
 	struct flight_config config = {
 		.driver = &fake,
 		.scenario = scenario_find("halted", 6),
 		.control = control,
+		.control_passed = control_passed,
 		.hops = HOPS + play.more,
 		.seed = 7,
 		.timeout_ns = 200 * NS_PER_MS,
 		.nudge_ns = 20 * NS_PER_MS,
+		.tsc_khz = 1,
 		.method = play.pause ? METHOD_PAUSE : METHOD_FILE,
 		.miss_limit = 8,
 		.timeline = true,
@@ -314,6 +343,11 @@ static void fly(bool control)
 	};
 
 	flight_run(&config, &r);
+}
+
+static void fly(bool control)
+{
+	fly_with(control, false);
 }
 
 static int done(void **state)
@@ -409,6 +443,9 @@ static void stats_disagree(void **state)
 	play.stats_lie = true;
 	fly(false);
 	expect(WORD_ERROR, "statistics say that L2 is active");
+	flight_result_free(&r);
+	fly_with(false, true);
+	expect(WORD_FAIL, "the control comes by this state, so KVM does not save it");
 }
 
 /* Whether the flight left file @name. */
@@ -468,6 +505,47 @@ static void nudge(void **state)
 	assert_int_equal(failed_hops(&r.log), 1);
 	assert_non_null(
 		known_match("halted", METHOD_FILE, &r.log, &r.verdict, NULL, "", true, NULL));
+}
+
+/* A hop that an NMI of ours may have cured is no pass: it is flown again, and counted. */
+static void cured(void **state)
+{
+	(void)state;
+	play.silent_at = 2;
+	play.cured = 2;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(r.cured, 2);
+	assert_int_equal(vm.nmis, 2);
+	assert_int_equal(r.taken, HOPS);
+	assert_int_equal(r.l2_active, HOPS);
+	assert_int_equal(vm.restores, HOPS + 2);
+	flight_result_free(&r);
+	play.silent_at = 2;
+	play.cured = 100;
+	fly(false);
+	expect(WORD_ERROR, "an NMI of the host's met L2 in hop 2, 3 times");
+	assert_int_equal(r.taken, 1);
+	flight_result_free(&r);
+	fly(true);
+	expect(WORD_ERROR, "met L2 in hop 2, 3 times");
+}
+
+/* A guest that has said how long it will be silent is neither nudged before nor called hung. */
+static void quiet(void **state)
+{
+	(void)state;
+	play.silent_at = 2;
+	play.wakes_ns = 300 * NS_PER_MS;
+	play.quiet = 60000;
+	fly(false);
+	expect(WORD_PASS, NULL);
+	assert_int_equal(vm.nmis, 0);
+	flight_result_free(&r);
+	play.quiet = 1;
+	fly(false);
+	expect(WORD_HANG, "no progress");
+	assert_true(vm.nmis > 0);
 }
 
 static void crash(void **state)
@@ -668,6 +746,8 @@ int main(void)
 		cmocka_unit_test_teardown(hang_in_control, done),
 		cmocka_unit_test_teardown(flood, done),
 		cmocka_unit_test_teardown(nudge, done),
+		cmocka_unit_test_teardown(cured, done),
+		cmocka_unit_test_teardown(quiet, done),
 		cmocka_unit_test_teardown(crash, done),
 		cmocka_unit_test_teardown(truncated, done),
 		cmocka_unit_test_teardown(reset_after_verdict, done),

@@ -265,12 +265,15 @@ static const struct driver fake = {
 };
 
 /* Flies scenario x, which has the lines @about beside those that each has. */
+static bool control_passed;
+
 static void fly(const char *about, bool control, const char *broken)
 {
 	char *text = xasprintf("name: x\ntitle: t\nproof: vmxon\n%s", about);
 	struct flight_config config = {
 		.driver = &fake,
 		.control = control,
+		.control_passed = control_passed,
 		.hops = 1,
 		.seed = 7,
 		.timeout_ns = 200 * NS_PER_MS,
@@ -316,6 +319,7 @@ static void fly_after(struct flight_config config)
 static int done(void **state)
 {
 	(void)state;
+	control_passed = false;
 	flight_result_free(&r);
 	buf_free(&vm.out);
 	buf_free(&vm.calls);
@@ -534,6 +538,24 @@ static void never_proved(void **state)
 	assert_contains(r.verdict.finding[0], "vmxon: no");
 }
 
+/* If the control has come by, it is KVM that does not save it; unless L1 failed on its way. */
+static void never_saved(void **state)
+{
+	(void)state;
+	control_passed = true;
+	vm.disproofs = 100;
+	fly("freeze: port\n", false, NULL);
+	assert_int_equal(r.verdict.word, WORD_FAIL);
+	assert_contains(r.verdict.finding[0], "in this state: 3 snapshots missed");
+	assert_contains(r.verdict.finding[0], "so KVM does not save it");
+	done(state);
+	control_passed = true;
+	vm.disproofs = 100;
+	vm.fails = true;
+	fly("freeze: port\n", false, NULL);
+	assert_null(strstr(r.verdict.finding[0], "so KVM does not save it"));
+}
+
 static void broken(void **state)
 {
 	(void)state;
@@ -604,6 +626,7 @@ int main(void)
 		cmocka_unit_test_teardown(second_vcpu, done),
 		cmocka_unit_test_teardown(disproved, done),
 		cmocka_unit_test_teardown(never_proved, done),
+		cmocka_unit_test_teardown(never_saved, done),
 		cmocka_unit_test_teardown(broken, done),
 		cmocka_unit_test_teardown(nothing, done),
 		cmocka_unit_test_teardown(refused, done),
