@@ -88,6 +88,24 @@ static void take_branch(struct flight_result *r)
 		to->word = WORD_FAIL;
 }
 
+/*
+ * What was saved does not show what L1 was in. By the control L1 does come there, so it is KVM that
+ * did not save it; without one, or if L1 says that it has failed on its way, it may be us.
+ */
+static void judge_lack(struct flight *f, const char *why, const char *where)
+{
+	struct flight_result *r = f->result;
+
+	if (f->config->control_passed && !r->log.fails && !r->log.errors && !r->log.damage)
+		verdict_raise(
+			&r->verdict, WORD_FAIL,
+			"%s; the control comes by this state, so KVM does not save it (%s, phase "
+			"%s)",
+			why, where, f->phase);
+	else
+		verdict_raise(&r->verdict, WORD_ERROR, "%s (%s, phase %s)", why, where, f->phase);
+}
+
 void flight_judge(struct flight *f, int ret)
 {
 	const struct expected want = {f->config->scenario->name, flight_guest_hops(f->config), 0,
@@ -127,6 +145,9 @@ void flight_judge(struct flight *f, int ret)
 			if (r->verdict.word == WORD_PASS)
 				check_own_part(f);
 		}
+		break;
+	case FLIGHT_LACKS:
+		judge_lack(f, why.text, where);
 		break;
 	case VM_LACKS:
 		verdict_raise(&r->verdict, WORD_SKIP, "%s", why.text);

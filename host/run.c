@@ -176,6 +176,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 
 		setup_method(&r->setup, &config, items[i].method);
 		config.control = items[i].control;
+		config.control_passed = control_passed;
 		config.post = items[i].post;
 		entry.name = plan_name(r->o, &items[i]);
 		entry.key = key;
