@@ -133,7 +133,9 @@ const char *options_lack(const struct options *o, const struct scenario *s,
 		return "the host changes guest memory, which needs --pages eager";
 	if ((s->posts || s->act == ACT_POST) && (pages == PAGES_LATE || pages == PAGES_LOST))
 		return "the host writes guest memory, for which no page may be kept back (--pages)";
-	return NULL;
+	/* Without that the page would come after all when the wait for it ends, and cure the guest.
+	 */
+	return pages == PAGES_LOST ? pages_cannot_lose() : NULL;
 }
 
 const char *method_lacks(const struct driver *driver, enum method method)

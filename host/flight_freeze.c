@@ -51,6 +51,7 @@ int flight_post_live(struct flight *f)
 	if (ret || !f->config->kick)
 		return ret;
 	flight_phase(f, "kick");
+	f->kicked = true;
 	ret = f->config->driver->stop(f->vm);
 	return ret ? ret : f->config->driver->cont(f->vm);
 }

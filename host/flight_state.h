@@ -47,6 +47,7 @@ struct flight {
 	int64_t progress_ns; /* time of the last progress */
 	int64_t nudge_ns;    /* when to nudge, 0: not now */
 	unsigned nudges;     /* sent */
+	bool kicked;	     /* the vCPU left KVM_RUN, which may have cured it */
 	uint64_t quiet;	     /* TSC ticks for which the guest may be silent (`expect`) */
 	unsigned cured;	     /* tries of this hop that an NMI of ours may have cured */
 	uint64_t random;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +122,28 @@ const char *pages_unavailable(void)
 		return why;
 	close(fd);
 	return NULL;
+}
+
+const char *pages_cannot_lose(void)
+{
+	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const char *why = NULL;
+	int fd = pages_open_uffd(&why);
+
+	reg.range = (struct uffdio_range){(uintptr_t)page, PAGE};
+	if (fd < 0)
+		;
+	else if (page == MAP_FAILED || ioctl(fd, UFFDIO_REGISTER, &reg))
+		why = "userfaultfd does not take a page";
+	else if (!(reg.ioctls & 1ull << _UFFDIO_POISON))
+		why = "this kernel's userfaultfd cannot take a page away for good "
+		      "(UFFDIO_POISON): it needs Linux 6.6 or newer";
+	if (fd >= 0)
+		close(fd);
+	if (page != MAP_FAILED)
+		munmap(page, PAGE);
+	return why;
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */

@@ -100,6 +100,9 @@ struct pages;
 /* Why userfaultfd can't be used here, or NULL if it can. Static text. */
 const char *pages_unavailable(void);
 
+/* Why no page can get lost here (PAGES_LOST), NULL: one can. */
+const char *pages_cannot_lose(void);
+
 /*
  * Registers @size bytes at @memory (page-aligned, private anonymous, never touched) and starts the
  * listener. @names are copied. @source gives the contents of the page at a guest-physical address;
