@@ -121,6 +121,28 @@ static int warns(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+/* ---- vmx_get_nested_state(vcpu, user_state, user_data_size) ---- */
+static int remember_user_state(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	*(unsigned long *)instance->data = regs->si;
+	return 0;
+}
+
+/* What userspace gets to see. */
+static int run_pending_unsaved(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct kvm_nested_state __user *state = *(void __user **)instance->data;
+	__u16 flags;
+
+	if ((long)regs->ax < (long)sizeof(*state) ||
+	    copy_from_user_nofault(&flags, &state->flags, sizeof(flags)))
+		return 0;
+	clear16(&flags, KVM_STATE_NESTED_RUN_PENDING);
+	if (copy_to_user_nofault(&state->flags, &flags, sizeof(flags)))
+		pr_err("broken_kvm: the state that was saved cannot be changed\n");
+	return 0;
+}
+
 /* ---- what vmx_set_nested_state() and the first KVM_RUN call ---- */
 static void vmwrite(unsigned long field, unsigned long value)
 {
@@ -219,8 +241,10 @@ static int mp_state(struct kprobe *probe, struct pt_regs *regs)
 static const struct {
 	const char *name, *symbol;
 	kprobe_pre_handler_t handler;
+	kretprobe_handler_t on_return; /* instead of that */
 } breakages[] = {
 	{"run-pending", "vmx_set_nested_state", run_pending},
+	{"run-pending-unsaved", "vmx_get_nested_state", .on_return = run_pending_unsaved},
 	{"mtf-pending", "vmx_set_nested_state", mtf_pending},
 	{"deadline", "vmx_set_nested_state", deadline},
 	{"smm", "vmx_set_nested_state", smm},
@@ -258,9 +282,14 @@ static struct kprobe probes[] = {
 	{.post_handler = post}, /* the breakage */
 };
 static int registered;
+static struct kretprobe return_probe = {.entry_handler = remember_user_state,
+					.data_size = sizeof(unsigned long),
+					.maxactive = VCPUS};
 
 static void unregister_all(void)
 {
+	if (return_probe.handler)
+		unregister_kretprobe(&return_probe);
 	while (registered > 0)
 		unregister_kprobe(&probes[--registered]);
 }
@@ -277,8 +306,13 @@ static int __init broken_kvm_init(void)
 	for (i = 0; i < ARRAY_SIZE(breakages); i++) {
 		if (strcmp(what, breakages[i].name) != 0)
 			continue;
-		probes[count].symbol_name = breakages[i].symbol;
-		probes[count++].pre_handler = breakages[i].handler;
+		if (breakages[i].on_return) {
+			return_probe.kp.symbol_name = breakages[i].symbol;
+			return_probe.handler = breakages[i].on_return;
+		} else {
+			probes[count].symbol_name = breakages[i].symbol;
+			probes[count++].pre_handler = breakages[i].handler;
+		}
 		break;
 	}
 	if (i == ARRAY_SIZE(breakages) && strcmp(what, "none") != 0) {
@@ -288,6 +322,11 @@ static int __init broken_kvm_init(void)
 	scrap = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!scrap)
 		return -ENOMEM;
+	result = return_probe.handler ? register_kretprobe(&return_probe) : 0;
+	if (result) {
+		pr_err("broken_kvm: no kretprobe at %s: %d\n", return_probe.kp.symbol_name, result);
+		return result;
+	}
 	for (; registered < count; registered++) {
 		result = register_kprobe(&probes[registered]);
 		if (result == 0)
