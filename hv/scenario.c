@@ -21,6 +21,7 @@ static unsigned failures_before, nudges_told;
 static uint64_t digest, digest_rounds; /* of this hop; 0: not told */
 static uint64_t current_hop;
 static bool met_l2; /* an NMI of the host's in this hop, and nothing was lost before */
+static bool cured;  /* by that, perhaps: it is to be flown again */
 
 static bool selected(const struct scenario *s)
 {
@@ -127,7 +128,7 @@ static void hop_reset(uint64_t hop)
 	failures_before = ktap_failures();
 	current_hop = hop;
 	digest = 0;
-	met_l2 = false;
+	met_l2 = cured = false;
 }
 
 /* As hop_begin, but goes on only when the host is prepared for the freeze point. */
@@ -163,8 +164,9 @@ void hop_nudged(bool lost)
 
 enum hop_answer hop_outcome(enum hop_answer answer)
 {
-	if (!met_l2 || ktap_failures() != failures_before)
+	if (!met_l2 || hop_again(answer) || ktap_failures() != failures_before)
 		return answer;
+	cured = true;
 	return hop_posted(answer) ? HOP_POSTED_RETRY : HOP_RETRY;
 }
 
@@ -226,7 +228,7 @@ void hop_digest(uint64_t value, uint64_t rounds)
 void hop_end(uint64_t hop, enum hop_answer answer)
 {
 	if (hop_again(answer))
-		ktap_event("missed", "hop=%lu%s", hop, met_l2 ? " nudged=1" : "");
+		ktap_event("missed", "hop=%lu%s", hop, cured ? " nudged=1" : "");
 	else if (digest)
 		ktap_event("hop", "hop=%lu failed=%u digest=0x%lx rounds=%lu", hop,
 			   ktap_failures() - failures_before, digest, digest_rounds);
