@@ -109,9 +109,9 @@ const char *driver_lacks(const struct driver *driver, const struct scenario *s)
 {
 	if (s->posts && !driver->act)
 		return "this driver cannot post interrupts (--driver kvm can)";
-	if (!driver->proves && scenario_exact(s))
+	if (!driver->values && scenario_exact(s))
 		return "this driver cannot freeze a VM at an exact instant (--driver kvm can)";
-	if (!driver->proves && !s->l2_alone)
+	if (!driver->values && !s->l2_alone)
 		return "this driver cannot prove the state of a snapshot (--driver kvm can)";
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "host/scenario.h"
 #include "host/pages.h"
 #include "host/qemu_stream.h"
+#include "host/snapshot.h"
 #include "host/timeline.h"
 #include "host/util.h"
 
@@ -51,6 +52,12 @@ struct act_config {
 	uint64_t pi_desc, page; /* guest-physical */
 };
 
+/* A saved VM: driver kvm has all of it as a value, QEMU a stream of bytes or a file of its own. */
+struct saved_vm {
+	struct snapshot value;
+	struct buf stream;
+};
+
 /* The same for all incarnations of a VM. */
 struct vm_config {
 	const char *qemu, *machine, *cpu, *accel;
@@ -78,14 +85,19 @@ struct vm_config {
 /* All calls but create, end and destroy deliver serial bytes while they wait. */
 struct driver {
 	const char *name;
+	bool values; /* save() gives a value, which proofs, breakages and oracles can look at */
 	/* @config must live on. Starts nothing yet. */
 	void *(*create)(const struct vm_config *config);
 	/* Kills what runs and frees all. */
 	void (*destroy)(void *vm);
 	/* Starts a VM from the image. It runs. */
 	int (*start)(void *vm);
-	/* Starts a VM from a snapshot. It stands still until cont(). */
-	int (*restore)(void *vm, const struct buf *snapshot);
+	/*
+	 * Starts a VM from what was saved. It stands still until cont(). @from must live, unchanged
+	 * but by save(), until the VM has been stopped or has ended: it may get its pages from
+	 * there.
+	 */
+	int (*restore)(void *vm, const struct saved_vm *from);
 	int (*stop)(void *vm);
 	/*
 	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_PAGE or FREEZE_AFTER, and waits for that; a VM
@@ -96,8 +108,8 @@ struct driver {
 	int (*cont)(void *vm);
 	/* Whether L2 is active in the stopped VM by the VMM's own answer: 1, 0; -1: cannot say. */
 	int (*l2_active)(void *vm);
-	/* Saves the stopped VM, which can go on after cont(). */
-	int (*save)(void *vm, struct buf *snapshot, struct saved_state *state);
+	/* Saves the stopped VM, which can go on after cont(), in place of what @to had. */
+	int (*save)(void *vm, struct saved_vm *to, struct saved_state *state);
 	/* Ends the stopped VM and takes the last serial bytes. */
 	int (*quit)(void *vm);
 	/* Sends one byte to the serial port; one NMI to the vCPU. */
@@ -120,21 +132,16 @@ struct driver {
 	int (*make_runnable)(void *vm);
 	/* Does what acts.def says to the VM, which stands still unless @live. */
 	int (*act)(void *vm, const struct act_config *act, bool live);
-	/* proof_check() on what save() saved of vCPU @vcpu. */
-	int (*proves)(void *vm, unsigned vcpu, const char *proof, struct err *e);
-	/* break_apply() on it. */
-	int (*break_saved)(void *vm, const char *what, struct err *e);
-	/* The general oracles on it and the stopped VM, which must not run any more after that. */
-	int (*oracles)(void *vm, struct oracle_report *report);
 	/*
-	 * A driver that has this keeps what save() saved to itself: save() leaves @snapshot empty,
-	 * and restore() of an empty one restores that. Appends it to @file as the bytes of a file,
-	 * which a later restore() takes too; without @file it only gives the number of bytes of
-	 * guest memory and state, 0: nothing was saved.
+	 * The general oracles on what was just saved and the stopped VM, which must not run any
+	 * more after that.
 	 */
-	size_t (*kept)(void *vm, struct buf *file);
-	/* A hash of that, and nothing else. */
-	uint64_t (*kept_hash)(void *vm);
+	int (*oracles)(void *vm, const struct snapshot *saved, struct oracle_report *report);
+	/*
+	 * Where save() may leave both empty, as it has written a file: appends that to @file;
+	 * without @file it only gives the number of its bytes, 0: nothing was saved.
+	 */
+	size_t (*saved_file)(void *vm, struct buf *file);
 	/* Nanoseconds from the first byte that the guest took to its end; 0: not both came. */
 	int64_t (*span)(void *vm);
 	/*

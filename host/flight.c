@@ -292,7 +292,7 @@ int flight_restore(struct flight *f)
 	if (ret)
 		return ret;
 	flight_phase(f, "restore");
-	ret = d->restore(f->vm, &f->snapshot);
+	ret = d->restore(f->vm, &f->saved);
 	if (ret == VM_REFUSED)
 		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
 	return ret;
@@ -352,11 +352,11 @@ int flight_wanted(struct flight *f, const struct saved_state *state)
 		return 1;
 	if (posts_before(f))
 		return saved_l2_active(state);
-	if (!f->config->driver->proves)
+	if (!f->config->driver->values)
 		return saved_l2_active(state) == s->l2 && state->mp_state == s->mp_state;
-	ret = f->config->driver->proves(f->vm, 0, s->proof, &e);
+	ret = flight_proves(f, 0, s->proof, &e);
 	if (ret > 0 && s->vcpus > 1)
-		ret = f->config->driver->proves(f->vm, 1, s->proof1, &e);
+		ret = flight_proves(f, 1, s->proof1, &e);
 	snprintf(f->why, sizeof(f->why), "%.511s", ret > 0 ? "" : e.text);
 	if (ret < 0)
 		f->err = e;
@@ -390,11 +390,11 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->kvm_says = d->l2_active(f->vm);
 	if (hop->kvm_says == 0 && !f->config->any_state && f->config->scenario->l2)
 		return VM_OK; /* a cheap miss: nothing need be saved */
-	ret = d->save(f->vm, &f->snapshot, &hop->state);
+	ret = d->save(f->vm, &f->saved, &hop->state);
 	if (ret)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
-	hop->bytes = f->snapshot.len || !d->kept ? f->snapshot.len : d->kept(f->vm, NULL);
+	hop->bytes = flight_saved_bytes(f);
 	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
 		err_set(&f->err,
 			"KVM's statistics say that L2 is active, its nested state says not");
@@ -412,37 +412,21 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		ret = flight_act(f, false);
 	else
 		return VM_OK;
-	return ret ? ret : d->save(f->vm, &f->snapshot, &hop->state);
-}
-
-/* Adds the snapshot to the trace. */
-static void trace_snapshot(struct flight *f)
-{
-	const struct driver *d = f->config->driver;
-	const uint64_t kept = d->kept_hash && !f->snapshot.len ? d->kept_hash(f->vm) : 0;
-
-	f->result->trace = kept ? hash_bytes(f->result->trace, &kept, sizeof(kept))
-				: hash_bytes(f->result->trace, f->snapshot.p, f->snapshot.len);
+	return ret ? ret : d->save(f->vm, &f->saved, &hop->state);
 }
 
 int flight_examine(struct flight *f, bool oracles)
 {
 	const struct driver *d = f->config->driver;
-	int ret;
 
-	trace_snapshot(f);
-
+	flight_trace_saved(f);
 	if (oracles && f->config->oracles && d->oracles) {
 		flight_phase(f, "oracles");
-		if (d->oracles(f->vm, &f->result->oracle))
+		if (d->oracles(f->vm, &f->saved.value, &f->result->oracle))
 			return VM_HARNESS;
 		f->result->oracles_run++;
 	}
-	if (!f->config->broken)
-		return VM_OK;
-	flight_phase(f, "break");
-	ret = d->break_saved(f->vm, f->config->broken, &f->err);
-	return ret > 0 ? FLIGHT_NOTHING : ret < 0 ? VM_HARNESS : VM_OK;
+	return flight_break(f);
 }
 
 /* The act at the same instant, in a VM that goes on. */
@@ -546,7 +530,9 @@ static int resume(struct flight *f)
 	}
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
-	ret = f->config->driver->restore(f->vm, &from->snapshot);
+	ret = flight_saved_read(f, &from->snapshot);
+	if (!ret)
+		ret = f->config->driver->restore(f->vm, &f->saved);
 	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
@@ -657,6 +643,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	char *cmdline = flight_cmdline(config);
 	char *path = xasprintf("%s/serial.log", config->vm.dir);
 	int64_t start = now_ns();
+	struct buf file = {0};
 	bool keep = false;
 	int ret;
 
@@ -716,8 +703,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
 		keep = !result->interrupted &&
 		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
-		if (keep && config->driver->kept && !f->snapshot.len && !f->looked)
-			config->driver->kept(f->vm, &f->snapshot);
+		if (keep && !(f->looked && !flight_saved_bytes(f)))
+			flight_saved_file(f, &f->saved, &file);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */
 		keep_l0_log(f);
@@ -725,9 +712,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));
 	}
-	if (f->snapshot.len && keep &&
-	    write_file(config->vm.dir, "snapshot.bin", f->snapshot.p, f->snapshot.len, 0666,
-		       &f->err))
+	if (file.len && write_file(config->vm.dir, "snapshot.bin", file.p, file.len, 0666, &f->err))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", f->err.text);
 	result->duration_ns = now_ns() - start;
 	free(path);
@@ -735,7 +720,8 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	buf_free(&f->tail);
 	buf_free(&f->whole);
 	buf_free(&f->l0_text);
-	buf_free(&f->snapshot);
+	flight_saved_free(&f->saved);
+	buf_free(&file);
 	page_names_free(&f->names);
 	timeline_free(f->timeline);
 	free(f);

@@ -39,7 +39,7 @@ static int restart(struct flight *f)
 	flight_phase(f, "snapshot at the mark");
 	ret = f->config->driver->stop(f->vm);
 	if (!ret)
-		ret = f->config->driver->save(f->vm, &f->snapshot, &at_mark.state);
+		ret = f->config->driver->save(f->vm, &f->saved, &at_mark.state);
 	if (!ret && f->config->save_hop) {
 		f->result->saved = true;
 		return FLIGHT_SAVED;
@@ -53,7 +53,7 @@ static void classify(struct flight *f, struct hop_record *hop)
 	struct err e = {0};
 
 	for (unsigned i = 0; i < c->state_count; i++)
-		if (c->driver->proves(f->vm, 0, c->states[i], &e) == 1)
+		if (flight_proves(f, 0, c->states[i], &e) == 1)
 			hop->states |= 1u << i;
 }
 
@@ -75,10 +75,10 @@ static int freeze(struct flight *f, const char *bytes)
 	hop->stop_ns = now_ns() - start;
 	hop->kvm_says = d->l2_active(f->vm);
 	flight_phase(f, "snapshot");
-	ret = d->save(f->vm, &f->snapshot, &hop->state);
+	ret = d->save(f->vm, &f->saved, &hop->state);
 	if (ret)
 		return ret;
-	hop->bytes = f->snapshot.len || !d->kept ? f->snapshot.len : d->kept(f->vm, NULL);
+	hop->bytes = flight_saved_bytes(f);
 	classify(f, hop);
 	ret = flight_examine(f, saved_l2_active(&hop->state)); /* they speak of an L2 */
 	if (ret)

@@ -22,7 +22,8 @@ static const char *last_lines(const struct buf *tail)
 static void look_at_hang(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
-	struct buf *text = &f->result->details, now = {0};
+	struct buf *text = &f->result->details, file = {0};
+	struct saved_vm now = {0};
 	struct saved_state state;
 	struct err e = {0};
 	char words[128];
@@ -32,22 +33,22 @@ static void look_at_hang(struct flight *f)
 			f->tail.p[i] = '?';
 	buf_printf(text, "last lines of the serial log:\n%s\n", last_lines(&f->tail));
 	d->describe(f->vm, text);
-	/* A driver that keeps the last snapshot to itself would lose it to the next. */
-	if (d->kept && !f->snapshot.len)
-		d->kept(f->vm, &f->snapshot);
+	/* QEMU's file is written anew. */
+	if (!d->values && !f->saved.stream.len && d->saved_file)
+		d->saved_file(f->vm, &f->saved.stream);
 	f->looked = true;
 	f->vm_config.deadline_ns = LAST_LOOK_NS;
 	if (!d->stop(f->vm) && !d->save(f->vm, &now, &state)) {
 		state_words(&state, words, sizeof(words));
 		buf_printf(text, "state saved now: %s\n", words);
-		if (d->kept && !now.len)
-			d->kept(f->vm, &now);
-		if (now.len && write_file(f->vm_config.dir, "now.bin", now.p, now.len, 0666, &e))
+		flight_saved_file(f, &now, &file);
+		if (file.len && write_file(f->vm_config.dir, "now.bin", file.p, file.len, 0666, &e))
 			buf_printf(text, "%s\n", e.text);
 	} else {
 		buf_printf(text, "its state cannot be saved: %s\n", f->err.text);
 	}
-	buf_free(&now);
+	flight_saved_free(&now);
+	buf_free(&file);
 }
 
 /* What a whole log does not say: that the host did its part. */

@@ -239,7 +239,7 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 		ret = d->move(f->vm, &hop->state);
 	if (ret)
 		return ret;
-	hop->bytes = d->kept(f->vm, NULL);
+	hop->bytes = flight_saved_bytes(f);
 	if (!running_in_state(f, hop, &ret))
 		return ret;
 	ret = end_original(f);
@@ -247,7 +247,7 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 		ret = rewind_log(f, mark);
 	flight_phase(f, "restore");
 	if (!ret)
-		ret = d->restore(f->vm, &f->snapshot);
+		ret = d->restore(f->vm, &f->saved);
 	return ret ? ret : flight_land(f, hop);
 }
 
@@ -282,7 +282,7 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 	flight_phase(f, "savevm");
 	ret = d->send(f->vm, 'k');
 	if (!ret)
-		ret = d->save(f->vm, &f->snapshot, &hop->state);
+		ret = d->save(f->vm, &f->saved, &hop->state);
 	if (!ret)
 		ret = future(f, n);
 	flight_phase(f, "loadvm in the same process");
@@ -303,7 +303,7 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 		ret = rewind_log(f, mark);
 	flight_phase(f, "loadvm in a new process");
 	if (!ret)
-		ret = d->restore(f->vm, &f->snapshot);
+		ret = d->restore(f->vm, &f->saved);
 	if (!ret)
 		ret = future(f, n);
 	if (!ret)

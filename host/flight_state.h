@@ -9,8 +9,9 @@
 /* Beside what drivers return: the flight ends here. */
 #define FLIGHT_SAVED   1
 #define FLIGHT_NOTHING 2 /* nothing to break in this state */
-#define FLIGHT_LACKS   3 /* L1 was where the scenario wants it, and what was saved does not show it \
-			  */
+#define FLIGHT_LACKS                                                                 \
+	3 /* L1 was where the scenario wants it, and what was saved does not show it \
+	   */
 
 struct flight {
 	const struct flight_config *config;
@@ -23,12 +24,12 @@ struct flight {
 	uint64_t serial_bytes;
 	bool log_failed;
 	struct buf tail;
-	struct buf l0_text; /* what L0 has logged meanwhile */
-	struct buf whole;   /* the serial log that counts, all of it */
-	unsigned branches;  /* of the log, which did not become part of it */
-	bool again;	    /* the log is read a second time: nothing new happens */
-	struct buf snapshot;
-	bool looked; /* what the driver has kept is no snapshot but how a HANG was found */
+	struct buf l0_text;    /* what L0 has logged meanwhile */
+	struct buf whole;      /* the serial log that counts, all of it */
+	unsigned branches;     /* of the log, which did not become part of it */
+	bool again;	       /* the log is read a second time: nothing new happens */
+	struct saved_vm saved; /* at last */
+	bool looked;	       /* QEMU's file is of how a HANG was found */
 	struct page_names names;
 	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
 	struct hop_record *restored;		      /* the hop whose restored VM runs now */
@@ -94,6 +95,24 @@ void flight_timeline_end(struct flight *f);
 
 /* What is done with a good snapshot before it is restored; @oracles: that as well, if asked for. */
 int flight_examine(struct flight *f, bool oracles);
+
+/* The vectors that are on their way in @part, the snapshot of vCPU @vcpu. */
+void flight_timeline_vectors(struct flight *f, unsigned vcpu, const struct snapshot *part);
+
+/* ---- flight_saved.c: what was saved at last, f->saved --------------------------------------- */
+
+/* Bytes of its file, or of guest memory and state; 0: nothing was saved. */
+size_t flight_saved_bytes(const struct flight *f);
+/* Appends the bytes of the file that @saved makes, from which flight_saved_read() has it again. */
+void flight_saved_file(const struct flight *f, const struct saved_vm *saved, struct buf *file);
+int flight_saved_read(struct flight *f, const struct buf *file);
+void flight_saved_free(struct saved_vm *saved);
+/* Adds it to the trace. */
+void flight_trace_saved(struct flight *f);
+/* proof_check() on vCPU @vcpu. */
+int flight_proves(struct flight *f, unsigned vcpu, const char *proof, struct err *e);
+/* Breaks what is to be broken in it, if anything. */
+int flight_break(struct flight *f);
 
 /* ---- flight_freeze.c ---------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 // What the timelines tell of a flight beside its phases. What the guest says is stamped when the
 // runner has read it from the serial port, which is later than the guest said it.
 #include "host/flight_state.h"
+#include "host/proof.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,18 @@ static const char *const act_names[ACTS] = {
 static bool is_common(const char *key)
 {
 	return !strcmp(key, "hop") || !strcmp(key, "scenario");
+}
+
+void flight_timeline_vectors(struct flight *f, unsigned vcpu, const struct snapshot *part)
+{
+	struct buf text = {0};
+
+	if (f->timeline)
+		proof_vectors(part, &text);
+	if (text.len)
+		timeline_instant(f->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT,
+				 "in the snapshot%s: %s", vcpu ? " of vCPU 1" : "", text.p);
+	buf_free(&text);
 }
 
 /* L1 says so before `ready`, from which a hop begins, or after it. */

@@ -2,7 +2,6 @@
 // Driver `kvm`: the small VMM of kvm_vm.c with a thread for each vCPU. All that may block on a page
 // that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a restore in the
 // first vCPU's; the caller's thread watches them. Page requests are told of the first vCPU.
-#include "host/break.h"
 #include "host/driver.h"
 #include "host/kvm_act.h"
 #include "host/kvm_memory.h"
@@ -10,7 +9,6 @@
 #include "host/kvm_vcpus.h"
 #include "host/kvm_vm.h"
 #include "host/page_trap.h"
-#include "host/proof.h"
 #include "host/serve.h"
 #include "host/signals.h"
 #include "host/vcpu_alarm.h"
@@ -59,7 +57,7 @@ struct machine {
 	int restore_status;
 	struct err restore_err;
 
-	struct snapshot kept; /* the last save; what the running VM was restored from */
+	const struct snapshot *from; /* what the running VM was restored from */
 	struct pages *pages;
 	struct serve_client *remote; /* where its pages come from, if that is another process */
 	struct fetch *fetch;
@@ -128,7 +126,7 @@ static int restore_steps(struct machine *m)
 
 	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++) {
 		const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
-		struct snapshot part = kvm_vcpu_part(&m->kept, n);
+		struct snapshot part = kvm_vcpu_part(m->from, n);
 
 		for (unsigned i = 0; !ret && i < o->steps; i++) {
 			int64_t start = now_ns();
@@ -460,7 +458,6 @@ static void destroy(void *vm)
 	struct machine *m = vm;
 
 	throw_away(m);
-	snapshot_free(&m->kept);
 	close(m->event);
 	buf_free(&m->sent);
 	free(m->fetch);
@@ -514,7 +511,7 @@ static int start(void *vm)
 
 static const void *page_source(void *arg, uint64_t gpa)
 {
-	return snapshot_page(arg, gpa);
+	return snapshot_page(((struct machine *)arg)->from, gpa);
 }
 
 /* Memory of the new VM: filled now, or when it is asked for. */
@@ -524,7 +521,7 @@ static int restore_memory(struct machine *m)
 	int64_t start = now_ns();
 
 	if (pages->mode == PAGES_EAGER) {
-		kvm_memory_restore(&m->kept, m->vm.memory);
+		kvm_memory_restore(m->from, m->vm.memory);
 		timeline_span(m->config->timeline, LANE_PAGES, TIMELINE_PAGE, start, now_ns(),
 			      "all memory filled");
 		return VM_OK;
@@ -537,26 +534,18 @@ static int restore_memory(struct machine *m)
 	}
 	m->pages = pages_start(pages, m->vm.memory, m->vm.memory_size, m->config->names,
 			       m->remote ? serve_page : page_source,
-			       m->remote ? (void *)m->remote : &m->kept, m->config->err);
+			       m->remote ? (void *)m->remote : m, m->config->err);
 	return m->pages ? VM_OK : VM_HARNESS;
 }
 
-static int restore(void *vm, const struct buf *file)
+static int restore(void *vm, const struct saved_vm *from)
 {
 	struct machine *m = vm;
-	struct snapshot source = {0};
 	const struct snapshot_section *uart;
-	int ret;
+	int ret = make(m, from->value.memory_size, kvm_vcpus_saved(&from->value), true);
 
-	if (file->len) {
-		if (snapshot_decode(&source, file->p, file->len, m->config->err))
-			return VM_HARNESS;
-		throw_away(m); /* the VM that runs may still get pages from the last one */
-		snapshot_free(&m->kept);
-		m->kept = source;
-	}
-	ret = make(m, m->kept.memory_size, kvm_vcpus_saved(&m->kept), true);
-	uart = snapshot_find(&m->kept, "UART");
+	m->from = &from->value;
+	uart = snapshot_find(m->from, "UART");
 	if (!ret && uart && uart->len == sizeof(m->vm.uart))
 		memcpy(&m->vm.uart, uart->data, uart->len);
 	if (!ret)
@@ -679,15 +668,14 @@ static int l2_active(void *vm)
 	return kvm_vm_l2_active(&((struct machine *)vm)->vm);
 }
 
-static int save(void *vm, struct buf *file, struct saved_state *state)
+static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 {
 	struct machine *m = vm;
-	struct snapshot *s = &m->kept;
+	struct snapshot *s = &to->value;
 	int64_t start = now_ns();
 	int ret;
 
 	collect_fetches(m); /* it may be the source of pages until here */
-	file->len = 0;
 	snapshot_drop_sections(s);
 	ret = kvm_vcpus_save(&m->vm, s, m->config->err);
 	record_ioctl(m, 0, start, "KVM_GET_...", ret);
@@ -699,20 +687,6 @@ static int save(void *vm, struct buf *file, struct saved_state *state)
 	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
 	kvm_state_summary(s, state);
 	return VM_OK;
-}
-
-static size_t kept(void *vm, struct buf *file)
-{
-	const struct snapshot *s = &((struct machine *)vm)->kept;
-
-	if (file && s->sections)
-		snapshot_encode(s, file);
-	return s->sections ? kvm_memory_bytes(s) : 0;
-}
-
-static uint64_t kept_hash(void *vm)
-{
-	return snapshot_hash(&((struct machine *)vm)->kept);
 }
 
 static int64_t span(void *vm)
@@ -769,38 +743,10 @@ static int act(void *vm, const struct act_config *act, bool live)
 	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
 }
 
-/* Interrupts on their way in the snapshot @part of vCPU @n. */
-static void record_vectors(const struct machine *m, unsigned n, const struct snapshot *part)
-{
-	struct buf text = {0};
-
-	if (m->config->timeline)
-		proof_vectors(part, &text);
-	if (text.len)
-		timeline_instant(m->config->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT,
-				 "in the snapshot%s: %s", n ? " of vCPU 1" : "", text.p);
-	buf_free(&text);
-}
-
-static int proves(void *vm, unsigned vcpu, const char *proof, struct err *e)
-{
-	struct snapshot part = kvm_vcpu_part(&((struct machine *)vm)->kept, vcpu);
-	int ret = proof_check(&part, proof, e);
-
-	record_vectors(vm, vcpu, &part);
-	kvm_vcpu_part_free(&part);
-	return ret;
-}
-
-static int break_saved(void *vm, const char *what, struct err *e)
-{
-	return break_apply(&((struct machine *)vm)->kept, what, e);
-}
-
-static int oracles(void *vm, struct oracle_report *report)
+static int oracles(void *vm, const struct snapshot *saved, struct oracle_report *report)
 {
 	struct machine *m = vm;
-	struct snapshot part = kvm_vcpu_part(&m->kept, 0);
+	struct snapshot part = kvm_vcpu_part(saved, 0);
 	int ret = oracle_run(&m->vm.fds, &part, m->config->order, report, m->config->err);
 
 	kvm_vcpu_part_free(&part);
@@ -894,6 +840,7 @@ static unsigned fetches(void *vm, struct fetch **list)
 
 const struct driver kvm_driver = {
 	.name = "kvm",
+	.values = true,
 	.create = create,
 	.destroy = destroy,
 	.start = start,
@@ -913,11 +860,7 @@ const struct driver kvm_driver = {
 	.blocked = blocked,
 	.make_runnable = make_runnable,
 	.act = act,
-	.proves = proves,
-	.break_saved = break_saved,
 	.oracles = oracles,
-	.kept = kept,
-	.kept_hash = kept_hash,
 	.span = span,
 	.fetches = fetches,
 };

@@ -69,14 +69,3 @@ void kvm_memory_restore(const struct snapshot *s, uint8_t *memory)
 		if (s->page[i])
 			memcpy(memory + i * SNAPSHOT_PAGE, s->page[i], SNAPSHOT_PAGE);
 }
-
-size_t kvm_memory_bytes(const struct snapshot *s)
-{
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < s->sections; i++)
-		bytes += s->section[i].len;
-	for (uint64_t i = 0; i < s->memory_size / SNAPSHOT_PAGE; i++)
-		bytes += s->page[i] ? SNAPSHOT_PAGE : 0;
-	return bytes;
-}

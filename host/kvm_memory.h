@@ -14,7 +14,4 @@ void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size);
 /* Fills the untouched memory at @memory, which has @s->memory_size bytes. */
 void kvm_memory_restore(const struct snapshot *s, uint8_t *memory);
 
-/* Bytes that @s holds: its sections and pages. */
-size_t kvm_memory_bytes(const struct snapshot *s);
-
 #endif

@@ -78,14 +78,14 @@ static int start(void *vm)
 	return ret ? ret : qemu_moves_started(q);
 }
 
-static int restore(void *vm, const struct buf *snapshot)
+static int restore(void *vm, const struct saved_vm *from)
 {
-	return qemu_restore(vm, snapshot);
+	return qemu_restore(vm, &from->stream);
 }
 
-static int save(void *vm, struct buf *snapshot, struct saved_state *state)
+static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 {
-	return qemu_save(vm, snapshot, state);
+	return qemu_save(vm, &to->stream, state);
 }
 
 static int stop(void *vm)
@@ -227,9 +227,9 @@ static void moved(void *vm, struct move_record *record)
 	qemu_moved(vm, record);
 }
 
-static size_t kept(void *vm, struct buf *file)
+static size_t saved_file(void *vm, struct buf *file)
 {
-	return qemu_kept(vm, file);
+	return qemu_saved_file(vm, file);
 }
 
 static unsigned fetches(void *vm, struct fetch **list)
@@ -260,6 +260,6 @@ const struct driver qemu_driver = {
 	.reset = reset,
 	.look = look,
 	.moved = moved,
-	.kept = kept,
+	.saved_file = saved_file,
 	.fetches = fetches,
 };

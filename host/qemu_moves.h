@@ -18,7 +18,7 @@ int qemu_save(struct qemu *q, struct buf *snapshot, struct saved_state *state);
 int qemu_restore(struct qemu *q, const struct buf *snapshot);
 int qemu_back(struct qemu *q);
 int qemu_reset(struct qemu *q);
-size_t qemu_kept(struct qemu *q, struct buf *file);
+size_t qemu_saved_file(struct qemu *q, struct buf *file);
 void qemu_moved(struct qemu *q, struct move_record *record);
 unsigned qemu_fetches(struct qemu *q, struct fetch **list);
 

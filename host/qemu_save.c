@@ -190,7 +190,7 @@ int qemu_save_background(struct qemu *q, struct saved_state *state)
 	return ret;
 }
 
-size_t qemu_kept(struct qemu *q, struct buf *file)
+size_t qemu_saved_file(struct qemu *q, struct buf *file)
 {
 	/* One with each page at its place would be large, and has holes that a copy fills. */
 	if (file && q->moves->saved > 1 &&

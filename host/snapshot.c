@@ -245,6 +245,17 @@ static void put_pages(struct buf *file, const struct snapshot *s)
 	}
 }
 
+size_t snapshot_bytes(const struct snapshot *s)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < s->sections; i++)
+		bytes += s->section[i].len;
+	for (uint64_t i = 0; i < s->memory_size / SNAPSHOT_PAGE; i++)
+		bytes += s->page[i] ? SNAPSHOT_PAGE : 0;
+	return bytes;
+}
+
 uint64_t snapshot_hash(const struct snapshot *s)
 {
 	uint64_t hash = hash_bytes(s->memory_size, NULL, 0);

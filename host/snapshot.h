@@ -43,6 +43,9 @@ void snapshot_set_memory(struct snapshot *s, const void *memory, uint64_t size);
 /* The page at guest-physical @gpa (zeros for one that was left out); NULL beyond memory_size. */
 const void *snapshot_page(const struct snapshot *s, uint64_t gpa);
 
+/* Bytes of guest memory and state, 0: nothing was saved. */
+size_t snapshot_bytes(const struct snapshot *s);
+
 /* Hash of all of it: equal for snapshots that snapshot_encode() gives equal bytes for. */
 uint64_t snapshot_hash(const struct snapshot *s);
 

@@ -88,11 +88,11 @@ static int end_vm(int how, const char *text)
 	return VM_ENDED;
 }
 
-static int restore(void *p, const struct buf *snapshot)
+static int restore(void *p, const struct saved_vm *from)
 {
 	(void)p;
 	assert_true(vm.dead_process);
-	assert_string_equal(snapshot->p, "snapshot");
+	assert_string_equal(from->stream.p, "snapshot");
 	vm.restores++;
 	if (play.refuse_restore == vm.hop) {
 		err_set(vm.config->err, "restore: Invalid argument");
@@ -133,13 +133,13 @@ static int l2_active(void *p)
 	return 1;
 }
 
-static int save(void *p, struct buf *snapshot, struct saved_state *state)
+static int save(void *p, struct saved_vm *to, struct saved_state *state)
 {
 	(void)p;
 	assert_false(vm.running);
 	vm.saves++;
-	snapshot->len = 0;
-	buf_append(snapshot, "snapshot", 8);
+	to->stream.len = 0;
+	buf_append(&to->stream, "snapshot", 8);
 	*state = (struct saved_state){.nested = true,
 				      .flags = KVM_STATE_NESTED_GUEST_MODE,
 				      .mp_state = KVM_MP_STATE_HALTED};

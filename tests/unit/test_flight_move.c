@@ -173,10 +173,10 @@ static int look(void *p, struct saved_state *state)
 	return VM_OK;
 }
 
-static int save(void *p, struct buf *snapshot, struct saved_state *state)
+static int save(void *p, struct saved_vm *to, struct saved_state *state)
 {
 	(void)p;
-	(void)snapshot;
+	(void)to;
 	assert_false(vm.running);
 	vm.saves++;
 	vm.saved = vm.g;
@@ -210,10 +210,10 @@ static int quit(void *p)
 	return VM_OK;
 }
 
-static int restore(void *p, const struct buf *snapshot)
+static int restore(void *p, const struct saved_vm *from)
 {
 	(void)p;
-	(void)snapshot;
+	(void)from;
 	assert_true(vm.dead_process || vm.ended);
 	vm.restores++;
 	vm.dead_process = false;
@@ -301,7 +301,7 @@ static void moved(void *p, struct move_record *record)
 	*record = (struct move_record){.rounds = (int)vm.moves};
 }
 
-static size_t kept(void *p, struct buf *file)
+static size_t saved_file(void *p, struct buf *file)
 {
 	(void)p;
 	(void)file;
@@ -331,7 +331,7 @@ static const struct driver fake = {
 	.reset = reset,
 	.look = look,
 	.moved = moved,
-	.kept = kept,
+	.saved_file = saved_file,
 };
 
 static void fly(enum method method)
