@@ -27,7 +27,8 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARN    := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow
 
 # ---- L1 and L2: freestanding, no red zone, no SSE in C ---------------------------------------
-GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+# The same sources make the same image wherever they lie, or the lab would be built anew for each tree.
+GUEST_CFLAGS := -std=gnu11 -Os -g -ffile-prefix-map="$(CURDIR)"=. -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	$(WARN) -I. -I$(B)/include

@@ -25,6 +25,7 @@ lab|cpio|cpio|packs the L0 image
 lab|strip|binutils|takes debug information out of kernel modules
 lab|readelf|binutils|reads kernel modules
 lab|setpriv|util-linux|ends the emulator with its parent
+lab|xxhsum|xxhash|notices damage of the cache
 lab|/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring|verifies downloads
 lab|debian-mirror|debootstrap|knows a mirror of Debian
 kvm|qemu-system-x86_64|qemu-system-x86|runs L1

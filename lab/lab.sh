@@ -193,7 +193,24 @@ key() { # FILE-or-text...: a hash of the files' contents and of the other words
 is_built() { # STEP KEY
     local stamp=
     { read -r stamp < "$lab/$1/.key"; } 2> /dev/null || :
-    [ "$stamp" = "$2" ]
+    [ "$stamp" = "$2" ] && [ -e "$lab/$1/.sums" ]
+}
+
+# Hashes of all that a step has made, for check_sums. They are to find damage, not an attacker.
+make_sums() { # DIR
+    (cd "$1" && find . -type f -print0 | sort -z | xargs -0 xxhsum -H2 2> /dev/null) > "$1.sums" &&
+        mv "$1.sums" "$1/.sums"
+}
+
+# What a step has made must be what it was then.
+check_sums() { # STEP...
+    local step wrong
+    for step in "$@"; do
+        wrong=$(cd "$lab/$step" && xxhsum -c --quiet .sums 2>&1) && continue
+        wrong=$(sed -nE 's,^(\./)?([^:]*): (FAILED|Could not).*,\2,p' <<< "$wrong" | paste -sd ' ')
+        die "The cache is damaged: the step '$step' in $lab has made other files than those there are${wrong:+: $wrong}." \
+            "'lab/lab.sh build --force' makes all anew."
+    done
 }
 
 # Runs COMMAND TMP_DIR, which fills TMP_DIR; a complete TMP_DIR becomes $lab/STEP.
@@ -223,6 +240,7 @@ step() { # STEP KEY TITLE COMMAND...
         die "Step '$name' ($title) failed; the whole log: $log" "$hint"
     fi
     printf '%s\n' "$stamp" > "$tmp/.key"
+    make_sums "$tmp" || die "Can't write to the cache in $cache."
     rm -rf "${lab:?}/$name"
     mv "$tmp" "$lab/$name"
     printf 'done (%d s)\n' $((SECONDS - start)) >&2
@@ -231,7 +249,7 @@ step() { # STEP KEY TITLE COMMAND...
 missing_tools() {
     local tool
     for tool in apt-get dpkg-deb tar xz zstd cpio patch gcc g++ strip readelf make \
-        ${cross:+"${cross}gcc" "${cross}strip"} flock setpriv sha256sum; do
+        ${cross:+"${cross}gcc" "${cross}strip"} flock setpriv sha256sum xxhsum; do
         command -v "$tool" > /dev/null || printf ' %s' "$tool"
     done
 }
@@ -340,7 +358,10 @@ prune_files() {
 
 force=
 build_lab() {
-    [ -z "$force" ] || rm -rf "$lab"
+    local made
+    for made in "$lab"/*/.sums; do
+        [ ! -e "$made" ] || check_sums "$(basename "${made%/.sums}")"
+    done
     build_bochs
     if [ -z "${MIDFLIGHT_LAB_UNCHECKED:-}" ]; then
         [ -f "$emucheck" ] ||
@@ -357,12 +378,17 @@ build_lab() {
 
 # What is wrong with KVM's modules and parameters is said before anything is built for a kernel or boots.
 ready_lab() {
+    [ -z "$force" ] || [ ! -e "$lab" ] || locked rm -rf "$lab"
     choose_kernel
     if [[ $kernel != file-* ]] && [ -n "$kvm_file$kvm_intel_file${kvm_params[*]:-}" ]; then
         complete_parts || locked build_parts
         prepare_kvm "$parts" "$files/kvm"
     fi
-    if [ -n "$force" ] || ! complete_lab; then locked build_lab; fi
+    if complete_lab; then
+        check_sums bochs "parts-$kernel" "saved-$kernel"
+    else
+        locked build_lab
+    fi
     [[ $kernel != file-* ]] || touch "$lab/parts-$kernel" 2> /dev/null || :
 }
 

@@ -57,6 +57,47 @@ MIDFLIGHT_CACHE=/proc/none lab/lab.sh status >"$work/out" 2>&1
 holds "lab.sh status: it cannot be built" [ $? = 2 ]
 holds "lab.sh status: nothing was made" [ ! -e "$work/none" ]
 
+# A cache that is damaged says so, and not what the emulator makes of it; --force mends it. The files are those
+# of the cache in use, but for the one.
+what="(a damaged cache)"
+cache=$(lab/lab.sh status | sed -n 's/^cache: //p')
+kernel=${MIDFLIGHT_LAB_KERNEL:-6.12}
+damaged() { # STEP FILE COMMAND...: COMMAND damages $bad
+	local step=$1 bad=$work/cache/lab/$1/$2
+	rm -rf "$work/cache"
+	mkdir "$work/cache"
+	cp -al "$cache/lab" "$work/cache/lab" 2>/dev/null || cp -a "$cache/lab" "$work/cache/lab"
+	cp "$bad" "$bad.new" && mv "$bad.new" "$bad"
+	shift 2
+	"$@" "$bad"
+	MIDFLIGHT_CACHE=$work/cache lab/lab.sh run -- true >"$work/out" 2>&1
+	holds "a damaged cache, $* in $step: exit status 2" [ $? = 2 ]
+	expect "a damaged cache, $* in $step: step, file and mend are named" "the step '$step' .*: .*${bad##*/}" \
+		'lab/lab.sh build --force'
+	refuse "a damaged cache, $* in $step: nothing else" '^lab: (L0|the emulator)'
+}
+invert() { # FILE: 64 bytes, where a kernel lies
+	python3 -c 'import sys
+f = open(sys.argv[1], "r+b")
+f.seek(20 << 20)
+b = f.read(64)
+f.seek(20 << 20)
+f.write(bytes(~x & 255 for x in b))' "$1"
+}
+damaged "saved-$kernel" state/memory.ram invert
+damaged "saved-$kernel" state/cpu0 truncate -s 1000
+damaged bochs bochs truncate -s -1
+rm -rf "$work/cache"
+# The self-checks' image is part of what the cache is known by.
+what="(the same sources elsewhere)"
+for tree in "a tree" other; do
+	mkdir "$work/$tree"
+	git ls-files -z | tar -c --null -T - | tar -x -C "$work/$tree"
+	make -s -C "$work/$tree" build/emucheck.iso >"$work/out" 2>&1
+done
+holds "the same sources in two directories make the same image" \
+	cmp "$work/a tree/build/emucheck.iso" "$work/other/build/emucheck.iso"
+
 # What a failure leaves, and its replay from outside of the lab.
 run 1 --driver kvm --loops 1 --scenario running --break digest --junit "$work/junit.xml"
 expect "a failure says all that a bug report needs" '^#   step: hop 1 of 1' '^#   on Linux [0-9]' \
