@@ -624,6 +624,17 @@ static void count_oracles(struct flight *f)
 		r->verdict.word = WORD_FAIL; /* what they found is told on its own */
 }
 
+/* Whatever the guest says: on a kernel that is broken it proves nothing. */
+static void judge_l0(struct flight *f)
+{
+	const char *line;
+	const enum l0_sign death = l0_log_death(&line);
+
+	if (death != L0_QUIET)
+		verdict_raise(&f->result->verdict, death == L0_HANG ? WORD_HANG : WORD_CRASH,
+			      L0_DEATH "%s", line);
+}
+
 /* With a complaint its whole context is worth keeping: registers, stack, what came before. */
 static void keep_l0_log(struct flight *f)
 {
@@ -637,7 +648,7 @@ static void keep_l0_log(struct flight *f)
 		verdict_raise(&f->result->verdict, WORD_ERROR, "%s", f->err.text);
 }
 
-void flight_run(const struct flight_config *config, struct flight_result *result)
+static void fly(const struct flight_config *config, struct flight_result *result)
 {
 	struct flight *f = xcalloc(1, sizeof(*f));
 	char *cmdline = flight_cmdline(config);
@@ -707,6 +718,7 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 			flight_saved_file(f, &f->saved, &file);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */
+		judge_l0(f);
 		keep_l0_log(f);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
@@ -725,6 +737,19 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 	page_names_free(&f->names);
 	timeline_free(f->timeline);
 	free(f);
+}
+
+void flight_run(const struct flight_config *config, struct flight_result *result)
+{
+	const char *line;
+
+	/* Who flies several ends as if told to. */
+	if (l0_log_death(&line) != L0_QUIET) {
+		result->interrupted = true;
+		verdict_raise(&result->verdict, WORD_ERROR, "not flown: " L0_DEATH "%s", line);
+		return;
+	}
+	fly(config, result);
 }
 
 void flight_result_free(struct flight_result *result)

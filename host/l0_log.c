@@ -13,38 +13,68 @@
 #define FACILITY   3 /* the priority's bits from here are the facility; 0 is the kernel */
 
 static int log_fd = -1;
+static enum l0_sign death; /* that a record told of */
+static char death_line[L0_COMPLAINT_MAX];
 
-bool l0_log_line(const char *record, char *text, size_t size)
+#define CRASH	  L0_CRASH
+#define HANG	  L0_HANG
+#define COMPLAINT L0_COMPLAINT
+static const struct {
+	enum l0_sign sign;
+	const char *text;
+} signs[] = {
+#define L0_SIGN(sign, text) {sign, text},
+#include "lab/l0-signs.def"
+};
+
+enum l0_sign l0_log_sign(const char *line)
 {
-	static const char *const signs[] = {"WARNING:",
-					    "BUG:",
-					    "kernel BUG at",
-					    "Oops",
-					    "general protection",
-					    "INFO: possible",
-					    "INFO: suspicious",
-					    "INFO: task ",
-					    "detected stall",
-					    "KASAN",
-					    "UBSAN",
-					    "unchecked MSR access"};
+	const size_t len = strcspn(line, "\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (memmem(line, len, signs[i].text, strlen(signs[i].text)))
+			return signs[i].sign;
+	return L0_QUIET;
+}
+
+enum l0_sign l0_log_line(const char *record, char *text, size_t size)
+{
 	const char *line = strchr(record, ';');
 	char *end;
 	unsigned long priority = strtoul(record, &end, 10);
+	enum l0_sign sign;
 
 	if (!line || end == record || *end != ',' || priority >> FACILITY)
-		return false;
-	line++;
-	for (unsigned i = 0; i < ARRAY_SIZE(signs); i++) {
-		const char *found = strstr(line, signs[i]);
-
-		/* What follows the line's end are key=value pairs. */
-		if (!found || strcspn(line, "\n") < (size_t)(found - line))
-			continue;
+		return L0_QUIET;
+	/* What follows the line's end are key=value pairs. */
+	sign = l0_log_sign(++line);
+	if (sign != L0_QUIET)
 		snprintf(text, size, "%.*s", (int)strcspn(line, "\n"), line);
-		return true;
+	return sign;
+}
+
+enum l0_sign l0_log_console(const char *console, char *text, size_t size)
+{
+	while (*console) {
+		const size_t len = strcspn(console, "\n");
+		const enum l0_sign sign = l0_log_sign(console);
+
+		if (sign >= L0_HANG) {
+			const size_t time = *console == '[' ? strcspn(console, "]\n") + 1 : 0;
+			const size_t from = time < len ? time + strspn(console + time, " ") : 0;
+
+			snprintf(text, size, "%.*s", (int)(len - from), console + from);
+			return sign;
+		}
+		console += len + (console[len] == '\n');
 	}
-	return false;
+	return L0_QUIET;
+}
+
+enum l0_sign l0_log_death(const char **line)
+{
+	*line = death_line;
+	return death;
 }
 
 /* The next record, 0: there is none, -1: some were lost. */
@@ -67,9 +97,10 @@ void l0_log_use(int fd, struct l0_past *past)
 	int got;
 
 	log_fd = fd;
+	death = L0_QUIET;
 	memset(past, 0, sizeof(*past));
 	while ((got = next_record(record, sizeof(record)))) {
-		if (got < 0 || !l0_log_line(record, text, sizeof(text)))
+		if (got < 0 || l0_log_line(record, text, sizeof(text)) == L0_QUIET)
 			continue;
 		past->complaints++;
 		memcpy(past->last, text, sizeof(text));
@@ -114,6 +145,7 @@ static void append_record(struct buf *text, const char *record)
 void l0_log_read(struct oracle_report *report, struct buf *text)
 {
 	char record[RECORD_MAX], found[sizeof(report->finding[0].text)];
+	enum l0_sign sign;
 	int got;
 
 	while ((got = next_record(record, sizeof(record)))) {
@@ -122,7 +154,12 @@ void l0_log_read(struct oracle_report *report, struct buf *text)
 			continue;
 		}
 		append_record(text, record);
-		if (l0_log_line(record, found, sizeof(found)))
+		sign = l0_log_line(record, found, sizeof(found));
+		if (sign != L0_QUIET)
 			oracle_add(report, L0_LOG, "L0's log", "%s", found);
+		if (sign >= L0_HANG && !death) {
+			death = sign;
+			snprintf(death_line, sizeof(death_line), "%s", found);
+		}
 	}
 }

@@ -12,6 +12,11 @@
 
 #define L0_LOG		 "log" /* the oracle's name */
 #define L0_COMPLAINT_MAX 160
+#define L0_DEATH	 "L0 itself: "	  /* begins a finding that tells of it */
+#define L0_CONSOLE	 "l0-console.txt" /* of a lab that failed, in its log directory */
+
+/* What a line means (lab/l0-signs.def), the worse the greater. */
+enum l0_sign { L0_QUIET, L0_COMPLAINT, L0_HANG, L0_CRASH };
 
 /* Complaints from before the run. */
 struct l0_past {
@@ -41,7 +46,22 @@ int l0_log_rearm(void);
  */
 void l0_log_read(struct oracle_report *report, struct buf *text);
 
-/* Whether @record, as /dev/kmsg gives it, is a complaint of the kernel; its text, cut to @size. */
-bool l0_log_line(const char *record, char *text, size_t size);
+/* What @record, as /dev/kmsg gives it, means if it is the kernel's; its text, cut to @size. */
+enum l0_sign l0_log_line(const char *record, char *text, size_t size);
+
+/* The same of a line, up to its end. */
+enum l0_sign l0_log_sign(const char *line);
+
+/*
+ * L0_HANG or L0_CRASH if l0_log_read() met a record that says so, and that @line: nothing that L0
+ * does from then on proves anything. Flights are refused then.
+ */
+enum l0_sign l0_log_death(const char **line);
+
+/*
+ * The same of @console, a text of lines: of the first that says so the @text, cut to @size.
+ * L0_QUIET: none does.
+ */
+enum l0_sign l0_log_console(const char *console, char *text, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "host/guarded.h"
+#include "host/flight.h"
 #include "host/l0_log.h"
 #include "host/oracle.h"
 
@@ -456,6 +457,80 @@ static void log_lines(void **state)
 	assert_string_equal(text, "WARN");
 }
 
+/* What ends a run, and what only fails a flight. */
+static void log_signs(void **state)
+{
+	static const struct {
+		const char *line;
+		enum l0_sign sign;
+	} cases[] = {
+		{"BUG: kernel NULL pointer dereference, address: 8", L0_CRASH},
+		{"BUG: unable to handle page fault for address: ffffc90000000000", L0_CRASH},
+		{"kernel BUG at arch/x86/kvm/x86.c:1!", L0_CRASH},
+		{"Oops: 0002 [#1] PREEMPT SMP NOPTI", L0_CRASH},
+		{"invalid opcode: 0000 [#1] PREEMPT SMP", L0_CRASH},
+		{"Oops: general protection fault, probably for non-canonical address", L0_CRASH},
+		{"general protection fault, probably for non-canonical address 0xdead", L0_CRASH},
+		{"traps: sh[7] general protection fault ip:1 sp:2 error:0", L0_COMPLAINT},
+		{"Kernel panic - not syncing: sysrq triggered crash", L0_CRASH},
+		{"watchdog: BUG: soft lockup - CPU#0 stuck for 22s!", L0_HANG},
+		{"rcu: INFO: rcu_preempt self-detected stall on CPU", L0_HANG},
+		{"rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", L0_HANG},
+		{"INFO: task kworker/0:1:12 blocked for more than 120 seconds.", L0_HANG},
+		{"WARNING: CPU: 0 PID: 1 at arch/x86/kvm/vmx/nested.c:1", L0_COMPLAINT},
+		{"BUG: sleeping function called from invalid context", L0_COMPLAINT},
+		{"BUG: KASAN: slab-out-of-bounds in x", L0_COMPLAINT},
+		{"kvm: nothing\nOops behind the line's end", L0_QUIET},
+		{"", L0_QUIET},
+	};
+	static const char console[] =
+		"lab: L0 is ready\nWARNING: x\n\n[   18.1] BUG: soft lockup\nOops\n";
+	char text[100];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		if (l0_log_sign(cases[i].line) != cases[i].sign)
+			fail_msg("wrong: %s", cases[i].line);
+	assert_int_equal(l0_log_console(console, text, sizeof(text)), L0_HANG);
+	assert_string_equal(text, "BUG: soft lockup");
+	assert_int_equal(l0_log_console("lab: L0 is ready\nWARNING: x", text, sizeof(text)),
+			 L0_QUIET);
+	assert_int_equal(l0_log_console("", text, sizeof(text)), L0_QUIET);
+}
+
+/* After an Oops nothing flies any more; a new run begins afresh. */
+static void log_death(void **state)
+{
+	static const char oops[] = "1,1,1,-;BUG: unable to handle page fault\n";
+	struct flight_config config = {0};
+	struct flight_result result = {0};
+	struct l0_past past;
+	struct buf text = {0};
+	const char *line;
+	int fds[2];
+
+	(void)state;
+	memset(&report, 0, sizeof(report));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
+	l0_log_use(fds[0], &past);
+	assert_int_equal(l0_log_death(&line), L0_QUIET);
+	assert_true(send(fds[1], oops, strlen(oops), 0) > 0);
+	l0_log_read(&report, &text);
+	assert_int_equal(report.findings, 1);
+	assert_int_equal(l0_log_death(&line), L0_CRASH);
+	assert_string_equal(line, "BUG: unable to handle page fault");
+	flight_run(&config, &result);
+	assert_true(result.interrupted);
+	assert_string_equal(result.verdict.finding[0],
+			    "not flown: L0 itself: BUG: unable to handle page fault");
+	flight_result_free(&result);
+	l0_log_use(-1, &past);
+	assert_int_equal(l0_log_death(&line), L0_QUIET);
+	buf_free(&text);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void log_unread(void **state)
 {
 	struct buf text = {0};
@@ -540,6 +615,7 @@ int main(void)
 		cmocka_unit_test(time_goes_on), cmocka_unit_test(tsc),
 		cmocka_unit_test(timer),	cmocka_unit_test(memory),
 		cmocka_unit_test(refused),	cmocka_unit_test(log_lines),
+		cmocka_unit_test(log_signs),	cmocka_unit_test(log_death),
 		cmocka_unit_test(log_unread),	cmocka_unit_test(log_read),
 		cmocka_unit_test(guarded),
 	};
