@@ -49,8 +49,7 @@ static const struct json_member result_members[] = {
 	{"reason", "sn"},     {"dir", "sn"},	  {"replay", "sn"},   {"failure", "sn"},
 };
 
-/* What is printed of @result, which was checked. */
-static struct report_line line_of(const json_t *result)
+struct report_line merge_line(const json_t *result)
 {
 	const char *known = json_member(result, "known");
 	const bool control = json_member_true(result, "control");
@@ -148,7 +147,8 @@ static int check_shard(struct shard_file *f, struct err *e)
 	return 0;
 }
 
-/* Its own results are all there, each behind its control. */
+/* Its own results are all there, or the first of them if it was cut off, each behind its control.
+ */
 static int check_results(const struct shard_file *f, struct err *e)
 {
 	const json_int_t planned = json_member_integer(f->top, "planned");
@@ -171,19 +171,19 @@ static int check_results(const struct shard_file *f, struct err *e)
 		err_set(e, "%s stands there without its control", json_text_of(result, "name"));
 		return -1;
 	}
-	if (got == want)
+	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
 	err_set(e, "it should have %lld results and has %lld", (long long)want, (long long)got);
 	return -1;
 }
 
-static int check(struct shard_file *f, struct err *e)
+static int check(struct shard_file *f, bool cut, struct err *e)
 {
 	if (JSON_CHECK("it", f->top, same_members, e) || JSON_CHECK("it", f->top, own_members, e) ||
 	    JSON_CHECK("the summary", json_object_get(f->top, "summary"), summary_members, e) ||
 	    check_shard(f, e))
 		return -1;
-	if (json_member_true(f->top, "interrupted")) {
+	if (!cut && json_member_true(f->top, "interrupted")) {
 		err_set(e, "that run was interrupted");
 		return -1;
 	}
@@ -194,7 +194,7 @@ static int check(struct shard_file *f, struct err *e)
 	return check_results(f, e) || check_counts(f, e) ? -1 : 0;
 }
 
-static int load(struct shard_file *f, struct err *e)
+static int load(struct shard_file *f, bool cut, struct err *e)
 {
 	struct err why = {0};
 
@@ -202,7 +202,7 @@ static int load(struct shard_file *f, struct err *e)
 	if (!f->top)
 		return -1;
 	f->results = json_object_get(f->top, "results");
-	if (!check(f, &why))
+	if (!check(f, cut, &why))
 		return 0;
 	err_set(e, "%s: %s", f->path, why.text);
 	return -1;
@@ -262,7 +262,7 @@ unsigned merge_badness(const struct report_line *line)
 
 static unsigned badness(const json_t *result)
 {
-	const struct report_line line = line_of(result);
+	const struct report_line line = merge_line(result);
 
 	return merge_badness(&line);
 }
@@ -307,6 +307,26 @@ static void add(struct merged *m, json_t *list, json_t *result, unsigned from)
 	json_append(list, json_incref(result));
 }
 
+/* Those of @results whose scenarios had come no further when the run was cut off. */
+static void add_controls(struct shard_file *files, unsigned count, const json_t *results,
+			 struct merged *m, json_t *list, json_t *seen)
+{
+	json_t *result;
+	size_t n;
+
+	json_array_foreach(results, n, result)
+	{
+		const char *name = json_text_of(result, "name");
+		unsigned from = 0;
+
+		if (!json_member_true(result, "control") || json_object_get(seen, name))
+			continue;
+		result = find_control(files, count, json_text_of(result, "scenario"), &from);
+		json_set(seen, name, json_true());
+		add(m, list, result, from);
+	}
+}
+
 /* The results in the order of a run without shards, into @list. 0, or -1 with @e filled. */
 static int put_together(struct shard_file *files, unsigned count, struct shard_file **sorted,
 			struct merged *m, json_t *list, struct err *e)
@@ -322,7 +342,7 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 		const char *scenario = json_text_of(result, "scenario");
 		char *control = xasprintf("%s.control", scenario);
 
-		if (f && !json_object_get(seen, control)) {
+		if (result && !json_object_get(seen, control)) {
 			unsigned from = 0;
 			json_t *worst = find_control(files, count, scenario, &from);
 
@@ -330,15 +350,17 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 			add(m, list, worst, from);
 		}
 		free(control);
-		if (json_object_get(seen, name)) {
+		if (result && json_object_get(seen, name)) {
 			err_set(e, "%s: %s is there twice", f->path, name);
 			ret = -1;
 		}
-		if (f) {
+		if (result) {
 			json_set(seen, name, json_true());
 			add(m, list, result, (unsigned)(f - files));
 		}
 	}
+	for (unsigned i = 0; i < count && !ret; i++)
+		add_controls(files, count, files[i].results, m, list, seen);
 	json_decref(seen);
 	return ret;
 }
@@ -359,13 +381,15 @@ static void make_whole(struct merged *m, struct shard_file *files, unsigned coun
 	json_set(m->top, "shard", report_json_shard(whole));
 	report_init(&r, &o, stdout, NULL, 0);
 	merge_count(list, &r);
+	for (unsigned i = 0; i < count; i++)
+		r.interrupted |= json_member_true(files[i].top, "interrupted");
 	r.json = json_incref(list);
 	report_json_counts(m->top, &r);
 	report_free(&r);
 }
 
 int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
-		struct err *e)
+		bool cut, struct err *e)
 {
 	const struct shard part = whole->n ? *whole : (struct shard){1, 1};
 	struct shard_file *files = xcalloc(count, sizeof(*files)), **sorted = NULL;
@@ -375,7 +399,7 @@ int merge_files(struct merged *m, char *const *paths, unsigned count, const stru
 	memset(m, 0, sizeof(*m));
 	for (unsigned i = 0; i < count && !ret; i++) {
 		files[i].path = paths[i];
-		ret = load(&files[i], e);
+		ret = load(&files[i], cut, e);
 		if (!ret)
 			ret = check_same(&files[0], &files[i], e);
 	}
@@ -411,7 +435,7 @@ void merge_count(const json_t *results, struct report *r)
 
 	json_array_foreach(results, i, result)
 	{
-		const struct report_line line = line_of(result);
+		const struct report_line line = merge_line(result);
 
 		report_count(r, &line);
 	}
@@ -450,7 +474,7 @@ static int tell(const struct options *o, const struct merged *m, FILE *out, stru
 	report_plan(&r);
 	json_array_foreach(list, i, result)
 	{
-		const struct report_line line = line_of(result);
+		const struct report_line line = merge_line(result);
 
 		report_line(&r, &line);
 		forget_files(result);
@@ -467,7 +491,7 @@ int merge(const struct options *o, FILE *out, struct err *e)
 {
 	static const struct shard all = {0};
 	struct merged m;
-	int ret = merge_files(&m, o->files, o->file_count, &all, e);
+	int ret = merge_files(&m, o->files, o->file_count, &all, false, e);
 
 	if (!ret)
 		ret = tell(o, &m, out, e);

@@ -3,6 +3,7 @@
 #include "host/lab.h"
 #include "host/command.h"
 #include "host/json_util.h"
+#include "host/l0_log.h"
 #include "host/minimise.h"
 #include "host/paths.h"
 #include "host/report.h"
@@ -200,8 +201,8 @@ int lab_watch(const struct options *o, const char *image, const char *log,
 int lab_left(int status, const char *log, const char *file, const char *schema, int version,
 	     struct err *e)
 {
-	char *path = xasprintf("%s/%s", log, file);
-	const bool ended = !status || status == 1 || status == 4;
+	char *path = xasprintf("%s/%s", log, file), *console = xasprintf("%s/" L0_CONSOLE, log);
+	const bool ended = access(console, F_OK) && (!status || status == 1 || status == 4);
 	struct err why = {0};
 	json_t *top = ended ? json_read(path, schema, version, &why) : NULL;
 
@@ -212,6 +213,7 @@ int lab_left(int status, const char *log, const char *file, const char *schema, 
 	}
 	json_decref(top);
 	free(path);
+	free(console);
 	return status;
 }
 

@@ -14,11 +14,15 @@ struct merged {
 
 /*
  * Reads @count files, which are not trusted: the shards of @whole, which is a shard itself or, with
- * no @n, all of the run. 0, or -1 with @e filled if one is damaged or missing or does not fit.
+ * no @n, all of the run; with @cut such that were cut off may be among them. 0, or -1 with @e
+ * filled if one is damaged or missing or does not fit.
  */
 int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
-		struct err *e);
+		bool cut, struct err *e);
 void merged_free(struct merged *m);
+
+/* What is printed of @result, an object as in result.json that was checked. */
+struct report_line merge_line(const json_t *result);
 
 /* Counts @results, which are as in result.json and were checked. */
 void merge_count(const json_t *results, struct report *r);

@@ -242,11 +242,10 @@ void report_count(struct report *r, const struct report_line *line)
 	}
 }
 
-void report_line(struct report *r, const struct report_line *line)
+static void print_line(const struct report *r, const struct report_line *line)
 {
 	const bool fine = line->word == WORD_PASS || line->word == WORD_SKIP;
 
-	report_count(r, line);
 	print_lines(r->out, "# ", line->diagnostics);
 	fprintf(r->out, "%sok %u - %s # ", fine ? "" : "not ", r->results, line->name);
 	if (line->known)
@@ -260,6 +259,12 @@ void report_line(struct report *r, const struct report_line *line)
 	else
 		print_lines(r->out, "", line->notes);
 	fflush(r->out);
+}
+
+void report_line(struct report *r, const struct report_line *line)
+{
+	report_count(r, line);
+	print_line(r, line);
 }
 
 /* failure.txt and replay.json, which @result, its object in result.json, then names. */
@@ -322,7 +327,10 @@ void report_result(struct report *r, const struct report_entry *entry)
 	object = report_json_result(r, entry, &line);
 	if (dir && line.word > WORD_SKIP)
 		write_failure(&failure, r->run ? r->run : ".", object);
-	report_line(r, &line);
+	report_count(r, &line);
+	if (r->on_result)
+		r->on_result(r->arg, r);
+	print_line(r, &line);
 	free(diagnostics);
 	free(notes);
 	free(shown);
@@ -407,8 +415,10 @@ void report_summary(const struct report *r)
 
 int report_end(struct report *r, const char *dir, struct err *e)
 {
-	int ret = report_json_end(r, dir, e);
+	json_t *top = report_json_end(r);
+	int ret = report_json_write(top, dir, e);
 
+	json_decref(top);
 	report_summary(r);
 	if (ret)
 		fprintf(r->out, "# %s\n", e->text);

@@ -37,9 +37,11 @@ struct report_line {
 struct report {
 	const struct options *options;
 	FILE *out;
-	const char *log;  /* directory as the user knows it, NULL: none */
-	const char *dir;  /* the same here; NULL: no files are written about failures */
-	const char *run;  /* that directory in the log directory of the command; NULL: it is it */
+	const char *log; /* directory as the user knows it, NULL: none */
+	const char *dir; /* the same here; NULL: no files are written about failures */
+	const char *run; /* that directory in the log directory of the command; NULL: it is it */
+	void (*on_result)(void *arg, struct report *r); /* before the last one is told; or NULL */
+	void *arg;
 	bool interrupted; /* before the last result */
 	unsigned lines;	  /* results that are to come in all */
 	unsigned planned; /* results of all shards, without controls */

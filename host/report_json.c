@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <midflight_version.h>
 
 static json_t *ms(int64_t ns)
@@ -187,7 +188,7 @@ void report_json_counts(json_t *top, struct report *r)
 	json_set(summary, "skipped", json_integer(r->skipped));
 	json_set(top, "results", r->json);
 	json_set(top, "summary", summary);
-	json_set(top, "interrupted", json_boolean(r->interrupted));
+	json_set(top, "interrupted", json_boolean(r->interrupted || r->results < r->lines));
 	json_set(top, "exit_status", json_integer(report_status(r)));
 	r->json = NULL;
 }
@@ -204,11 +205,11 @@ json_t *report_json_shard(const struct shard *shard)
 	return o;
 }
 
-int report_json_end(struct report *r, const char *dir, struct err *e)
+/* All but what follows from the results. */
+static json_t *head(const struct report *r)
 {
 	const struct options *opt = r->options;
-	json_t *top = json_object();
-	int ret;
+	json_t *top = json_got(json_object());
 
 	json_set(top, "schema", json_text(RESULT_SCHEMA));
 	json_set(top, "version", json_integer(RESULT_VERSION));
@@ -233,26 +234,105 @@ int report_json_end(struct report *r, const char *dir, struct err *e)
 	json_set(top, "strict", json_boolean(opt->strict));
 	json_set(top, "shard", report_json_shard(&opt->shard));
 	json_set(top, "planned", json_integer(r->planned));
+	return top;
+}
+
+json_t *report_json_end(struct report *r)
+{
+	json_t *top = head(r);
+
 	report_json_counts(top, r);
-	ret = report_json_write(top, dir, e);
+	return top;
+}
+
+int report_json_keep(struct report *r, const char *dir, size_t number, struct err *e)
+{
+	json_t *list = r->json, *top = head(r);
+	char *journal = xasprintf("%s/" JOURNAL, dir);
+	char *path = xasprintf("%s/%zu.json", journal, number);
+	int ret;
+
+	r->json = json_got(json_array());
+	if (number)
+		json_append(r->json, json_incref(json_array_get(list, number - 1)));
+	report_json_counts(top, r);
+	r->json = list;
+	ret = make_dirs(journal, e);
+	if (!ret)
+		ret = json_write(top, path, e);
+	free(journal);
 	json_decref(top);
+	free(path);
 	return ret;
+}
+
+/* The object of the run whose journal lies in @dir, NULL: there is none. */
+static json_t *read_journal(const char *dir)
+{
+	json_t *top = NULL, *list = json_got(json_array()), *next;
+	struct err e = {0};
+
+	for (size_t n = 0;; n++) {
+		char *path = xasprintf("%s/" JOURNAL "/%zu.json", dir, n);
+
+		next = json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
+		free(path);
+		if (!next)
+			break;
+		json_array_extend(list, json_object_get(next, "results"));
+		json_decref(top);
+		top = next;
+	}
+	if (top)
+		json_set(top, "results", json_incref(list));
+	json_decref(list);
+	return top;
+}
+
+/* Afterwards the journal has nothing more to say. */
+static void forget_journal(const char *dir)
+{
+	char *journal = xasprintf("%s/" JOURNAL, dir);
+	bool more = true;
+
+	for (size_t n = 0; more; n++) {
+		char *path = xasprintf("%s/%zu.json", journal, n);
+
+		more = !unlink(path);
+		free(path);
+	}
+	rmdir(journal);
+	free(journal);
 }
 
 int report_json_write(const json_t *top, const char *dir, struct err *e)
 {
-	char *path = xasprintf("%s/result.json", dir);
-	int ret = json_write(top, path, e);
+	char *path = xasprintf("%s/result.json", dir), *new = xasprintf("%s.new", path);
+	int ret = json_write(top, new, e);
 
-	if (!ret)
+	if (!ret && rename(new, path))
+		ret = err_errno(e, path);
+	if (ret)
+		unlink(new);
+	else
 		ret = run_dir_index(dir, top, e);
+	if (!ret)
+		forget_journal(dir);
+	free(new);
 	free(path);
 	return ret;
 }
 
 json_t *report_json_load(const char *path, struct err *e)
 {
-	return json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
+	const char *slash = strrchr(path, '/');
+	char *dir = xasprintf("%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	json_t *top = json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
+
+	if (!top)
+		top = read_journal(dir);
+	free(dir);
+	return top;
 }
 
 int report_json_word(const json_t *result)

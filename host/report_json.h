@@ -17,15 +17,29 @@ json_t *report_json_result(struct report *r, const struct report_entry *entry,
 			   const struct report_line *line);
 /* Sets in @top, a JSON object, what follows from the counts; the list of results is handed over. */
 void report_json_counts(json_t *top, struct report *r);
-/* Writes @dir/result.json and its index; the list is handed over. 0, or -1 with @e filled. */
-int report_json_end(struct report *r, const char *dir, struct err *e);
+/* The object of all that @r has; the list is handed over. */
+json_t *report_json_end(struct report *r);
 
-/* Writes @top, the object of such a file, as @dir/result.json, and its index. As above. */
+/*
+ * While a run lasts each result that has ended is kept in a file of its own in @dir/JOURNAL, so
+ * that a run that comes to no end leaves them all: @number, from 1, is the result's in the list, 0
+ * stands for none, to begin with. 0, or -1 with @e filled.
+ */
+#define JOURNAL "journal"
+int report_json_keep(struct report *r, const char *dir, size_t number, struct err *e);
+
+/*
+ * Writes @top, the object of such a file, as @dir/result.json, whole or not at all, and its index;
+ * a journal then goes. 0, or -1 with @e filled.
+ */
 int report_json_write(const json_t *top, const char *dir, struct err *e);
 /* What the file says of @shard: {"k": 1, "n": 3}, or null for all. */
 json_t *report_json_shard(const struct shard *shard);
 
-/* Reads such a file; NULL with @e filled. Only schema and version are checked. */
+/*
+ * Reads such a file or, where there is no whole one, the journal beside it; NULL with @e filled.
+ * Only schema and version are checked.
+ */
 json_t *report_json_load(const char *path, struct err *e);
 /* The word of a result in such a file; -1: it has none, or one that there is not. */
 int report_json_word(const json_t *result);

@@ -3,6 +3,7 @@
 #include "host/run.h"
 #include "host/cmd.h"
 #include "host/json_util.h"
+#include "host/keep.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
 #include "host/plan.h"
@@ -10,6 +11,7 @@
 #include "host/report_json.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
+#include "host/run_lab.h"
 #include "host/run_shards.h"
 #include "host/run_variants.h"
 #include "host/screen.h"
@@ -29,6 +31,8 @@ struct run {
 	const char *name;
 	unsigned hops; /* of the scenario that flies */
 	bool l0_log;   /* can be read */
+	bool spared;   /* the log directory has results of a run that flew; this one did not yet */
+	size_t kept;   /* files in the journal */
 	bool silent;   /* no progress: another process shows it */
 };
 
@@ -83,6 +87,9 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	r->name = name;
 	r->hops = config->hops;
 	config->vm.dir = dir;
+	if (r->spared)
+		run_dir_clean(r->setup.log);
+	r->spared = false;
 	if (make_dirs(dir, &e))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
 	else
@@ -92,6 +99,29 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 		print_times(r, config, result);
 	config->vm.dir = NULL;
 	free(dir);
+}
+
+/* Before a result is told it is where no end of this run can take it away. */
+static void keep_results(void *arg, struct report *report)
+{
+	struct run *r = arg;
+	const size_t count = json_array_size(report->json);
+	struct err e = {0};
+
+	if (r->spared)
+		return;
+	while (r->kept <= count) { /* 0: none yet, but the run as such */
+		const size_t number = r->kept++;
+		const json_t *result = number ? json_array_get(report->json, number - 1) : NULL;
+		const char *dir = json_member(result, "dir");
+		char *path = xasprintf(JOURNAL "/%zu.json", number);
+
+		if (report_json_keep(report, r->setup.log, number, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		else if (keep_files(r->setup.log, dir ? dir : path, path))
+			fputs("midflight: files do not come out of the lab\n", stderr);
+		free(path);
+	}
 }
 
 /* What each restored VM asked for, as pages-HOP.txt and pages-HOP.json. */
@@ -191,9 +221,11 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		 * What fails without a good snapshot is not what is known of snapshots, unless the
 		 * control failed alike.
 		 */
-		if (config.control || control_known || *result.refused ||
-		    result.taken >= flight_snapshots(&config) ||
-		    result.taken >= result.log.hops_done)
+		if (l0_log_death(&lack) != L0_QUIET)
+			entry.known = NULL;
+		else if (config.control || control_known || *result.refused ||
+			 result.taken >= flight_snapshots(&config) ||
+			 result.taken >= result.log.hops_done)
 			entry.known = known_match(key, config.method, &result.log, &result.verdict,
 						  &result.oracle, result.refused,
 						  config.control || control_passed, control_known);
@@ -245,87 +277,6 @@ static void name_results(struct run *r, const struct plan *plan)
 		screen_expect(&r->screen, plan_name(r->o, &plan->item[i]));
 }
 
-/* Counts a result that the lab told of. */
-static void count_result(void *arg, const struct screen_result *result)
-{
-	const struct report_line line = report_told(result);
-
-	report_count(arg, &line);
-}
-
-/* Writes --json and --junit from what the run has left as @path. */
-static int write_copies(const struct run *r, const char *path, struct err *e)
-{
-	json_t *top;
-	int ret;
-
-	if (!r->o->json && !r->o->junit)
-		return 0;
-	top = report_json_load(path, e);
-	ret = top ? report_json_copies(r->o, top, e) : -1;
-	json_decref(top);
-	return ret;
-}
-
-static void lab_says(void *arg, unsigned job, enum job_stream stream, const char *line)
-{
-	struct run *r = arg;
-
-	(void)job;
-	(void)stream; /* stderr stays ours */
-	screen_line(&r->screen, line);
-}
-
-static void lab_ticks(void *arg)
-{
-	struct run *r = arg;
-
-	screen_tick(&r->screen);
-}
-
-/*
- * The lab flies it; what it prints comes through the screen, and its files into the directory.
- * @results: the file with the results, once it is there.
- */
-static int run_in_lab(struct run *r, const struct plan *plan, const char *results)
-{
-	const struct options *o = r->o;
-	const struct jobs_watcher watcher = {
-		.out = true, .line = lab_says, .tick = lab_ticks, .arg = r};
-	struct report report;
-	struct err e = {0};
-	json_t *top;
-	int status;
-
-	report_init(&report, o, stdout, NULL, plan->count);
-	r->screen.on_result = count_result;
-	r->screen.arg = &report;
-	status = lab_watch(o, r->setup.image, r->setup.log, &watcher, &e);
-	screen_end(&r->screen);
-	if (status < 0)
-		fail(e.text);
-	top = report_json_load(results, &e);
-	/* Without them the runner inside has not come to its end, nor to its summary. */
-	if (!top) {
-		report.interrupted = signals_pending();
-		if (report.results < plan->count) {
-			report_summary(&report);
-			puts("# midflight: the lab leaves no logs of a run that does not come to "
-			     "its end");
-		}
-		if (!report.interrupted)
-			status = fail(e.text);
-	} else if (json_member_integer(top, "exit_status") != status ||
-		   json_array_size(json_object_get(top, "results")) != report.results) {
-		status = fail("the lab has left other results than it told of");
-	} else if (report_json_copies(o, top, &e)) {
-		status = fail(e.text);
-	}
-	json_decref(top);
-	report_free(&report);
-	return signals_pending() ? 128 + signals_pending() : status;
-}
-
 /* What L0 has said before, and whether it would say it again. */
 static void say_past(const struct run *r, const struct l0_past *past)
 {
@@ -341,20 +292,27 @@ static void say_past(const struct run *r, const struct l0_past *past)
 			strerror(errno));
 }
 
-static int run_here(struct run *r, const struct plan *plan, const char *results)
+static int run_here(struct run *r, const struct plan *plan)
 {
 	const struct options *o = r->o;
 	const struct setup *s = &r->setup;
 	struct report report;
 	struct l0_past past;
 	struct err e = {0};
-	bool written;
+	bool written = true;
+	json_t *top;
 	int status;
 
+	r->spared = run_dir_has_flown(s->log);
+	if (!r->spared)
+		run_dir_clean(s->log);
 	r->l0_log = !l0_log_begin(&past);
 	r->out = screen_file(&r->screen);
 	report_begin(&report, o, r->out, o->shown_log, plan->count, plan->planned);
 	report.dir = s->log;
+	report.on_result = keep_results;
+	report.arg = r;
+	keep_results(r, &report);
 	if (!r->l0_log)
 		fprintf(r->out, "# midflight: L0's log was not looked at: /dev/kmsg: %s\n",
 			strerror(errno));
@@ -374,13 +332,22 @@ static int run_here(struct run *r, const struct plan *plan, const char *results)
 	}
 	report.interrupted = signals_pending();
 	status = report_status(&report);
-	written = !report_end(&report, s->log, &e);
+	top = report_json_end(&report);
+	if (!r->spared)
+		written = !report_json_write(top, s->log, &e);
+	report_summary(&report);
+	if (r->spared)
+		fprintf(r->out,
+			"# midflight: nothing flew, %s keeps the results of a run that did\n",
+			o->shown_log);
+	if (!written || report_json_copies(o, top, &e)) {
+		fprintf(r->out, "# midflight: %s\n", e.text);
+		status = 2;
+	}
+	json_decref(top);
+	report_free(&report);
 	fclose(r->out);
 	screen_end(&r->screen);
-	if (!written)
-		status = 2; /* the summary has said why */
-	else if (write_copies(r, results, &e))
-		status = fail(e.text);
 	if (signals_pending()) {
 		fputs("# midflight: interrupted\n", stderr);
 		status = 128 + signals_pending();
@@ -395,13 +362,11 @@ static int fly_all(struct run *r)
 {
 	struct plan plan;
 	struct err e = {0};
-	char *results;
 	unsigned labs;
-	int status, dir = run_dir_begin(r->setup.log, &e);
+	int status, dir = run_dir_lock(r->setup.log, &e);
 
 	if (dir < 0)
 		return fail(e.text);
-	results = xasprintf("%s/result.json", r->setup.log);
 	plan_make(&plan, r->o);
 	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
 	screen_init(&r->screen, r->o->quiet || r->silent);
@@ -409,10 +374,10 @@ static int fly_all(struct run *r)
 		status = run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
 	} else {
 		name_results(r, &plan);
-		status = r->setup.lab ? run_in_lab(r, &plan, results) : run_here(r, &plan, results);
+		status = r->setup.lab ? run_lab(r->o, &r->setup, &plan, &r->screen)
+				      : run_here(r, &plan);
 	}
 	close(dir);
-	free(results);
 	plan_free(&plan);
 	return status;
 }

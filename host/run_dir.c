@@ -80,6 +80,9 @@ static const struct known_file lab_files[] = {
 
 #define LAB_DIR "lab-"
 
+/* What a lab has left goes first into such a directory: the run may be one that flies nothing. */
+#define NEW_DIR "new-"
+
 /* The run directories of a replay and of what minimise has tried, in that of their result. */
 #define REPLAY	 "replay"
 #define MINIMISE "minimise"
@@ -126,12 +129,24 @@ static bool is_there(int dir, const char *name)
 	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-static void clean(DIR *all);
-
 static void forget_lab(int dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
 		unlinkat(dir, lab_files[i].pattern, 0);
+}
+
+static void clean(DIR *all);
+static void clean_run(DIR *at, const char *name);
+
+/* What labs have left there whose run was killed. */
+static void clean_new(DIR *all)
+{
+	const struct dirent *entry;
+
+	rewinddir(all);
+	while ((entry = readdir(all)))
+		if (!fnmatch(NEW_DIR "[0-9]*", entry->d_name, 0))
+			clean_run(all, entry->d_name);
 }
 
 static bool is_flight(const char *name)
@@ -148,6 +163,19 @@ static bool is_flight(const char *name)
 	return false;
 }
 
+static void clean_journal(DIR *at)
+{
+	DIR *journal = open_dir(dirfd(at), JOURNAL);
+	const struct dirent *entry;
+
+	while (journal && (entry = readdir(journal)))
+		if (!fnmatch("[0-9]*.json", entry->d_name, 0))
+			unlinkat(dirfd(journal), entry->d_name, 0);
+	if (journal)
+		closedir(journal);
+	unlinkat(dirfd(at), JOURNAL, AT_REMOVEDIR);
+}
+
 /* A run directory in @at. */
 static void clean_run(DIR *at, const char *name)
 {
@@ -156,8 +184,8 @@ static void clean_run(DIR *at, const char *name)
 	if (!run)
 		return;
 	clean(run);
+	clean_new(run);
 	unlinkat(dirfd(run), ORDER_FILE, 0);
-	forget_lab(dirfd(run));
 	closedir(run);
 	unlinkat(dirfd(at), name, AT_REMOVEDIR);
 }
@@ -171,9 +199,13 @@ static void clean(DIR *all)
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
+	forget_lab(dirfd(all));
+	rewinddir(all);
 	while ((entry = readdir(all))) {
 		if (is_flight(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
 			clean_run(all, entry->d_name);
+		if (!strcmp(entry->d_name, JOURNAL))
+			clean_journal(all);
 		if (!plan_names(entry->d_name))
 			continue;
 		dir = open_dir(dirfd(all), entry->d_name);
@@ -209,7 +241,7 @@ static int check(DIR *all, const char *log, struct err *e)
 	return 0;
 }
 
-int run_dir_begin(const char *log, struct err *e)
+int run_dir_lock(const char *log, struct err *e)
 {
 	DIR *all = opendir(log);
 	int fd = -1;
@@ -217,7 +249,7 @@ int run_dir_begin(const char *log, struct err *e)
 	if (!all)
 		return err_errno(e, log);
 	if (!check(all, log, e)) {
-		clean(all);
+		clean_new(all);
 		fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
 		if (fd < 0)
 			err_errno(e, log);
@@ -226,17 +258,56 @@ int run_dir_begin(const char *log, struct err *e)
 	return fd;
 }
 
-int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
+void run_dir_clean(const char *log)
 {
 	DIR *all = opendir(log);
-	int ret = all ? 0 : err_errno(e, log);
 
 	if (all) {
-		forget_lab(dirfd(all));
+		clean(all);
 		closedir(all);
 	}
+}
+
+int run_dir_begin(const char *log, struct err *e)
+{
+	const int fd = run_dir_lock(log, e);
+
+	if (fd >= 0)
+		run_dir_clean(log);
+	return fd;
+}
+
+bool run_dir_flew(const json_t *top)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(top, "results"), i, result)
+	{
+		if (report_json_word(result) != WORD_SKIP)
+			return true;
+	}
+	return false;
+}
+
+bool run_dir_has_flown(const char *log)
+{
+	char *path = xasprintf("%s/result.json", log);
+	struct err e = {0};
+	json_t *top = report_json_load(path, &e);
+	const bool flew = run_dir_flew(top);
+
+	json_decref(top);
+	free(path);
+	return flew;
+}
+
+int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
+{
+	int ret = 0;
+
 	for (unsigned i = 0; i < count; i++) {
-		labs[i] = xasprintf("%s/" LAB_DIR "%u", log, i + 1);
+		labs[i] = xasprintf("%s/" NEW_DIR "%u", log, i + 1);
 		if (!ret)
 			ret = make_dirs(labs[i], e);
 	}
@@ -267,6 +338,30 @@ static int move_files(const char *from, const char *to, struct err *e)
 	return ret;
 }
 
+int run_dir_take(const char *log, const char *new, struct err *e)
+{
+	DIR *dir = opendir(new);
+	const struct dirent *entry;
+	int ret = dir ? 0 : err_errno(e, new);
+
+	while (!ret && (entry = readdir(dir))) {
+		char *from = xasprintf("%s/%s", new, entry->d_name);
+		char *to = xasprintf("%s/%s", log, entry->d_name);
+
+		if (plan_names(entry->d_name))
+			ret = move_files(from, to, e);
+		else if (*entry->d_name != '.' && rename(from, to))
+			ret = err_errno(e, to);
+		free(from);
+		free(to);
+	}
+	if (dir)
+		closedir(dir);
+	if (!ret)
+		rmdir(new);
+	return ret;
+}
+
 int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
 		 struct err *e)
 {
@@ -285,13 +380,19 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const struc
 		free(from);
 		free(to);
 	}
-	for (unsigned n = 0; n < count; n++)
+	for (unsigned n = 0; n < count; n++) {
+		char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
+
 		for (i = 0; i < ARRAY_SIZE(run_files); i++) {
 			char *path = xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
 
 			unlink(path);
 			free(path);
 		}
+		if (rename(labs[n], lab))
+			ret = err_errno(e, lab);
+		free(lab);
+	}
 	return report_json_write(m->top, log, e) || ret ? -1 : 0;
 }
 

@@ -11,24 +11,39 @@
 #define ORDER_FILE "order.txt"
 
 /*
- * Takes directory @log for a run: until the descriptor that it gives is closed no other run can.
- * Removes what an earlier run left there, so that nobody reads stale results: the files that we
- * know in directories that are called like results, and these if nothing is left. -1 with @e
- * filled, and nothing removed: another run has it, or a file that is none of ours stands where the
- * run writes.
+ * Takes directory @log for a run: until the descriptor that it gives is closed no other run can. -1
+ * with @e filled: another run has it, or a file that is none of ours stands where the run writes.
  */
-int run_dir_begin(const char *log, struct err *e);
+int run_dir_lock(const char *log, struct err *e);
 
 /*
- * Makes a directory in @log, which is taken, for each of @count labs that run at once, and forgets
- * what a single lab has left beside them. 0, or -1 with @e filled; the paths of all are the
- * caller's to free.
+ * Removes what an earlier run left there, so that nobody reads stale results: the files that we
+ * know in directories that are called like results, and these if nothing is left.
+ */
+void run_dir_clean(const char *log);
+
+/* Both, for a command that flies whatever it is told. */
+int run_dir_begin(const char *log, struct err *e);
+
+/* Whether one of the results of @top, the object of a result.json, is no SKIP. */
+bool run_dir_flew(const json_t *top);
+
+/* Whether there are such results in @log, which a run that flies nothing must not replace. */
+bool run_dir_has_flown(const char *log);
+
+/*
+ * Makes a directory in @log, which is taken, for what each of @count labs leaves. 0, or -1 with @e
+ * filled; the paths of all are the caller's to free.
  */
 int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e);
 
+/* Moves all of @new, that of the only lab, into @log, which is clean. 0, or -1 with @e filled. */
+int run_dir_take(const char *log, const char *new, struct err *e);
+
 /*
- * Makes one run's directory of @log and of those of @count labs, whose results are @m: moves what
- * lies in the directories of results, writes result.json and the index. 0, or -1 with @e filled.
+ * Makes one run's directory of @log, which is clean, and of those of @count labs, whose results are
+ * @m: moves what lies in the directories of results, writes result.json and the index. 0, or -1
+ * with @e filled.
  */
 int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
 		 struct err *e);

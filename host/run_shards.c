@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A result as its lab has told it. */
 struct told {
@@ -29,8 +30,8 @@ struct shard_lab {
 	unsigned count;	   /* that were told, and ... */
 	unsigned shown;	   /* ... shown, in their order */
 	struct buf text;   /* lines since the last result */
+	bool ended;	   /* and tells no more */
 	bool cut;	   /* it ended before it had told all */
-	bool whole;	   /* it came to its end */
 };
 
 struct dealt {
@@ -42,6 +43,8 @@ struct dealt {
 	unsigned shown; /* items of @plan */
 	struct screen *screen;
 	struct report report;
+	const char *log;
+	bool clean; /* @log has nothing of an earlier run */
 	int (*fly)(void *arg, const struct options *shard);
 	void *arg;
 };
@@ -56,13 +59,13 @@ static bool same_item(const struct plan_item *a, const struct plan_item *b)
 }
 
 /*
- * Shows the next result of the whole plan, if all labs that fly it have told it: several may have
- * the same control. False if not.
+ * Shows the next result of the whole plan, if all labs that fly it have told it or ended: several
+ * may have the same control. False if not.
  */
 static bool show_next(struct dealt *d)
 {
 	const struct report_line *worst = NULL;
-	bool has[SHARDS_MAX] = {false};
+	bool has[SHARDS_MAX] = {false}, any = false;
 
 	for (unsigned i = 0; i < d->labs && d->shown < d->plan->count; i++) {
 		const struct shard_lab *lab = &d->lab[i];
@@ -71,16 +74,19 @@ static bool show_next(struct dealt *d)
 		if (lab->shown == lab->plan.count ||
 		    !same_item(&lab->plan.item[lab->shown], &d->plan->item[d->shown]))
 			continue;
-		if (lab->shown == lab->count)
+		if (lab->shown >= lab->count && !lab->ended)
 			return false;
-		has[i] = true;
+		has[i] = any = true;
+		if (lab->shown >= lab->count)
+			continue;
 		line = &lab->told[lab->shown].line;
 		if (!worst || merge_badness(line) > merge_badness(worst))
 			worst = line;
 	}
-	if (!worst)
+	if (!any)
 		return false;
-	report_line(&d->report, worst);
+	if (worst)
+		report_line(&d->report, worst);
 	d->shown++;
 	for (unsigned i = 0; i < d->labs; i++)
 		d->lab[i].shown += has[i];
@@ -100,6 +106,10 @@ static void take_result(struct shard_lab *lab, char *text, const struct screen_r
 	told->line.control = item->control;
 	told->line.method = item->method;
 	told->line.diagnostics = buf_text(&told->diagnostics);
+	if (told->line.word != WORD_SKIP && !lab->dealt->clean) {
+		run_dir_clean(lab->dealt->log);
+		lab->dealt->clean = true;
+	}
 	screen_done(lab->dealt->screen);
 }
 
@@ -132,14 +142,18 @@ static void take_line(void *arg, unsigned number, enum job_stream stream, const 
 		;
 }
 
-/* What a lab has not told when it ends is an ERROR, unless all is to end. */
+/*
+ * What a lab has not told when it ends is an ERROR, unless all is to end, or it has failed: then
+ * its L0 has died, which it has told.
+ */
 static void end_lab(void *arg, unsigned number)
 {
 	struct dealt *d = arg;
 	struct shard_lab *lab = &d->lab[number];
 
+	lab->ended = true;
 	lab->cut = lab->count < lab->plan.count;
-	while (!signals_pending() && lab->count < lab->plan.count) {
+	while (!signals_pending() && d->job[number].status != 1 && lab->count < lab->plan.count) {
 		char *name = plan_name(&lab->o, &lab->plan.item[lab->count]);
 		char *text = xasprintf("not ok 1 - %s # ERROR, its lab came to no end", name);
 		struct screen_result result;
@@ -163,18 +177,6 @@ static void tick(void *arg)
 
 /* ---- what they leave ------------------------------------------------------------------------ */
 
-/* The object of the result.json that a lab has left, which came to its end; NULL: it did not. */
-static json_t *load_results(const char *path, int status)
-{
-	struct err e = {0};
-	json_t *top = report_json_load(path, &e);
-
-	if (json_member_integer(top, "exit_status") == status)
-		return top;
-	json_decref(top);
-	return NULL;
-}
-
 /*
  * The @i-th result of @lab, which has left none. If it died behind the last one, this is an ERROR:
  * what is read of the run later must not say that all is well.
@@ -191,8 +193,30 @@ static struct report_line line_of(const struct shard_lab *lab, unsigned i)
 	return line;
 }
 
-/* Writes for a lab that has left none a result.json, which is like @other but for its results. */
-static int write_told(const struct shard_lab *lab, const json_t *other, struct err *e)
+/* The first @left results are those of @own. */
+static unsigned take_own(const struct shard_lab *lab, const json_t *own, struct report *r)
+{
+	const json_t *results = json_object_get(own, "results");
+	unsigned left = (unsigned)json_array_size(results);
+
+	/* One that died behind the last one has not left that. */
+	if (left >= lab->count && !lab->cut && lab->count)
+		left = lab->count - 1;
+	for (unsigned i = 0; i < left; i++) {
+		const struct report_line line = merge_line(json_array_get(results, i));
+
+		report_count(r, &line);
+		json_append(r->json, json_incref(json_array_get(results, i)));
+	}
+	return left;
+}
+
+/*
+ * Writes for a lab that came to no end a result.json: what it has left itself, @own or NULL, and
+ * what it has told. The rest is as in @other.
+ */
+static int write_told(const struct shard_lab *lab, const json_t *own, const json_t *other,
+		      struct err *e)
 {
 	json_t *top = json_got(json_deep_copy(other));
 	struct report r;
@@ -200,7 +224,7 @@ static int write_told(const struct shard_lab *lab, const json_t *other, struct e
 
 	report_init(&r, &lab->o, stdout, NULL, lab->plan.count);
 	r.json = report_json_begin();
-	for (unsigned i = 0; i < lab->count; i++) {
+	for (unsigned i = take_own(lab, own, &r); i < lab->count; i++) {
 		const struct report_line line = line_of(lab, i);
 		struct flight_result result = {0};
 		struct flight_config config = {.scenario = lab->plan.item[i].scenario,
@@ -227,6 +251,14 @@ static int write_told(const struct shard_lab *lab, const json_t *other, struct e
 	return ret;
 }
 
+static void drop(char *const *dirs, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		run_dir_clean(dirs[i]);
+		rmdir(dirs[i]);
+	}
+}
+
 /* Shows what all comes to and makes one run of it. The exit status. */
 static int finish(struct dealt *d, const struct merged *m, const char *log)
 {
@@ -238,11 +270,23 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 
 	for (unsigned i = 0; i < d->labs; i++)
 		dirs[i] = d->lab[i].dir;
-	report_init(&r, d->o, d->report.out, d->o->shown_log, (unsigned)json_array_size(results));
+	report_init(&r, d->o, d->report.out, d->o->shown_log, d->plan->count);
+	r.interrupted = signals_pending();
 	merge_count(results, &r);
 	status = report_status(&r);
-	if (coverage_join(log, dirs, d->labs, &e) || run_dir_join(log, dirs, d->labs, m, &e) ||
-	    report_json_copies(d->o, m->top, &e))
+	if (!d->clean && !run_dir_flew(m->top) && run_dir_has_flown(log)) {
+		drop(dirs, d->labs);
+		fprintf(r.out,
+			"# midflight: nothing flew, %s keeps the results of a run that did\n",
+			d->o->shown_log);
+	} else {
+		if (!d->clean)
+			run_dir_clean(log);
+		if (coverage_join(log, dirs, d->labs, &e) ||
+		    run_dir_join(log, dirs, d->labs, m, &e))
+			status = fail(e.text);
+	}
+	if (report_json_copies(d->o, m->top, &e))
 		status = fail(e.text);
 	report_summary(&r);
 	report_free(&r);
@@ -254,36 +298,40 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 static int join(struct dealt *d, const char *log)
 {
 	char **files = xcalloc(d->labs, sizeof(*files));
-	json_t *one = NULL; /* of a lab that came to its end */
+	json_t **top = xcalloc(d->labs, sizeof(json_t *)), *one = NULL; /* that some lab has left */
 	struct merged m = {0};
 	struct err e = {0};
 	int status = -1;
 
 	for (unsigned i = 0; i < d->labs; i++) {
-		json_t *top;
-
 		files[i] = xasprintf("%s/result.json", d->lab[i].dir);
-		top = load_results(files[i], d->job[i].status);
-		d->lab[i].whole = top != NULL;
+		top[i] = report_json_load(files[i], &e);
 		if (!one)
-			one = json_incref(top);
-		json_decref(top);
+			one = top[i];
 	}
-	for (unsigned i = 0; i < d->labs && one; i++)
-		if (!d->lab[i].whole && write_told(&d->lab[i], one, &e))
+	for (unsigned i = 0; i < d->labs && one; i++) {
+		const bool whole =
+			top[i] && (signals_pending() ||
+				   json_member_integer(top[i], "exit_status") == d->job[i].status);
+
+		if (!whole && write_told(&d->lab[i], top[i], one, &e))
 			fail(e.text);
+	}
 	if (!one) {
+		d->report.interrupted = signals_pending();
 		report_summary(&d->report);
-		status = fail("no lab came to its end, and so there are no logs");
-	} else if (merge_files(&m, files, d->labs, &d->o->shard, &e)) {
+		status = fail("no lab has left any results");
+	} else if (merge_files(&m, files, d->labs, &d->o->shard, true, &e)) {
 		status = fail(e.text);
 	} else {
 		status = finish(d, &m, log);
 	}
 	merged_free(&m);
-	json_decref(one);
-	for (unsigned i = 0; i < d->labs; i++)
+	for (unsigned i = 0; i < d->labs; i++) {
+		json_decref(top[i]);
 		free(files[i]);
+	}
+	free(top);
 	free(files);
 	return status;
 }
@@ -349,6 +397,7 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 			  .job = xcalloc(count, sizeof(*d.job)),
 			  .labs = count,
 			  .screen = screen,
+			  .log = log,
 			  .fly = fly,
 			  .arg = arg};
 	const struct jobs_watcher watcher = {true, true, take_line, end_lab, tick, &d};
@@ -370,12 +419,6 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 		failed = jobs_run(d.job, count, count, &watcher, &e);
 	if (failed) {
 		status = fail(e.text);
-	} else if (signals_pending()) {
-		d.report.interrupted = true;
-		report_summary(&d.report);
-		fputs("# midflight: labs leave no logs of a run that does not come to its end\n",
-		      out);
-		status = 128 + signals_pending();
 	} else {
 		status = join(&d, log);
 	}

@@ -26,7 +26,7 @@ DEFAULT_KERNEL=6.12
 preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 
 SPACE_MB=1200 # what an empty cache takes at most while it is built
-DISK_MB=64    # the disk through which files go into L0 and out again
+DISK_MB=64    # the disk through which files go into L0
 
 MODULE_AREA=ffffffffa0000000-ffffffffff000000 # where Linux puts modules
 
@@ -50,7 +50,9 @@ usage: lab/lab.sh COMMAND
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log; with --coverage
                       also coverage.json, which code of KVM's modules ran (midflight coverage).
-                      Exit status: COMMAND's; 2 when the lab itself failed.
+                      Exit status: COMMAND's; 1 when L0 dies (the line of its console that says
+                      so is the end of the run) or is not done in SECONDS, 2 when the lab itself failed;
+                      what was kept before (\`keep FILE\` in L0) is in DIR then, with l0-console.txt.
                       \$MIDFLIGHT_LAB_STATE in L0 names the state that it starts from; with --state
                       nothing is run from another one. The same state, COMMAND and FILEs give the
                       same run, to the instruction.
@@ -167,6 +169,8 @@ choose_kernel() {
 }
 
 cleanup() {
+    emulator_end
+    end_followers
     emulator_cleanup
     release_terminal
     [ -z "${files:-}" ] || rm -rf "$files"
@@ -286,7 +290,7 @@ parts_key() {
 }
 headers_key() { key "$here/apt.sh" "$lab/kernel-$kernel/versions"; }
 l0_key() {
-    key "$here/build-l0.sh" "$here/init" "$here/control.c" "$here/lazy.c" "$here/loader.S" \
+    key "$here/build-l0.sh" "$here/init" "$here/keep" "$here/control.c" "$here/lazy.c" "$here/loader.S" \
         "$lab/packages/versions" "$(parts_key)"
 }
 
@@ -503,22 +507,51 @@ make_job() { # STATE_DIR COMMAND ARG...
     rm -rf "$SCRATCH/job"
 }
 
-lab_failed() { # WHAT
+# Keeps the console and ends: 1 if L0 is to blame, 2 if the lab is.
+lab_failed() { # STATUS WHAT
+    local status=$1
+    shift
     if [ -n "$out" ]; then
         cp "$SCRATCH/bochs.log" "$out/bochs.log" || :
-        tr -d '\r' < "$SCRATCH/com1" > "$out/l0-console.txt" || :
+        # host/l0_log.c reads the last lines too.
+        { tr -d '\r' < "$SCRATCH/com1"; emulator_complaints; printf 'lab: %s\n' "$@"; } > "$out/l0-console.txt" || :
     fi
     {
         echo "lab: $1"
         emulator_complaints
         if grep -aqv '^lab: ' "$SCRATCH/com1"; then
-            echo 'lab: the last lines of its console:'
+            echo "lab: the last lines of its console${out:+ (l0-console.txt has all)}:"
             tr -d '\r' < "$SCRATCH/com1" | sed '/^lab: /d' | tail -n 15 # those are known already
         else
             tail -n 3 "$SCRATCH/bochs.out"
         fi
     } >&2
-    exit 2
+    exit "$status"
+}
+
+# Shows what L0's init says, and ends the emulator behind the first line that tells of a dead L0: when what
+# belongs to it is there, or L0 says no more.
+DUMP_LINES=500 DUMP_SECONDS=2
+watch_console() {
+    local line sign signs wait=() dead='' lines=0
+    mapfile -t signs < <(sed -nE 's/^L0_SIGN\((CRASH|HANG), "(.*)"\)$/\2/p' "$here/l0-signs.def")
+    while IFS= read -r ${wait[@]+"${wait[@]}"} line; do
+        line=${line%$'\r'}
+        [[ $line != 'lab: '* ]] || printf '%s\n' "$line"
+        if [ -n "$dead" ]; then
+            lines=$((lines + 1))
+            if [[ $line == *'end Kernel panic'* ]] || [ "$lines" = "$DUMP_LINES" ]; then break; fi
+            continue
+        fi
+        for sign in "${signs[@]}"; do
+            [[ $line == *"$sign"* ]] || continue
+            dead=$line wait=(-t "$DUMP_SECONDS")
+            break
+        done
+    done
+    [ -n "$dead" ] || return 0
+    printf '%s\n' "$dead" > "$SCRATCH/dead"
+    kill "$EMULATOR_PID" 2> /dev/null || :
 }
 
 # The shell's own files. Commands that do not come from a terminal go there as a whole, so that the
@@ -601,11 +634,38 @@ write_coverage() {
     } > "$out/coverage.json" || die "$command: can't write to $out."
 }
 
+# What L0 says, and the files that it keeps, come while it runs, and to their end when this script is told to end.
+follow() { # FILE COMMAND...
+    local file=$1
+    shift
+    trap '' INT TERM HUP
+    tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/$file" 2> /dev/null | "$@"
+}
+
+# The files from L0: in out/ what is for $out. Each `keep` and the end of the job have made an archive.
+take_results() {
+    mkdir "$SCRATCH/result"
+    if [ -n "$out" ]; then ln -s "$out" "$SCRATCH/result/out"; fi
+    tar -C "$SCRATCH/result" --keep-directory-symlink --no-same-owner --warning=no-timestamp -b 1 -i -x -f - 2> "$SCRATCH/tar.err" ||
+        cat > /dev/null
+}
+
+followers=()
+end_followers() {
+    [ ${#followers[@]} = 0 ] || wait "${followers[@]}" || :
+    followers=()
+}
+
 # Runs COMMAND in L0; $put, $out, $coverage, $seconds and $state are its caller's.
 run_job() { # COMMAND ARG...
-    local status=0 tail_pid said_pid started return=''
+    local status=0 started return='' watch=()
     [ -z "$coverage" ] || [ -n "$out" ] || die "$command: --coverage needs --out DIR."
-    [ -z "$out" ] || mkdir -p -- "$out" || die "$command: can't make the directory $out."
+    if [ -n "$out" ]; then
+        mkdir -p -- "$out" || die "$command: can't make the directory $out."
+        out=$(cd -- "$out" && pwd)
+        rm -f "$out/l0-console.txt" 2> /dev/null || die "$command: can't write to $out."
+        [ -w "$out" ] || die "$command: can't write to $out."
+    fi
     ready_lab
     [ -z "$coverage" ] || [ -e "$parts/modules/kvm_intel.ko" ] ||
         die "--coverage: KVM is built into this kernel. CONFIG_KVM=m and CONFIG_KVM_INTEL=m make modules of it."
@@ -616,42 +676,48 @@ run_job() { # COMMAND ARG...
     # With modules of its own L0 says it again.
     [ "$kernel" = "$DEFAULT_KERNEL" ] || [ -e "$files/kvm/load" ] ||
         grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
-    touch "$SCRATCH/com1" "$SCRATCH/com2"
+    touch "$SCRATCH/com1" "$SCRATCH/com2" "$SCRATCH/results"
     if [ -n "$terminal" ]; then
         return=$'\r'
         printf 'lab: %s\n' "a shell in L0, Linux $title; 'exit' ends it, and if it hangs 'kill $$' from elsewhere." \
             "${out:+what is in out/ then comes back in }${out:-nothing comes back without --out DIR}." >&2
     fi
+    watch=(watch_console)
+    # Who has a shell looks around in a broken L0.
+    [ "$command" != shell ] || watch=(sed -un "s/\r\$//; /^lab: /s/\$/$return/p")
     started=$SECONDS
     unset LAB_COVERAGE
     [ -z "$coverage" ] || export LAB_COVERAGE=$MODULE_AREA
     emulator_start "$lab/bochs" "$seconds" -r saved
-    tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com2" 2> /dev/null &
-    tail_pid=$!
-    tail -c +1 -s 0.1 --pid="$EMULATOR_PID" -f "$SCRATCH/com1" 2> /dev/null |
-        sed -un "s/\r\$//; /^lab: /s/\$/$return/p" >&2 &
-    said_pid=$!
+    follow results take_results &
+    followers+=($!)
+    follow com2 cat &
+    followers+=($!)
+    follow com1 "${watch[@]}" >&2 &
+    followers+=($!)
     emulator_wait || status=$?
-    wait "$tail_pid" "$said_pid" || :
+    end_followers
     release_terminal
+    [ "$status" -ne 0 ] || [ ! -s "$SCRATCH/tar.err" ] ||
+        die "$command: can't write to ${out:-$SCRATCH}: $(tail -n 1 "$SCRATCH/tar.err")."
+    [ ! -s "$SCRATCH/dead" ] || lab_failed 1 "L0 is dead: $(cat "$SCRATCH/dead")"
     case $status in
         0) ;;
         124 | 137)
             # `timeout` tells an emulator that somebody killed like one that it had to kill.
             [ $((SECONDS - started)) -lt "$seconds" ] ||
-                lab_failed "no end within $seconds s, the emulator was stopped."
-            lab_failed 'the emulator was killed.'
+                lab_failed 1 "no end within $seconds s, the emulator was stopped."
+            lab_failed 2 'the emulator was killed.'
             ;;
-        *) lab_failed "the emulator died (exit status $status)." ;;
+        *)
+            [[ $(emulator_complaints) != *'3rd exception'* ]] || lab_failed 1 'L0 is dead: a triple fault.'
+            lab_failed 2 "the emulator died (exit status $status)."
+            ;;
     esac
-    mkdir "$SCRATCH/result"
-    tar -C "$SCRATCH/result" --no-same-owner -x -f "$SCRATCH/disk" 2> "$SCRATCH/tar.err" || :
-    ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 'The command was not run.'
+    ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 2 'The command was not run.'
     { read -r status < "$SCRATCH/result/status"; } 2> /dev/null ||
-        lab_failed 'L0 ended without reporting an exit status.'
+        lab_failed 2 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then
-        [ ! -d "$SCRATCH/result/out" ] || cp -R "$SCRATCH/result/out/." "$out/" ||
-            die "$command: can't write to $out."
         cp "$SCRATCH/result/l0-dmesg.txt" "$SCRATCH/bochs.log" "$out/" ||
             die "$command: can't write to $out."
         [ -z "$coverage" ] || write_coverage

@@ -143,6 +143,53 @@ static int run_pending_unsaved(struct kretprobe_instance *instance, struct pt_re
 	return 0;
 }
 
+/* The rest of this kind takes the whole kernel with it (tests/e2e/dead.sh). */
+static bool is_time(struct pt_regs *regs)
+{
+	const bool pending = nested_state(regs)->flags & KVM_STATE_NESTED_MTF_PENDING;
+
+	hits += pending;
+	return pending;
+}
+
+static int dies_bug(struct kprobe *probe, struct pt_regs *regs)
+{
+	BUG_ON(is_time(regs));
+	return 0;
+}
+
+static int dies_null(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned long zero = 0;
+
+	if (is_time(regs))
+		asm volatile("movq $1, (%0)" : : "r"(zero) : "memory");
+	return 0;
+}
+
+static int dies_gp(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned long odd = 0xdead000000000000;
+
+	if (is_time(regs))
+		asm volatile("movq $1, (%0)" : : "r"(odd) : "memory");
+	return 0;
+}
+
+static int dies_panic(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (is_time(regs))
+		panic("broken on purpose");
+	return 0;
+}
+
+static int dies_silent(struct kprobe *probe, struct pt_regs *regs)
+{
+	while (is_time(regs))
+		asm volatile("cli");
+	return 0;
+}
+
 /* ---- what vmx_set_nested_state() and the first KVM_RUN call ---- */
 static void vmwrite(unsigned long field, unsigned long value)
 {
@@ -249,6 +296,11 @@ static const struct {
 	{"deadline", "vmx_set_nested_state", deadline},
 	{"smm", "vmx_set_nested_state", smm},
 	{"warns", "vmx_set_nested_state", warns},
+	{"dies-bug", "vmx_set_nested_state", dies_bug},
+	{"dies-null", "vmx_set_nested_state", dies_null},
+	{"dies-gp", "vmx_set_nested_state", dies_gp},
+	{"dies-panic", "vmx_set_nested_state", dies_panic},
+	{"dies-silent", "vmx_set_nested_state", dies_silent},
 	{"pages", "vmx_get_nested_state_pages", pages},
 	{"from-vmentry", "nested_vmx_enter_non_root_mode", from_vmentry},
 	{"ept-ad", "kvm_init_shadow_ept_mmu", ept_ad},

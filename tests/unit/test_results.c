@@ -618,7 +618,7 @@ static void directories(void **state)
 		"running/replay.json",	    "running/now.bin",
 		"running/timeline-3.json",  "running/replay/halted/snapshot.bin",
 		"running/replay/order.txt", "halted.postcopy/pages-1.txt"};
-	json_t *top;
+	json_t *top, *whole;
 	struct report report;
 	char *path = xasprintf("%s/running.pause", dir);
 
@@ -641,7 +641,9 @@ static void directories(void **state)
 	report_init(&report, &o, stdout, NULL, 0);
 	report.json = report_json_begin();
 	report.environment = json_object();
-	assert_int_equal(report_json_end(&report, dir, &e), 0);
+	whole = report_json_end(&report);
+	assert_int_equal(report_json_write(whole, dir, &e), 0);
+	json_decref(whole);
 	report_free(&report);
 	assert_int_equal(report_json_copies(&o, top, &e), 0);
 	free((char *)o.junit);
@@ -684,20 +686,29 @@ static void lab_directories(void **state)
 	put("lab-x", true);
 	put("lab-x/bochs.log", false);
 	put("bochs.log", false);
+	put("l0-console.txt", false);
+	put("new-1/running", true); /* of a run that was killed */
+	put("new-1/running/serial.log", false);
+	put("new-1/journal", true);
+	put("new-1/journal/0.json", false);
 	begin_run();
 	assert_false(there("lab-1"));
-	assert_true(there("bochs.log"));
+	assert_false(there("bochs.log"));
+	assert_false(there("l0-console.txt"));
+	assert_false(there("new-1"));
+	drop("lab-2/mine.txt");
+	drop("lab-2");
 	drop("lab-x/bochs.log");
 	drop("lab-x");
 
 	assert_int_equal(run_dir_labs(dir, labs, 2, &e), 0);
-	assert_false(there("bochs.log"));
-	put("lab-2/running", true);
-	put("lab-2/running/serial.log", false);
-	put("lab-2/running/mine.txt", false);
-	put("lab-1/halted", true);
-	put("lab-1/halted/now.bin", false);
-	put("lab-1/index.txt", false);
+	put("new-2/running", true);
+	put("new-2/running/serial.log", false);
+	put("new-2/running/mine.txt", false);
+	put("new-1/halted", true);
+	put("new-1/halted/now.bin", false);
+	put("new-1/index.txt", false);
+	put("new-1/bochs.log", false);
 	put("halted", true); /* with a file of the user's, so that it stayed */
 	put("halted/mine.txt", false);
 	put("serial.log", false);
@@ -710,9 +721,11 @@ static void lab_directories(void **state)
 	assert_true(there("serial.log")); /* nobody is called `..` */
 	assert_false(there("lab-1/index.txt"));
 	assert_false(there("lab-1/halted"));
+	drop("lab-1/bochs.log");
+	drop("lab-1");
 	drop("lab-2/running/mine.txt");
 	drop("lab-2/running");
-	drop("lab-2/mine.txt");
+	drop("lab-2");
 	drop("serial.log");
 	drop("running/serial.log");
 	drop("running");
@@ -722,15 +735,96 @@ static void lab_directories(void **state)
 	drop("result.json");
 	drop("index.txt");
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(rmdir(labs[i]), 0);
+		assert_int_equal(rmdir(labs[i]), -1);
 		free(labs[i]);
 	}
-	put("lab-1", false); /* a file where a directory must be */
+	put("new-1", false); /* a file where a directory must be */
 	assert_int_equal(run_dir_labs(dir, labs, 1, &e), -1);
-	assert_contains(e.text, "/lab-1 is not a directory");
+	assert_contains(e.text, "/new-1 is not a directory");
 	free(labs[0]);
-	drop("lab-1");
+	drop("new-1");
 	json_decref(m.top);
+}
+
+/* What the only lab has left, beside a file of the user's. */
+static void lab_taken(void **state)
+{
+	char *labs[1];
+
+	(void)state;
+	begin_run();
+	assert_int_equal(run_dir_labs(dir, labs, 1, &e), 0);
+	put("halted", true);
+	put("halted/mine.txt", false);
+	put("new-1/halted", true);
+	put("new-1/halted/serial.log", false);
+	put("new-1/result.json", false);
+	put("new-1/bochs.log", false);
+	assert_int_equal(run_dir_take(dir, labs[0], &e), 0);
+	assert_false(there("new-1"));
+	drop("halted/mine.txt");
+	drop("halted/serial.log");
+	drop("halted");
+	drop("result.json");
+	drop("bochs.log");
+	assert_int_equal(run_dir_take(dir, labs[0], &e), -1);
+	free(labs[0]);
+}
+
+/* Each result is there as soon as it has ended, whatever becomes of the run. */
+static void journal(void **state)
+{
+	static const enum word words[] = {WORD_SKIP, WORD_PASS, WORD_FAIL};
+	char *path = xasprintf("%s/result.json", dir);
+	struct report r;
+	json_t *top, *all;
+
+	(void)state;
+	o.json = o.junit = NULL;
+	report_init(&r, &o, stdout, NULL, 4);
+	r.json = report_json_begin();
+	r.environment = json_object();
+	assert_null(report_json_load(path, &e));
+	assert_int_equal(report_json_keep(&r, dir, 0, &e), 0);
+	top = report_json_load(path, &e);
+	assert_int_equal(json_array_size(json_object_get(top, "results")), 0);
+	assert_false(run_dir_flew(top));
+	json_decref(top);
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		struct flight_result one = {0};
+		char name[] = "halted.x";
+		struct report_entry told = {.name = name, .config = &config, .result = &one};
+		struct report_line line = {.name = name, .word = words[i], .notes = ""};
+
+		verdict_raise(&one.verdict, words[i], "x");
+		assert_non_null(report_json_result(&r, &told, &line));
+		report_count(&r, &line);
+		assert_int_equal(report_json_keep(&r, dir, i + 1, &e), 0);
+		flight_result_free(&one);
+	}
+	top = report_json_load(path, &e);
+	assert_true(run_dir_flew(top));
+	assert_true(run_dir_has_flown(dir));
+	assert_true(json_member_true(top, "interrupted")); /* the fourth is missing */
+	assert_int_equal(json_member_integer(top, "exit_status"), 1);
+	all = report_json_end(&r);
+	assert_true(json_equal(top, all));
+	put_text("journal/4.json", "{"); /* as it was cut off */
+	json_decref(top);
+	top = report_json_load(path, &e);
+	assert_true(json_equal(top, all));
+	drop("journal/4.json");
+	assert_int_equal(report_json_write(all, dir, &e), 0);
+	assert_false(there("journal"));
+	json_decref(top);
+	top = report_json_load(path, &e);
+	assert_true(json_equal(top, all));
+	begin_run();
+	assert_false(there("result.json"));
+	json_decref(top);
+	json_decref(all);
+	report_free(&r);
+	free(path);
 }
 
 /* What is not ours stays, and two runs do not meet. */
@@ -782,6 +876,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(summary, begin, end),
 		cmocka_unit_test_setup_teardown(directories, begin, end),
 		cmocka_unit_test(lab_directories),
+		cmocka_unit_test(lab_taken),
+		cmocka_unit_test_setup_teardown(journal, begin, end),
 		cmocka_unit_test(directory_refused),
 	};
 	int ret;

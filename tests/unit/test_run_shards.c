@@ -20,7 +20,7 @@ static int gate[2];
 static struct turn {
 	unsigned shard;
 	const char *name;
-	enum { NOTHING, FAIL, KNOWN, DIE, WAIT, LET_GO, INTERRUPT } what;
+	enum { NOTHING, FAIL, KNOWN, SKIP, CRASH, DIE, WAIT, LET_GO, INTERRUPT } what;
 } turns[3];
 
 static int happens(const struct options *shard, const char *name)
@@ -72,6 +72,10 @@ static void tell(struct report *r, const struct options *shard, const struct pla
 		exit(3);
 	if (what == FAIL || what == KNOWN)
 		verdict_raise(&result.verdict, WORD_FAIL, "as told");
+	if (what == SKIP)
+		verdict_raise(&result.verdict, WORD_SKIP, "as told");
+	if (what == CRASH)
+		verdict_raise(&result.verdict, WORD_CRASH, "L0 itself: as told");
 	if (what == KNOWN)
 		entry.known = known_find("cr-read-shadow-lost");
 	report_result(r, &entry);
@@ -92,8 +96,15 @@ static int fly(void *arg, const struct options *shard)
 	plan_make(&plan, shard);
 	report_begin(&r, shard, stdout, NULL, plan.count, plan.planned);
 	r.dir = shard->log;
-	for (unsigned i = 0; i < plan.count; i++)
+	for (unsigned i = 0; i < plan.count; i++) {
+		char *name = plan_name(shard, &plan.item[i]);
+		const bool crash = happens(shard, name) == CRASH;
+
 		tell(&r, shard, &plan.item[i]);
+		free(name);
+		if (crash)
+			break;
+	}
 	status = report_status(&r);
 	act(happens(shard, "the end"));
 	return report_end(&r, shard->log, &e) ? 2 : status;
@@ -269,6 +280,47 @@ static void dead(void **state)
 	assert_file("lab-2/running.pipe/serial.log", "shard 2"); /* as it is */
 }
 
+/* An L0 that has died is a CRASH of one result; those behind it are not run, and the other goes on.
+ */
+static void dead_l0(void **state)
+{
+	json_t *top;
+
+	(void)state;
+	turns[0] = (struct turn){2, "running.pipe", CRASH};
+	assert_int_equal(run(), 1);
+	assert_contains(said, "\nnot ok 3 - running.pipe # CRASH, ");
+	assert_contains(said, "\nok 6 - halted.pipe # 0 hops");
+	assert_contains(said, "#   not run      2\n# midflight: 5 passed, 1 failed; cut off\n");
+	assert_null(strstr(said, "ERROR"));
+	assert_null(strstr(said, "halted.file"));
+	assert_result("running.pipe", "CRASH", true);
+	assert_file("running.pipe/serial.log", "shard 2");
+	top = results();
+	assert_true(json_member_true(top, "interrupted"));
+	assert_int_equal(json_member_integer(top, "exit_status"), 1);
+	assert_int_equal(json_array_size(json_object_get(top, "results")), 6);
+	json_decref(top);
+}
+
+/* A run that flies nothing leaves what an earlier one has left; the next that does replaces it. */
+static void nothing_flies(void **state)
+{
+	(void)state;
+	assert_int_equal(run(), 0);
+	free(said);
+	turns[0] = (struct turn){0, NULL, SKIP};
+	assert_int_equal(run(), 4);
+	assert_contains(said, "# midflight: nothing flew, ");
+	assert_result("halted.pipe", "PASS", true);
+	assert_file("halted.pipe/serial.log", "shard 1");
+	assert_file("new-1/index.txt", NULL);
+	free(said);
+	turns[0] = (struct turn){0, "running.control", FAIL};
+	assert_int_equal(run(), 1);
+	assert_result("running.control", "FAIL", true);
+}
+
 /* It told all, but left nothing: what was lost is no success. */
 static void dead_at_the_end(void **state)
 {
@@ -332,17 +384,24 @@ static void wanted(void **state)
 	plan_free(&plan);
 }
 
-/* Last, as the signal stays pending. */
+/* Last, as the signal stays pending. The second lab has come to its end by then. */
 static void interrupted(void **state)
 {
+	json_t *top;
+
 	(void)state;
 	turns[0] = (struct turn){1, "running.file", INTERRUPT};
 	turns[1] = (struct turn){2, "running.pipe", LET_GO}; /* both have told the control */
 	assert_int_equal(run(), 128 + SIGTERM);
 	assert_contains(said, "ok 1 - running.control # ");
-	assert_contains(said, "#   not run      7\n# midflight: 1 passed, 0 failed; interrupted\n");
+	assert_contains(said, "#   not run      3\n# midflight: 5 passed, 0 failed; interrupted\n");
 	assert_null(strstr(said, "ERROR"));
-	assert_null(results());
+	top = results();
+	assert_true(json_member_true(top, "interrupted"));
+	assert_int_equal(json_array_size(json_object_get(top, "results")), 5);
+	json_decref(top);
+	assert_result("halted.pause", "PASS", true);
+	assert_file("halted.pause/serial.log", "shard 2");
 }
 
 int main(void)
@@ -351,6 +410,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_order, begin, end),
 		cmocka_unit_test_setup_teardown(controls, begin, end),
 		cmocka_unit_test_setup_teardown(dead, begin, end),
+		cmocka_unit_test_setup_teardown(dead_l0, begin, end),
+		cmocka_unit_test_setup_teardown(nothing_flies, begin, end),
 		cmocka_unit_test_setup_teardown(dead_at_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(all_dead, begin, end),
 		cmocka_unit_test_setup_teardown(shard, begin, end),

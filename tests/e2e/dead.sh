@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs in the lab that come to no end: L0 dies, or is silent, or somebody ends the run. What was told is
+# kept, the flight that was on has its verdict, and nobody waits.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+
+kernel=${MIDFLIGHT_LAB_KERNEL:-6.12}
+what="(tests/broken_kvm/build.sh $kernel)"
+status=0
+tests/broken_kvm/build.sh "$kernel" "$work/module" >"$work/out" 2>&1 || status=$?
+if [ $status = 4 ]; then
+	sed 's/^/# /' "$work/out"
+	echo "ok - a dead L0 # SKIP the headers of the lab's kernel $kernel are not to be had"
+	exit 0
+fi
+holds "the module is built for Linux $kernel" [ $status = 0 ]
+[ $status = 0 ] || exit 1
+
+# A lab.sh that puts the module into L0, and takes only SECONDS if these are set.
+mkdir "$work/lab"
+cat >"$work/lab/lab.sh" <<SH
+#!/bin/bash
+args=()
+while [ \$# -gt 0 ] && [ "\$1" != -- ]; do
+	if [ -n "\$SECONDS_MAX" ] && [ "\$1" = --timeout ]; then args+=(--timeout "\$SECONDS_MAX") && shift 2 && continue; fi
+	args+=("\$1") && shift
+done
+[ \$# = 0 ] || [ -z "\$WHAT" ] ||
+	set -- --put "$work/module/broken_kvm.ko" -- sh -c "insmod broken_kvm.ko what=\$WHAT"' && exec "\$@"' sh "\${@:2}"
+exec "$PWD/lab/lab.sh" "\${args[@]}" "\$@"
+SH
+chmod +x "$work/lab/lab.sh"
+export MIDFLIGHT_LAB_DIR=$work/lab WHAT='' SECONDS_MAX=''
+some=(--driver kvm --loops 1 --scenario "isr_eoi,mtf_pending,running")
+
+results() { # names and words of result.json, and whether it says that results are missing
+	python3 -c 'import json, sys
+top = json.load(open(sys.argv[1]))
+print(*("%s=%s" % (r["name"], r["word"]) for r in top["results"]), top["interrupted"], top["exit_status"])' \
+		"$work/log/result.json"
+}
+
+has_all() { # SUFFIX of the last result: what is there of those before it
+	local want="isr_eoi.control=PASS isr_eoi=PASS mtf_pending.control=PASS mtf_pending=$1 True 1"
+	[ "$(results)" = "$want" ] || { echo "# $(results), not $want"; return 1; }
+	[ -s "$work/log/isr_eoi/serial.log" ] && [ -s "$work/log/mtf_pending.control/serial.log" ]
+}
+
+dies() { # WHAT WORD LINE: the lab's own limit is minutes away
+	WHAT=$1
+	local started=$SECONDS
+	run 1 "${some[@]}" --junit "$work/junit.xml"
+	echo "# $1: $((SECONDS - started)) s"
+	expect "$1: the flight that was on is told, the others are not run" "^not ok 4 - mtf_pending # $2" "L0 itself: .*$3" \
+		'^#   not run +2$' '^# midflight: 3 passed, 1 failed; cut off'
+	holds "$1: result.json and the logs are there" has_all "$2"
+	holds "$1: they are well-formed" tests/check_results.py "$work/log/result.json" "$work/junit.xml"
+	WHAT=''
+}
+
+console_has() { # REGEX: or L0 itself came to the end of the run, and has left its log
+	grep -Eqs "$1" "$work/log/l0-console.txt" "$work/log/l0-dmesg.txt"
+}
+
+dies dies-bug CRASH 'kernel BUG at'
+holds "the call trace is kept" console_has 'kvm_arch_vcpu_ioctl|end trace'
+dies dies-null CRASH 'NULL pointer dereference'
+dies dies-gp CRASH 'general protection fault'
+dies dies-panic CRASH 'Kernel panic - not syncing: broken on purpose'
+holds "the console is kept" console_has 'dies_panic.* \[broken_kvm\]'
+SECONDS_MAX=60
+dies dies-silent HANG 'no end within 60 s'
+SECONDS_MAX=''
+
+WHAT=dies-panic
+run 1 "${some[@]}" --jobs 2
+expect "two labs: the one whose L0 lives goes on" '^not ok [0-9]+ - mtf_pending # CRASH' '^ok [0-9]+ - running # ' \
+	'^# midflight: 5 passed, 1 failed'
+WHAT=warns
+run 1 "${some[@]}"
+expect "a mere WARNING fails the flight, and the run goes on" '^not ok 4 - mtf_pending # FAIL' '^ok 6 - running # '
+WHAT=''
+
+# ---- the end comes from outside -----------------------------------------------------------------
+long=(--driver kvm --loops 1 --scenario "isr_eoi,regs_*,inject_*")
+begin() { # LINE ARG...: until the line is there
+	local line=$1
+	shift
+	what="run $*"
+	rm -rf "$work/log"
+	mkfifo "$work/lines"
+	setsid build/midflight run --log "$work/log" "$@" >"$work/lines" 2>&1 </dev/null &
+	runner=$!
+	exec 3<"$work/lines"
+	rm "$work/lines"
+	: >"$work/out"
+	while IFS= read -r said <&3; do
+		printf '%s\n' "$said" >>"$work/out"
+		[[ $said != "$line"* ]] || break
+	done
+}
+
+ends() { # EXIT-STATUS
+	local status=0
+	cat <&3 >>"$work/out"
+	wait "$runner" || status=$?
+	holds "exit status $1 (was $status): midflight $what" [ "$status" = "$1" ]
+}
+
+kept() { # what the run had told when it was ended; a second may have come since
+	[[ $(results) == "isr_eoi.control=PASS isr_eoi=PASS "*"True 0" ]] || { echo "# $(results)"; return 1; }
+	[ -s "$work/log/isr_eoi/serial.log" ] && [ ! -e "$work/log/new-1" ]
+}
+
+for signal in INT TERM; do
+	begin 'ok 2 - isr_eoi' "${long[@]}" --junit "$work/junit.xml"
+	if [ $signal = INT ]; then kill -INT -- "-$runner"; else kill "$runner"; fi
+	ends $((128 + $(kill -l $signal)))
+	expect "SIG$signal: the summary is printed" '^#   not run +[0-9]+$' '^# midflight: [0-9]+ passed, 0 failed; interrupted$'
+	holds "SIG$signal: results and logs are there" kept
+	holds "SIG$signal: they are well-formed" tests/check_results.py "$work/log/result.json" "$work/junit.xml"
+done
+
+begin 'ok 2 - isr_eoi' "${long[@]}"
+kill -9 "$runner"
+ends 137
+new=$work/log/new-1
+deadline=$((SECONDS + 30))
+until [ -s "$new/journal/2.json" ] || [ $SECONDS -gt $deadline ]; do sleep 0.1; done
+holds "killed outright: what it had told is in the log directory" [ -s "$new/isr_eoi/serial.log" ]
+build/midflight report "$new" --out "$work/killed.html" >"$work/out" 2>&1
+holds "killed outright: a report can be made of it" grep -q isr_eoi "$work/killed.html"
+exec 3<&-
+
+# ---- a run that flies nothing -------------------------------------------------------------------
+run 0 --driver kvm --loops 1 --scenario isr_eoi
+results >"$work/before"
+run 4 --driver kvm --loops 1 --scenario isr_eoi --pages exit
+expect "nothing flew" '^ok 2 - isr_eoi # SKIP' '^# midflight: nothing flew, .* keeps the results of a run that did$'
+holds "the results of the run before are there" diff <(results) "$work/before"
+holds "and their logs" [ -s "$work/log/isr_eoi/serial.log" ]
