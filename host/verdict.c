@@ -61,6 +61,10 @@ static bool check_whole(struct verdict *v, const struct guest_log *log)
 
 	if (log->damage)
 		verdict_raise(v, WORD_FAIL, "log damaged: %s", log->damage);
+	if (log->other)
+		verdict_raise(v, WORD_ERROR,
+			      "the guest speaks protocol %s, this is Midflight of protocol %d",
+			      log->other, PROTOCOL_VERSION);
 	if (!log->lines) {
 		verdict_raise(v, WORD_FAIL, "log truncated: the VM never wrote a line");
 		return false;
