@@ -20,9 +20,6 @@ int merge_files(struct merged *m, char *const *paths, unsigned count, const stru
 		struct err *e);
 void merged_free(struct merged *m);
 
-/* Counts @results, which are as in result.json and were checked. */
-void merge_count(const json_t *results, struct report *r);
-
 /* Of two results of the same name that with more badness is the one that counts. */
 unsigned merge_badness(const struct report_line *line);
 

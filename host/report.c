@@ -180,6 +180,18 @@ int report_word(const char *name, size_t len)
 	return -1;
 }
 
+/* The numbers that print_notes() has printed. */
+static void read_notes(struct report_line *line)
+{
+	const char *proved = strstr(line->notes, " in ");
+
+	if (sscanf(line->notes, "%u hop", &line->hops_done) != 1 || !proved ||
+	    sscanf(proved, " in %u of %u ", &line->l2_active, &line->taken) != 2)
+		return;
+	if (strstr(line->notes, ", proved in "))
+		line->l2_active = 0;
+}
+
 struct report_line report_told(const struct screen_result *told)
 {
 	const char *known = told->todo ? strrchr(told->text, ' ') : NULL;
@@ -197,6 +209,7 @@ struct report_line report_told(const struct screen_result *told)
 
 	if (line.word > WORD_SKIP && word >= 0) /* behind `WORD, ` */
 		line.notes += len + strspn(told->text + len, ", ");
+	read_notes(&line);
 	return line;
 }
 

@@ -30,6 +30,8 @@ struct report_line {
 	enum method method;
 	const struct known *known;
 	unsigned failed, hops;	 /* of a known bug: hops that failed, of how many */
+	/* That the notes tell of, where there are only these (report_told()). */
+	unsigned hops_done, taken, l2_active;
 	const char *diagnostics; /* lines in front of it */
 	const char *notes;	 /* one line behind it; the reason of a SKIP */
 };

@@ -250,18 +250,6 @@ int report_json_write(const json_t *top, const char *dir, struct err *e)
 	return ret;
 }
 
-json_t *report_json_load(const char *path, struct err *e)
-{
-	return json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
-}
-
-int report_json_word(const json_t *result)
-{
-	const char *word = json_text_of(result, "word");
-
-	return report_word(word, strlen(word));
-}
-
 int report_json_copies(const struct options *o, const json_t *top, struct err *e)
 {
 	struct buf xml = {0};

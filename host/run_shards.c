@@ -202,7 +202,9 @@ static int write_told(const struct shard_lab *lab, const json_t *other, struct e
 	r.json = report_json_begin();
 	for (unsigned i = 0; i < lab->count; i++) {
 		const struct report_line line = line_of(lab, i);
-		struct flight_result result = {0};
+		struct flight_result result = {.log.hops_done = line.hops_done,
+					       .taken = line.taken,
+					       .l2_active = line.l2_active};
 		struct flight_config config = {.scenario = lab->plan.item[i].scenario,
 					       .method = line.method,
 					       .control = line.control};
@@ -239,7 +241,7 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 	for (unsigned i = 0; i < d->labs; i++)
 		dirs[i] = d->lab[i].dir;
 	report_init(&r, d->o, d->report.out, d->o->shown_log, (unsigned)json_array_size(results));
-	merge_count(results, &r);
+	report_json_count(results, &r);
 	status = report_status(&r);
 	if (coverage_join(log, dirs, d->labs, &e) || run_dir_join(log, dirs, d->labs, m, &e) ||
 	    report_json_copies(d->o, m->top, &e))
