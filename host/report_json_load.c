@@ -134,6 +134,7 @@ struct report_line report_json_line(const json_t *result)
 		.control = control,
 		.method = method_find(json_text_of(result, "method")),
 		.known = known ? known_find(known) : NULL,
+		.unmet = strstr(json_text_of(result, "diagnostics"), REPORT_UNMET) != NULL,
 		.failed = count_of(result, "failed_hops"),
 		.hops = count_of(result, control ? "hops_done" : "snapshots"),
 		.diagnostics = json_text_of(result, "diagnostics"),

@@ -24,8 +24,11 @@ void verdict_raise(struct verdict *v, enum word word, const char *fmt, ...)
 
 	if (word > v->word)
 		v->word = word;
-	if (v->findings == MAX_FINDINGS)
+	if (v->findings == MAX_FINDINGS) {
+		free(v->finding[MAX_FINDINGS - 1]);
+		v->finding[MAX_FINDINGS - 1] = xasprintf("... and %u more", ++v->more + 1);
 		return;
+	}
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = xstrdup("(out of memory)");

@@ -84,7 +84,7 @@ struct expected {
 struct verdict {
 	enum word word;
 	bool complete; /* the log is whole, undamaged and agrees with itself */
-	unsigned findings;
+	unsigned findings, more;     /* more: than are kept; the last one says so */
 	char *finding[MAX_FINDINGS]; /* sentences, the reason of a SKIP among them */
 };
 

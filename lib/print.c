@@ -114,6 +114,8 @@ void print_summed_line(const char *fmt, ...)
 	va_start(ap, fmt);
 	len = format_v(line, LINE_MAX + 2 - sizeof(room), fmt, ap);
 	va_end(ap);
+	if (len == LINE_MAX + 1 - sizeof(room))
+		memcpy(line + len - 3, "...", 3); /* so that nobody takes it for all */
 	len += format(line + len, sizeof(room), " sum=0x%08x", sum_bytes(sum, line, len));
 	sum = 0;
 	line[len++] = '\n';

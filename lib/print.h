@@ -21,7 +21,7 @@ void print_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * The same, with a checksum at its end over all lines since the last one that had one, and over
- * itself up to there. Too long a line is cut in front of it.
+ * itself up to there. Too long a line is cut in front of it, and says `...` there.
  */
 void print_summed_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
