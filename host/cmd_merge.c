@@ -21,8 +21,9 @@ struct shard_file {
 
 /* The same in all shards of a run. */
 static const char *const same_members[] = {
-	"midflight", "kernel", "driver", "accel", "machine", "irqchip", "cpu",	  "without", "scenario",
-	"method",    "order",  "pages",	 "freeze", "hops",   "seed",	"break", "strict",  "planned",
+	"midflight", "kernel",	"driver",   "accel",  "machine", "irqchip",
+	"cpu",	     "without", "scenario", "method", "order",	 "pages",
+	"freeze",    "hops",	"seed",	    "break",  "strict",	 "planned",
 };
 
 /* It is whole as well: a run that came to its end, with each of its own results. */

@@ -342,8 +342,9 @@ void guest_log_line(struct guest_log *log, const struct line *line)
 	}
 	/* Last: what else is wrong says more. */
 	if (!sum_good)
-		damage(log, "the sum of event %" PRIu64 " is wrong: it, or a line since event "
-			    "%" PRIu64 ", has other bytes than L1 sent",
+		damage(log,
+		       "the sum of event %" PRIu64 " is wrong: it, or a line since event "
+		       "%" PRIu64 ", has other bytes than L1 sent",
 		       line->event.seq, line->event.seq - 1);
 }
 

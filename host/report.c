@@ -383,8 +383,8 @@ static void print_names(const struct report *r, const char *row, unsigned count,
 {
 	const int len = fitting(names);
 
-	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", len,
-		buf_text(names), (size_t)len < names->len ? ", ..." : "");
+	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", len, buf_text(names),
+		(size_t)len < names->len ? ", ..." : "");
 }
 
 /* One row each, and a row for each reason of a SKIP. */

@@ -32,8 +32,8 @@ struct report_line {
 	bool control;
 	enum method method;
 	const struct known *known;
-	bool unmet;		 /* it passed, and is known not to */
-	unsigned failed, hops;	 /* of a known bug: hops that failed, of how many */
+	bool unmet;	       /* it passed, and is known not to */
+	unsigned failed, hops; /* of a known bug: hops that failed, of how many */
 	/* That the notes tell of, where there are only these (report_told()). */
 	unsigned hops_done, taken, l2_active;
 	const char *diagnostics; /* lines in front of it */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Reads result.json. It is not trusted: all that the writer (report_json.c) makes sure of must hold,
-// or whoever asked gets nothing. A result that contradicts itself proves nothing.
+// Reads result.json. It is not trusted: all that the writer (report_json.c) makes sure of must
+// hold, or whoever asked gets nothing. A result that contradicts itself proves nothing.
 #include "host/json_util.h"
 #include "host/known.h"
 #include "host/report_json.h"
@@ -13,12 +13,12 @@
 #define NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 static const struct json_member top_members[] = {
-	{"schema", "s"},  {"version", "u"}, {"midflight", "s"},	  {"started", "s"},
-	{"kernel", "s"},  {"driver", "s"},  {"environment", "o"}, {"accel", "s"},
-	{"machine", "s"}, {"cpu", "sn"},    {"irqchip", "sn"},	  {"without", "sn"},
-	{"order", "s"},	  {"pages", "s"},   {"scenario", "sn"},	  {"method", "sn"},
-	{"freeze", "s"},  {"hops", "u"},    {"seed", "u"},	  {"break", "sn"},
-	{"strict", "b"},  {"shard", "on"},  {"planned", "u"},	  {"results", "a"},
+	{"schema", "s"},  {"version", "u"},	{"midflight", "s"},   {"started", "s"},
+	{"kernel", "s"},  {"driver", "s"},	{"environment", "o"}, {"accel", "s"},
+	{"machine", "s"}, {"cpu", "sn"},	{"irqchip", "sn"},    {"without", "sn"},
+	{"order", "s"},	  {"pages", "s"},	{"scenario", "sn"},   {"method", "sn"},
+	{"freeze", "s"},  {"hops", "u"},	{"seed", "u"},	      {"break", "sn"},
+	{"strict", "b"},  {"shard", "on"},	{"planned", "u"},     {"results", "a"},
 	{"summary", "o"}, {"exit_status", "u"}, {"interrupted", "b"},
 };
 
@@ -29,9 +29,10 @@ static const struct json_member summary_members[] = {
 };
 
 static const struct json_member environment_members[] = {
-	{"kernel", "s"},	 {"kernel_version", "s"}, {"distribution", "s"}, {"cpu", "s"},
-	{"microcode", "s"},	 {"vmx", "o"},		  {"modules", "o"},	 {"qemu", "sn"},
-	{"kvm_parameters", "o"}, {"midflight", "s"},
+	{"kernel", "s"},    {"kernel_version", "s"}, {"distribution", "s"},
+	{"cpu", "s"},	    {"microcode", "s"},	     {"vmx", "o"},
+	{"modules", "o"},   {"qemu", "sn"},	     {"kvm_parameters", "o"},
+	{"midflight", "s"},
 };
 
 static const struct json_member result_members[] = {
@@ -46,27 +47,28 @@ static const struct json_member result_members[] = {
 	{"hops", "a"},	       {"vmm_stderr", "s"},
 };
 
-static const struct json_member check_members[] = {
-	{"hop", "u"}, {"check", "s"}, {"evidence", "s"}};
+static const struct json_member check_members[] = {{"hop", "u"}, {"check", "s"}, {"evidence", "s"}};
 
-static const struct json_member error_members[] = {
-	{"hop", "u"}, {"error", "s"}, {"evidence", "s"}};
+static const struct json_member error_members[] = {{"hop", "u"}, {"error", "s"}, {"evidence", "s"}};
 
-static const struct json_member oracle_members[] = {
-	{"oracle", "s"}, {"field", "s"}, {"text", "s"}};
+static const struct json_member oracle_members[] = {{"oracle", "s"}, {"field", "s"}, {"text", "s"}};
 
 static const struct json_member hop_members[] = {
-	{"hop", "u"},	       {"missed", "u"},	      {"l2_active", "b"},  {"kvm_guest_mode", "bn"},
-	{"nested_flags", "u"}, {"mp_state", "u"},     {"vmxon_pa", "s"},   {"vmcs12_pa", "s"},
-	{"bytes", "u"},	       {"stop_ms", "d"},      {"save_ms", "d"},	   {"restore_ms", "d"},
-	{"cont_ms", "d"},      {"method", "s"},	      {"total_ms", "dn"},  {"downtime_ms", "dn"},
-	{"move_bytes", "un"},  {"rounds", "un"},      {"timeline", "sn"},  {"pages", "sn"},
+	{"hop", "u"},	       {"missed", "u"},
+	{"l2_active", "b"},    {"kvm_guest_mode", "bn"},
+	{"nested_flags", "u"}, {"mp_state", "u"},
+	{"vmxon_pa", "s"},     {"vmcs12_pa", "s"},
+	{"bytes", "u"},	       {"stop_ms", "d"},
+	{"save_ms", "d"},      {"restore_ms", "d"},
+	{"cont_ms", "d"},      {"method", "s"},
+	{"total_ms", "dn"},    {"downtime_ms", "dn"},
+	{"move_bytes", "un"},  {"rounds", "un"},
+	{"timeline", "sn"},    {"pages", "sn"},
 	{"vmcs12_pages", "a"}, {"page_requests", "un"},
 };
 
 /* As JSON_CHECK, and it has no other members. */
-#define CHECK(what, object, members, e) \
-	check_object(what, object, members, ARRAY_SIZE(members), e)
+#define CHECK(what, object, members, e) check_object(what, object, members, ARRAY_SIZE(members), e)
 static int check_object(const char *what, const json_t *object, const struct json_member *members,
 			size_t count, struct err *e)
 {
@@ -158,7 +160,8 @@ static bool is_posting(const char *word, size_t len)
  */
 static size_t check_name(const json_t *result, bool with_method)
 {
-	const char *name = json_text_of(result, "name"), *scenario = json_text_of(result, "scenario");
+	const char *name = json_text_of(result, "name"),
+		   *scenario = json_text_of(result, "scenario");
 	const char *method = json_text_of(result, "method");
 	size_t len = strlen(name), scenario_len = strlen(scenario), method_len = strlen(method);
 
@@ -201,7 +204,8 @@ static const char *wrong_hops(const json_t *result, const char *name)
 		    method_find(json_text_of(hop, "method")) == METHODS ||
 		    !all_texts(json_object_get(hop, "vmcs12_pages")))
 			return "a damaged hop";
-		if (!path_is(hop, "timeline", name, timeline) || !path_is(hop, "pages", name, pages))
+		if (!path_is(hop, "timeline", name, timeline) ||
+		    !path_is(hop, "pages", name, pages))
 			return "a hop with files that are not its own";
 		before = number;
 		active += json_member_true(hop, "l2_active");
@@ -247,9 +251,9 @@ static const char *wrong_fails(const json_t *result)
 			wrong = "a damaged 'oracles'";
 	}
 	errors = (json_int_t)json_array_size(fails) - checks;
-	if (!wrong && (failed != json_member_integer(result, "failed_hops") || checks > fail_events ||
-		       (checks + errors < MAX_FAILS &&
-			(checks != fail_events || errors < error_events))))
+	if (!wrong &&
+	    (failed != json_member_integer(result, "failed_hops") || checks > fail_events ||
+	     (checks + errors < MAX_FAILS && (checks != fail_events || errors < error_events))))
 		wrong = "other failed checks than it counts";
 	return wrong;
 }
@@ -294,9 +298,9 @@ static const char *wrong_known(const json_t *result, int word, size_t len, const
 	const char *known = json_member(result, "known"), *text = json_member(result, "known_text");
 	char *key = xasprintf("%.*s", (int)len, json_text_of(result, "name"));
 	const enum method method = method_find(json_text_of(result, "method"));
-	const bool good = known ? text && word > WORD_SKIP &&
-					  known_explains(known, text, key, method, kernel)
-				: !text;
+	const bool good =
+		known ? text && word > WORD_SKIP && known_explains(known, text, key, method, kernel)
+		      : !text;
 
 	free(key);
 	return good ? NULL : "a known bug that does not explain it";

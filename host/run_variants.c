@@ -223,9 +223,9 @@ static struct values list_modules(const char *dir, struct err *e)
 static int add_axis(struct variant *list, int count, const char *option, struct values values,
 		    struct err *e)
 {
-	int ret = values.count < 0 ? -1
-				   : multiply(list, count, option, values.value,
-					      (unsigned)values.count, e);
+	int ret = values.count < 0
+			  ? -1
+			  : multiply(list, count, option, values.value, (unsigned)values.count, e);
 
 	for (int i = 0; i < values.count; i++)
 		free(values.value[i]);

@@ -36,8 +36,8 @@ enum log_state {
 struct guest_log {
 	unsigned lines; /* lines that are not noise */
 	enum log_state state;
-	uint32_t sum;	 /* of the lines since the last event */
-	char *other;	 /* the protocol that the guest speaks, NULL: this one */
+	uint32_t sum; /* of the lines since the last event */
+	char *other;  /* the protocol that the guest speaks, NULL: this one */
 	bool version, plan;
 	unsigned planned;
 
@@ -83,7 +83,7 @@ struct expected {
 
 struct verdict {
 	enum word word;
-	bool complete; /* the log is whole, undamaged and agrees with itself */
+	bool complete;		     /* the log is whole, undamaged and agrees with itself */
 	unsigned findings, more;     /* more: than are kept; the last one says so */
 	char *finding[MAX_FINDINGS]; /* sentences, the reason of a SKIP among them */
 };

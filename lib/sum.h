@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * The bytes as digits of one number, modulo a prime: no single byte can change unseen. An awk, which
- * has neither XOR nor 64-bit integers, can do it as well.
+ * The bytes as digits of one number, modulo a prime: no single byte can change unseen. An awk,
+ * which has neither XOR nor 64-bit integers, can do it as well.
  */
 #define SUM_BASE  65599
 #define SUM_PRIME 4294967291u

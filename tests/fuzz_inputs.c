@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Mutated serial logs, command lines, order files and result.json's: `fuzz_inputs [SEED]`. Nothing
 // may crash, what is refused is refused with a reason, and no PASS may come of what was none. What
-// of a log may change without a word is what docs/protocol.md says. To be built with the sanitizers;
-// fuzz_snapshot.c does the same for snapshot files.
+// of a log may change without a word is what docs/protocol.md says. To be built with the
+// sanitizers; fuzz_snapshot.c does the same for snapshot files.
 #include "tests/unit/log.h"
 #include "tests/unit/results.h"
 
@@ -65,7 +65,8 @@ static bool begins(const char *line, size_t len, const char *with)
 	return len >= strlen(with) && !memcmp(line, with, strlen(with));
 }
 
-/* What of a log docs/protocol.md has under a sum or in its grammar: L1's lines, one after another. */
+/* What of a log docs/protocol.md has under a sum or in its grammar: L1's lines, one after another.
+ */
 static void own_lines(const char *bytes, size_t len, struct buf *own)
 {
 	const char *const end = bytes + len;
@@ -107,8 +108,8 @@ static unsigned damaged_logs(void)
 		own_lines(bytes, len, &own);
 		same = own.len == right.len && !memcmp(own.p, right.p, own.len);
 		if ((judge(bytes, len) == WORD_PASS) != same)
-			wrong("log", i, same ? "nothing of L1's changed, but no PASS" : "false PASS",
-			      bytes);
+			wrong("log", i,
+			      same ? "nothing of L1's changed, but no PASS" : "false PASS", bytes);
 		good += same;
 		buf_free(&own);
 		free(bytes);
@@ -173,8 +174,8 @@ static char *shuffle(const char *text, bool renumber)
 /* L1 says other things, under good sums: only the grammar tells. */
 static unsigned other_logs(void)
 {
-	static const char *const once[] = {
-		"KTAP version 1\n", "1..1\n", "# @1 hello protocol=2 ", "ok 1 - running\n"};
+	static const char *const once[] = {"KTAP version 1\n", "1..1\n", "# @1 hello protocol=2 ",
+					   "ok 1 - running\n"};
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < LOGS / 2; i++) {
@@ -188,7 +189,8 @@ static unsigned other_logs(void)
 				if (lines_with(text, once[n]) != 1)
 					wrong("log", i, once[n], text);
 			if (!end || strchr(end, '\n')[1] || strstr(end + 1, " verdict ") || !hop ||
-			    !strstr(hop, " hop hop=2 failed=0\n") || !strstr(hop, "\nok 1 - running\n"))
+			    !strstr(hop, " hop hop=2 failed=0\n") ||
+			    !strstr(hop, "\nok 1 - running\n"))
 				wrong("log", i, "false PASS", text);
 		}
 		free(bytes);
@@ -277,7 +279,8 @@ static void command_line(unsigned number, int output)
 		wrong("command line", number, "refused without a reason", from);
 	for (ssize_t i = 0; i < n; i++)
 		if ((unsigned char)said[i] < 0x20 && said[i] != '\n' && said[i] != '\t')
-			wrong("command line", number, "a control character reaches the terminal", from);
+			wrong("command line", number, "a control character reaches the terminal",
+			      from);
 	for (int i = 1; i < count; i++)
 		free(words[i]);
 	free(text);
@@ -288,8 +291,9 @@ static void command_line(unsigned number, int output)
 /* The number of those that are taken. */
 static unsigned order_files(void)
 {
-	static const char steps[] = "# of mine\nCPUID REGS XSAVE XCRS SREGS MSRS LAPIC VCPU_EVENTS\n"
-				    "MP_STATE NESTED_STATE DEBUGREGS IRQCHIP PIT2 CLOCK\n";
+	static const char steps[] =
+		"# of mine\nCPUID REGS XSAVE XCRS SREGS MSRS LAPIC VCPU_EVENTS\n"
+		"MP_STATE NESTED_STATE DEBUGREGS IRQCHIP PIT2 CLOCK\n";
 	char *path = xasprintf("%s/order", dir);
 	unsigned good = 0;
 
@@ -330,10 +334,28 @@ static json_t *base_results(void)
 /* Gives a member of @top, or of one of its results, a value of another kind or place. */
 static void change_member(json_t *top)
 {
-	static const char *const values[] = {
-		"0", "1", "2", "-1", "4294967296", "1.5", "true", "false", "null", "\"\"", "\"PASS\"",
-		"\"SKIP\"", "\"FAIL\"", "\"ERROR\"", "\"HANG\"", "\"0x0\"", "[]", "{}", "[1]",
-		"\"running.file\"", "\"" RESULTS_KNOWN_ID "\"", "\"cr-read-shadow-lost\""};
+	static const char *const values[] = {"0",
+					     "1",
+					     "2",
+					     "-1",
+					     "4294967296",
+					     "1.5",
+					     "true",
+					     "false",
+					     "null",
+					     "\"\"",
+					     "\"PASS\"",
+					     "\"SKIP\"",
+					     "\"FAIL\"",
+					     "\"ERROR\"",
+					     "\"HANG\"",
+					     "\"0x0\"",
+					     "[]",
+					     "{}",
+					     "[1]",
+					     "\"running.file\"",
+					     "\"" RESULTS_KNOWN_ID "\"",
+					     "\"cr-read-shadow-lost\""};
 	json_t *list = json_object_get(top, "results"), *value;
 	json_t *object = below(4) ? json_array_get(list, below(json_array_size(list) | 1)) : top;
 	size_t n = json_is_object(object) && json_object_size(object)
@@ -377,7 +399,8 @@ static unsigned result_files(void)
 		if (read) {
 			good++;
 			/* It takes more to make a pass of a failure. */
-			for (size_t n = 0; n < json_array_size(json_object_get(base, "results")); n++)
+			for (size_t n = 0; n < json_array_size(json_object_get(base, "results"));
+			     n++)
 				if ((report_json_word(json_array_get(
 					     json_object_get(read, "results"), n)) == WORD_PASS) !=
 				    (report_json_word(json_array_get(

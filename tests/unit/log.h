@@ -12,11 +12,11 @@
 	"KTAP version 1\n1..1\n"                                                    \
 	"# @1 hello protocol=2 version=v1 boot=multiboot sync=host hops=2 seed=1\n" \
 	"# @2 page name=VMCS gpa=0x1000 pages=1\n"
-#define PASSED                                                                 \
-	HELLO "# @3 start scenario=running\n"                                  \
-	      "# @4 ready hop=1\n# @5 hop hop=1 failed=0\n"                    \
-	      "# @6 ready hop=2\n# @7 missed hop=2\n"                         \
-	      "# @8 ready hop=2\n# @9 hop hop=2 failed=0\nok 1 - running\n"   \
+#define PASSED                                                              \
+	HELLO "# @3 start scenario=running\n"                               \
+	      "# @4 ready hop=1\n# @5 hop hop=1 failed=0\n"                 \
+	      "# @6 ready hop=2\n# @7 missed hop=2\n"                       \
+	      "# @8 ready hop=2\n# @9 hop hop=2 failed=0\nok 1 - running\n" \
 	      "# @10 verdict word=PASS passed=1 failed=0 skipped=0 errors=0\n"
 #define FAILED_TWICE                                                                     \
 	HELLO "# @3 start scenario=halted\n# @4 ready hop=1\n"                           \

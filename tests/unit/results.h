@@ -111,7 +111,8 @@ static inline void results_count(json_t *top)
 	report_free(&r);
 }
 
-/* A run of @method (--method; NULL: none named) on @kernel, with @planned results, none of them yet. */
+/* A run of @method (--method; NULL: none named) on @kernel, with @planned results, none of them
+ * yet. */
 static inline json_t *results_top(const char *kernel, const char *method, int planned)
 {
 	json_t *t = json_got(json_pack(
@@ -119,9 +120,9 @@ static inline json_t *results_top(const char *kernel, const char *method, int pl
 		" s:n, s:b, s:n, s:i, s:s, s:[], s:b, s:{s:s, s:s, s:s, s:s, s:s, s:{}, s:{},"
 		" s:{}, s:n, s:s}}",
 		"schema", RESULT_SCHEMA, "version", RESULT_VERSION, "midflight", "x", "kernel",
-		kernel, "driver", "qemu", "accel", "kvm", "machine", "pc", "irqchip", "cpu", "without",
-		"scenario", "order", "qemu", "pages", "eager", "freeze", "now", "hops", 2, "seed",
-		1, "break", "strict", 0, "shard", "planned", planned, "started",
+		kernel, "driver", "qemu", "accel", "kvm", "machine", "pc", "irqchip", "cpu",
+		"without", "scenario", "order", "qemu", "pages", "eager", "freeze", "now", "hops",
+		2, "seed", 1, "break", "strict", 0, "shard", "planned", planned, "started",
 		"2026-01-02T00:00:00Z", "results", "interrupted", 0, "environment", "kernel",
 		kernel, "kernel_version", "#1 SMP", "distribution", "Debian", "cpu", "a CPU",
 		"microcode", "0x1", "vmx", "kvm_parameters", "modules", "qemu", "midflight", "x"));

@@ -262,8 +262,9 @@ static void dead(void **state)
 	turns[1] = (struct turn){2, "halted.file", DIE};
 	assert_int_equal(run(), 2);
 	assert_contains(said, "\nok 2 - running.file # 1 hop");
-	assert_contains(said,
-			"\nnot ok 3 - running.pipe # TODO known KVM bug: pending-notification-not-saved\n");
+	assert_contains(
+		said,
+		"\nnot ok 3 - running.pipe # TODO known KVM bug: pending-notification-not-saved\n");
 	assert_contains(said, "\nnot ok 6 - halted.file # ERROR, its lab came to no end\n");
 	assert_contains(said, "\nok 7 - halted.pipe # 1 hop");
 	assert_contains(said, "\nnot ok 8 - halted.pause # ERROR, its lab came to no end\n");

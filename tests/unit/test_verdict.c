@@ -202,8 +202,7 @@ static void detectors(void **state)
 		WORD_FAIL, "result 1 is out of place, outside of a scenario");
 	instead("skip scenario=running reason=x", WORD_FAIL,
 		"result 1 and the skip events disagree");
-	instead("fail scenario=halted check=x", WORD_FAIL,
-		"is of halted in running");
+	instead("fail scenario=halted check=x", WORD_FAIL, "is of halted in running");
 	changed("# @7 missed hop=2", "# @7 start scenario=running", WORD_FAIL,
 		"event 7 (start) is out of place");
 	changed("1..1\n", "1..2\n", WORD_FAIL, "log incomplete: 1 results of 2 planned");
@@ -223,15 +222,13 @@ static void detectors(void **state)
 	changed("word=PASS passed=1", "word=PASS", WORD_FAIL, "has no number passed");
 	changed("protocol=2", "protocol=1", WORD_ERROR, "the guest speaks protocol 1");
 	changed("failed=0\nok", "failed=1\nok", WORD_FAIL, "verdict PASS disagrees with 0 fail");
-	instead("fail scenario=running check=x", WORD_FAIL,
-		"verdict PASS disagrees with 1 fail");
+	instead("fail scenario=running check=x", WORD_FAIL, "verdict PASS disagrees with 1 fail");
 	instead("error what=x", WORD_FAIL, "event 8 (page) is out of place, behind an error");
 	changed("# @10 verdict", "# @10 error what=x\n# @11 verdict", WORD_FAIL,
 		"verdict PASS disagrees with 0 fail and 1 error");
 	changed("ok 1 - running", "# @10 error what=x\nok 1 - running", WORD_FAIL,
 		"result 1 is out of place, behind an error");
-	instead("nudged hop=2 lost=1", WORD_FAIL,
-		"verdict PASS disagrees");
+	instead("nudged hop=2 lost=1", WORD_FAIL, "verdict PASS disagrees");
 	changed("# @7 missed hop=2", "# @7 surprise", WORD_FAIL, "unknown event surprise");
 	changed("# @7 missed hop=2", "# @7 missed hop", WORD_FAIL, "no key=value");
 	changed("# @2 page", "# @2 hello protocol=1", WORD_FAIL, "the VM booted again");
@@ -293,7 +290,8 @@ static void other_protocol(void **state)
 	(void)state;
 	judge_bytes(old, strlen(old), "running");
 	assert_int_equal(v.word, WORD_ERROR);
-	assert_contains(v.finding[0], "the guest speaks protocol 1, this is Midflight of protocol 2");
+	assert_contains(v.finding[0],
+			"the guest speaks protocol 1, this is Midflight of protocol 2");
 	free(old);
 }
 
