@@ -308,6 +308,7 @@ static void severity(void **state)
 		verdict_raise(&v, WORD_PASS, "more");
 	assert_int_equal(v.word, WORD_CRASH);
 	assert_int_equal(v.findings, MAX_FINDINGS);
+	assert_string_equal(v.finding[MAX_FINDINGS - 1], "... and 72 more");
 	/* The guest's word can't make it better either. */
 	guest_log_free(&logged);
 	log_feed_summed(&logged, PASSED);
