@@ -204,11 +204,15 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -o $@ $< $(HOST_SAN) -lcmocka $(HOST_LIBS)
 
-unit: $(UNIT_TESTS) $(B)/fuzz_snapshot
+unit: $(UNIT_TESTS) $(B)/fuzz_snapshot $(B)/fuzz_inputs
 
 $(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot.o $(B)/san/util.o
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^
+
+$(B)/fuzz_inputs: tests/fuzz_inputs.c $(HOST_SAN)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -MMD -MP -o $@ $< $(HOST_SAN) -lcmocka $(HOST_LIBS)
 
 .SECONDARY: $(HOST_SAN)
 

@@ -23,6 +23,14 @@ int fail(const char *text)
 	return 2;
 }
 
+int fail_named(const char *path, const struct err *e)
+{
+	struct err all;
+
+	err_set(&all, "%s: %s", path, e->text);
+	return fail(all.text);
+}
+
 /* All paths become absolute, as QEMU gets another cwd. */
 static int find_paths(struct setup *s, struct err *e)
 {

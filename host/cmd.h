@@ -58,6 +58,8 @@ int fly_into_log(struct options *o, const struct left *left,
 
 /* Prints `midflight: TEXT` on stderr; 2, the exit status of a failure that is nobody's but ours. */
 int fail(const char *text);
+/* The same of @e about @path, a name from the user. */
+int fail_named(const char *path, const struct err *e);
 
 /* The commands: their exit status. */
 int cmd_bench(struct options *o);

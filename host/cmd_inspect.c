@@ -43,7 +43,7 @@ static int load(const char *path, struct inspected *i)
 	if (!ret)
 		ret = inspect_load(i, &file, &e);
 	if (ret)
-		fprintf(stderr, "midflight: %s: %s\n", path, e.text);
+		fail_named(path, &e);
 	if (f)
 		fclose(f);
 	buf_free(&file);

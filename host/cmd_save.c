@@ -276,7 +276,7 @@ int cmd_restore(struct options *o)
 	if (snapshot_read(&saved, o->file, &e))
 		return fail(e.text);
 	if (take_flight(&from_file, &saved, &e)) {
-		fprintf(stderr, "midflight: %s: %s\n", o->file, e.text);
+		fail_named(o->file, &e);
 		snapshot_free(&saved);
 		return 2;
 	}

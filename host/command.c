@@ -129,7 +129,7 @@ const struct option_row option_rows[] = {
 	  "in "
 	  "all, that long after L1 has been let go, wherever that falls; --loops is then the hops "
 	  "of "
-	  "L1, up to 32)",
+	  "L1, up to 32) and steps=N (the same after N single steps)",
 	  2}},
 	{R | P | T | W,
 	 {"pages", OPT_PAGES, "HOW", 0,
@@ -235,7 +235,10 @@ const struct option_row option_rows[] = {
 	 {"shown-replay", OPT_SHOWN_REPLAY, "PATH", OPTION_HIDDEN, NULL, 0}},
 	{R | P | B | S | T | O | K | W | Z | Q,
 	 {"shown-started", OPT_SHOWN_STARTED, "TIME", OPTION_HIDDEN, NULL, 0}},
-	{R, {"only", OPT_ONLY, "RESULT", OPTION_HIDDEN, NULL, 0}},
+	{R,
+	 {"only", OPT_ONLY, "RESULT", 0,
+	  "Of all that would be flown only this result, called as in the output, and its control",
+	  1}},
 };
 
 const unsigned option_row_count = ARRAY_SIZE(option_rows);

@@ -137,11 +137,13 @@ bool json_is_schema(const json_t *top, const char *schema, int version)
 json_t *json_read(const char *path, const char *schema, int version, struct err *e)
 {
 	json_error_t error;
-	json_t *top = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	FILE *f = open_plain(path, e);
+	json_t *top = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &error) : NULL;
 
-	if (!top && error.line < 0) {
-		err_set(e, "%s", error.text); /* which names the file */
-	} else if (!top) {
+	if (!f)
+		return NULL;
+	fclose(f);
+	if (!top) {
 		err_set(e, "%s: line %d: %s", path, error.line, error.text);
 	} else if (!json_is_schema(top, schema, version)) {
 		err_set(e, "%s is no %s of version %d", path, schema, version);

@@ -80,6 +80,23 @@ const struct known *known_find(const char *id)
 	return NULL;
 }
 
+bool known_explains(const char *id, const char *text, const char *result, enum method method,
+		    const char *release)
+{
+	bool told = false, listed_there = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
+		const struct known *k = &known_table[i];
+
+		if (strcmp(k->id, id))
+			continue;
+		told |= !strcmp(k->text, text);
+		listed_there |= listed(k->result, result) && meets(k, method) &&
+				(!*k->fixed || kernel_before(release, k->fixed));
+	}
+	return told && listed_there;
+}
+
 const struct known *known_of(const char *result, enum method method)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)

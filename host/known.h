@@ -28,6 +28,13 @@ struct known {
 /* The first row of bug @id, or NULL. */
 const struct known *known_find(const char *id);
 
+/*
+ * Whether bug @id, which @text tells of, can explain a failure of @result (as below) by @method on
+ * @kernel.
+ */
+bool known_explains(const char *id, const char *text, const char *result, enum method method,
+		    const char *kernel);
+
 /* The bug that @result (a scenario, or scenario.post) is known for on this kernel, or NULL. */
 const struct known *known_of(const char *result, enum method method);
 

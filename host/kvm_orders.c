@@ -3,7 +3,6 @@
 // (orders.def), or a file.
 #include "host/kvm_state.h"
 
-#include <errno.h>
 #include <string.h>
 
 static const struct {
@@ -57,6 +56,7 @@ int order_load(struct order *o, const char *name, struct err *e)
 {
 	char text[4096];
 	size_t len;
+	struct err why;
 	FILE *f;
 
 	memset(o, 0, sizeof(*o));
@@ -68,9 +68,9 @@ int order_load(struct order *o, const char *name, struct err *e)
 		err_set(e, "there is no order '%s' (%s, or a file)", name, order_names());
 		return -1;
 	}
-	f = fopen(name, "re");
+	f = open_plain(name, &why);
 	if (!f) {
-		err_set(e, "cannot read the order %s: %s", name, strerror(errno));
+		err_set(e, "cannot read the order %s", why.text);
 		return -1;
 	}
 	len = fread(text, 1, sizeof(text), f);

@@ -104,12 +104,19 @@ int main(int argc, char **argv)
 	struct options o;
 	struct buf command = {0}, replay = {0};
 	struct argp top = {top_options, parse_top, "COMMAND [OPTION...]", NULL, NULL, NULL, NULL};
+	FILE *const terminal = stderr;
+	bool known;
 	int status;
 
 	open_standard_files();
+	/* argp and getopt repeat the user's words. */
+	stderr = printable_stream(terminal);
 	argp_err_exit_status = 2;
 	options_init(&o);
-	if (cmd_line_parse(&o, argc, argv)) {
+	known = cmd_line_parse(&o, argc, argv);
+	if (known) {
+		fclose(stderr);
+		stderr = terminal;
 		shown(&o, argv[0], repeated_by(o.command), &command);
 		if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
 			buf_printf(&command, " ");

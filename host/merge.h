@@ -21,12 +21,6 @@ int merge_files(struct merged *m, char *const *paths, unsigned count, const stru
 		bool cut, struct err *e);
 void merged_free(struct merged *m);
 
-/* What is printed of @result, an object as in result.json that was checked. */
-struct report_line merge_line(const json_t *result);
-
-/* Counts @results, which are as in result.json and were checked. */
-void merge_count(const json_t *results, struct report *r);
-
 /* Of two results of the same name that with more badness is the one that counts. */
 unsigned merge_badness(const struct report_line *line);
 

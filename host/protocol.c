@@ -65,11 +65,31 @@ static char *unquote(char *p, const char **value)
 	return p + 1;
 }
 
+/* Takes the sum from the end of the event at @p, a part of @line's store. */
+static void take_sum(struct line *line, char *p)
+{
+	static const char name[] = " sum=0x";
+	const size_t digits = 8, size = sizeof(name) - 1 + digits, len = strlen(p);
+	char *at = p + len - size;
+	uint64_t sum;
+
+	if (len < size || strncmp(at, name, sizeof(name) - 1) ||
+	    strspn(at + sizeof(name) - 1, "0123456789abcdef") != digits ||
+	    !parse_number(at + sizeof(name) - 3, &sum))
+		return;
+	*at = '\0';
+	line->event.summed = true;
+	line->event.sum = (uint32_t)sum;
+	line->event.before_sum = (size_t)(at - line->store);
+}
+
 static void parse_event(struct line *line, char *p)
 {
 	struct event *event = &line->event;
-	size_t len = strspn(p, "0123456789");
+	size_t len;
 
+	take_sum(line, p);
+	len = strspn(p, "0123456789");
 	if (!parse_decimal(p, len, &event->seq) || p[len] != ' ')
 		return damaged(line, "no event number");
 	p += len + 1;
@@ -154,6 +174,7 @@ void line_parse(struct line *line, const char *bytes, size_t len)
 		len = LINE_CAP;
 	while (len && bytes[len - 1] == '\r')
 		len--;
+	line->len = len;
 	memcpy(line->text, bytes, len);
 	line->text[len] = '\0';
 	memcpy(line->store, line->text, len + 1);

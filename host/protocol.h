@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define LINE_CAP	 4096 /* longest line that is looked at, in bytes */
 #define EVENT_KEYS	 24   /* most key=value pairs of one event */
 
@@ -23,6 +23,9 @@ enum line_kind {
 
 struct event {
 	uint64_t seq;
+	bool summed;	   /* it ends in a sum ... */
+	uint32_t sum;	   /* ... which is this, ... */
+	size_t before_sum; /* ... over so many bytes of its line, and the lines before it */
 	const char *name;
 	unsigned keys;
 	struct {
@@ -40,6 +43,7 @@ struct line {
 		const char *name, *reason;
 	} result;
 	struct event event;
+	size_t len;		  /* of the line as it came; of one too long LINE_CAP */
 	char text[LINE_CAP + 1];  /* the line as it came, control characters kept */
 	char store[LINE_CAP + 1]; /* what the pointers above point into */
 };

@@ -30,12 +30,15 @@ void report_free(struct report *r)
 	for (unsigned i = 0; i < r->skips; i++)
 		free(r->skip[i].reason);
 	free(r->skip);
+	free(r->bug);
+	buf_free(&r->unmet_names);
 	buf_free(&r->failed_names);
 	buf_free(&r->error_names);
 	json_decref(r->environment);
 	json_decref(r->json);
 	r->skip = NULL;
-	r->skips = 0;
+	r->bug = NULL;
+	r->skips = r->bugs = 0;
 	r->environment = r->json = NULL;
 }
 
@@ -125,7 +128,7 @@ static void print_diagnostics(FILE *f, const struct failure *failure)
 	if (result->verdict.word != WORD_PASS)
 		failure_print(failure, false, f);
 	else if (known && !entry->config->control)
-		fprintf(f, "%s: known failure passed: '%s' did not happen in %u %s\n", entry->name,
+		fprintf(f, "%s" REPORT_UNMET "'%s' did not happen in %u %s\n", entry->name,
 			known->text, result->taken, method_unit(entry->config->method));
 	if (result->hop)
 		report_moves(result->hop, result->hops, &moves);
@@ -149,9 +152,9 @@ static void count_bug(struct report *r, const struct report_line *line)
 
 	for (i = 0; i < r->bugs && strcmp(r->bug[i].known->id, line->known->id); i++)
 		;
-	if (i == ARRAY_SIZE(r->bug))
-		return; /* the result line has named it all the same */
 	if (i == r->bugs) {
+		r->bug = xrealloc(r->bug, (i + 1) * sizeof(*r->bug));
+		memset(&r->bug[i], 0, sizeof(*r->bug));
 		r->bug[r->bugs].known = line->known;
 		r->bug[r->bugs++].unit = what;
 	}
@@ -182,6 +185,18 @@ int report_word(const char *name, size_t len)
 	return -1;
 }
 
+/* The numbers that print_notes() has printed. */
+static void read_notes(struct report_line *line)
+{
+	const char *proved = strstr(line->notes, " in ");
+
+	if (sscanf(line->notes, "%u hop", &line->hops_done) != 1 || !proved ||
+	    sscanf(proved, " in %u of %u ", &line->l2_active, &line->taken) != 2)
+		return;
+	if (strstr(line->notes, ", proved in "))
+		line->l2_active = 0;
+}
+
 struct report_line report_told(const struct screen_result *told)
 {
 	const char *known = told->todo ? strrchr(told->text, ' ') : NULL;
@@ -199,6 +214,7 @@ struct report_line report_told(const struct screen_result *told)
 
 	if (line.word > WORD_SKIP && word >= 0) /* behind `WORD, ` */
 		line.notes += len + strspn(told->text + len, ", ");
+	read_notes(&line);
 	return line;
 }
 
@@ -227,6 +243,10 @@ void report_count(struct report *r, const struct report_line *line)
 	r->results++;
 	if (line->word == WORD_PASS) {
 		r->passed++;
+		if (line->unmet) {
+			r->unmet++;
+			add_name(&r->unmet_names, line->name);
+		}
 	} else if (line->word == WORD_SKIP) {
 		r->skipped++;
 		count_skip(r, line->notes);
@@ -323,6 +343,7 @@ void report_result(struct report *r, const struct report_entry *entry)
 	fclose(d);
 	fclose(n);
 	line.diagnostics = diagnostics;
+	line.unmet = strstr(diagnostics, REPORT_UNMET) != NULL;
 	line.notes = notes;
 	object = report_json_result(r, entry, &line);
 	if (dir && line.word > WORD_SKIP)
@@ -356,16 +377,24 @@ int report_worse(int a, int b)
 	return 2;
 }
 
-static void print_names(const struct report *r, const char *row, unsigned count,
-			const struct buf *names)
+/* As much of @names as fits, up to the end of a name. */
+static int fitting(const struct buf *names)
 {
 	size_t len = names->len;
 
-	if (len > NAMES_WIDTH) /* behind the last name that fits */
+	if (len > NAMES_WIDTH)
 		for (len = NAMES_WIDTH; len && names->p[len] != ',';)
 			len--;
-	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", (int)len,
-		buf_text(names), len < names->len ? ", ..." : "");
+	return (int)len;
+}
+
+static void print_names(const struct report *r, const char *row, unsigned count,
+			const struct buf *names)
+{
+	const int len = fitting(names);
+
+	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", len, buf_text(names),
+		(size_t)len < names->len ? ", ..." : "");
 }
 
 /* One row each, and a row for each reason of a SKIP. */
@@ -405,6 +434,11 @@ void report_summary(const struct report *r)
 		fprintf(r->out, ", %u skipped", r->skipped);
 	if (r->known)
 		print_bugs(r);
+	if (r->unmet)
+		fprintf(r->out, ", %u result%s in which a known KVM bug was not met: %.*s%s",
+			r->unmet, r->unmet > 1 ? "s" : "", fitting(&r->unmet_names),
+			buf_text(&r->unmet_names),
+			(size_t)fitting(&r->unmet_names) < r->unmet_names.len ? ", ..." : "");
 	fprintf(r->out, "%s\n",
 		r->interrupted		? "; interrupted"
 		: r->results < r->lines ? "; cut off"

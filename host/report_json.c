@@ -266,29 +266,6 @@ int report_json_keep(struct report *r, const char *dir, size_t number, struct er
 	return ret;
 }
 
-/* The object of the run whose journal lies in @dir, NULL: there is none. */
-static json_t *read_journal(const char *dir)
-{
-	json_t *top = NULL, *list = json_got(json_array()), *next;
-	struct err e = {0};
-
-	for (size_t n = 0;; n++) {
-		char *path = xasprintf("%s/" JOURNAL "/%zu.json", dir, n);
-
-		next = json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
-		free(path);
-		if (!next)
-			break;
-		json_array_extend(list, json_object_get(next, "results"));
-		json_decref(top);
-		top = next;
-	}
-	if (top)
-		json_set(top, "results", json_incref(list));
-	json_decref(list);
-	return top;
-}
-
 /* Afterwards the journal has nothing more to say. */
 static void forget_journal(const char *dir)
 {
@@ -321,25 +298,6 @@ int report_json_write(const json_t *top, const char *dir, struct err *e)
 	free(new);
 	free(path);
 	return ret;
-}
-
-json_t *report_json_load(const char *path, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = xasprintf("%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-	json_t *top = json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
-
-	if (!top)
-		top = read_journal(dir);
-	free(dir);
-	return top;
-}
-
-int report_json_word(const json_t *result)
-{
-	const char *word = json_text_of(result, "word");
-
-	return report_word(word, strlen(word));
 }
 
 int report_json_copies(const struct options *o, const json_t *top, struct err *e)

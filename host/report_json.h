@@ -37,10 +37,19 @@ int report_json_write(const json_t *top, const char *dir, struct err *e);
 json_t *report_json_shard(const struct shard *shard);
 
 /*
- * Reads such a file or, where there is no whole one, the journal beside it; NULL with @e filled.
- * Only schema and version are checked.
+ * Reads such a file, which is not trusted, or, where there is no whole one, the journal beside it,
+ * and checks it. NULL with @e filled.
  */
 json_t *report_json_load(const char *path, struct err *e);
+/*
+ * Whether @top is the object of such a file: whole, with all that the writer makes sure of, and at
+ * one with itself. 0, or -1 with @e filled.
+ */
+int report_json_check(const json_t *top, struct err *e);
+
+/* What is printed of @result, and the counts of all @results, which were checked. */
+struct report_line report_json_line(const json_t *result);
+void report_json_count(const json_t *results, struct report *r);
 /* The word of a result in such a file; -1: it has none, or one that there is not. */
 int report_json_word(const json_t *result);
 

@@ -203,7 +203,7 @@ static unsigned take_own(const struct shard_lab *lab, const json_t *own, struct 
 	if (left >= lab->count && !lab->cut && lab->count)
 		left = lab->count - 1;
 	for (unsigned i = 0; i < left; i++) {
-		const struct report_line line = merge_line(json_array_get(results, i));
+		const struct report_line line = report_json_line(json_array_get(results, i));
 
 		report_count(r, &line);
 		json_append(r->json, json_incref(json_array_get(results, i)));
@@ -226,7 +226,9 @@ static int write_told(const struct shard_lab *lab, const json_t *own, const json
 	r.json = report_json_begin();
 	for (unsigned i = take_own(lab, own, &r); i < lab->count; i++) {
 		const struct report_line line = line_of(lab, i);
-		struct flight_result result = {0};
+		struct flight_result result = {.log.hops_done = line.hops_done,
+					       .taken = line.taken,
+					       .l2_active = line.l2_active};
 		struct flight_config config = {.scenario = lab->plan.item[i].scenario,
 					       .method = line.method,
 					       .control = line.control};
@@ -272,7 +274,7 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 		dirs[i] = d->lab[i].dir;
 	report_init(&r, d->o, d->report.out, d->o->shown_log, d->plan->count);
 	r.interrupted = signals_pending();
-	merge_count(results, &r);
+	report_json_count(results, &r);
 	status = report_status(&r);
 	if (!d->clean && !run_dir_flew(m->top) && run_dir_has_flown(log)) {
 		drop(dirs, d->labs);

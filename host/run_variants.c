@@ -152,8 +152,9 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 
 	if (check_values(option, values, number, e))
 		return -1;
-	if ((unsigned)count * number > VARIANTS_MAX) {
-		err_set(e, "%s: more than %d runs", option, VARIANTS_MAX);
+	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX) {
+		err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
+			(unsigned long long)count * number, VARIANTS_MAX);
 		return -1;
 	}
 	for (unsigned i = 0; i < (unsigned)count * number; i++) {
@@ -172,45 +173,63 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 	return count * (int)number;
 }
 
-static int split(const char *text, const char *prefix, char **values, unsigned max)
-{
-	char word[160];
-	unsigned count = 0;
+/* What an option may be, one after the other; all of it, however many. */
+struct values {
+	char **value;
+	int count; /* -1: they could not be listed */
+};
 
-	while (word_next(&text, ',', word, sizeof(word)) && count < max)
-		values[count++] = xasprintf("%s%s", prefix, word);
-	return (int)count;
+static void add_value(struct values *v, char *value)
+{
+	v->value = xrealloc(v->value, (size_t)(v->count + 1) * sizeof(*v->value));
+	v->value[v->count++] = value;
 }
 
-static int by_text(const void *a, const void *b)
+static struct values split(const char *text, const char *prefix)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	struct values v = {0};
+
+	while (*text) {
+		const size_t len = strcspn(text, ",");
+
+		add_value(&v, xasprintf("%s%.*s", prefix, (int)len, text));
+		text += len + (text[len] != '\0');
+	}
+	return v;
 }
 
-static int list_modules(const char *dir, char **values, struct err *e)
+static int is_module(const struct dirent *entry)
 {
-	DIR *d = opendir(dir);
-	const struct dirent *entry;
-	unsigned count = 0;
-
-	if (!d)
-		return err_errno(e, dir);
-	while ((entry = readdir(d)) && count < VARIANTS_MAX)
-		if (!fnmatch("*.ko*", entry->d_name, FNM_PERIOD))
-			values[count++] = xasprintf("%s/%s", dir, entry->d_name);
-	closedir(d);
-	qsort(values, count, sizeof(*values), by_text);
-	return (int)count;
+	return !fnmatch("*.ko*", entry->d_name, FNM_PERIOD);
 }
 
-/* One more option, with @number values, which are freed; -1 for what listing them gave. */
-static int add_axis(struct variant *list, int count, const char *option, char **values, int number,
+static struct values list_modules(const char *dir, struct err *e)
+{
+	struct dirent **list = NULL;
+	const int count = scandir(dir, &list, is_module, alphasort);
+	struct values v = {0};
+
+	if (count < 0)
+		v.count = err_errno(e, dir);
+	for (int i = 0; i < count; i++) {
+		add_value(&v, xasprintf("%s/%s", dir, list[i]->d_name));
+		free(list[i]);
+	}
+	free(list);
+	return v;
+}
+
+/* One more option, with @values, which are freed. */
+static int add_axis(struct variant *list, int count, const char *option, struct values values,
 		    struct err *e)
 {
-	int ret = number < 0 ? -1 : multiply(list, count, option, values, (unsigned)number, e);
+	int ret = values.count < 0
+			  ? -1
+			  : multiply(list, count, option, values.value, (unsigned)values.count, e);
 
-	for (int i = 0; i < number; i++)
-		free(values[i]);
+	for (int i = 0; i < values.count; i++)
+		free(values.value[i]);
+	free(values.value);
 	if (ret < 0)
 		variants_free(list, count);
 	return ret;
@@ -218,23 +237,24 @@ static int add_axis(struct variant *list, int count, const char *option, char **
 
 int variants_make(const struct options *o, struct variant *list, struct err *e)
 {
-	char *values[VARIANTS_MAX];
 	int count = 1;
 
 	list[0] = (struct variant){.name = xstrdup("")};
 	if (o->kernels)
-		count = add_axis(list, count, "--kernel", values,
-				 split(o->kernels, "", values, VARIANTS_MAX), e);
+		count = add_axis(list, count, "--kernel", split(o->kernels, ""), e);
 	if (count > 0 && o->each_module)
-		count = add_axis(list, count, "--kvm-intel", values,
-				 list_modules(o->each_module, values, e), e);
+		count = add_axis(list, count, "--kvm-intel", list_modules(o->each_module, e), e);
 	for (unsigned i = 0; count > 0 && i < o->each_params; i++) {
 		const char *is = strchr(o->each_param[i], '=');
 		char *name = xasprintf("%.*s", (int)(is - o->each_param[i]) + 1, o->each_param[i]);
 
-		count = add_axis(list, count, "--kvm-param", values,
-				 split(is + 1, name, values, VARIANTS_MAX), e);
+		count = add_axis(list, count, "--kvm-param", split(is + 1, name), e);
 		free(name);
+	}
+	if (count > 0 && o->l0_words + list[0].words > ARRAY_SIZE(o->l0)) {
+		err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
+		variants_free(list, count);
+		return -1;
 	}
 	return count;
 }
@@ -271,7 +291,7 @@ static int run_one(void *arg)
 	one.jobs = r->jobs;
 	one.part = true;
 	one.log = r->dir;
-	for (unsigned i = 0; i < v->words && one.l0_words < ARRAY_SIZE(one.l0); i++) {
+	for (unsigned i = 0; i < v->words; i++) { /* variants_make() has seen that there is room */
 		one.l0[one.l0_words++] = v->word[i];
 		buf_printf(&command, " ");
 		buf_shell_quote(&command, v->word[i]);

@@ -242,7 +242,8 @@ static const char *find_section(const char *file, size_t len, size_t *size)
 
 int scenarios_load(const char *path, struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	struct err why = {0};
+	FILE *f = open_plain(path, &why);
 	struct stat st;
 	const char *text;
 	char *file = NULL;
@@ -250,7 +251,7 @@ int scenarios_load(const char *path, struct err *e)
 	int ret = -1;
 
 	if (!f || fstat(fileno(f), &st)) {
-		err_set(e, "cannot read the image %s: %s", path, strerror(errno));
+		err_set(e, "cannot read the image %s", f ? path : why.text);
 	} else if (st.st_size <= 0 || st.st_size > IMAGE_MAX) {
 		err_set(e, "%s is no image of a size that makes sense", path);
 	} else {

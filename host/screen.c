@@ -87,6 +87,9 @@ static void say_times(const struct screen *s, int64_t now, struct buf *text)
 	buf_printf(text, "%s", words);
 	if (!s->done)
 		return;
+	/* Of runs that have just begun, and side by side, the first result tells nothing. */
+	if (s->ahead && s->done * 20 < s->count)
+		return;
 	left = (s->last_ns - s->start_ns) / s->done * (s->count - s->done) - (now - s->last_ns);
 	if (left < 1000 * NS_PER_MS) {
 		buf_printf(text, ", soon done");

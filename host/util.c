@@ -114,14 +114,32 @@ const char *buf_text(const struct buf *b)
 	return b->len ? b->p : "";
 }
 
-/* Files and guests have their words in it, and it goes to a terminal. */
-static void drop_controls(char *text)
+void make_printable(char *text)
 {
 	for (unsigned char *p = (unsigned char *)text; *p; p++)
 		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
 			*p = '?';
 		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F */
 			p[0] = p[1] = '?';
+}
+
+static ssize_t write_printable(void *to, const char *text, size_t len)
+{
+	char *copy = xasprintf("%.*s", (int)len, text);
+
+	make_printable(copy);
+	fputs(copy, to);
+	free(copy);
+	return (ssize_t)len;
+}
+
+FILE *printable_stream(FILE *to)
+{
+	FILE *f = fopencookie(to, "w", (cookie_io_functions_t){.write = write_printable});
+
+	if (!f || setvbuf(f, NULL, _IOLBF, 0))
+		out_of_memory();
+	return f;
 }
 
 void err_set(struct err *e, const char *fmt, ...)
@@ -132,7 +150,24 @@ void err_set(struct err *e, const char *fmt, ...)
 	// cppcheck-suppress ctuuninitvar // it is written, not read
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	drop_controls(e->text);
+	make_printable(e->text); /* files and guests have their words in it */
+}
+
+FILE *open_plain(const char *path, struct err *e)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	FILE *f = NULL;
+
+	if (fd < 0 || fstat(fd, &st))
+		err_errno(e, path);
+	else if (!S_ISREG(st.st_mode))
+		err_set(e, "%s: it is no plain file", path);
+	else if (!(f = fdopen(fd, "r")))
+		err_errno(e, path);
+	if (fd >= 0 && !f)
+		close(fd);
+	return f;
 }
 
 int err_errno(struct err *e, const char *what)

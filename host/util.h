@@ -36,6 +36,12 @@ void buf_free(struct buf *b);
 /* The text in @b, "" if it is empty. */
 const char *buf_text(const struct buf *b);
 
+/* Control characters, which a terminal would obey, become `?`; newlines and tabs stay. */
+void make_printable(char *text);
+
+/* A stream that writes to @to what make_printable() leaves of it, line by line. */
+FILE *printable_stream(FILE *to);
+
 /*
  * The text of the last error, without control characters; functions that take one fill it when they
  * return a negative value.
@@ -47,6 +53,9 @@ void err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 
 /* "@what: the text of errno". Returns -1. */
 int err_errno(struct err *e, const char *what);
+
+/* Opens @path, a plain file and no FIFO that nobody writes to, to be read. NULL: @e is filled. */
+FILE *open_plain(const char *path, struct err *e);
 
 /* Writes all of @p. 0, or -1 with errno. */
 int write_all(int fd, const void *p, size_t len);

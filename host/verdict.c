@@ -24,8 +24,11 @@ void verdict_raise(struct verdict *v, enum word word, const char *fmt, ...)
 
 	if (word > v->word)
 		v->word = word;
-	if (v->findings == MAX_FINDINGS)
+	if (v->findings == MAX_FINDINGS) {
+		free(v->finding[MAX_FINDINGS - 1]);
+		v->finding[MAX_FINDINGS - 1] = xasprintf("... and %u more", ++v->more + 1);
 		return;
+	}
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = xstrdup("(out of memory)");
@@ -61,6 +64,10 @@ static bool check_whole(struct verdict *v, const struct guest_log *log)
 
 	if (log->damage)
 		verdict_raise(v, WORD_FAIL, "log damaged: %s", log->damage);
+	if (log->other)
+		verdict_raise(v, WORD_ERROR,
+			      "the guest speaks protocol %s, this is Midflight of protocol %d",
+			      log->other, PROTOCOL_VERSION);
 	if (!log->lines) {
 		verdict_raise(v, WORD_FAIL, "log truncated: the VM never wrote a line");
 		return false;

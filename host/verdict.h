@@ -20,9 +20,24 @@ struct fail {
 	char *evidence; /* all other keys as text */
 };
 
+/* How far a log has come; docs/protocol.md, "Grammar". */
+enum log_state {
+	LOG_NOTHING, /* no version line yet */
+	LOG_VERSION,
+	LOG_PLAN,
+	LOG_BETWEEN,  /* scenarios: said hello, or printed the last result */
+	LOG_SCENARIO, /* started, and not in a hop */
+	LOG_HOP,
+	LOG_ERROR, /* L1 gives up: nothing but results and the verdict is to come */
+	LOG_VERDICT,
+};
+
 /* Everything that matters of one boot's log, over all incarnations of the VM. */
 struct guest_log {
 	unsigned lines; /* lines that are not noise */
+	enum log_state state;
+	uint32_t sum; /* of the lines since the last event */
+	char *other;  /* the protocol that the guest speaks, NULL: this one */
 	bool version, plan;
 	unsigned planned;
 
@@ -39,6 +54,7 @@ struct guest_log {
 	char *version_text, *boot;
 
 	char *started;		/* scenario of the last `start` */
+	bool skip_said;		/* since then */
 	unsigned ready_hop;	/* of the last `ready` */
 	unsigned hops_done;	/* `hop` events, which come as 1, 2, ... */
 	uint64_t failed_checks; /* sum of their `failed` */
@@ -67,8 +83,8 @@ struct expected {
 
 struct verdict {
 	enum word word;
-	bool complete; /* the log is whole, undamaged and agrees with itself */
-	unsigned findings;
+	bool complete;		     /* the log is whole, undamaged and agrees with itself */
+	unsigned findings, more;     /* more: than are kept; the last one says so */
 	char *finding[MAX_FINDINGS]; /* sentences, the reason of a SKIP among them */
 };
 

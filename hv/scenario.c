@@ -84,7 +84,7 @@ void scenario_run_all(void)
 	for (const struct scenario *const *s = scenarios_begin; s != scenarios_end; s++)
 		count += selected(*s);
 	ktap_begin(count ? count : 1);
-	ktap_event("hello", "protocol=1 version=%s boot=%s sync=%s hops=%lu seed=%lu",
+	ktap_event("hello", "protocol=2 version=%s boot=%s sync=%s hops=%lu seed=%lu",
 		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none",
 		   cmdline.hops, cmdline.seed);
 	if (cmdline.scenario && count != names_wanted())

@@ -30,7 +30,7 @@ static void event_v(const char *name, const char *fmt, va_list ap)
 
 	format_v(text, sizeof(text), fmt, ap);
 	if (!truncated)
-		print_line("# @%u %s %s", ++seq, name, text);
+		print_summed_line("# @%u %s %s", ++seq, name, text);
 }
 
 void ktap_event(const char *name, const char *fmt, ...)

@@ -2,6 +2,7 @@
 /* A small printf: lines are formatted whole before the first byte goes out. */
 #include "lib/print.h"
 #include "lib/string.h"
+#include "lib/sum.h"
 #include "lib/uart.h"
 
 struct out {
@@ -87,6 +88,8 @@ size_t format(char *buf, size_t size, const char *fmt, ...)
 	return len;
 }
 
+static uint32_t sum; /* of all that was sent since the last line with a sum */
+
 void print_line(const char *fmt, ...)
 {
 	char line[LINE_MAX + 2];
@@ -96,6 +99,25 @@ void print_line(const char *fmt, ...)
 	va_start(ap, fmt);
 	len = format_v(line, LINE_MAX + 1, fmt, ap);
 	va_end(ap);
+	line[len++] = '\n';
+	sum = sum_bytes(sum, line, len);
+	uart_send(line, len);
+}
+
+void print_summed_line(const char *fmt, ...)
+{
+	static const char room[] = " sum=0x12345678";
+	char line[LINE_MAX + 2];
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	len = format_v(line, LINE_MAX + 2 - sizeof(room), fmt, ap);
+	va_end(ap);
+	if (len == LINE_MAX + 1 - sizeof(room))
+		memcpy(line + len - 3, "...", 3); /* so that nobody takes it for all */
+	len += format(line + len, sizeof(room), " sum=0x%08x", sum_bytes(sum, line, len));
+	sum = 0;
 	line[len++] = '\n';
 	uart_send(line, len);
 }

@@ -19,4 +19,10 @@ size_t format(char *buf, size_t size, const char *fmt, ...) __attribute__((forma
 /* Sends one whole line to COM1 and adds the newline; longer than LINE_MAX is cut. */
 void print_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * The same, with a checksum at its end over all lines since the last one that had one, and over
+ * itself up to there. Too long a line is cut in front of it, and says `...` there.
+ */
+void print_summed_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

@@ -4,6 +4,7 @@
 // the files and made right in others, so that the checks behind them are reached. To be built with
 // the sanitizers.
 #include "host/snapshot.h"
+#include "tests/mutate.h"
 
 #include <endian.h>
 #include <inttypes.h>
@@ -215,7 +216,7 @@ static void splice(struct file *f, const struct file *other)
 	memmove(f->p + at, other->p + from, n);
 }
 
-static void mutate(struct file *f, const struct file *other)
+static void damage(struct file *f, const struct file *other)
 {
 	size_t at = somewhere(f);
 
@@ -227,7 +228,7 @@ static void mutate(struct file *f, const struct file *other)
 		f->p[at] ^= (uint8_t)(1u << below(8));
 		break;
 	case 2:
-		f->p[at] = (uint8_t)below(256);
+		f->len = mutate(f->p, f->len, 1, &state);
 		break;
 	case 3:
 		f->len = below(8) ? f->len - below(f->len < 64 ? f->len : 64) : at;
@@ -380,7 +381,7 @@ int main(int argc, char **argv)
 		memcpy(f.p, from->p, from->len);
 		f.len = from->len;
 		for (uint64_t i = 1 + below(3); i; i--)
-			mutate(&f, &base[below(BASES)]);
+			damage(&f, &base[below(BASES)]);
 		fix(&f, (unsigned)below(4));
 		wrong = judge(&f, &taken);
 		if (wrong) {

@@ -55,6 +55,12 @@ unit() {
 		sed 's/^/# /' "$work/tap"
 		echo "not ok - snapshot files, mutated"
 	fi
+	if build/fuzz_inputs >"$work/tap" 2>&1; then
+		echo "ok - mutated inputs: $(tail -n 1 "$work/tap")"
+	else
+		sed 's/^/# /' "$work/tap"
+		echo "not ok - mutated inputs"
+	fi
 	for program in tests/unit/test_*.c; do
 		program=build/unit/$(basename "$program" .c)
 		status=0

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_PLAYED_H
 #define TESTS_UNIT_PLAYED_H
 
-#include "tests/unit/unit.h"
+#include "tests/unit/log.h"
 
 #include "host/flight.h"
 
@@ -33,8 +33,12 @@ static inline bool played_send(const struct vm_config *config, struct buf *out)
 	bool any = now.len;
 
 	memset(out, 0, sizeof(*out));
-	if (any)
-		config->on_serial(config->arg, now.p, now.len);
+	if (any) {
+		char *text = summed(buf_text(&now));
+
+		config->on_serial(config->arg, text, strlen(text));
+		free(text);
+	}
 	buf_free(&now);
 	return any;
 }

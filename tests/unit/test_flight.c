@@ -70,7 +70,7 @@ static int start(void *p)
 {
 	(void)p;
 	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
-	event("hello protocol=1 version=v boot=multiboot sync=host hops=%u seed=7",
+	event("hello protocol=2 version=v boot=multiboot sync=host hops=%u seed=7",
 	      HOPS + play.more);
 	event("start scenario=halted");
 	vm.hop = 1;
@@ -465,7 +465,7 @@ static void hang(void **state)
 	fly(false);
 	expect(WORD_HANG, "no progress for 0 s (hop 2 of 3, phase run)");
 	assert_true(vm.nmis >= 2);
-	assert_contains(r.details.p, "# @5 ready hop=2\n");
+	assert_contains(r.details.p, "# @5 ready hop=2 sum=");
 	assert_contains(r.details.p, "RIP=0x1234");
 	assert_contains(r.details.p, "state saved now: L2 active, vCPU halted");
 	assert_true(left("snapshot.bin") && left("now.bin")); /* neither for the other */

@@ -47,7 +47,7 @@ static int start(void *p)
 {
 	(void)p;
 	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
-	event("hello protocol=1 version=v boot=multiboot sync=host hops=1 seed=7");
+	event("hello protocol=2 version=v boot=multiboot sync=host hops=1 seed=7");
 	event("start scenario=x");
 	event("ready hop=1 wait=1");
 	event("expect hop=1 vector=0x41 notification=0xf2 descriptor=0x2040");
@@ -497,12 +497,13 @@ static void after_saved(void **state)
 /* ... and begins each flight from there. */
 static void after_resumed(void **state)
 {
-	static char log[] =
+	static const char log[] =
 		"KTAP version 1\n1..1\n"
-		"# @1 hello protocol=1 version=v boot=multiboot sync=host hops=1 seed=7\n"
+		"# @1 hello protocol=2 version=v boot=multiboot sync=host hops=1 seed=7\n"
 		"# @2 start scenario=x\n"
 		"# @3 ready hop=1 wait=1\n";
-	struct flight_resume from = {.log = {log, sizeof(log) - 1, 0}};
+	char *sent = summed(log);
+	struct flight_resume from = {.log = {sent, strlen(sent), 0}};
 	struct snapshot s = sample();
 
 	(void)state;
@@ -512,6 +513,7 @@ static void after_resumed(void **state)
 	fly_after((struct flight_config){.resume = &from});
 	called(WORD_PASS, "restore, after 1234 gk, save, quit, restore, cont");
 	buf_free(&from.snapshot);
+	free(sent);
 }
 
 /* A moment that never came is no pass. */

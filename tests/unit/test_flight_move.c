@@ -46,7 +46,7 @@ static void boot(void)
 {
 	vm.g = (struct guest){.hop = 1};
 	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
-	event("hello protocol=1 version=v boot=multiboot sync=host hops=%u seed=7", vm.hops);
+	event("hello protocol=2 version=v boot=multiboot sync=host hops=%u seed=7", vm.hops);
 	event("start scenario=running");
 	ready();
 }

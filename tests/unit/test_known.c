@@ -11,7 +11,7 @@ static const struct known *match_method(const char *text, enum method method, bo
 	struct verdict v = {0};
 	const struct known *known;
 
-	log_feed(&log, text, strlen(text));
+	log_feed_summed(&log, text);
 	verdict_judge(&v, &log, &want);
 	known = known_match("halted", method, &log, &v, NULL, "", control_passed, NULL);
 	verdict_free(&v);
@@ -33,7 +33,7 @@ static void copy_gives_up(void **state)
 	struct verdict v = {0};
 
 	(void)state;
-	log_feed(&log, text, strlen(text));
+	log_feed_summed(&log, text);
 	verdict_judge(&v, &log, &want);
 	assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", true, NULL));
 	assert_non_null(known_match("halted", METHOD_BACKGROUND, &log, &v, NULL, "", true, NULL));
@@ -115,7 +115,7 @@ static void control_known(void **state)
 	char *once, *twice;
 
 	(void)state;
-	log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
+	log_feed_summed(&log, FAILED_TWICE);
 	verdict_judge(&v, &log, &want);
 	known_kernel_set("6.12.1");
 	assert_null(known_match("halted.control", METHOD_FILE, &log, &v, NULL, "", true, NULL));
@@ -151,7 +151,7 @@ static void host_findings(void **state)
 		struct guest_log log = {0};
 		struct verdict v = {0};
 
-		log_feed(&log, FAILED_TWICE, strlen(FAILED_TWICE));
+		log_feed_summed(&log, FAILED_TWICE);
 		verdict_judge(&v, &log, &(struct expected){"halted", 2, 0, 1});
 		verdict_raise(&v, words[i], "seen by the host");
 		assert_null(known_match("halted", METHOD_FILE, &log, &v, NULL, "", true, NULL));
@@ -169,7 +169,7 @@ static void oracles(void **state)
 	struct verdict v = {0};
 
 	(void)state;
-	log_feed(&log, PASSED, strlen(PASSED));
+	log_feed_summed(&log, PASSED);
 	verdict_judge(&v, &log, &want);
 	v.word = WORD_FAIL;
 	snprintf(report.finding[0].field, sizeof(report.finding[0].field), "SREGS.efer");

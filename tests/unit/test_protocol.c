@@ -119,6 +119,27 @@ static void damage(void **state)
 	assert_int_equal(line.kind, LINE_DAMAGED);
 }
 
+/* The sum is no key of the event's, and stands at its end or nowhere. */
+static void sums(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("# @1 hello a=1 sum=0x0123abcd"), LINE_EVENT);
+	assert_true(line.event.summed);
+	assert_int_equal(line.event.sum, 0x0123abcd);
+	assert_int_equal(line.event.before_sum, strlen("# @1 hello a=1"));
+	assert_int_equal(line.event.keys, 1);
+	assert_int_equal(parse("# @1 hello sum=0x0123abcd"), LINE_EVENT);
+	assert_true(line.event.summed);
+	assert_int_equal(parse("# @1 hello a=1"), LINE_EVENT);
+	assert_false(line.event.summed);
+	assert_int_equal(parse("# @1 hello sum=0x0123ABCD"), LINE_EVENT);
+	assert_false(line.event.summed);
+	assert_int_equal(parse("# @1 hello sum=0x123abcd"), LINE_EVENT);
+	assert_false(line.event.summed);
+	assert_int_equal(parse("# @1 hello sum=0x0123abcd a=1"), LINE_EVENT);
+	assert_false(line.event.summed);
+}
+
 static void limits(void **state)
 {
 	char text[LINE_CAP + 100];
@@ -254,9 +275,10 @@ static void mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds),  cmocka_unit_test(results),   cmocka_unit_test(events),
-		cmocka_unit_test(damage), cmocka_unit_test(limits),    cmocka_unit_test(numbers),
-		cmocka_unit_test(pieces), cmocka_unit_test(huge_line), cmocka_unit_test(mutations),
+		cmocka_unit_test(kinds),     cmocka_unit_test(results), cmocka_unit_test(events),
+		cmocka_unit_test(sums),	     cmocka_unit_test(damage),	cmocka_unit_test(limits),
+		cmocka_unit_test(numbers),   cmocka_unit_test(pieces),	cmocka_unit_test(huge_line),
+		cmocka_unit_test(mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

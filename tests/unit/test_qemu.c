@@ -6,14 +6,19 @@
 
 #include "host/flight.h"
 #include "host/qemu_process.h"
+#include "lib/sum.h"
 
 #include <signal.h>
 #include <unistd.h>
 
+#define TEXT(x) #x
+#define STR(x)	TEXT(x)
+
 /*
  * A multiboot kernel that speaks the protocol: as many hops as its hello line says, each answered
  * with one byte, `e` for the last one. Its line templates change in place, so a restore that loses
- * memory or registers shows in the log. The digest is always the same.
+ * memory or registers shows in the log; so does the sum (lib/sum.h), for which a \001 stands in the
+ * lines. The digest is always the same.
  */
 asm(".pushsection .rodata\n"
     ".code32\n"
@@ -62,27 +67,63 @@ asm(".pushsection .rodata\n"
     "	incl	%esi\n"
     "	testb	%cl, %cl\n"
     "	jz	5f\n"
-    "	movw	$0x3fd, %dx\n"
-    "4:	inb	%dx, %al\n"
-    "	testb	$0x20, %al\n"
-    "	jz	4b\n"
-    "	movw	$0x3f8, %dx\n"
-    "	movb	%cl, %al\n"
-    "	outb	%al, %dx\n"
-    "	jmp	stub_print\n"
-    "5:	ret\n"
-    "stub_ready: .asciz \"# @3 ready hop=1\\n\"\n"
-    "stub_hop: .asciz \"# @4 hop hop=1 failed=0 digest=0x5\\n\"\n"
-    "stub_head: .ascii \"KTAP version 1\\n1..1\\n# @1 hello protocol=1 version=stub\"\n"
-    "	.ascii \" boot=multiboot sync=host hops=\"\n"
-    "stub_hops: .asciz \"3 seed=5\\n# @2 start scenario=running\\n\"\n"
-    "stub_tail: .ascii \"ok 1 - running\\n# @9 verdict word=PASS passed=1 failed=0\"\n"
-    "	.asciz \" skipped=0 errors=0\\n\"\n"
-    "stub_end:\n"
-    "stub_size: .quad stub_end - stub_begin\n"
-    "stub_hops_at: .quad stub_hops - stub_begin\n"
-    ".code64\n"
-    ".popsection\n");
+    "	cmpb	$1, %cl\n"
+    "	je	7f\n"
+    "	movl	$" STR(
+	    SUM_BASE) ", %eax\n"
+		      "	mull	base + (stub_sum - stub_begin)\n"
+		      "	movzbl	%cl, %edi\n"
+		      "	addl	%edi, %eax\n"
+		      "	adcl	$0, %edx\n"
+		      "	movl	$0xfffffffb, %edi\n" /* SUM_PRIME */
+		      "	divl	%edi\n"
+		      "	movl	%edx, base + (stub_sum - stub_begin)\n"
+		      "	call	stub_byte\n"
+		      "	jmp	stub_print\n"
+		      "7:	movl	$base + (stub_sum_is - stub_begin), %edi\n"
+		      "8:	movb	(%edi), %cl\n"
+		      "	incl	%edi\n"
+		      "	call	stub_byte\n"
+		      "	cmpb	$'x', %cl\n"
+		      "	jne	8b\n"
+		      "	movl	$8, %edi\n"
+		      "9:	roll	$4, base + (stub_sum - stub_begin)\n"
+		      "	movl	base + (stub_sum - stub_begin), %eax\n"
+		      "	andl	$15, %eax\n"
+		      "	movb	base + (stub_digits - stub_begin)(%eax), %cl\n"
+		      "	call	stub_byte\n"
+		      "	decl	%edi\n"
+		      "	jnz	9b\n"
+		      "	movl	$0, base + (stub_sum - stub_begin)\n"
+		      "	movb	$10, %cl\n"
+		      "	call	stub_byte\n"
+		      "	jmp	stub_print\n"
+		      "stub_byte:\n"
+		      "	movw	$0x3fd, %dx\n"
+		      "4:	inb	%dx, %al\n"
+		      "	testb	$0x20, %al\n"
+		      "	jz	4b\n"
+		      "	movw	$0x3f8, %dx\n"
+		      "	movb	%cl, %al\n"
+		      "	outb	%al, %dx\n"
+		      "5:	ret\n"
+		      "stub_sum: .long 0\n"
+		      "stub_sum_is: .ascii \" sum=0x\"\n"
+		      "stub_digits: .ascii \"0123456789abcdef\"\n"
+		      "stub_ready: .asciz \"# @3 ready hop=1\\001\"\n"
+		      "stub_hop: .asciz \"# @4 hop hop=1 failed=0 digest=0x5\\001\"\n"
+		      "stub_head: .ascii \"KTAP version 1\\n1..1\\n# @1 hello protocol=2 "
+		      "version=stub\"\n"
+		      "	.ascii \" boot=multiboot sync=host hops=\"\n"
+		      "stub_hops: .asciz \"3 seed=5\\001# @2 start scenario=running\\001\"\n"
+		      "stub_tail: .ascii \"ok 1 - running\\n# @9 verdict word=PASS passed=1 "
+		      "failed=0\"\n"
+		      "	.asciz \" skipped=0 errors=0\\001\"\n"
+		      "stub_end:\n"
+		      "stub_size: .quad stub_end - stub_begin\n"
+		      "stub_hops_at: .quad stub_hops - stub_begin\n"
+		      ".code64\n"
+		      ".popsection\n");
 
 #define HOPS 3
 

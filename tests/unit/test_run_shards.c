@@ -60,6 +60,8 @@ static void tell(struct report *r, const struct options *shard, const struct pla
 				       .control = item->control,
 				       .hops = 1};
 	struct flight_result result = {.hops = 1, .hop = xcalloc(1, sizeof(*result.hop))};
+	const bool taken = !item->control;
+
 	char *name = plan_name(shard, item), *key = plan_key(item);
 	struct report_entry entry = {
 		.name = name, .key = key, .config = &config, .result = &result};
@@ -77,7 +79,10 @@ static void tell(struct report *r, const struct options *shard, const struct pla
 	if (what == CRASH)
 		verdict_raise(&result.verdict, WORD_CRASH, "L0 itself: as told");
 	if (what == KNOWN)
-		entry.known = known_find("cr-read-shadow-lost");
+		entry.known = known_find("pending-notification-not-saved");
+	result.log.hops_done = 1;
+	result.hop[0].taken = taken;
+	result.taken = taken;
 	report_result(r, &entry);
 	flight_result_free(&result);
 	free(files);
@@ -190,13 +195,15 @@ static void assert_order(void)
 	const char *at = said;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		char *line = xasprintf("\nok %u - %s # 0 hops", i + 1, names[i]);
+		char *line = xasprintf("\nok %u - %s # 1 hop", i + 1, names[i]);
 
 		assert_contains(at, line);
 		at = strstr(at, line);
 		free(line);
 	}
-	assert_contains(at, "\n# midflight: 8 passed, 0 failed\n# logs: /tmp/midflight-unit-");
+	assert_contains(
+		at, "\n# midflight: 8 passed, 0 failed, 4 results in which a known KVM bug was ");
+	assert_contains(at, "\n# logs: /tmp/midflight-unit-");
 }
 
 /* The first lab waits until the other has told all: what is shown is the plan's order. */
@@ -251,8 +258,8 @@ static void controls(void **state)
 	turns[0] = (struct turn){2, "running.control", FAIL};
 	assert_int_equal(run(), 1);
 	assert_contains(said, "1..8\n# running.control: FAIL\n");
-	assert_contains(said, "not ok 1 - running.control # FAIL, 0 hops without snapshots\n");
-	assert_contains(said, "\nok 2 - running.file # 0 hops");
+	assert_contains(said, "not ok 1 - running.control # FAIL, 1 hop without snapshots\n");
+	assert_contains(said, "\nok 2 - running.file # 1 hop");
 	assert_contains(said, "#   fail         1  running.control\n");
 	assert_result("running.control", "FAIL", true);
 	assert_file("running.control/serial.log", "shard 2");
@@ -267,11 +274,12 @@ static void dead(void **state)
 	turns[0] = (struct turn){2, "running.pipe", KNOWN};
 	turns[1] = (struct turn){2, "halted.file", DIE};
 	assert_int_equal(run(), 2);
-	assert_contains(said, "\nok 2 - running.file # 0 hops");
-	assert_contains(said,
-			"\nnot ok 3 - running.pipe # TODO known KVM bug: cr-read-shadow-lost\n");
+	assert_contains(said, "\nok 2 - running.file # 1 hop");
+	assert_contains(
+		said,
+		"\nnot ok 3 - running.pipe # TODO known KVM bug: pending-notification-not-saved\n");
 	assert_contains(said, "\nnot ok 6 - halted.file # ERROR, its lab came to no end\n");
-	assert_contains(said, "\nok 7 - halted.pipe # 0 hops");
+	assert_contains(said, "\nok 7 - halted.pipe # 1 hop");
 	assert_contains(said, "\nnot ok 8 - halted.pause # ERROR, its lab came to no end\n");
 	assert_contains(said, "#   error        2  halted.file, halted.pause\n");
 	assert_result("running.file", "PASS", true);

@@ -90,15 +90,55 @@ static void matrix(void **state)
 	o.each_param[1] = "b=0,1,2,3,4,5,6,7,8";
 	o.each_params = 2;
 	assert_int_equal(variants_make(&o, list, &e), -1);
-	assert_string_equal(e.text, "--kvm-param: more than 64 runs");
+	assert_string_equal(e.text, "--kvm-param: 81 runs, but no more than 64 go into one table");
 	o.each_params = 0;
 	o.each_module = "/nonexistent";
 	assert_int_equal(variants_make(&o, list, &e), -1);
 }
 
+/* All that is there, in order; or none, and a word about it. */
+static void modules(void **state)
+{
+	char dir[] = "/tmp/midflight-unit-XXXXXX", *command;
+	struct variant list[VARIANTS_MAX];
+	struct options o;
+	struct err e = {0};
+	int count;
+
+	(void)state;
+	options_init(&o);
+	assert_non_null(mkdtemp(dir));
+	o.each_module = dir;
+	for (int i = 69; i >= 0; i--) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "%02d.ko", i);
+		assert_int_equal(write_file(dir, name, "", 0, 0600, &e), 0);
+	}
+	assert_int_equal(variants_make(&o, list, &e), -1);
+	assert_string_equal(e.text, "--kvm-intel: 70 runs, but no more than 64 go into one table");
+	command = xasprintf("rm %s/[0-5]*", dir);
+	assert_int_equal(system(command), 0);
+	free(command);
+	count = variants_make(&o, list, &e);
+	assert_int_equal(count, 10);
+	assert_string_equal(list[0].name, "60.ko");
+	assert_string_equal(list[9].name, "69.ko");
+	variants_free(list, count);
+
+	/* No room for its words beside what is there. */
+	o.l0_words = ARRAY_SIZE(o.l0);
+	assert_int_equal(variants_make(&o, list, &e), -1);
+	assert_string_equal(e.text, "more than 32 options of the lab");
+	command = xasprintf("rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+	free(command);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(matrix)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(matrix),
+					   cmocka_unit_test(modules)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

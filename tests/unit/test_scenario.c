@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <linux/kvm.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define GOOD "name: b\nneeds: NEEDS(L2_APICV, VMX_CPU_MTF)\ntitle: b's\nproof: l2 halted\n"
@@ -116,6 +117,11 @@ static void files(void **state)
 	fclose(f);
 	load(self, len, "no section .debug_scenarios");
 	load(self, 70, "no section .debug_scenarios");
+	/* Nobody writes to it: to open it must not wait. */
+	assert_int_equal(mkfifo("/tmp/midflight-unit-fifo", 0600), 0);
+	assert_int_equal(scenarios_load("/tmp/midflight-unit-fifo", &e), -1);
+	unlink("/tmp/midflight-unit-fifo");
+	assert_contains(e.text, "fifo: it is no plain file");
 }
 
 int main(void)

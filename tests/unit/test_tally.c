@@ -64,7 +64,7 @@ static void known(void **state)
 
 	(void)state;
 	config.hops = 2;
-	log_feed(&r.log, FAILED_TWICE, strlen(FAILED_TWICE));
+	log_feed_summed(&r.log, FAILED_TWICE);
 	verdict_judge(&r.verdict, &r.log, &want);
 	assert_null(tally_known(&entry)); /* no snapshot: what is known is known of them */
 	r.taken = 1;

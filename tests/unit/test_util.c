@@ -54,9 +54,24 @@ static void errors(void **state)
 	assert_string_equal(e.text, "section '?[2J???\xc3\xa4'\n\tx");
 }
 
+static void printable(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size), *f = printable_stream(to);
+
+	(void)state;
+	fprintf(f, "a\tb %s\n", "\x1b[2J\x7f\xc2\x9b");
+	fclose(f);
+	fclose(to);
+	assert_string_equal(text, "a\tb ?[2J???\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(printable),
 		cmocka_unit_test(next_words),
 		cmocka_unit_test(find_words),
 		cmocka_unit_test(errors),
