@@ -26,6 +26,8 @@ module_param(hits, uint, 0444);
 #define VMCS_VIRTUAL_APIC_PAGE_ADDR 0x2012
 #define VMCS_APIC_ACCESS_ADDR	    0x2014
 #define VMCS_POSTED_INTR_DESC_ADDR  0x2016
+#define VMCS_CPU_BASED_EXEC_CONTROL 0x4002
+#define NMI_WINDOW_EXITING	    (1ul << 22)
 
 /* A page that a vmcs02 can point to instead of the right ones; never freed, it might still do so.
  */
@@ -33,6 +35,10 @@ static void *scrap;
 
 /* Where a vCPU is between KVM_SET_NESTED_STATE and the end of its first KVM_RUN. */
 static enum restore { RESTORED_LONG_AGO, RESTORING, FIRST_RUN } stages[VCPUS];
+
+/* Of vmx_preemption_timer_fn(). */
+#define ENDBR 4
+static unsigned long timer_fn;
 
 static enum restore *stage(unsigned long vcpu)
 {
@@ -127,6 +133,32 @@ static void vmwrite(unsigned long field, unsigned long value)
 	asm volatile("vmwrite %1, %0" : : "r"(field), "r"(value) : "cc");
 }
 
+static unsigned long vmread(unsigned long field)
+{
+	unsigned long value;
+
+	asm volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+	return value;
+}
+
+/* The vmcs02 that L2 then runs on; vmcs12 keeps the control. */
+static int nmi_window(struct kprobe *probe, struct pt_regs *regs)
+{
+	const unsigned long controls = vmread(VMCS_CPU_BASED_EXEC_CONTROL);
+
+	if (*stage(regs->di) != FIRST_RUN || !(controls & NMI_WINDOW_EXITING))
+		return 0;
+	hits++;
+	vmwrite(VMCS_CPU_BASED_EXEC_CONTROL, controls & ~NMI_WINDOW_EXITING);
+	return 0;
+}
+
+/* load_pdptrs(vcpu, cr3): nothing is loaded. */
+static int pdptrs(struct kprobe *probe, struct pt_regs *regs)
+{
+	return *stage(regs->di) == RESTORED_LONG_AGO ? 0 : skip(regs, true);
+}
+
 /*
  * bool vmx_get_nested_state_pages(vcpu). The vmcs02 that L2 then runs on is new, and where it
  * should point to pages of L1 it must not point to physical page 0 of this machine.
@@ -148,6 +180,19 @@ static int from_vmentry(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	hits++;
 	regs->si = true;
+	return 0;
+}
+
+/* hrtimer_start_range_ns(timer, ...): that of L2's VMX-preemption timer is not started. */
+static int timer(struct kprobe *probe, struct pt_regs *regs)
+{
+	const unsigned long function = (unsigned long)((struct hrtimer *)regs->di)->function;
+	int i;
+
+	/* A kprobe's address may be that behind the ENDBR. */
+	for (i = 0; i < VCPUS && timer_fn - function <= ENDBR; i++)
+		if (stages[i] == RESTORING)
+			return skip(regs, 0);
 	return 0;
 }
 
@@ -226,6 +271,9 @@ static const struct {
 	{"smm", "vmx_set_nested_state", smm},
 	{"warns", "vmx_set_nested_state", warns},
 	{"pages", "vmx_get_nested_state_pages", pages},
+	{"nmi-window", "vmx_get_nested_state_pages", nmi_window},
+	{"pdptrs", "load_pdptrs", pdptrs},
+	{"timer", "hrtimer_start_range_ns", timer},
 	{"from-vmentry", "nested_vmx_enter_non_root_mode", from_vmentry},
 	{"ept-ad", "kvm_init_shadow_ept_mmu", ept_ad},
 	{"nmi", "kvm_vcpu_ioctl_x86_set_vcpu_events", nmi},
@@ -265,6 +313,16 @@ static void unregister_all(void)
 		unregister_kprobe(&probes[--registered]);
 }
 
+static void find_timer_fn(void)
+{
+	struct kprobe probe = {.symbol_name = "vmx_preemption_timer_fn"};
+
+	if (register_kprobe(&probe) != 0)
+		return;
+	timer_fn = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+}
+
 static int __init broken_kvm_init(void)
 {
 	int i, result, count = ARRAY_SIZE(probes) - 1;
@@ -285,6 +343,7 @@ static int __init broken_kvm_init(void)
 		pr_err("broken_kvm: what=%s is not known\n", what);
 		return -EINVAL;
 	}
+	find_timer_fn();
 	scrap = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!scrap)
 		return -ENOMEM;
