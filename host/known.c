@@ -135,8 +135,11 @@ struct matching {
 	const char *result;
 	const struct flight_config *config;
 	const struct known *control;
-	unsigned futures; /* of a snapshot: all that it becomes tells of its hop, one after the
-			     other */
+	/*
+	 * What a snapshot becomes, all of which tells of its hop, one after the other; snapshots
+	 * that missed, each of which may have met the bug and made the hop begin again.
+	 */
+	unsigned futures, missed;
 	struct met met[ARRAY_SIZE(rows)];
 	const struct known *first;
 };
@@ -166,7 +169,7 @@ static bool take(struct matching *m, enum known_by by, unsigned hop, const char 
 			met->count[n]++;
 			if (by == BY_GUEST) {
 				met->hop = hop;
-				met->next = n + 1;
+				met->next = n + (sign->often == EACH || !m->missed);
 			}
 			if (!m->first)
 				m->first = &rows[i];
@@ -230,7 +233,9 @@ static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshot
 					       : sign->often == SOME ? times != 0
 								     : 0;
 
-			if (met->count[n] < least || met->count[n] > m->futures * times)
+			const unsigned again = sign->often == EACH ? 0 : m->missed;
+
+			if (met->count[n] < least || met->count[n] > m->futures * times + again)
 				return false;
 		}
 	}
@@ -270,7 +275,8 @@ const struct known *known_match(const char *result, const struct flight_config *
 	struct matching m = {.result = result,
 			     .config = c,
 			     .control = c->control ? NULL : control,
-			     .futures = kind == KIND_SAVEVM || kind == KIND_FORK ? 2 : 1};
+			     .futures = kind == KIND_SAVEVM || kind == KIND_FORK ? 2 : 1,
+			     .missed = r->missed};
 	const bool as_control = c->control || control;
 
 	if (!in_order(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
