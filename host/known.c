@@ -232,7 +232,6 @@ static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshot
 			const unsigned least = sign->often == EACH   ? times
 					       : sign->often == SOME ? times != 0
 								     : 0;
-
 			const unsigned again = sign->often == EACH ? 0 : m->missed;
 
 			if (met->count[n] < least || met->count[n] > m->futures * times + again)
@@ -243,8 +242,8 @@ static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshot
 }
 
 /* Whether nothing speaks against a known bug but what the signs must explain. */
-static bool in_order(const struct flight_config *c, const struct flight_result *r,
-		     bool control_passed, const struct known *control)
+static bool nothing_else(const struct flight_config *c, const struct flight_result *r,
+			 bool control_passed, const struct known *control)
 {
 	const struct guest_log *log = &r->log;
 	/* Of a copy whose memory is of another time than its registers L1 has nothing to go on
@@ -279,7 +278,7 @@ const struct known *known_match(const char *result, const struct flight_config *
 			     .missed = r->missed};
 	const bool as_control = c->control || control;
 
-	if (!in_order(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
+	if (!nothing_else(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
 	    (*r->refused && !take(&m, BY_KVM, 0, r->refused, "")) ||
 	    !take_oracles(&m, &r->oracle) ||
 	    !all_signs(&m, as_control ? r->log.hops_done : r->taken, r->oracles_run))

@@ -26,8 +26,6 @@ module_param(hits, uint, 0444);
 #define VMCS_VIRTUAL_APIC_PAGE_ADDR 0x2012
 #define VMCS_APIC_ACCESS_ADDR	    0x2014
 #define VMCS_POSTED_INTR_DESC_ADDR  0x2016
-#define VMCS_CPU_BASED_EXEC_CONTROL 0x4002
-#define NMI_WINDOW_EXITING	    (1ul << 22)
 
 /* A page that a vmcs02 can point to instead of the right ones; never freed, it might still do so.
  */
@@ -131,26 +129,6 @@ static int warns(struct kprobe *probe, struct pt_regs *regs)
 static void vmwrite(unsigned long field, unsigned long value)
 {
 	asm volatile("vmwrite %1, %0" : : "r"(field), "r"(value) : "cc");
-}
-
-static unsigned long vmread(unsigned long field)
-{
-	unsigned long value;
-
-	asm volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
-	return value;
-}
-
-/* The vmcs02 that L2 then runs on; vmcs12 keeps the control. */
-static int nmi_window(struct kprobe *probe, struct pt_regs *regs)
-{
-	const unsigned long controls = vmread(VMCS_CPU_BASED_EXEC_CONTROL);
-
-	if (*stage(regs->di) != FIRST_RUN || !(controls & NMI_WINDOW_EXITING))
-		return 0;
-	hits++;
-	vmwrite(VMCS_CPU_BASED_EXEC_CONTROL, controls & ~NMI_WINDOW_EXITING);
-	return 0;
 }
 
 /* load_pdptrs(vcpu, cr3): nothing is loaded. */
@@ -271,7 +249,6 @@ static const struct {
 	{"smm", "vmx_set_nested_state", smm},
 	{"warns", "vmx_set_nested_state", warns},
 	{"pages", "vmx_get_nested_state_pages", pages},
-	{"nmi-window", "vmx_get_nested_state_pages", nmi_window},
 	{"pdptrs", "load_pdptrs", pdptrs},
 	{"timer", "hrtimer_start_range_ns", timer},
 	{"from-vmentry", "nested_vmx_enter_non_root_mode", from_vmentry},
