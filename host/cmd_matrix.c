@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight orders`: scenario x restore order. `midflight breakages`: scenario x what was broken
 // between save and restore. Both fly each scenario once per column, one snapshot each.
-#include "host/break.h"
+#include "host/break_came.h"
 #include "host/cmd.h"
+#include "host/known.h"
 #include "host/lab.h"
 #include "host/signals.h"
 
@@ -12,6 +13,8 @@
 
 #define NOTES_MAX  256
 #define ORDERS_MAX 16
+#define CONTROL	   "control"
+#define UNBROKEN   "unbroken"
 
 /* Which scenario must notice what; with --all the columns of the table. */
 static const struct {
@@ -44,7 +47,7 @@ struct matrix {
 	struct setup setup;
 	struct notes notes;
 	unsigned cells[CELLS];
-	unsigned caught, not_caught;
+	unsigned caught, refused, not_caught;
 };
 
 static unsigned note(struct notes *n, const char *text)
@@ -113,15 +116,15 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 			 control	      ? "control"
 			 : c->scenario->posts ? post_name(c->post)
 					      : "");
-	known = known_match(name, c->method, &r.log, &r.verdict, NULL, "", true, NULL);
+	known = known_match(name, c, &r, true, NULL);
 	free(name);
 	if (r.verdict.word == WORD_PASS) {
 		cell = CELL_PASS;
 	} else if (r.verdict.word == WORD_SKIP) {
-		cell = c->broken && !r.log.skipped ? CELL_NOTHING : CELL_SKIP;
+		cell = break_came(c, &r) == BREAK_NOTHING ? CELL_NOTHING : CELL_SKIP;
 	} else if (*r.refused) {
 		cell = CELL_REFUSED;
-	} else if (known && !c->broken) {
+	} else if (known) {
 		cell = CELL_KNOWN;
 		buf_printf(why, "known KVM bug %s", known->id);
 	} else {
@@ -153,17 +156,19 @@ static void print_cell(struct matrix *m, enum cell cell, const char *pass, const
 	printf(" |");
 }
 
-/* The control of a row. True if the row makes sense. */
-static bool row_possible(struct matrix *m, struct flight_config *c)
+/*
+ * What a row stands on, the control or the flight with nothing broken (@column). True if the row
+ * makes sense.
+ */
+static bool row_possible(struct matrix *m, struct flight_config *c, const char *column)
 {
+	const bool control = !strcmp(column, CONTROL);
 	struct buf why = {0};
 	unsigned before[CELLS];
 	enum cell cell;
 
-	printf("| %s |", c->scenario->name);
-	fflush(stdout);
 	memcpy(before, m->cells, sizeof(before));
-	cell = fly(m, c, "control", true, &why);
+	cell = fly(m, c, column, control, &why);
 	if (cell != CELL_ERROR) /* it is no cell of the table */
 		memcpy(m->cells, before, sizeof(before));
 	if (cell == CELL_PASS)
@@ -171,7 +176,8 @@ static bool row_possible(struct matrix *m, struct flight_config *c)
 	if (cell == CELL_SKIP)
 		printf(" skip |\n");
 	else
-		printf(" the control fails: %s |\n", why.len ? why.p : "?");
+		printf(" %s: %s |\n", control ? "the control fails" : "fails with nothing broken",
+		       why.len ? why.p : "?");
 	buf_free(&why);
 	return false;
 }
@@ -179,6 +185,7 @@ static bool row_possible(struct matrix *m, struct flight_config *c)
 static void head(const char *first)
 {
 	printf("| %s |", first);
+	fflush(stdout);
 }
 
 static void rule(unsigned columns)
@@ -225,7 +232,8 @@ static int orders(struct matrix *m)
 		setup_flight(&m->setup, &c);
 		c.scenario = m->o->scenario[s];
 		c.post = POST_RESTORED;
-		if (!row_possible(m, &c))
+		head(c.scenario->name);
+		if (!row_possible(m, &c, CONTROL))
 			continue;
 		for (unsigned i = 0; i < count && !signals_pending(); i++) {
 			struct buf why = {0};
@@ -256,7 +264,8 @@ static int breakages_all(struct matrix *m)
 
 		setup_flight(&m->setup, &c);
 		c.scenario = m->o->scenario[s];
-		if (!row_possible(m, &c))
+		head(c.scenario->name);
+		if (!row_possible(m, &c, CONTROL) || !row_possible(m, &c, UNBROKEN))
 			continue;
 		for (unsigned i = 0; i < ARRAY_SIZE(caught) && !signals_pending(); i++) {
 			struct buf why = {0};
@@ -285,7 +294,7 @@ static enum cell unbroken(struct matrix *m, struct flight_config *c, unsigned i,
 			known[i] = known[n];
 	if (known[i] != CELL_PASS) {
 		c->broken = NULL;
-		known[i] = fly(m, c, "unbroken", false, why);
+		known[i] = fly(m, c, UNBROKEN, false, why);
 		c->broken = broken;
 	}
 	return known[i];
@@ -354,8 +363,12 @@ static int breakages(struct matrix *m)
 			printf("ok %u - %s # SKIP %s cannot run here\n", row, caught[i].what,
 			       caught[i].by);
 			break;
-		case CELL_WRONG:
 		case CELL_REFUSED:
+			m->refused++;
+			printf("ok %u - %s # refused by KVM before %s could notice: %s\n", row,
+			       caught[i].what, caught[i].by, why.p);
+			break;
+		case CELL_WRONG:
 			m->caught++;
 			printf("ok %u - %s # caught by %s: %s\n", row, caught[i].what, caught[i].by,
 			       why.p);
@@ -371,9 +384,9 @@ static int breakages(struct matrix *m)
 		fflush(stdout);
 		buf_free(&why);
 	}
-	printf("# midflight: %u breakages, %u caught, %u not caught\n", rows, m->caught,
-	       m->not_caught);
-	return m->not_caught ? 1 : m->caught ? 0 : 4;
+	printf("# midflight: %u breakages, %u caught, %u refused by KVM, %u not caught\n", rows,
+	       m->caught, m->refused, m->not_caught);
+	return m->not_caught ? 1 : m->caught || m->refused ? 0 : 4;
 }
 
 int cmd_matrix(struct options *o)

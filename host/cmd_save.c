@@ -226,8 +226,7 @@ static int restore_here(const struct setup *s, struct flight_config *c)
 	print_pages(s->o, &r);
 	entry.name = xasprintf("%s.restored", c->scenario->name);
 	entry.key = entry.name;
-	entry.known = known_match(c->scenario->name, c->method, &r.log, &r.verdict, NULL, r.refused,
-				  true, NULL);
+	entry.known = known_match(c->scenario->name, c, &r, true, NULL);
 	if (!r.interrupted)
 		report_result(&report, &entry);
 	free(entry.name);

@@ -172,8 +172,7 @@ static bool fly_control(struct soak *s, const struct scenario *scenario)
 		fit = r.verdict.word == WORD_PASS;
 		if (!fit && !r.interrupted)
 			leave_out(s, scenario, r.verdict.word,
-				  known_match(key, config.method, &r.log, &r.verdict, &r.oracle,
-					      r.refused, true, NULL),
+				  known_match(key, &config, &r, true, NULL),
 				  r.log.kept	       ? r.log.fail[0].check
 				  : r.verdict.findings ? r.verdict.finding[0]
 						       : word_name(r.verdict.word));

@@ -4,8 +4,8 @@
 #define HOST_FLIGHT_H
 
 #include "host/driver.h"
-#include "host/known.h"
 #include "host/oracle.h"
+#include "host/verdict.h"
 
 struct flight_config {
 	const struct driver *driver;

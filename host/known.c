@@ -1,39 +1,58 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The tables of postings and known KVM bugs, and when a failure counts as known.
+// The table of known KVM bugs, and when a failure counts as known.
 #include "host/known.h"
+#include "host/evidence.h"
+#include "host/l0_log.h"
 #include "host/util.h"
 
-#include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-static const struct known known_table[] = {
-#define K(id, result, trait, check, fixed, text) {id, result, METHOD_##trait, check, fixed, text},
+#define ORDER_DEFAULT "qemu"
+
+#define GUEST(check, values)                  \
+	{                                     \
+		BY_GUEST, EACH, check, values \
+	}
+#define GUEST_SOME(check, values)             \
+	{                                     \
+		BY_GUEST, SOME, check, values \
+	}
+#define GUEST_CHANCE(check, values)             \
+	{                                       \
+		BY_GUEST, CHANCE, check, values \
+	}
+#define ORACLE(field, values)                  \
+	{                                      \
+		BY_ORACLE, EACH, field, values \
+	}
+#define LOGGED(text)                                \
+	{                                           \
+		BY_L0_LOG, CHANCE, "L0's log", text \
+	}
+#define REFUSED(text)                  \
+	{                              \
+		BY_KVM, EACH, text, "" \
+	}
+
+static const struct known rows[] = {
+#define ROW(swept, id, results, trait, orders, kernels, text, ...) \
+	{id,                                                       \
+	 results,                                                  \
+	 METHOD_##trait,                                           \
+	 orders,                                                   \
+	 kernels,                                                  \
+	 text,                                                     \
+	 swept,                                                    \
+	 (const struct known_sign[]){__VA_ARGS__, {BY_NOBODY, EACH, NULL, NULL}}},
+#define K(...)	   ROW(false, __VA_ARGS__)
+#define SWEPT(...) ROW(true, __VA_ARGS__)
 #include "host/known.def"
+#undef ROW
 #undef K
+#undef SWEPT
 };
-
-const char *post_name(enum post p)
-{
-	static const char *const names[POSTS] = {
-#define P(id, name, text) [POST_##id] = name,
-#include "host/posts.def"
-#undef P
-	};
-
-	return names[p];
-}
-
-/* Whether @word is one of @list, which is separated by `|` and may have patterns. */
-static bool listed(const char *list, const char *word)
-{
-	char pattern[160];
-
-	while (word_next(&list, '|', pattern, sizeof(pattern)))
-		if (!fnmatch(pattern, word, 0))
-			return true;
-	return false;
-}
 
 bool kernel_before(const char *kernel, const char *version)
 {
@@ -61,148 +80,227 @@ const char *known_kernel(void)
 	return kernel;
 }
 
-static bool applies(const struct known *k)
+const struct known *known_rows(unsigned *count)
 {
-	return !*k->fixed || kernel_before(known_kernel(), k->fixed);
-}
-
-/* Whether @method has KVM do what the bug depends on. */
-static bool meets(const struct known *k, enum method method)
-{
-	return k->traits & method_info(method)->traits;
+	*count = ARRAY_SIZE(rows);
+	return rows;
 }
 
 const struct known *known_find(const char *id)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		if (!strcmp(known_table[i].id, id))
-			return &known_table[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].id, id))
+			return &rows[i];
 	return NULL;
+}
+
+static bool of_result(const struct known *k, const char *result)
+{
+	return !strcmp(k->results, "*") || word_in(k->results, '|', result);
+}
+
+static bool of_kernel(const struct known *k, const char *release)
+{
+	if (!*k->kernels)
+		return true;
+	if (*k->kernels == '<')
+		return kernel_before(release, k->kernels + 1);
+	return !kernel_before(release, k->kernels + strlen(">="));
 }
 
 bool known_explains(const char *id, const char *text, const char *result, enum method method,
 		    const char *release)
 {
-	bool told = false, listed_there = false;
+	bool told = false, met = false;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
-		const struct known *k = &known_table[i];
-
-		if (strcmp(k->id, id))
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].id, id))
 			continue;
-		told |= !strcmp(k->text, text);
-		listed_there |= listed(k->result, result) && meets(k, method) &&
-				(!*k->fixed || kernel_before(release, k->fixed));
+		told |= !strcmp(rows[i].text, text);
+		met |= of_result(&rows[i], result) &&
+		       rows[i].traits & method_info(method)->traits && of_kernel(&rows[i], release);
 	}
-	return told && listed_there;
+	return told && met;
 }
 
-const struct known *known_of(const char *result, enum method method)
+/* Whether the bug of row @k can be met in a flight of @c whose result is @result. */
+static bool can_meet(const struct known *k, const char *result, const struct flight_config *c)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++)
-		/* To the letter: a pattern promises nothing. */
-		if (word_in(known_table[i].result, '|', result) && meets(&known_table[i], method) &&
-		    applies(&known_table[i]))
-			return &known_table[i];
+	const char *order = c->vm.order ? c->vm.order->name : ORDER_DEFAULT;
+
+	return of_result(k, result) && k->traits & method_info(c->method)->traits &&
+	       (c->control || word_in(k->orders, '|', order)) &&
+	       (!k->swept || FREEZE_BEHIND_MARK(&c->freeze)) && of_kernel(k, known_kernel());
+}
+
+const struct known *known_of(const char *result, const struct flight_config *c)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!rows[i].swept && strcmp(rows[i].results, "*") &&
+		    rows[i].signs->often != CHANCE && can_meet(&rows[i], result, c))
+			return &rows[i];
 	return NULL;
 }
 
-/* The row for one fail event of @result. @only: rows of that bug alone, NULL: all. */
-static const struct known *explain(const char *result, enum method method, const struct fail *fail,
-				   const struct known *only)
+/* ---- signs -------------------------------------------------------------------------------- */
+
+/* What has been met of each row. */
+struct met {
+	unsigned count[KNOWN_SIGNS];
+	unsigned hop, next; /* the hop of its last sign, and which may follow in that */
+};
+
+struct matching {
+	const char *result;
+	const struct flight_config *config;
+	const struct known *control;
+	/*
+	 * What a snapshot becomes, all of which tells of its hop, one after the other; snapshots
+	 * that missed, each of which may have met the bug and made the hop begin again.
+	 */
+	unsigned futures, missed;
+	struct met met[ARRAY_SIZE(rows)];
+	const struct known *first;
+};
+
+static bool considered(const struct matching *m, const struct known *k)
 {
-	size_t len = strcspn(result, ".");
-	char whole[400];
+	return can_meet(k, m->result, m->config) &&
+	       (!m->control || !strcmp(m->control->id, k->id) || !strcmp(k->results, "*"));
+}
 
-	/* The event must be of this scenario. */
-	if (strlen(fail->scenario) != len || memcmp(fail->scenario, result, len))
-		return NULL;
-	snprintf(whole, sizeof(whole), "%s: %s", fail->check, fail->evidence);
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
-		const struct known *k = &known_table[i];
+/* Counts something that was said as a sign of the first row that has it. False: none has. */
+static bool take(struct matching *m, enum known_by by, unsigned hop, const char *check,
+		 const char *evidence)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct met *met = &m->met[i];
+		const struct known_sign *sign = rows[i].signs;
+		const bool ordered = by == BY_GUEST && m->futures == 1;
+		const unsigned next = ordered && met->hop == hop ? met->next : 0;
 
-		if (listed(k->result, result) && meets(k, method) &&
-		    (listed(k->check, fail->check) || listed(k->check, whole)) && applies(k) &&
-		    (!only || !strcmp(only->id, k->id) || !strcmp(k->result, "*")))
-			return k;
+		if (!considered(m, &rows[i]) || (ordered && hop < met->hop))
+			continue;
+		for (unsigned n = 0; sign->by != BY_NOBODY; n++, sign++) {
+			if (sign->by != by || n < next || strcmp(sign->check, check) ||
+			    !evidence_matches(sign->values, evidence))
+				continue;
+			met->count[n]++;
+			if (by == BY_GUEST) {
+				met->hop = hop;
+				met->next = n + (sign->often == EACH || !m->missed);
+			}
+			if (!m->first)
+				m->first = &rows[i];
+			return true;
+		}
 	}
-	return NULL;
+	return false;
 }
 
-/* The row for something that the host saw. */
-static const struct known *explain_host(const char *result, enum method method, const char *check)
+static bool take_guest(struct matching *m, const struct guest_log *log)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(known_table); i++) {
-		const struct known *k = &known_table[i];
+	const size_t len = strcspn(m->result, ".");
 
-		if (listed(k->result, result) && meets(k, method) && listed(k->check, check) &&
-		    applies(k))
-			return k;
+	for (unsigned i = 0; i < log->kept; i++) {
+		const struct fail *fail = &log->fail[i];
+
+		/* It must be of this scenario. */
+		if (strlen(fail->scenario) != len || memcmp(fail->scenario, m->result, len) ||
+		    !take(m, BY_GUEST, fail->hop, fail->check, fail->evidence))
+			return false;
 	}
-	return NULL;
+	return true;
 }
 
-static const struct known *explain_oracle(const char *result, enum method method,
-					  const struct oracle_finding *finding)
+static bool take_oracles(struct matching *m, const struct oracle_report *oracle)
 {
-	char check[200];
+	for (unsigned i = 0; i < oracle->findings; i++) {
+		const struct oracle_finding *f = &oracle->finding[i];
+		const bool log = !strcmp(f->oracle, L0_LOG);
+		char *check = xasprintf("%s: %s", f->oracle, f->field), *evidence;
+		char expected[64], found[64];
+		bool known;
 
-	/* What the log says is told by its text, not by a field. */
-	snprintf(check, sizeof(check), "oracle %s: %s", finding->oracle,
-		 strcmp(finding->oracle, "log") ? finding->field : finding->text);
-	return explain_host(result, method, check);
+		evidence = sscanf(f->text, "expected %63[^ ,], found %63s", expected, found) == 2
+				   ? xasprintf("expected=%s found=%s", expected, found)
+				   : xstrdup(f->text);
+		known = take(m, log ? BY_L0_LOG : BY_ORACLE, 0, log ? f->field : check, evidence);
+		free(check);
+		free(evidence);
+		if (!known)
+			return false;
+	}
+	return true;
 }
 
-/* KVM refused the restore: there is no complete log, and nothing else may be wrong. */
-static const struct known *match_refused(const char *result, enum method method,
-					 const struct guest_log *log, const char *refused)
+/* Whether each row that was met was met whole. */
+static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshots)
 {
-	char check[300];
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct met *met = &m->met[i];
+		unsigned seen = 0;
 
-	if (log->fails || log->errors || log->damage)
-		return NULL;
-	snprintf(check, sizeof(check), "refused %s", refused);
-	return explain_host(result, method, check);
+		for (unsigned n = 0; n < KNOWN_SIGNS; n++)
+			seen += met->count[n];
+		for (unsigned n = 0; seen && rows[i].signs[n].by != BY_NOBODY; n++) {
+			const struct known_sign *sign = &rows[i].signs[n];
+			const unsigned times = sign->by == BY_GUEST    ? hops
+					       : sign->by == BY_ORACLE ? snapshots
+								       : 1;
+			const unsigned least = sign->often == EACH   ? times
+					       : sign->often == SOME ? times != 0
+								     : 0;
+			const unsigned again = sign->often == EACH ? 0 : m->missed;
+
+			if (met->count[n] < least || met->count[n] > m->futures * times + again)
+				return false;
+		}
+	}
+	return true;
 }
 
-const struct known *known_match(const char *result, enum method method, const struct guest_log *log,
-				const struct verdict *v, const struct oracle_report *oracle,
-				const char *refused, bool control_passed,
-				const struct known *control_known)
+/* Whether nothing speaks against a known bug but what the signs must explain. */
+static bool nothing_else(const struct flight_config *c, const struct flight_result *r,
+			 bool control_passed, const struct known *control)
 {
-	const struct known *first = NULL;
-	const unsigned oracles = oracle ? oracle->findings : 0;
+	const struct guest_log *log = &r->log;
 	/* Of a copy whose memory is of another time than its registers L1 has nothing to go on
 	 * from. */
-	const bool gives_up = method_info(method)->traits & METHOD_FORKS;
+	const bool gives_up = method_info(c->method)->traits & METHOD_FORKS;
 
+	if (c->broken || c->breakage || log->errors || r->oracle.more)
+		return false;
+	if (!c->control && !control_passed && !control)
+		return false;
+	if (*r->refused) /* there is no complete log, and nothing else may be wrong */
+		return !log->fails && !log->damage;
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
-	if (*refused) {
-		first = control_passed || control_known
-				? match_refused(result, method, log, refused)
-				: NULL;
-		if (!first)
-			return NULL;
-	} else if ((!control_passed && !control_known) || v->word != WORD_FAIL || !v->complete ||
-		   v->findings || (!log->fails && !oracles) || (oracle && oracle->more) ||
-		   log->word != (log->fails ? WORD_FAIL : WORD_PASS) || log->errors ||
-		   log->kept != log->fails || (log->hops_done != log->hello_hops && !gives_up))
+	if (r->verdict.word != WORD_FAIL || !r->verdict.complete || r->verdict.findings)
+		return false;
+	/* What fails without a good snapshot is not what is known of snapshots. */
+	if (!c->control && !control && r->taken < flight_snapshots(c) && r->taken < log->hops_done)
+		return false;
+	return log->word == (log->fails ? WORD_FAIL : WORD_PASS) && log->kept == log->fails &&
+	       (log->hops_done == log->hello_hops || gives_up);
+}
+
+const struct known *known_match(const char *result, const struct flight_config *c,
+				const struct flight_result *r, bool control_passed,
+				const struct known *control)
+{
+	const enum method_kind kind = method_info(c->method)->kind;
+	struct matching m = {.result = result,
+			     .config = c,
+			     .control = c->control ? NULL : control,
+			     .futures = kind == KIND_SAVEVM || kind == KIND_FORK ? 2 : 1,
+			     .missed = r->missed};
+	const bool as_control = c->control || control;
+
+	if (!nothing_else(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
+	    (*r->refused && !take(&m, BY_KVM, 0, r->refused, "")) ||
+	    !take_oracles(&m, &r->oracle) ||
+	    !all_signs(&m, as_control ? r->log.hops_done : r->taken, r->oracles_run))
 		return NULL;
-	for (unsigned i = 0; i < log->kept; i++) {
-		const struct known *k = explain(result, method, &log->fail[i], control_known);
-
-		if (!k)
-			return NULL;
-		if (!first)
-			first = k;
-	}
-	for (unsigned i = 0; i < oracles; i++) {
-		const struct known *k = explain_oracle(result, method, &oracle->finding[i]);
-
-		if (!k)
-			return NULL;
-		if (!first)
-			first = k;
-	}
-	return first;
+	return m.first;
 }

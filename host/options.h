@@ -4,7 +4,8 @@
 #define HOST_OPTIONS_H
 
 #include "host/freeze.h"
-#include "host/known.h"
+#include "host/method.h"
+#include "host/scenario.h"
 #include "host/pages.h"
 #include "host/util.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the user gets to read: KTAP on stdout. Every failure says what, where and how to repeat it.
 #include "host/report.h"
+#include "host/break_came.h"
 #include "host/environment.h"
 #include "host/failure.h"
 #include "host/json_util.h"
@@ -96,6 +97,7 @@ static const char *unit(const struct report_entry *entry)
 static void print_notes(FILE *f, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
+	struct buf came = {0};
 
 	fprintf(f, "%u hop%s", result->log.hops_done, result->log.hops_done == 1 ? "" : "s");
 	if (entry->config->resume)
@@ -113,6 +115,9 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 		fprintf(f, ", %u flown again as an NMI of the host's had met L2", result->cured);
 	if (result->log.nudged)
 		fprintf(f, ", %u nudged", result->log.nudged);
+	break_came_text(entry->key, entry->config, result, &came);
+	fputs(buf_text(&came), f);
+	buf_free(&came);
 }
 
 /* What stands in front of the result line. */
@@ -120,14 +125,15 @@ static void print_diagnostics(FILE *f, const struct failure *failure)
 {
 	const struct report_entry *entry = failure->entry;
 	const struct flight_result *result = entry->result;
-	const struct known *known = known_of(entry->key, entry->config->method);
+	const struct known *known = known_of(entry->key, entry->config);
 	struct buf moves = {0};
 
 	if (result->verdict.word == WORD_SKIP)
 		return;
 	if (result->verdict.word != WORD_PASS)
 		failure_print(failure, false, f);
-	else if (known && !entry->config->control)
+	else if (known && !entry->config->control &&
+		 break_came(entry->config, result) == BREAK_NONE)
 		fprintf(f, "%s" REPORT_UNMET "'%s' did not happen in %u %s\n", entry->name,
 			known->text, result->taken, method_unit(entry->config->method));
 	if (result->hop)

@@ -3,7 +3,7 @@
 #ifndef HOST_REPORT_H
 #define HOST_REPORT_H
 
-#include "host/flight.h"
+#include "host/known.h"
 #include "host/options.h"
 #include "host/screen.h"
 

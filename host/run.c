@@ -217,18 +217,10 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		write_pages(r, entry.name, &result);
-		/*
-		 * What fails without a good snapshot is not what is known of snapshots, unless the
-		 * control failed alike.
-		 */
-		if (l0_log_death(&lack) != L0_QUIET)
-			entry.known = NULL;
-		else if (config.control || control_known || *result.refused ||
-			 result.taken >= flight_snapshots(&config) ||
-			 result.taken >= result.log.hops_done)
-			entry.known = known_match(key, config.method, &result.log, &result.verdict,
-						  &result.oracle, result.refused,
-						  config.control || control_passed, control_known);
+		entry.known =
+			l0_log_death(&lack) != L0_QUIET
+				? NULL
+				: known_match(key, &config, &result, control_passed, control_known);
 		go_on = !result.interrupted;
 		if (go_on)
 			report_result(report, &entry);

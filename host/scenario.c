@@ -45,6 +45,17 @@ static const char *const whens[WHENS] = {
 #undef W
 };
 
+const char *post_name(enum post p)
+{
+	static const char *const posts[POSTS] = {
+#define P(id, name, text) [POST_##id] = name,
+#include "host/posts.def"
+#undef P
+	};
+
+	return posts[p];
+}
+
 /* Index of @word (of @len bytes) in @list, or -1. */
 static int index_of(const char *const *list, unsigned n, const char *word, size_t len)
 {

@@ -43,6 +43,15 @@ enum act_when {
 	WHENS
 };
 
+/* When the host posts an interrupt around a snapshot, in scenarios with posts. */
+enum post {
+#define P(id, name, text) POST_##id,
+#include "host/posts.def"
+#undef P
+	POSTS
+};
+const char *post_name(enum post p);
+
 struct scenario {
 	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
 	unsigned vcpus;

@@ -117,15 +117,7 @@ bool tally_no_snapshot(const struct report_entry *entry)
 
 const struct known *tally_known(const struct report_entry *entry)
 {
-	const struct flight_config *c = entry->config;
-	const struct flight_result *r = entry->result;
-
-	if (c->broken || c->breakage)
-		return NULL;
-	if (!*r->refused && r->taken < flight_snapshots(c) && r->taken < r->log.hops_done)
-		return NULL;
-	return known_match(entry->key, c->method, &r->log, &r->verdict, &r->oracle, r->refused,
-			   true, NULL);
+	return known_match(entry->key, entry->config, entry->result, true, NULL);
 }
 
 bool tally_failed(const struct tally *t, bool strict)

@@ -34,6 +34,10 @@ static void *scrap;
 /* Where a vCPU is between KVM_SET_NESTED_STATE and the end of its first KVM_RUN. */
 static enum restore { RESTORED_LONG_AGO, RESTORING, FIRST_RUN } stages[VCPUS];
 
+/* Of vmx_preemption_timer_fn(). */
+#define ENDBR 4
+static unsigned long timer_fn;
+
 static enum restore *stage(unsigned long vcpu)
 {
 	return &stages[((struct kvm_vcpu *)vcpu)->vcpu_id % VCPUS];
@@ -196,6 +200,12 @@ static void vmwrite(unsigned long field, unsigned long value)
 	asm volatile("vmwrite %1, %0" : : "r"(field), "r"(value) : "cc");
 }
 
+/* load_pdptrs(vcpu, cr3): nothing is loaded. */
+static int pdptrs(struct kprobe *probe, struct pt_regs *regs)
+{
+	return *stage(regs->di) == RESTORED_LONG_AGO ? 0 : skip(regs, true);
+}
+
 /*
  * bool vmx_get_nested_state_pages(vcpu). The vmcs02 that L2 then runs on is new, and where it
  * should point to pages of L1 it must not point to physical page 0 of this machine.
@@ -217,6 +227,19 @@ static int from_vmentry(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	hits++;
 	regs->si = true;
+	return 0;
+}
+
+/* hrtimer_start_range_ns(timer, ...): that of L2's VMX-preemption timer is not started. */
+static int timer(struct kprobe *probe, struct pt_regs *regs)
+{
+	const unsigned long function = (unsigned long)((struct hrtimer *)regs->di)->function;
+	int i;
+
+	/* A kprobe's address may be that behind the ENDBR. */
+	for (i = 0; i < VCPUS && timer_fn - function <= ENDBR; i++)
+		if (stages[i] == RESTORING)
+			return skip(regs, 0);
 	return 0;
 }
 
@@ -302,6 +325,8 @@ static const struct {
 	{"dies-panic", "vmx_set_nested_state", dies_panic},
 	{"dies-silent", "vmx_set_nested_state", dies_silent},
 	{"pages", "vmx_get_nested_state_pages", pages},
+	{"pdptrs", "load_pdptrs", pdptrs},
+	{"timer", "hrtimer_start_range_ns", timer},
 	{"from-vmentry", "nested_vmx_enter_non_root_mode", from_vmentry},
 	{"ept-ad", "kvm_init_shadow_ept_mmu", ept_ad},
 	{"nmi", "kvm_vcpu_ioctl_x86_set_vcpu_events", nmi},
@@ -346,6 +371,16 @@ static void unregister_all(void)
 		unregister_kprobe(&probes[--registered]);
 }
 
+static void find_timer_fn(void)
+{
+	struct kprobe probe = {.symbol_name = "vmx_preemption_timer_fn"};
+
+	if (register_kprobe(&probe) != 0)
+		return;
+	timer_fn = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+}
+
 static int __init broken_kvm_init(void)
 {
 	int i, result, count = ARRAY_SIZE(probes) - 1;
@@ -371,6 +406,7 @@ static int __init broken_kvm_init(void)
 		pr_err("broken_kvm: what=%s is not known\n", what);
 		return -EINVAL;
 	}
+	find_timer_fn();
 	scrap = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!scrap)
 		return -ENOMEM;

@@ -353,13 +353,13 @@ static int load(char *const *paths, unsigned count)
 
 static void two_runs(void **state)
 {
-	char *paths[] = {write_run("a", run_json("6.1.0-50-amd64")),
+	char *paths[] = {write_run("a", run_json("6.12.0-50-amd64")),
 			 write_run("b", run_json("6.12.1+deb13"))};
 
 	(void)state;
 	assert_int_equal(load(paths, 2), 0);
 	assert_contains(html.p, "2 of 8 results failed");
-	assert_contains(html.p, ">6.1.0</th>");
+	assert_contains(html.p, ">6.12.0</th>");
 	assert_contains(html.p, ">6.12.1</th>");
 	assert_contains(html.p, ">posted.paused</th>"); /* a posting belongs to the scenario */
 	assert_contains(html.p, "<a href=\"#r1-3\" title=\"posted.paused.file, 6.12.1: HANG");
@@ -372,17 +372,17 @@ static void two_runs(void **state)
 /* Runs on one kernel are told apart by what else is unlike. */
 static void labels(void **state)
 {
-	json_t *other = run_json("6.1.0-50-amd64");
-	char *paths[3] = {write_run("a", run_json("6.1.0-50-amd64"))};
+	json_t *other = run_json("6.12.0-50-amd64");
+	char *paths[3] = {write_run("a", run_json("6.12.0-50-amd64"))};
 
 	(void)state;
 	json_set(other, "order", json_string("nested-last"));
 	paths[1] = write_run("b", other);
 	assert_int_equal(load(paths, 2), 0);
-	assert_contains(html.p, ">6.1.0 nested-last</th>");
+	assert_contains(html.p, ">6.12.0 nested-last</th>");
 	paths[2] = paths[1];
 	assert_int_equal(load(paths, 3), 0);
-	assert_contains(html.p, ">6.1.0 nested-last (3)</th>");
+	assert_contains(html.p, ">6.12.0 nested-last (3)</th>");
 	free(paths[0]);
 	free(paths[1]);
 }
@@ -396,14 +396,14 @@ static void run_of_kernels(void **state)
 
 	(void)state;
 	free(write_run("kernels/6.12", run_json("6.12.1+deb13")));
-	free(write_run("kernels/6.1", run_json("6.1.0-50-amd64")));
+	free(write_run("kernels/6.1", run_json("6.12.0-50-amd64")));
 	assert_int_equal(symlink(outside, other), 0);
 	for (int again = 0; again < 2; again++) {
 		assert_int_equal(load(&path, 1), 0);
 		assert_contains(html.p, "2 of 8 results failed");
 		assert_contains(html.p, ", 2 runs. Each cell");
 		assert_contains(html.p, "/kernels/6.1</td>");
-		assert_true(strstr(html.p, ">6.1.0</th>") < strstr(html.p, ">6.12.1</th>"));
+		assert_true(strstr(html.p, ">6.12.0</th>") < strstr(html.p, ">6.12.1</th>"));
 		assert_null(strstr(html.p, "7.7"));
 		assert_int_equal(cmd_report(&o), 0); /* its page lies beside the runs */
 	}
@@ -426,7 +426,7 @@ static void too_many_runs(void **state)
 		char name[20];
 
 		snprintf(name, sizeof(name), "heap/%d", i);
-		free(write_run(name, run_json("6.1")));
+		free(write_run(name, run_json("6.12")));
 	}
 	assert_int_equal(load(&path, 1), -1);
 	assert_contains(e.text, "/heap: more than 64 runs");
@@ -447,7 +447,7 @@ static void refused_run(json_t *top, const char *why)
 /* run_json() with @key of result @number, or of itself (-1), replaced. */
 static json_t *changed(int number, const char *key, json_t *value)
 {
-	json_t *top = run_json("6.1");
+	json_t *top = run_json("6.12");
 
 	json_set(number < 0 ? top : json_array_get(results(top), (size_t)number), key, value);
 	return top;
@@ -511,7 +511,8 @@ static void headline(json_t *top, const char *want)
 /* Only what is whole and fine is green. */
 static void headlines(void **state)
 {
-	json_t *top = results_top("6.1", "file", 1), *hop = results_hop(1, "running.file"), *second;
+	json_t *top = results_top("6.12", "file", 1), *hop = results_hop(1, "running.file"),
+	       *second;
 
 	(void)state;
 	results_add(top, result("running.control", "PASS", NULL));
@@ -537,7 +538,7 @@ static void headlines(void **state)
 /* What the words of the page mean is on the page; a control is no method, nothing is empty. */
 static void explained(void **state)
 {
-	json_t *top = run_json("6.1"), *environment = json_object_get(top, "environment"), *one;
+	json_t *top = run_json("6.12"), *environment = json_object_get(top, "environment"), *one;
 
 	(void)state;
 	json_set(environment, "microcode", json_string(""));
@@ -572,7 +573,7 @@ static void explained(void **state)
 /* A file that makes the matrix too large makes no large page. */
 static void huge_matrix(void **state)
 {
-	json_t *top = results_top("6.1", "all", 2000), *list = json_object_get(top, "results");
+	json_t *top = results_top("6.12", "all", 2000), *list = json_object_get(top, "results");
 	char *paths[22];
 
 	(void)state;
@@ -602,7 +603,7 @@ static void huge_matrix(void **state)
 /* The page goes beside result.json, whoever made that directory. */
 static void not_through_links(void **state)
 {
-	char *path = write_run("linked", run_json("6.1"));
+	char *path = write_run("linked", run_json("6.12"));
 	char *page_path = xasprintf("%s/report.html", path), *victim = xasprintf("%s/mine", dir);
 	struct options o = {.files = &path, .file_count = 1};
 
@@ -623,7 +624,7 @@ static void not_through_links(void **state)
 /* Of many hops: the first, those that failed, the last. */
 static void many_hops(void **state)
 {
-	json_t *hops = json_array(), *fails = json_array(), *top = run_json("6.1");
+	json_t *hops = json_array(), *fails = json_array(), *top = run_json("6.12");
 	json_t *halted = json_array_get(results(top), 1);
 	char *path;
 
@@ -657,7 +658,7 @@ static void many_hops(void **state)
 /* A page that is long already has no more timelines, but of what failed. */
 static void long_page(void **state)
 {
-	json_t *top = run_json("6.1");
+	json_t *top = run_json("6.12");
 	char *path;
 
 	(void)state;
@@ -691,7 +692,7 @@ static void files(void **state)
 {
 	static const char *const bad[] = {"",	    "/",    "/etc/passwd", "..",  "../a",
 					  "a/../b", "a//b", "./a",	   "a/.", "a/"};
-	char *path = write_run("files", run_json("6.1")), *sub = xasprintf("%s/sub", path);
+	char *path = write_run("files", run_json("6.12")), *sub = xasprintf("%s/sub", path);
 	char *link = xasprintf("%s/link", path), *fifo = xasprintf("%s/fifo", path);
 	char *links = xasprintf("%s/links", path);
 	struct buf bytes = {0};
@@ -732,7 +733,7 @@ static void files(void **state)
 /* Whatever becomes of the bytes, the page is refused or has its two ends. */
 static void mutated(void **state)
 {
-	json_t *top = run_json("6.1"), *t = timeline();
+	json_t *top = run_json("6.12"), *t = timeline();
 	char *path, *text, *line;
 	uint64_t seed = 1;
 	size_t len;

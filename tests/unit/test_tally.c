@@ -64,10 +64,11 @@ static void known(void **state)
 
 	(void)state;
 	config.hops = 2;
+	config.freeze.at = FREEZE_NOW;
 	log_feed_summed(&r.log, FAILED_TWICE);
 	verdict_judge(&r.verdict, &r.log, &want);
 	assert_null(tally_known(&entry)); /* no snapshot: what is known is known of them */
-	r.taken = 1;
+	r.taken = 2;
 	assert_non_null(tally_known(&entry));
 	config.broken = "lapic";
 	assert_null(tally_known(&entry));

@@ -82,7 +82,9 @@ static void fail_words(void **state)
 	assert_int_equal(logged.lost, 2);
 	assert_int_equal(failed_hops(&logged), 2);
 	assert_string_equal(logged.fail[1].check, "lost wake-up");
-	assert_string_equal(logged.fail[1].evidence, "expected=1 found=0");
+	assert_string_equal(
+		logged.fail[1].evidence,
+		"hop=2 vector=0x71 on=1 in_pir=1 in_virr=0 in_visr=0 activity_state=1 rvi=0x0");
 	assert_int_equal(logged.fail[1].hop, 2);
 }
 
