@@ -132,7 +132,8 @@ static int cut_off(struct lab_run *l, json_t *top)
 	if (json_array_size(results) < r->results)
 		fail("the lab has told of results that it has not left");
 	while (r->results < json_array_size(results)) {
-		const struct report_line next = report_json_line(json_array_get(results, r->results));
+		const struct report_line next =
+			report_json_line(json_array_get(results, r->results));
 
 		report_line(r, &next);
 	}
