@@ -159,6 +159,7 @@ struct matching {
 	 * that missed, each of which may have met the bug and made the hop begin again.
 	 */
 	unsigned futures, missed;
+	bool mixed; /* not each hop is moved by a restore */
 	struct met met[ARRAY_SIZE(rows)];
 	const struct known *first;
 };
@@ -248,9 +249,8 @@ static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshot
 			const unsigned times = sign->by == BY_GUEST    ? hops
 					       : sign->by == BY_ORACLE ? snapshots
 								       : 1;
-			const unsigned least = sign->often == EACH   ? times
-					       : sign->often == SOME ? times != 0
-								     : 0;
+			const unsigned some = sign->often == CHANCE ? 0 : times != 0;
+			const unsigned least = sign->often == EACH && !m->mixed ? times : some;
 			const unsigned again = sign->often == EACH ? 0 : m->missed;
 
 			if (met->count[n] < least || met->count[n] > m->futures * times + again)
@@ -294,7 +294,8 @@ const struct known *known_match(const char *result, const struct flight_config *
 			     .config = c,
 			     .control = c->control ? NULL : control,
 			     .futures = kind == KIND_SAVEVM || kind == KIND_FORK ? 2 : 1,
-			     .missed = r->missed};
+			     .missed = r->missed,
+			     .mixed = kind == KIND_PING_PONG};
 	const bool as_control = c->control || control;
 
 	if (!nothing_else(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
