@@ -187,7 +187,8 @@ static bool by_chance(const struct recorded *from)
 
 	fly(&f, from);
 	known = judged(&f);
-	return known && known->signs->often != EACH;
+	/* Of ping-pong's moves some are no restores. */
+	return known && (known->signs->often != EACH || from->method == METHOD_PING_PONG);
 }
 
 /* Of a snapshot; each may tell of the same hop. */
