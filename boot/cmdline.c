@@ -1,8 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parser of L1's command line. Strict: a misspelt word must not turn into a run of something else.
- */
+/* L1's command line. Strict: a misspelt word must not turn into a run of something else. */
 #include "boot/cmdline.h"
+#include "boot/layout.h"
+#include "lib/ktap.h"
 #include "lib/string.h"
+
+/* Multiboot information: flags bit 2 says that cmdline is valid. */
+struct multiboot_info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
+};
+#define MULTIBOOT_INFO_CMDLINE (1u << 2)
+
+/* struct hvm_start_info of the PVH boot ABI, up to what we need. */
+struct pvh_start_info {
+	uint32_t magic, version, flags, nr_modules;
+	uint64_t modlist_paddr, cmdline_paddr;
+};
+#define PVH_MAGIC 0x336ec578
+
+static char cmdline_text[512];
 
 struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1, .rounds = 256};
 
@@ -86,4 +102,25 @@ const char *cmdline_parse(const char *text)
 			text++;
 	}
 	return NULL;
+}
+
+/* The loader's copy may lie where our page pool grows, so keep our own. */
+const char *cmdline_copy(uint32_t how, uint64_t info)
+{
+	const struct multiboot_info *mb = (const void *)info;
+	const struct pvh_start_info *pvh = (const void *)info;
+	const char *text = NULL;
+
+	cmdline.boot = how == BOOT_MULTIBOOT ? "multiboot" : how == BOOT_PVH ? "pvh" : "unknown";
+	if (how == BOOT_MULTIBOOT && (mb->flags & MULTIBOOT_INFO_CMDLINE))
+		text = (const char *)(uint64_t)mb->cmdline;
+	else if (how == BOOT_PVH && pvh->magic == PVH_MAGIC)
+		text = (const char *)pvh->cmdline_paddr;
+	if (!text)
+		return cmdline_text;
+	if (strlen(text) >= sizeof(cmdline_text))
+		ktap_error_and_end("what=\"command line too long\" limit=%lu",
+				   sizeof(cmdline_text) - 1);
+	memcpy(cmdline_text, text, strlen(text) + 1);
+	return cmdline_text;
 }

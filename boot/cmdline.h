@@ -39,6 +39,12 @@ struct cmdline {
 
 extern struct cmdline cmdline;
 
+/*
+ * A copy of what the loader, by which we were booted (@how, BOOT_*), left at @info; ends the run if
+ * it is too long. Sets cmdline.boot.
+ */
+const char *cmdline_copy(uint32_t how, uint64_t info);
+
 /* Parses @text, which must live on. NULL if all is well, else the first word that is wrong. */
 const char *cmdline_parse(const char *text);
 

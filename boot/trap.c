@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GDT, IDT, TSS of L1 and what happens on a trap: nothing may reset the machine silently. */
 #include "boot/trap.h"
-#include "boot/ap.h"
+#include "boot/cpus.h"
 #include "boot/layout.h"
 #include "lib/cpu.h"
 #include "lib/idt.h"
@@ -76,7 +76,7 @@ void trap_handle(struct trap_frame *f)
 		return;
 	}
 	if (f->vector == VECTOR_NMI) {
-		/* The host's nudge, while L1 was on the CPU: scenario.c tells the host. */
+		/* The host's nudge, while L1 was on the CPU: hop.c tells the host. */
 		counts[VECTOR_NMI]++;
 		return;
 	}

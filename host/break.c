@@ -2,7 +2,6 @@
 // Breaks snapshots (breaks.def). Most breakages are edits of numbers in sections or guest memory.
 #include "host/break.h"
 
-#include "host/protocol.h"
 #include "host/vmcs12.h"
 
 #include <fnmatch.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One flight of a soak, drawn by a hash of seed and number.
 #include "host/choice.h"
-#include "host/cmd.h"
+#include "host/setup.h"
 
 #include <string.h>
 

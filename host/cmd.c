@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
-#include "host/cmd.h"
+#include "host/setup.h"
 #include "host/break.h"
 #include "host/lab.h"
 #include "host/paths.h"
@@ -16,20 +16,6 @@
 #define MEMORY_MIB_KVM 4  /* L1 alone */
 #define MISS_LIMIT     50
 #define LAB_ENV	       "MIDFLIGHT_LAB" /* set inside the lab */
-
-int fail(const char *text)
-{
-	fprintf(stderr, "midflight: %s\n", text);
-	return 2;
-}
-
-int fail_named(const char *path, const struct err *e)
-{
-	struct err all;
-
-	err_set(&all, "%s: %s", path, e->text);
-	return fail(all.text);
-}
 
 /* All paths become absolute, as QEMU gets another cwd. */
 static int find_paths(struct setup *s, struct err *e)
@@ -221,7 +207,7 @@ int fly_into_log(struct options *o, const struct left *left,
 	int status, dir;
 
 	if (setup(&s, o, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	if (!o->shown_log)
 		o->shown_log = s.log;
 	if (s.missing && !s.lab) {
@@ -229,10 +215,10 @@ int fly_into_log(struct options *o, const struct left *left,
 		return 4;
 	}
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	dir = run_dir_begin(s.log, &e);
 	if (dir < 0)
-		return fail(e.text);
+		return give_up(e.text);
 	if (s.lab) {
 		setup_say_lab(&s);
 		status = lab_run(o, s.image, s.log, &e);
@@ -240,7 +226,7 @@ int fly_into_log(struct options *o, const struct left *left,
 			status = lab_left(status, s.log, left->file, left->schema, left->version,
 					  &e);
 		if (status < 0)
-			status = fail(e.text);
+			status = give_up(e.text);
 	} else {
 		status = here(o, &s);
 	}

@@ -5,6 +5,7 @@
 #include "host/cmd.h"
 #include "host/kvm_vm.h"
 #include "host/lab.h"
+#include "host/setup.h"
 #include "host/signals.h"
 
 #include <dirent.h>
@@ -194,7 +195,7 @@ static int measure(struct bench *b, struct err *e)
 			block = left;
 		left -= block;
 		if (floor_block(b, block, e))
-			return fail(e->text);
+			return give_up(e->text);
 		status = cycle_block(b, block);
 	}
 	if (signals_pending())
@@ -212,23 +213,23 @@ int cmd_bench(struct options *o)
 	int status;
 
 	if (setup(&b.setup, o, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	if (b.setup.lab) {
 		setup_say_lab(&b.setup);
 		lab_exec(o, b.setup.image, b.setup.log, &e);
-		return fail(e.text);
+		return give_up(e.text);
 	}
 	if (b.setup.missing) {
 		printf("# SKIP: %s (%s)\n", b.setup.missing, kvm_probe_advice(&b.setup.probe));
 		return 4;
 	}
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	setup_flight(&b.setup, &b.config);
 	dir = xasprintf("%s/bench", b.setup.log);
 	b.config.scenario = o->scenario[0];
 	b.config.vm.dir = dir;
-	status = make_dirs(dir, &e) ? fail(e.text) : measure(&b, &e);
+	status = make_dirs(dir, &e) ? give_up(e.text) : measure(&b, &e);
 	free(dir);
 	return status;
 }

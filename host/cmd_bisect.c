@@ -13,7 +13,7 @@
 
 static int stop(const char *text)
 {
-	fail(text);
+	give_up(text);
 	return BISECT_STOP;
 }
 

@@ -206,7 +206,7 @@ int cmd_coverage(struct options *o)
 		if (o->json)
 			ret = write_json(o, &c, &f, counts, &e);
 	}
-	ret = ret ? fail(e.text) : counts[MISSING] ? 1 : 0;
+	ret = ret ? give_up(e.text) : counts[MISSING] ? 1 : 0;
 	coverage_functions_free(&f);
 	coverage_free(&c);
 	free(log);

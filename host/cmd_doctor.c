@@ -4,7 +4,6 @@
 #include "host/doctor.h"
 #include "host/environment.h"
 #include "host/l0_log.h"
-#include "host/pages.h"
 #include "host/paths.h"
 
 #include <errno.h>

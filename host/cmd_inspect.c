@@ -3,9 +3,6 @@
 #include "host/cmd.h"
 #include "host/inspect.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define FILE_MAX (1ll << 34) /* bytes: no file that is known is larger */
@@ -43,7 +40,7 @@ static int load(const char *path, struct inspected *i)
 	if (!ret)
 		ret = inspect_load(i, &file, &e);
 	if (ret)
-		fail_named(path, &e);
+		give_up_on(path, &e);
 	if (f)
 		fclose(f);
 	buf_free(&file);

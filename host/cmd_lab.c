@@ -47,7 +47,7 @@ int cmd_lab(struct options *o)
 		become_shell(o, script, image, &e);
 	free(script);
 	free(image);
-	return fail(e.text);
+	return give_up(e.text);
 }
 
 int cmd_kernels(struct options *o)
@@ -62,5 +62,5 @@ int cmd_kernels(struct options *o)
 		err_set(&e, "cannot run %s: %s", script, strerror(errno));
 	}
 	free(script);
-	return fail(e.text);
+	return give_up(e.text);
 }

@@ -4,8 +4,6 @@
 #include "host/command.h"
 #include "host/kvm_state.h"
 #include "host/paths.h"
-#include "host/protocol.h"
-#include "host/run_variants.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>

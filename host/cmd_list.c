@@ -2,6 +2,7 @@
 // `midflight list`: the scenarios as the image tells of them, and the methods; with --verbose as in
 // docs/scenarios.md and docs/methods.md.
 #include "host/cmd.h"
+#include "host/setup.h"
 
 #include <string.h>
 

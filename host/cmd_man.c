@@ -3,7 +3,6 @@
 #include "host/cmd.h"
 #include "host/command.h"
 #include "host/man.h"
-#include "host/protocol.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -334,7 +333,7 @@ int cmd_man(struct options *o)
 
 	(void)o;
 	if (epoch && (!parse_number(epoch, &when) || when > UINT32_MAX))
-		return fail("SOURCE_DATE_EPOCH is no time in seconds");
+		return give_up("SOURCE_DATE_EPOCH is no time in seconds");
 	man_page(&page, (time_t)when);
 	fputs(page.p, stdout);
 	buf_free(&page);

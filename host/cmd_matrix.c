@@ -5,6 +5,7 @@
 #include "host/cmd.h"
 #include "host/known.h"
 #include "host/lab.h"
+#include "host/setup.h"
 #include "host/signals.h"
 
 #include <stdlib.h>
@@ -396,18 +397,18 @@ int cmd_matrix(struct options *o)
 	int status;
 
 	if (setup(&m.setup, o, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	if (m.setup.lab) {
 		setup_say_lab(&m.setup);
 		lab_exec(o, m.setup.image, m.setup.log, &e);
-		return fail(e.text);
+		return give_up(e.text);
 	}
 	if (m.setup.missing) {
 		printf("# SKIP %s (%s)\n", m.setup.missing, kvm_probe_advice(&m.setup.probe));
 		return 4;
 	}
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	status = o->command == CMD_ORDERS ? orders(&m) : o->all ? breakages_all(&m) : breakages(&m);
 	for (unsigned i = 0; i < m.notes.count; i++)
 		free(m.notes.text[i]);

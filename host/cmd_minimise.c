@@ -2,14 +2,16 @@
 // `midflight minimise`: flies what a replay.json tells of with less and less (minimise.h), all in
 // one boot of the lab.
 #include "host/minimise.h"
-#include "host/cmd.h"
-#include "host/cmd_replay.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
 #include "host/plan.h"
+#include "host/replay_run.h"
 #include "host/report_json.h"
 #include "host/run_dir.h"
+#include "host/schemas.h"
+#include "host/search.h"
+#include "host/setup.h"
 #include "host/signals.h"
 #include "host/tally.h"
 
@@ -155,11 +157,11 @@ static int finish(struct shrinking *s, const struct options *o, const struct min
 	ret = write_file(s->setup.log, MINIMISED, dump, strlen(dump), 0666, &e);
 	free(dump);
 	if (ret)
-		return fail(e.text);
+		return give_up(e.text);
 	one.verbose = one.quiet = false;
 	if (!strcmp(s->replay->result, s->item.scenario->name))
 		one.only = NULL; /* it is the only one beside its control */
-	report_repro(&one, s->item.scenario, s->item.method, &again);
+	options_repro(&one, s->item.scenario, s->item.method, &again);
 	printf("# again: ");
 	print_lines(stdout, "", again.p);
 	printf("ok 1 - minimise # %s, %u tries\n", s->replay->result, m->tries);
@@ -204,9 +206,9 @@ static int minimise_here(const struct options *o, const struct replay *r, const 
 	s.l0_log = !l0_log_begin(&past);
 	s.tally = (struct tally){.log = s.setup.log};
 	if (status)
-		status = fail(e.text);
+		status = give_up(e.text);
 	else if (signals_init())
-		status = fail("cannot set up signals");
+		status = give_up("cannot set up signals");
 	else
 		status = shrink(&s, &one.options);
 	json_decref(s.smallest);
@@ -222,11 +224,11 @@ static int minimise_in_lab(const struct options *o, const struct setup *s)
 
 	setup_say_lab(s);
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	status = lab_run(o, s->image, s->log, &e);
 	if (!status)
 		status = lab_left(status, s->log, MINIMISED, REPLAY_SCHEMA, REPLAY_VERSION, &e);
-	return status < 0 ? fail(e.text) : status;
+	return status < 0 ? give_up(e.text) : status;
 }
 
 static int copy_out(const struct options *o, const char *log)
@@ -238,7 +240,7 @@ static int copy_out(const struct options *o, const char *log)
 	if (!ret)
 		ret = write_path(o->out, bytes.p, bytes.len, &e);
 	buf_free(&bytes);
-	return ret ? fail(e.text) : 0;
+	return ret ? give_up(e.text) : 0;
 }
 
 int cmd_minimise(struct options *o)
@@ -252,7 +254,7 @@ int cmd_minimise(struct options *o)
 	int status = -1, dir = -1;
 
 	if (replay_load(&r, o->file, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	inner.log = log;
 	if (!is_raw(&r))
 		err_set(&e, "%s is not of driver kvm, and only such ones can be made smaller",
@@ -261,7 +263,7 @@ int cmd_minimise(struct options *o)
 		 !setup(&s, &inner, &e))
 		dir = run_dir_begin(log, &e);
 	if (dir < 0) {
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else if (s.lab) {
 		status = minimise_in_lab(&inner, &s);
 	} else if (s.missing) {

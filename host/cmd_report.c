@@ -45,7 +45,7 @@ int cmd_report(struct options *o)
 		ret = write_page(path, &html, &e);
 	}
 	if (ret) {
-		ret = fail(e.text);
+		ret = give_up(e.text);
 	} else {
 		printf("%s: %u result%s, %zu KiB\n", path, page.results,
 		       page.results == 1 ? "" : "s", html.len / KIB);

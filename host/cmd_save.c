@@ -6,6 +6,7 @@
 #include "host/lab.h"
 #include "host/report.h"
 #include "host/serve.h"
+#include "host/setup.h"
 #include "host/signals.h"
 
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static int save_here(const struct setup *s, struct flight_config *c)
 			printf("#   the flight ended before hop %u\n", c->save_hop);
 		status = r.verdict.word == WORD_SKIP ? 4 : r.verdict.word <= WORD_ERROR ? 2 : 1;
 	} else if (write_saved(c, o->file, &e)) {
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else {
 		state_words(&r.hop[c->save_hop - 1].state, words, sizeof(words));
 		if (!o->quiet)
@@ -153,9 +154,9 @@ static int save_in_lab(const struct setup *s)
 	unlink(path);
 	status = lab_run(s->o, s->image, s->log, &e);
 	if (status < 0)
-		status = fail(e.text);
+		status = give_up(e.text);
 	if (!status && (snapshot_read(&saved, path, &e) || snapshot_write(&saved, s->o->file, &e)))
-		status = fail(e.text);
+		status = give_up(e.text);
 	unlink(path);
 	snapshot_free(&saved);
 	free(path);
@@ -180,21 +181,21 @@ int cmd_save(struct options *o)
 	int status;
 
 	if (setup(&s, o, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	if (s.lab)
 		return save_in_lab(&s);
 	status = elsewhere(&s);
 	if (status >= 0)
 		return status;
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	setup_flight(&s, &c);
 	c.scenario = o->scenario[0];
 	c.control = true;
 	c.save_hop = o->hops_before + 1;
 	dir = xasprintf("%s/save", s.log);
 	c.vm.dir = dir;
-	status = make_dirs(dir, &e) ? fail(e.text) : save_here(&s, &c);
+	status = make_dirs(dir, &e) ? give_up(e.text) : save_here(&s, &c);
 	free(dir);
 	return status;
 }
@@ -233,7 +234,7 @@ static int restore_here(const struct setup *s, struct flight_config *c)
 	report.interrupted = r.interrupted;
 	flight_result_free(&r);
 	if (report_end(&report, s->log, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	return signals_pending() ? 128 + signals_pending() : report_status(&report);
 }
 
@@ -255,7 +256,7 @@ static int restore_snapshot(struct setup *s, struct options *o, const struct sna
 	c.resume = &from;
 	c.vm.dir = dir;
 	if (make_dirs(dir, &e) || (o->serve_from && serve_id(o->file, &c.vm.serve_id, &e)))
-		fail(e.text);
+		give_up(e.text);
 	else
 		status = restore_here(s, &c);
 	buf_free(&from.snapshot);
@@ -273,28 +274,29 @@ int cmd_restore(struct options *o)
 	int status;
 
 	if (snapshot_read(&saved, o->file, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	if (take_flight(&from_file, &saved, &e)) {
-		fail_named(o->file, &e);
+		give_up_on(o->file, &e);
 		snapshot_free(&saved);
 		return 2;
 	}
 	if (setup(&s, o, &e)) {
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else if (s.lab && o->serve_from) {
-		status = fail("--serve-from: the lab cannot reach that socket; start both commands "
-			      "in it");
+		status = give_up(
+			"--serve-from: the lab cannot reach that socket; start both commands "
+			"in it");
 	} else if (s.lab) {
 		setup_say_lab(&s);
 		lab_exec(o, s.image, s.log, &e);
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else {
 		*o = from_file;
 		status = elsewhere(&s);
 		if (!o->shown_log)
 			o->shown_log = s.log;
 		if (status < 0 && signals_init())
-			status = fail("cannot set up signals");
+			status = give_up("cannot set up signals");
 		else if (status < 0)
 			status = restore_snapshot(&s, o, &saved);
 	}

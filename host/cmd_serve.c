@@ -21,10 +21,10 @@ int cmd_serve(struct options *o)
 
 	shown = o;
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	ret = snapshot_read(&s, o->file, &e) || serve_id(o->file, &source.id, &e)
 		      ? -1
 		      : serve(&source, o->socket, ready, &e);
 	snapshot_free(&s);
-	return ret < 0 ? fail(e.text) : 0;
+	return ret < 0 ? give_up(e.text) : 0;
 }

@@ -3,17 +3,16 @@
 // flights fails at most.
 #include "host/bound.h"
 #include "host/choice.h"
-#include "host/cmd.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
 #include "host/plan.h"
+#include "host/schemas.h"
+#include "host/search.h"
+#include "host/setup.h"
 #include "host/signals.h"
-#include "host/soak.h"
 #include "host/tally.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <midflight_version.h>
 
 #define TELL_S	10 /* from one line of progress to the next */
@@ -328,7 +327,7 @@ static int soak_here(struct options *o, const struct setup *setup)
 	fly_all(s);
 	status = sum_up(s);
 	if (write_soak(s, &e))
-		status = fail(e.text);
+		status = give_up(e.text);
 	tally_free(&s->tally);
 	json_decref(s->flights);
 	json_decref(s->lacking);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight sweep`: one flight for each moment behind the mark, frozen there and restored, and all
 // compared with the flight that was never frozen. All of them begin at the mark, from one snapshot.
-#include "host/cmd.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
+#include "host/schemas.h"
+#include "host/search.h"
+#include "host/setup.h"
 #include "host/signals.h"
-#include "host/sweep.h"
 #include "host/tally.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <midflight_version.h>
 
 #define POINTS_DEFAULT 1000
@@ -457,7 +457,7 @@ static int sweep_here(struct options *o, const struct setup *s)
 	for (unsigned i = 0; i < o->scenarios && !signals_pending(); i++)
 		status = report_worse(status, sweep(o, s, o->scenario[i], i + 1, all));
 	if (write_sweep(s, all, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	return signals_pending() ? 128 + signals_pending() : status;
 }
 

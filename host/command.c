@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The tables of commands and their options.
 #include "host/command.h"
-#include "host/cmd.h"
-#include "host/run.h"
 
 /* Which commands take an option. */
 #define R (1u << CMD_RUN)
@@ -245,7 +243,7 @@ const unsigned option_row_count = ARRAY_SIZE(option_rows);
 
 const struct command_info commands[COMMANDS] = {
 	[CMD_RUN] =
-		{"run", NULL, "take snapshots of a running L2, restore them, say pass or fail", run,
+		{"run", NULL, "take snapshots of a running L2, restore them, say pass or fail",
 		 "Freezes a VM while its L2 guest is on the CPU, throws it away, restores it "
 		 "in a new process, and checks that nothing was lost.\v"
 		 "The log directory has index.txt, which says what lies where, result.json, and "
@@ -259,7 +257,6 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight run --break digest           must FAIL\n"
 		 "  midflight run --accel tcg              QEMU's emulation has no VMX: SKIP"},
 	[CMD_PAGES] = {"pages", NULL, "which page does KVM ask for in which ioctl of a restore",
-		       run,
 		       "Restores a VM whose memory is not there yet and prints which page KVM "
 		       "asks for in which ioctl. The same as `midflight run --driver kvm --pages "
 		       "remote --loops 1 --scenario running,halted`, and all can be changed.\v"
@@ -268,7 +265,7 @@ const struct command_info commands[COMMANDS] = {
 		       "  midflight pages\n"
 		       "  midflight pages --order nested-last\n"
 		       "  midflight pages -s halted --pages late=\"KVM_RUN 1\""},
-	[CMD_BENCH] = {"bench", NULL, "snapshots and restores per second", cmd_bench,
+	[CMD_BENCH] = {"bench", NULL, "snapshots and restores per second",
 		       "Measures how many snapshots of a running L2 are taken and restored per "
 		       "second, and beside it the floor: the same ioctls on a VM without L2 and "
 		       "without any check.\v"
@@ -278,7 +275,7 @@ const struct command_info commands[COMMANDS] = {
 		       "  midflight bench\n"
 		       "  midflight bench --loops 1000 --order nested-last"},
 	[CMD_SWEEP] =
-		{"sweep", "[SCENARIO...]", "a snapshot at every moment of a flight", cmd_sweep,
+		{"sweep", "[SCENARIO...]", "a snapshot at every moment of a flight",
 		 "Freezes a VM (driver kvm) at one moment after the other behind the mark where L1 "
 		 "is let go, one flight for each, restores it in a new one, follows it to its end, "
 		 "and "
@@ -298,7 +295,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight sweep inject_irq --step 100 --loops 1\n"
 		 "  midflight sweep 'posted*' --points 200 --order selftests"},
 	[CMD_SOAK] =
-		{"soak", NULL, "random flights for a time, with a bound on failures", cmd_soak,
+		{"soak", NULL, "random flights for a time, with a bound on failures",
 		 "Flies (driver kvm) one random choice after the other until the time is over: "
 		 "scenario, hops, seed, how memory arrives, frozen at the scenario's own instant "
 		 "or "
@@ -316,7 +313,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight soak --for 10m --count-on --orders --scenario 'posted*,halted*'"},
 	[CMD_MINIMISE] =
 		{"minimise", "FILE",
-		 "shrink a failure: fewer hops, fewer options, an earlier freeze", cmd_minimise,
+		 "shrink a failure: fewer hops, fewer options, an earlier freeze",
 		 "Flies the result of a replay.json (driver kvm) again and again with less: fewer "
 		 "hops, no options that it does not need, an earlier and rounder moment of the "
 		 "freeze. "
@@ -328,7 +325,7 @@ const struct command_info commands[COMMANDS] = {
 		 "Examples:\n"
 		 "  midflight minimise midflight-log/halted.flight-7/halted/replay.json\n"
 		 "  midflight minimise replay.json --out smaller.json"},
-	[CMD_SAVE] = {"save", "FILE", "write a snapshot of a running L2 to a file", cmd_save,
+	[CMD_SAVE] = {"save", "FILE", "write a snapshot of a running L2 to a file",
 		      "Freezes a VM while its L2 guest is on the CPU and writes it to FILE, from "
 		      "which `midflight restore` goes on: in another process, after a reboot, on "
 		      "another kernel.\v"
@@ -339,7 +336,6 @@ const struct command_info commands[COMMANDS] = {
 		      "  midflight save l2.snapshot --scenario halted --hops-before 3"},
 	[CMD_RESTORE] =
 		{"restore", "FILE", "restore it, even after a reboot, say pass or fail",
-		 cmd_restore,
 		 "Restores the VM that `midflight save` wrote to FILE, follows it to its "
 		 "end and judges its whole log, that from before the snapshot included. A "
 		 "damaged FILE is refused and nothing is run.\v"
@@ -350,7 +346,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight restore l2.snapshot --order selftests --pages remote\n"
 		 "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
 	[CMD_LIST] =
-		{"list", NULL, "the scenarios and methods", cmd_list,
+		{"list", NULL, "the scenarios and methods",
 		 "Lists the scenarios, then the methods, each with the drivers that can fly it "
 		 "and what it needs. With --verbose all that is known of each scenario (with "
 		 "--methods: method), as docs/scenarios.md and docs/methods.md have it.\v"
@@ -360,7 +356,6 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight list --methods"},
 	[CMD_ORDERS] =
 		{"orders", NULL, "which scenario survives which order of the restore's ioctls",
-		 cmd_matrix,
 		 "Restores each scenario in each order of the restore's ioctls (driver kvm) and "
 		 "prints the table scenario x order: survives, refused (ioctl and errno), or "
 		 "silently wrong.\v"
@@ -369,7 +364,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight orders\n"
 		 "  midflight orders --scenario 'mtf_*,halted'"},
 	[CMD_BREAKAGES] =
-		{"breakages", NULL, "is a state that was broken on purpose noticed", cmd_matrix,
+		{"breakages", NULL, "is a state that was broken on purpose noticed",
 		 "Breaks the saved state on purpose, one thing at a time (driver kvm), and "
 		 "checks that a scenario notices.\v"
 		 "Exit status: 0 every breakage was caught, 1 one was not, 2 usage or "
@@ -379,7 +374,6 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight breakages --all --scenario 'halted,running'"},
 	[CMD_COVERAGE] =
 		{"coverage", "[LOG...]", "which functions of KVM's save/restore path ran",
-		 cmd_coverage,
 		 "Adds up what `run --coverage` has left in each LOG (default: as run's) and "
 		 "prints "
 		 "the functions of the nested save/restore path in L0's KVM: not reached, not "
@@ -392,7 +386,6 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight coverage --debug-info kvm-intel.ko -v log-1 log-2"},
 	[CMD_SERVE] = {"serve", "FILE --socket SOCKET",
 		       "hand out the pages of such a file to a restore in another process",
-		       cmd_serve,
 		       "The source host of a migration: serves the pages of FILE to `midflight "
 		       "restore --serve-from SOCKET`, until a signal ends it.\v"
 		       "Exit status: 0 ended by a signal, 2 usage, harness or damaged file.\n\n"
@@ -400,7 +393,7 @@ const struct command_info commands[COMMANDS] = {
 		       "  midflight serve l2.snapshot --socket /tmp/pages.sock &\n"
 		       "  midflight restore l2.snapshot --serve-from /tmp/pages.sock"},
 	[CMD_MERGE] =
-		{"merge", "RESULT.json...", "put the results of a run's shards together", cmd_merge,
+		{"merge", "RESULT.json...", "put the results of a run's shards together",
 		 "Puts the results of all shards of one run (--shard) together: prints them as "
 		 "the run without shards would have. The shards must be of the same version, "
 		 "kernel and options, each there once and none missing.\v"
@@ -410,7 +403,6 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight run --method all --shard 2/2 --log two\n"
 		 "  midflight merge --json all.json one/result.json two/result.json"},
 	[CMD_REPLAY] = {"replay", "FILE", "repeat one result that failed, from the file it left",
-			cmd_replay,
 			"Repeats one result of an earlier run with the same options and seed, from "
 			"the replay.json in its directory, and says whether the same checks fail "
 			"again. What it leaves lies in replay/ beside FILE, or in --log.\v"
@@ -419,7 +411,7 @@ const struct command_info commands[COMMANDS] = {
 			"Examples:\n"
 			"  midflight replay midflight-log/halted/replay.json\n"
 			"  midflight replay --lab yes replay.json"},
-	[CMD_REPORT] = {"report", "DIR...", "one HTML file of one or several runs", cmd_report,
+	[CMD_REPORT] = {"report", "DIR...", "one HTML file of one or several runs",
 			"Writes one HTML file without any reference to others: the matrix of "
 			"scenarios, methods and kernels, the timeline of each restore, which page "
 			"was asked for when, and how to repeat what failed. Each DIR is the log "
@@ -430,7 +422,6 @@ const struct command_info commands[COMMANDS] = {
 			"  midflight report --out kernels.html log-6.1 log-6.12 log-7.3"},
 	[CMD_INSPECT] =
 		{"inspect", "FILE...", "decode a saved nested state: header, flags, all of vmcs12",
-		 cmd_inspect,
 		 "Prints what a snapshot file, the buffer of KVM_GET_NESTED_STATE or a file with "
 		 "QEMU's migration stream says of the nested guest: each field of vmcs12 by its "
 		 "SDM name, bits spelled out. Fields that are zero are left out unless --verbose. "
@@ -442,7 +433,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight inspect --diff before.snapshot after.snapshot"},
 	[CMD_BISECT] =
 		{"bisect-run", "[-- OPTION-OF-RUN...]",
-		 "for `git bisect run`: is this commit of Linux good or bad", cmd_bisect,
+		 "for `git bisect run`: is this commit of Linux good or bad",
 		 "Builds the Linux of the git tree that this is started in, boots it in the lab, "
 		 "runs what the options of run behind -- name, and ends as `git bisect run` wants "
 		 "it. Nothing is written into the tree. LOG/bisect.txt gets a line for each "
@@ -457,19 +448,18 @@ const struct command_info commands[COMMANDS] = {
 		 "  git bisect run midflight bisect-run -j 8 -- -s 'mtf_*' --driver kvm --strict"},
 	[CMD_DOCTOR] =
 		{"doctor", NULL, "can this machine run it, and what mends what is missing",
-		 cmd_doctor,
 		 "Checks what `midflight run` needs, one line each, with the command that "
 		 "mends what is missing: KVM, nested VMX, APICv and posted interrupts, QEMU, "
 		 "userfaultfd, the lab.\v"
 		 "Exit status: 0 this machine's own KVM can do it, 4 only the lab can, 2 "
 		 "neither."},
-	[CMD_KERNELS] = {"kernels", NULL, "the kernels that the lab can run as L0", cmd_kernels,
+	[CMD_KERNELS] = {"kernels", NULL, "the kernels that the lab can run as L0",
 			 "Lists the series that `--kernel` takes, with the version that Debian's "
 			 "archives have now (or, without a network, what the cache has), and "
 			 "which are built.\v"
 			 "Exit status: 0 listed, 2 environment."},
 	[CMD_LAB] =
-		{"lab", "shell [FILE...]", "a shell in the lab, with KVM's trace events", cmd_lab,
+		{"lab", "shell [FILE...]", "a shell in the lab, with KVM's trace events",
 		 "Opens a shell on this terminal in the lab's L0, a Linux with nested KVM on an "
 		 "emulated CPU. There are midflight and its image, QEMU, `trace` for KVM's trace "
 		 "events, and each FILE; `exit` ends it. What is left in the directory out comes "
@@ -479,7 +469,7 @@ const struct command_info commands[COMMANDS] = {
 		 "  midflight lab shell --kernel 7.3 --out from-l0\n"
 		 "  echo 'trace on; midflight run --driver kvm -n 1; trace off; trace show' |\n"
 		 "      midflight lab shell"},
-	[CMD_MAN] = {"man", NULL, NULL, cmd_man, "Prints the manual page midflight(1)."},
-	[CMD_COMPLETE] = {"complete", "WORD...", NULL, cmd_complete,
+	[CMD_MAN] = {"man", NULL, NULL, "Prints the manual page midflight(1)."},
+	[CMD_COMPLETE] = {"complete", "WORD...", NULL,
 			  "Prints what the last WORD of a command line may become."},
 };

@@ -65,10 +65,9 @@ enum {
 
 struct command_info {
 	const char *name;
-	const char *args;	       /* what stands behind the options, or NULL */
-	const char *title;	       /* in one line; NULL: not for people */
-	int (*run)(struct options *o); /* its exit status */
-	const char *text;	       /* --help: what it does, \v, exit status and examples */
+	const char *args;  /* what stands behind the options, or NULL */
+	const char *title; /* in one line; NULL: not for people */
+	const char *text;  /* --help: what it does, \v, exit status and examples */
 };
 extern const struct command_info commands[COMMANDS];
 

@@ -2,7 +2,6 @@
 // Compares what a failed check tells of with a pattern.
 #include "host/evidence.h"
 
-#include "host/protocol.h"
 #include "host/util.h"
 
 #include <fnmatch.h>

@@ -278,7 +278,7 @@ void failure_print(const struct failure *f, bool whole, FILE *out)
 		print_state(out, f, whole);
 		print_serial(out, f, whole);
 	}
-	report_repro(f->options, entry->config->scenario, entry->config->method, &text);
+	options_repro(f->options, entry->config->scenario, entry->config->method, &text);
 	print_lines(out, INDENT "again: ", text.p);
 	text.len = 0;
 	if (f->dir && (whole || !entry->known)) {

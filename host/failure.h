@@ -3,6 +3,7 @@
 #ifndef HOST_FAILURE_H
 #define HOST_FAILURE_H
 
+#include "host/counts.h"
 #include "host/report.h"
 
 struct failure {

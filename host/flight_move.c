@@ -5,40 +5,8 @@
 #include "host/flight_state.h"
 
 #include <errno.h>
-#include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define RESET_HOPS 2 /* reset while the second is flown, when the first has been checked */
-
-static enum method_kind kind_of(const struct flight_config *config)
-{
-	return method_info(config->method)->kind;
-}
-
-unsigned flight_guest_hops(const struct flight_config *config)
-{
-	if (config->control)
-		return config->hops;
-	switch (kind_of(config)) {
-	case KIND_RESET:
-		return RESET_HOPS;
-	case KIND_SAVEVM: /* the VM that goes back in the last hop must not have ended */
-		return config->hops + 1;
-	default:
-		return config->hops;
-	}
-}
-
-bool flight_goes_live(const struct flight_config *config)
-{
-	const enum method_kind kind = kind_of(config);
-
-	return !config->control && config->driver->use &&
-	       (kind == KIND_LIVE || kind == KIND_FORK || kind == KIND_STAY ||
-		kind == KIND_PING_PONG);
-}
 
 bool flight_moves(const struct flight *f)
 {
@@ -331,15 +299,6 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	f->resets++;
 	flight_taken(f, hop);
 	return VM_OK;
-}
-
-struct hop_record *flight_record(struct flight *f, unsigned n)
-{
-	const struct flight_config *c = f->config;
-	bool resets = kind_of(c) == KIND_RESET;
-	unsigned i = resets ? f->resets : n - 1;
-
-	return i < c->hops && !(resets && n < RESET_HOPS) ? &f->result->hop[i] : NULL;
 }
 
 int flight_hop_by_method(struct flight *f, struct hop_record *hop, unsigned n)

@@ -2,10 +2,8 @@
 // What a flight does with a saved VM: how large it is, its file, what it proves, breaking it.
 #include "host/flight_state.h"
 #include "host/break.h"
-#include "host/kvm_vcpus.h"
 #include "host/proof.h"
-
-#include <string.h>
+#include "host/snapshot_vcpus.h"
 
 size_t flight_saved_bytes(const struct flight *f)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a flight knows while it lasts; for flight.c and flight_judge.c alone. */
+/*
+ * What a flight knows while it lasts, and the parts of which it is made, each of which knows only
+ * those above it; for flight*.c alone.
+ */
 #ifndef HOST_FLIGHT_STATE_H
 #define HOST_FLIGHT_STATE_H
 
@@ -9,6 +12,9 @@
 /* Beside what drivers return: the flight ends here. */
 #define FLIGHT_SAVED   1
 #define FLIGHT_NOTHING 2 /* nothing to break in this state */
+
+#define SERIAL_CAP (64u << 20) /* bytes of one boot's log */
+
 #define FLIGHT_LACKS                                                                 \
 	3 /* L1 was where the scenario wants it, and what was saved does not show it \
 	   */
@@ -54,34 +60,19 @@ struct flight {
 	uint64_t random;
 };
 
-/* ---- flight.c, for flight_move.c ---------------------------------------------------------- */
+/* ---- flight_config.c ---------------------------------------------------------------------- */
 
-/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
-int flight_wait(struct flight *f, unsigned hop);
-/* Takes in @len bytes of the serial port. @arg is the flight. */
-void flight_serial(void *arg, const char *bytes, size_t len);
-/* The guest has been told something: from now on it owes us an event. */
-void flight_expect_event(struct flight *f);
-/* Sends the host's answer to `ready` (docs/protocol.md). */
-int flight_answer(struct flight *f, char byte);
-/* Whether the state is where the scenario wants it: 1, 0 or, with err filled, -1. */
-int flight_wanted(struct flight *f, const struct saved_state *state);
-/* This hop's state isn't what the scenario is about: the VM, which stands still, tries again. */
-int flight_miss(struct flight *f, struct hop_record *hop);
-/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
-int flight_restore(struct flight *f);
-/* @hop counts: the VM was moved, or what else its method does, in the state that was wanted. */
-void flight_taken(struct flight *f, struct hop_record *hop);
-/* The restored VM goes on from @hop. */
-int flight_land(struct flight *f, struct hop_record *hop);
-/* The page requests of the VM that was restored last go to its hop. */
-void flight_take_fetches(struct flight *f);
-
-/* From now on the flight is at @phase, a literal. */
-void flight_phase(struct flight *f, const char *phase);
+/* Whether L1 is to wait at each `ready`, because the VM moves while it runs. */
+bool flight_goes_live(const struct flight_config *config);
+/* Hops that L1 is told of: a method may need one more, or only a few. */
+unsigned flight_guest_hops(const struct flight_config *config);
+/* The record of the guest's hop @n, NULL: in that one nothing is done to the VM. */
+struct hop_record *flight_record(struct flight *f, unsigned n);
 
 /* ---- flight_timeline.c: what the timelines tell of a flight ------------------------------- */
 
+/* From now on the flight is at @phase, a literal. */
+void flight_phase(struct flight *f, const char *phase);
 /* @hop begins, maybe once more; NULL: none does. */
 void flight_timeline_begin(struct flight *f, const struct hop_record *hop);
 /* An event of the guest. */
@@ -92,9 +83,6 @@ void flight_timeline_act(struct flight *f, const struct act_config *act, int64_t
 void flight_timeline_write(struct flight *f);
 /* The flight is over: that of the last hop as well. */
 void flight_timeline_end(struct flight *f);
-
-/* What is done with a good snapshot before it is restored; @oracles: that as well, if asked for. */
-int flight_examine(struct flight *f, bool oracles);
 
 /* The vectors that are on their way in @part, the snapshot of vCPU @vcpu. */
 void flight_timeline_vectors(struct flight *f, unsigned vcpu, const struct snapshot *part);
@@ -114,6 +102,17 @@ int flight_proves(struct flight *f, unsigned vcpu, const char *proof, struct err
 /* Breaks what is to be broken in it, if anything. */
 int flight_break(struct flight *f);
 
+/* ---- flight_log.c ------------------------------------------------------------------------- */
+
+/* A line of the serial port. @arg is the flight. */
+void flight_on_line(void *arg, const struct line *line);
+/* Takes in @len bytes of the serial port. @arg is the flight. */
+void flight_serial(void *arg, const char *bytes, size_t len);
+/* For how long the guest may rightly be silent. */
+int64_t flight_quiet_ns(const struct flight *f);
+/* Silent for longer than that; each try that was cured gives the next one more time. */
+int64_t flight_next_nudge(const struct flight *f);
+
 /* ---- flight_freeze.c ---------------------------------------------------------------------- */
 
 /* `g`, if the guest waits for it. */
@@ -132,6 +131,31 @@ int flight_act(struct flight *f, bool live);
 bool flight_acts_when(const struct flight *f, enum act_when when);
 bool flight_acts_before_freeze(const struct flight *f);
 
+/* ---- flight_steps.c ----------------------------------------------------------------------- */
+
+/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
+int flight_wait(struct flight *f, unsigned hop);
+/* The guest has been told something: from now on it owes us an event. */
+void flight_expect_event(struct flight *f);
+/* Sends the host's answer to `ready` (docs/protocol.md). */
+int flight_answer(struct flight *f, char byte);
+/* Whether the state is where the scenario wants it: 1, 0 or, with err filled, -1. */
+int flight_wanted(struct flight *f, const struct saved_state *state);
+/* This hop's state isn't what the scenario is about: the VM, which stands still, tries again. */
+int flight_miss(struct flight *f, struct hop_record *hop);
+/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
+int flight_restore(struct flight *f);
+/* @hop counts: the VM was moved, or what else its method does, in the state that was wanted. */
+void flight_taken(struct flight *f, struct hop_record *hop);
+/* The restored VM goes on from @hop. */
+int flight_land(struct flight *f, struct hop_record *hop);
+/* The page requests of the VM that was restored last go to its hop. */
+void flight_take_fetches(struct flight *f);
+/* What is done with a good snapshot before it is restored; @oracles: that as well, if asked for. */
+int flight_examine(struct flight *f, bool oracles);
+/* The posting comes before the snapshot, which may then find L2 on its way out of HLT, or done. */
+bool flight_posts_before(const struct flight *f);
+
 /* ---- flight_after.c: FREEZE_AFTER --------------------------------------------------------- */
 
 /* Goes on from hop @n of the guest, which is `ready`. */
@@ -139,19 +163,14 @@ int flight_hop_after(struct flight *f, unsigned n);
 
 /* ---- flight_move.c ------------------------------------------------------------------------ */
 
-/* Whether L1 is to wait at each `ready`, because the VM moves while it runs. */
-bool flight_goes_live(const struct flight_config *config);
 /* Sets the method of hop @n and prepares the driver for it. */
 int flight_choose_method(struct flight *f, unsigned n);
 /* Whether flight_hop_by_method() flies this hop. */
 bool flight_moves(const struct flight *f);
-/* The record of the guest's hop @n, NULL: in that one nothing is done to the VM. */
-struct hop_record *flight_record(struct flight *f, unsigned n);
 /* One hop @n of a method that is not just stop, save, restore. */
 int flight_hop_by_method(struct flight *f, struct hop_record *hop, unsigned n);
 
-/* Hops that L1 is told of: a method may need one more, or only a few. */
-unsigned flight_guest_hops(const struct flight_config *config);
+/* ---- flight_judge.c ----------------------------------------------------------------------- */
 
 /* The verdict on a flight that ended with @ret, what a driver returns or FLIGHT_SAVED. */
 void flight_judge(struct flight *f, int ret);

@@ -14,6 +14,12 @@ static const char *const act_names[ACTS] = {
 #undef A
 };
 
+void flight_phase(struct flight *f, const char *phase)
+{
+	f->phase = phase;
+	timeline_phase(f->timeline, phase);
+}
+
 /* Keys that are the same in all events of a hop. */
 static bool is_common(const char *key)
 {

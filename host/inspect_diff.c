@@ -3,10 +3,10 @@
 #include "host/inspect_parts.h"
 
 #include "host/inspect_qemu.h"
-#include "host/kvm_vcpus.h"
 #include "host/oracle.h"
-#include "host/pages.h"
+#include "host/page_names.h"
 #include "host/protocol.h"
+#include "host/snapshot_vcpus.h"
 #include "host/vmcs12.h"
 
 #include <inttypes.h>

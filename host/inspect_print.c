@@ -3,8 +3,9 @@
 #include "host/inspect_parts.h"
 
 #include "host/inspect_qemu.h"
-#include "host/kvm_vcpus.h"
 #include "host/oracle.h"
+#include "host/saved_state.h"
+#include "host/snapshot_vcpus.h"
 #include "host/vmcs12.h"
 
 #include <ctype.h>

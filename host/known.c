@@ -2,6 +2,7 @@
 // The table of known KVM bugs, and when a failure counts as known.
 #include "host/known.h"
 #include "host/evidence.h"
+#include "host/kvm_state.h"
 #include "host/l0_log.h"
 #include "host/util.h"
 

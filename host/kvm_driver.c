@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Driver `kvm`: the small VMM of kvm_vm.c with a thread for each vCPU. All that may block on a page
-// that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a restore in the
-// first vCPU's; the caller's thread watches them. Page requests are told of the first vCPU.
-#include "host/driver.h"
+// Driver `kvm`: the small VMM of kvm_vm.c with a thread for each vCPU (kvm_threads.c). All that may
+// block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
+// restore in the first vCPU's; the caller's thread, here, watches them.
 #include "host/kvm_act.h"
 #include "host/kvm_memory.h"
 #include "host/kvm_stats.h"
+#include "host/kvm_threads.h"
 #include "host/kvm_vcpus.h"
-#include "host/kvm_vm.h"
+#include "host/oracle_run.h"
 #include "host/page_trap.h"
-#include "host/serve.h"
 #include "host/signals.h"
-#include "host/vcpu_alarm.h"
-#include "l2guest/layout.h"
+#include "host/snapshot_vcpus.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,318 +22,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define KICK		SIGUSR1
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
-#define SHORT_RUN_NS	(1 * NS_PER_MS)	   /* of which many in a row are one event of a timeline */
-#define LINE_LIMIT	4096 /* serial bytes without an end of line that wait to be told of */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
-
-struct machine {
-	const struct vm_config *config;
-	struct kvm_vm vm;
-	bool exists;
-	struct runner {
-		struct machine *m;
-		unsigned vcpu;
-		pthread_t thread;
-		bool busy; /* it does what is wanted */
-		struct vcpu_alarm alarm;
-	} runner[KVM_VCPUS_MAX];
-	unsigned threads;
-	int event; /* eventfd: something to tell the caller */
-
-	pthread_mutex_t lock; /* all below, the runners' busy, and vm.uart */
-	pthread_cond_t changed;
-	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
-	struct freeze freeze; /* where a thread stops all by itself */
-	struct err freeze_err;
-	int64_t byte_ns, end_ns; /* when the guest took its first byte; its end; 0: not yet */
-	struct buf sent;
-	struct vm_end end;
-	bool ended;
-	int restore_status;
-	struct err restore_err;
-
-	const struct snapshot *from; /* what the running VM was restored from */
-	struct pages *pages;
-	struct serve_client *remote; /* where its pages come from, if that is another process */
-	struct fetch *fetch;
-	unsigned fetches;
-};
-
-static void kick(int signal)
-{
-	(void)signal;
-}
-
-static void tell(struct machine *m)
-{
-	const uint64_t one = 1;
-
-	if (write(m->event, &one, sizeof(one)) < 0)
-		return; /* full: it has been told */
-}
-
-/* Makes all vCPUs leave KVM_RUN, to see what is wanted now. Locked. */
-static void kick_all(struct machine *m)
-{
-	for (unsigned i = 0; i < m->threads; i++) {
-		if (m->want != DO_RUN || m->ended)
-			__atomic_store_n(&m->vm.vcpu[i].run->immediate_exit, 1, __ATOMIC_RELAXED);
-		pthread_kill(m->runner[i].thread, KICK);
-	}
-}
-
-/* ---- a vCPU's thread ---------------------------------------------------------------------- */
-
-static void phase(struct machine *m, const char *text)
-{
-	if (m->pages)
-		pages_phase(m->pages, text);
-}
-
-static void record_run(const struct machine *m, unsigned n, int64_t start_ns, int error)
-{
-	const struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
-	char exit[64];
-
-	kvm_exit_text(vcpu->run, error, exit, sizeof(exit));
-	if (vcpu->runs == 1) /* what a restore is about */
-		timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
-			      "KVM_RUN 1 (%s)", exit);
-	else
-		timeline_often(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
-			       SHORT_RUN_NS, "KVM_RUN (%s)", exit);
-}
-
-/* What was done to vCPU @n from @start_ns on. */
-static void record_ioctl(const struct machine *m, unsigned n, int64_t start_ns, const char *text,
-			 bool failed)
-{
-	timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_IOCTL, start_ns, now_ns(),
-		      "%s%s", text, failed ? ": failed" : "");
-}
-
-/* One vCPU after the other, as QEMU does it. */
-static int restore_steps(struct machine *m)
-{
-	const struct order *o = m->config->order;
-	char text[64];
-	int ret = 0;
-
-	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++) {
-		const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
-		struct snapshot part = kvm_vcpu_part(m->from, n);
-
-		for (unsigned i = 0; !ret && i < o->steps; i++) {
-			int64_t start = now_ns();
-
-			order_step_text(o->step[i], text, sizeof(text));
-			phase(m, text);
-			ret = kvm_state_restore_step(&fds, &part, o, i, &m->restore_err);
-			record_ioctl(m, n, start, text, ret);
-		}
-		kvm_vcpu_part_free(&part);
-	}
-	phase(m, "before KVM_RUN");
-	return ret;
-}
-
-/* Stops the vCPUs where stop_at() asked for. Locked. */
-static void freeze_here(struct machine *m, const struct kvm_run *run)
-{
-	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
-		    run->io.port == FREEZE_IO_PORT;
-
-	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0
-					 : m->freeze.at == FREEZE_PORT && port) {
-		m->freeze.at = FREEZE_NOW;
-		m->want = DO_NOTHING;
-		kick_all(m);
-	}
-}
-
-/* Whether each instruction is to end KVM_RUN. 0, or -1 with freeze_err filled. Locked. */
-static int single_step(struct machine *m, unsigned n, bool on)
-{
-	struct kvm_guest_debug debug = {
-		.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
-
-	return ioctl(m->vm.vcpu[n].fd, KVM_SET_GUEST_DEBUG, &debug)
-		       ? err_errno(&m->freeze_err, "KVM_SET_GUEST_DEBUG")
-		       : 0;
-}
-
-/* FREEZE_STEPS: one instruction was executed. Locked. */
-static void count_step(struct machine *m, unsigned n)
-{
-	if (--m->freeze.value > 0)
-		return;
-	m->freeze.at = FREEZE_NOW;
-	single_step(m, n, false);
-	m->want = DO_NOTHING;
-	kick_all(m);
-}
-
-/* The guest has taken a byte, which is the mark of FREEZE_AFTER and FREEZE_STEPS. Locked. */
-static void pass_mark(struct machine *m, unsigned n)
-{
-	if (m->freeze.at == FREEZE_STEPS && !single_step(m, n, true))
-		return;
-	m->freeze.at = FREEZE_NOW;
-	if (!*m->freeze_err.text && !vcpu_alarm_set(&m->runner[n].alarm, m->vm.vcpu[n].run,
-						    m->freeze.value, &m->freeze_err))
-		return;
-	m->want = DO_NOTHING;
-	kick_all(m);
-}
-
-/* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
-static void run_vcpu(struct machine *m, unsigned n)
-{
-	struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
-	bool interrupted = false;
-
-	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
-		struct vm_end end = {0};
-		struct buf sent = {0};
-		enum vcpu_exit exit;
-		unsigned before; /* bytes for the guest */
-		char text[32];
-		int64_t start;
-		int error;
-
-		/* When told to stop: once more, to complete what the last exit left open. */
-		vcpu->run->immediate_exit = m->want != DO_RUN;
-		if (vcpu_alarm_rang())
-			vcpu->run->immediate_exit = 1;
-		pthread_mutex_unlock(&m->lock);
-		if (m->pages && !n) {
-			snprintf(text, sizeof(text), "KVM_RUN %llu",
-				 (unsigned long long)vcpu->runs + 1);
-			phase(m, text);
-		}
-		start = now_ns();
-		error = kvm_vm_enter(vcpu);
-		if (m->config->timeline)
-			record_run(m, n, start, error);
-		pthread_mutex_lock(&m->lock);
-		before = m->vm.uart.queued;
-		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
-		if (sent.len)
-			buf_append(&m->sent, sent.p, sent.len);
-		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
-			freeze_here(m, vcpu->run);
-		if (m->vm.uart.queued < before) {
-			if (FREEZE_BEHIND_MARK(&m->freeze))
-				pass_mark(m, n);
-			if (!m->byte_ns)
-				m->byte_ns = now_ns();
-		}
-		if (m->freeze.at == FREEZE_STEPS && exit == VCPU_STEPPED)
-			count_step(m, n);
-		if (interrupted && vcpu_alarm_rang() && m->want == DO_RUN) {
-			m->want = DO_NOTHING;
-			kick_all(m);
-		}
-		if (exit == VCPU_ENDED && !m->ended) {
-			m->end = end;
-			m->ended = true;
-			m->end_ns = now_ns();
-			kick_all(m);
-		}
-		/* Line by line: each byte is an exit, and must not cost two context switches too.
-		 */
-		if ((sent.len && memchr(sent.p, '\n', sent.len)) || m->sent.len >= LINE_LIMIT ||
-		    m->ended)
-			tell(m);
-		buf_free(&sent);
-	}
-	vcpu_alarm_end(&m->runner[n].alarm);
-	vcpu->run->immediate_exit = 0;
-}
-
-static bool has_work(const struct runner *r)
-{
-	switch (r->m->want) {
-	case DO_NOTHING:
-		return false;
-	case DO_RESTORE:
-		return !r->vcpu;
-	case DO_RUN:
-		return !r->m->ended;
-	default:
-		return true;
-	}
-}
-
-static void *thread_main(void *arg)
-{
-	struct runner *r = arg;
-	struct machine *m = r->m;
-
-	pthread_mutex_lock(&m->lock);
-	for (;;) {
-		while (!has_work(r))
-			pthread_cond_wait(&m->changed, &m->lock);
-		if (m->want == DO_QUIT)
-			break;
-		r->busy = true;
-		if (m->want == DO_RUN) {
-			run_vcpu(m, r->vcpu);
-		} else {
-			pthread_mutex_unlock(&m->lock);
-			if (m->pages)
-				pages_vcpu_thread(m->pages, gettid());
-			m->restore_status = restore_steps(m);
-			pthread_mutex_lock(&m->lock);
-			if (m->want == DO_RESTORE)
-				m->want = DO_NOTHING;
-		}
-		r->busy = false;
-		pthread_cond_broadcast(&m->changed);
-		tell(m);
-	}
-	pthread_mutex_unlock(&m->lock);
-	return NULL;
-}
-
-/* ---- the caller's side -------------------------------------------------------------------- */
-
-static void want(struct machine *m, int what)
-{
-	pthread_mutex_lock(&m->lock);
-	m->want = (unsigned)what;
-	pthread_cond_broadcast(&m->changed);
-	kick_all(m);
-	pthread_mutex_unlock(&m->lock);
-}
-
-static bool any_busy(const struct machine *m)
-{
-	for (unsigned i = 0; i < m->threads; i++)
-		if (m->runner[i].busy)
-			return true;
-	return false;
-}
-
-/* Hands serial bytes on. True if the threads have nothing more to do. */
-static bool drain(struct machine *m)
-{
-	struct buf sent;
-	bool idle;
-
-	pthread_mutex_lock(&m->lock);
-	sent = m->sent;
-	memset(&m->sent, 0, sizeof(m->sent));
-	idle = !any_busy(m) && (m->want == DO_NOTHING || m->ended);
-	pthread_mutex_unlock(&m->lock);
-	if (sent.len)
-		m->config->on_serial(m->config->arg, sent.p, sent.len);
-	buf_free(&sent);
-	return idle;
-}
 
 /* To be asked before drain(): what is sent up to the end is then not lost. */
 static bool has_ended(struct machine *m)
@@ -387,7 +76,7 @@ static int wait_idle(struct machine *m)
 {
 	int64_t until = now_ns() + m->config->deadline_ns;
 
-	while (!drain(m)) {
+	while (!kvm_drain(m)) {
 		int64_t next = now_ns() + WATCH_NS;
 		int ret;
 
@@ -409,7 +98,7 @@ static int wait_idle(struct machine *m)
 static void *create(const struct vm_config *config)
 {
 	struct machine *m = xcalloc(1, sizeof(*m));
-	struct sigaction action = {.sa_handler = kick};
+	struct sigaction action = {.sa_handler = kvm_kick};
 
 	m->config = config;
 	m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -439,7 +128,7 @@ static void throw_away(struct machine *m)
 {
 	if (m->pages)
 		pages_release(m->pages);
-	want(m, DO_QUIT);
+	kvm_want(m, DO_QUIT);
 	for (unsigned i = 0; i < m->threads; i++)
 		pthread_join(m->runner[i].thread, NULL);
 	m->threads = 0;
@@ -480,13 +169,13 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	while (m->vm.vcpus < vcpus)
 		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
 			return VM_HARNESS;
-	record_ioctl(m, 0, start, "KVM_CREATE_VM, KVM_CREATE_VCPU, ...", false);
+	kvm_record_ioctl(m, 0, start, "KVM_CREATE_VM, KVM_CREATE_VCPU, ...", false);
 	while (m->threads < vcpus) {
 		struct runner *r = &m->runner[m->threads];
 		int ret;
 
 		*r = (struct runner){.m = m, .vcpu = m->threads};
-		ret = pthread_create(&r->thread, NULL, thread_main, r);
+		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
 		if (ret) {
 			err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
 			return VM_HARNESS;
@@ -505,7 +194,7 @@ static int start(void *vm)
 		return ret;
 	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
 		return VM_HARNESS;
-	want(m, DO_RUN);
+	kvm_want(m, DO_RUN);
 	return VM_OK;
 }
 
@@ -553,7 +242,7 @@ static int restore(void *vm, const struct saved_vm *from)
 	if (ret)
 		return ret;
 	m->restore_err.text[0] = '\0';
-	want(m, DO_RESTORE);
+	kvm_want(m, DO_RESTORE);
 	ret = wait_idle(m);
 	if (!ret && m->restore_status) {
 		*m->config->err = m->restore_err;
@@ -601,7 +290,7 @@ static int send_byte(void *vm, char byte)
 
 static int stop(void *vm)
 {
-	want(vm, DO_NOTHING);
+	kvm_want(vm, DO_NOTHING);
 	return come_to_rest(vm);
 }
 
@@ -612,7 +301,7 @@ static void on_touch(void *arg)
 
 	timeline_instant(m->config->timeline, LANE_PAGES, TIMELINE_PAGE,
 			 "the expected page, which was taken away, is asked for");
-	want(arg, DO_NOTHING);
+	kvm_want(arg, DO_NOTHING);
 }
 
 /* The stopped VM goes on until it asks for a page that was taken away. */
@@ -628,7 +317,7 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	trap = page_trap_arm(m->vm.memory + gpa, on_touch, m, m->config->err);
 	if (!trap)
 		return VM_HARNESS;
-	want(m, DO_RUN);
+	kvm_want(m, DO_RUN);
 	ret = come_to_rest(m);
 	page_trap_disarm(trap);
 	return ret;
@@ -659,7 +348,7 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 
 static int cont(void *vm)
 {
-	want(vm, DO_RUN);
+	kvm_want(vm, DO_RUN);
 	return VM_OK;
 }
 
@@ -678,7 +367,7 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 	collect_fetches(m); /* it may be the source of pages until here */
 	snapshot_drop_sections(s);
 	ret = kvm_vcpus_save(&m->vm, s, m->config->err);
-	record_ioctl(m, 0, start, "KVM_GET_...", ret);
+	kvm_record_ioctl(m, 0, start, "KVM_GET_...", ret);
 	if (ret) {
 		snapshot_free(s);
 		return VM_HARNESS;
@@ -704,7 +393,7 @@ static int quit(void *vm)
 {
 	struct machine *m = vm;
 
-	drain(m);
+	kvm_drain(m);
 	throw_away(m);
 	return VM_OK;
 }
@@ -714,13 +403,13 @@ static int act_between(struct machine *m, const struct act_config *act)
 {
 	int ret;
 
-	want(m, DO_NOTHING);
+	kvm_want(m, DO_NOTHING);
 	ret = wait_idle(m);
 	if (ret || m->ended)
 		return ret ? ret : VM_ENDED;
 	if (kvm_act(&m->vm, act, false, m->config->err))
 		return VM_HARNESS;
-	want(m, DO_RUN);
+	kvm_want(m, DO_RUN);
 	return VM_OK;
 }
 
@@ -777,7 +466,7 @@ static int wait_for(void *vm, int64_t until_ns)
 	bool ended = has_ended(m);
 	int ret;
 
-	drain(m);
+	kvm_drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
 	if (ended)
@@ -790,7 +479,7 @@ static int wait_for(void *vm, int64_t until_ns)
 		until_ns = now_ns() + WATCH_NS;
 	ret = sleep_until(m, until_ns);
 	ended = has_ended(m);
-	drain(m);
+	kvm_drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
 	return ret ? ret : ended ? VM_ENDED : VM_OK;

@@ -3,7 +3,6 @@
 #ifndef HOST_KVM_STATE_H
 #define HOST_KVM_STATE_H
 
-#include "host/qemu_stream.h"
 #include "host/snapshot.h"
 
 /* The descriptors of one VM with one vCPU. */
@@ -42,8 +41,5 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 
 /* Whether there is a restore step @step. */
 bool kvm_state_step_known(const char *step);
-
-/* What a snapshot says about L2. */
-void kvm_state_summary(const struct snapshot *s, struct saved_state *state);
 
 #endif

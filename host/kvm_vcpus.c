@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Saves several vCPUs into one snapshot, and looks at one of them as if it were alone.
+// Saves several vCPUs into one snapshot.
 #include "host/kvm_vcpus.h"
+#include "host/snapshot_vcpus.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define PREFIX	   "vcpu1."
-#define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 /* Whether section @name is about the VM, not a vCPU. */
 static bool is_vm_wide(const char *name)
@@ -41,7 +38,7 @@ static int save_second(const struct kvm_vm *vm, struct snapshot *s, struct err *
 
 		if (is_vm_wide(section->name))
 			continue;
-		snprintf(name, sizeof(name), PREFIX "%.30s", section->name);
+		snprintf(name, sizeof(name), VCPU1_PREFIX "%.30s", section->name);
 		snapshot_add(s, name, section->data, section->len);
 	}
 	snapshot_free(&own);
@@ -53,35 +50,4 @@ int kvm_vcpus_save(const struct kvm_vm *vm, struct snapshot *s, struct err *e)
 	int ret = kvm_state_save(&vm->fds, s, e);
 
 	return !ret && vm->vcpus > 1 ? save_second(vm, s, e) : ret;
-}
-
-unsigned kvm_vcpus_saved(const struct snapshot *s)
-{
-	return snapshot_find(s, PREFIX "REGS") ? 2 : 1;
-}
-
-struct snapshot kvm_vcpu_part(const struct snapshot *s, unsigned vcpu)
-{
-	struct snapshot part = {.memory_size = s->memory_size, .page = s->page};
-
-	part.section = xcalloc(s->sections ? s->sections : 1, sizeof(*part.section));
-	for (unsigned i = 0; i < s->sections; i++) {
-		const struct snapshot_section *from = &s->section[i];
-		struct snapshot_section *to = &part.section[part.sections];
-		bool second = !strncmp(from->name, PREFIX, PREFIX_LEN);
-
-		if (second != (vcpu == 1))
-			continue;
-		*to = *from;
-		if (second)
-			snprintf(to->name, sizeof(to->name), "%s", from->name + PREFIX_LEN);
-		part.sections++;
-	}
-	return part;
-}
-
-void kvm_vcpu_part_free(struct snapshot *part)
-{
-	free(part->section);
-	memset(part, 0, sizeof(*part));
 }

@@ -4,9 +4,7 @@
 #include "host/command.h"
 #include "host/json_util.h"
 #include "host/l0_log.h"
-#include "host/minimise.h"
 #include "host/paths.h"
-#include "host/report.h"
 #include "host/signals.h"
 
 #include <errno.h>

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight`: which command it is.
+// `midflight`: which command it is, and what that does.
+#include "host/cmd.h"
 #include "host/cmd_line.h"
 #include "host/command.h"
+#include "host/search.h"
 
 #include <argp.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <midflight_version.h>
+
+/* What each command does: its exit status. */
+static int (*const run[COMMANDS])(struct options *o) = {
+	[CMD_RUN] = cmd_run,	   [CMD_PAGES] = cmd_run,	  [CMD_BENCH] = cmd_bench,
+	[CMD_SWEEP] = cmd_sweep,   [CMD_SOAK] = cmd_soak,	  [CMD_MINIMISE] = cmd_minimise,
+	[CMD_SAVE] = cmd_save,	   [CMD_RESTORE] = cmd_restore,	  [CMD_LIST] = cmd_list,
+	[CMD_ORDERS] = cmd_matrix, [CMD_BREAKAGES] = cmd_matrix,  [CMD_COVERAGE] = cmd_coverage,
+	[CMD_SERVE] = cmd_serve,   [CMD_MERGE] = cmd_merge,	  [CMD_REPLAY] = cmd_replay,
+	[CMD_REPORT] = cmd_report, [CMD_INSPECT] = cmd_inspect,	  [CMD_BISECT] = cmd_bisect,
+	[CMD_DOCTOR] = cmd_doctor, [CMD_KERNELS] = cmd_kernels,	  [CMD_LAB] = cmd_lab,
+	[CMD_MAN] = cmd_man,	   [CMD_COMPLETE] = cmd_complete,
+};
 
 static const struct argp_option top_options[] = {
 	{"version", 'V', NULL, 0, "Print version", 0},
@@ -127,7 +140,7 @@ int main(int argc, char **argv)
 			o.shown_command = command.p;
 		if (!o.shown_replay)
 			o.shown_replay = replay.p;
-		status = commands[o.command].run(&o);
+		status = run[o.command](&o);
 		buf_free(&command);
 		buf_free(&replay);
 		return check_output(status);

@@ -3,6 +3,7 @@
 #ifndef HOST_MERGE_H
 #define HOST_MERGE_H
 
+#include "host/counts.h"
 #include "host/report.h"
 
 #include <jansson.h>

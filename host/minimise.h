@@ -5,7 +5,6 @@
 
 #include "host/options.h"
 
-#define MINIMISE_TRIES	     60 /* in all */
 #define MINIMISE_AFTER_TRIES 26 /* of them for the moment of the freeze */
 #define MINIMISE_STEP_NS \
 	10 /* the moment is not looked for more exactly: one instruction of the lab */

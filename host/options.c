@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Defaults of the options, and the way back from options to a command line.
 #include "host/options.h"
-#include "host/protocol.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -249,4 +248,22 @@ char *options_next_word(char **at)
 	*at = *from ? from + 1 : from;
 	*to = '\0';
 	return word;
+}
+
+bool has_variants(const struct options *o)
+{
+	return o->kernels || o->each_module || o->each_params;
+}
+
+void options_repro(const struct options *o, const struct scenario *scenario, enum method method,
+		   struct buf *text)
+{
+	struct options one = *o;
+
+	if (o->method_text)
+		one.method_text = method_name(method);
+	one.shard = (struct shard){0};
+	one.quiet = false;
+	buf_printf(text, "%s", o->shown_command);
+	options_words(&one, scenario, text);
 }

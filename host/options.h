@@ -12,14 +12,17 @@
 #define DEFAULT_HOPS	  10
 #define DEFAULT_TIMEOUT_S 60
 #define DEFAULT_NUDGE_S	  2.0
-#define MATRIX_TIMEOUT_S  5
-#define MATRIX_NUDGE_S	  2.0
-#define SOAK_FOR_S	  60
-#define FOR_S_MAX	  (1000 * 3600)
-#define POINTS_MAX	  1000000 /* of a sweep */
-#define SHARDS_MAX	  1000
-#define L0_OPTIONS_MAX	  32
-#define PAGES_GRACE_NS	  (200 * NS_PER_MS)
+
+#define MINIMISE_TRIES 60 /* flights of one minimise */
+
+#define MATRIX_TIMEOUT_S 5
+#define MATRIX_NUDGE_S	 2.0
+#define SOAK_FOR_S	 60
+#define FOR_S_MAX	 (1000 * 3600)
+#define POINTS_MAX	 1000000 /* of a sweep */
+#define SHARDS_MAX	 1000
+#define L0_OPTIONS_MAX	 32
+#define PAGES_GRACE_NS	 (200 * NS_PER_MS)
 
 /* In the order in which people meet them. The last two are for the build and the shell. */
 enum command {
@@ -131,5 +134,12 @@ int options_freeze(struct options *o, const char *text, struct err *e);
 
 /* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
 int options_pages(struct options *o, const char *text, struct err *e);
+
+/* Whether @o asks for more than one kernel, module or value of a parameter. */
+bool has_variants(const struct options *o);
+
+/* A command line that repeats @scenario with @method, whatever the shard. */
+void options_repro(const struct options *o, const struct scenario *scenario, enum method method,
+		   struct buf *text);
 
 #endif

@@ -3,7 +3,7 @@
 #include "host/guarded.h"
 #include "host/kvm_memory.h"
 #include "host/kvm_vm.h"
-#include "host/oracle.h"
+#include "host/oracle_run.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

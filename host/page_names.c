@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Roles of guest pages, as L1 announced them, and which of them are KVM's own reading for vmcs12.
-#include "host/pages.h"
+#include "host/page_names.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 // Proofs (proof.h): each term is a number that lies somewhere in a snapshot, and what it must be.
 #include "host/proof.h"
 
-#include "host/protocol.h"
 #include "host/vmcs12.h"
 
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Parser of the serial log's lines. What comes from the guest is not trusted.
 #include "host/protocol.h"
+#include "host/util.h"
 
 #include <limits.h>
 #include <string.h>
@@ -11,41 +12,6 @@ static void damaged(struct line *line, const char *why)
 {
 	line->kind = LINE_DAMAGED;
 	line->why = why;
-}
-
-/* Decimal number of @len digits at @s, without a leading zero. */
-static bool parse_decimal(const char *s, size_t len, uint64_t *value)
-{
-	uint64_t v = 0;
-
-	if (!len || (len > 1 && *s == '0'))
-		return false;
-	for (; len; len--, s++) {
-		unsigned digit = (unsigned char)*s - '0';
-
-		if (digit > 9 || v > (UINT64_MAX - digit) / 10)
-			return false;
-		v = v * 10 + digit;
-	}
-	*value = v;
-	return true;
-}
-
-bool parse_number(const char *text, uint64_t *value)
-{
-	uint64_t v = 0;
-	size_t len;
-
-	if (strncmp(text, "0x", 2))
-		return parse_decimal(text, strlen(text), value);
-	text += 2;
-	len = strlen(text);
-	if (!len || len > 16 || strspn(text, "0123456789abcdefABCDEF") != len)
-		return false;
-	for (; *text; text++)
-		v = v << 4 | (unsigned)(*text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10);
-	*value = v;
-	return true;
 }
 
 /* Takes a quoted value at @p apart in place; returns what follows it, or NULL. */

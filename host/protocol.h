@@ -57,9 +57,6 @@ const char *event_get(const struct event *event, const char *key);
 /* Decimal or 0x number of @key. False if it isn't there or no number of 64 bits. */
 bool event_u64(const struct event *event, const char *key, uint64_t *value);
 
-/* Strict: the whole of @text is a decimal or 0x number of 64 bits. */
-bool parse_number(const char *text, uint64_t *value);
-
 /* Puts bytes together to lines; what comes in pieces, over several VMs, stays together. */
 struct assembler {
 	char bytes[LINE_CAP + 1];

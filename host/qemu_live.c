@@ -2,6 +2,7 @@
 // Live moves: the VM goes on while it goes to another QEMU. The runner itself is the network
 // between the two (relay.h), so it sees which pages are asked for.
 #include "host/qemu_moves_state.h"
+#include "host/qemu_stream.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,25 +5,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define HOLD_SPREAD 65536 /* bytes of a stream, all of RAM */
 
 static const struct move_record nothing_said = {-1, -1, -1, -1, -1, ""};
-
-char *qemu_path(const struct qemu *q, const char *name)
-{
-	return xasprintf("%s/%s", q->config->dir, name);
-}
-
-void qemu_remove(const struct qemu *q, const char *name)
-{
-	char *p = qemu_path(q, name);
-
-	unlink(p);
-	free(p);
-}
 
 void qemu_moves_create(struct qemu *q)
 {

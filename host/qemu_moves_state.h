@@ -29,12 +29,6 @@ struct qemu_moves {
 	bool restored; /* and it is not the only copy of the VM any more */
 };
 
-/* ---- qemu_moves.c ------------------------------------------------------------------------- */
-
-/* Path of file @name in the log directory; the caller frees it. */
-char *qemu_path(const struct qemu *q, const char *name);
-void qemu_remove(const struct qemu *q, const char *name);
-
 /* ---- qemu_offers.c ------------------------------------------------------------------------ */
 
 /* Why this QEMU cannot do the method in use: the reason of a SKIP. Returns VM_LACKS. */

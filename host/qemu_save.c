@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A VM that stands still is saved to a file or through a pipe, and restored from there.
 #include "host/qemu_moves_state.h"
+#include "host/qemu_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -68,11 +68,6 @@ static const struct wanted {
 #define FOUND_NESTED   0x0e
 #define FOUND_ALL      0x3f
 
-bool saved_l2_active(const struct saved_state *state)
-{
-	return state->nested && (state->flags & KVM_STATE_NESTED_GUEST_MODE);
-}
-
 static uint32_t be32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

@@ -2,9 +2,10 @@
 // Talking to the QEMUs of a VM: commands, start, statistics.
 #include "host/qemu_vm.h"
 
-#include <errno.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* KVM gave up on the vCPU (internal error, failed VM entry): the process lives on. */
 static int stopped_by_itself(struct qemu *q)
@@ -216,4 +217,17 @@ void qemu_swap(struct qemu *q)
 
 	q->now = q->next;
 	q->next = old;
+}
+
+char *qemu_path(const struct qemu *q, const char *name)
+{
+	return xasprintf("%s/%s", q->config->dir, name);
+}
+
+void qemu_remove(const struct qemu *q, const char *name)
+{
+	char *p = qemu_path(q, name);
+
+	unlink(p);
+	free(p);
 }

@@ -39,4 +39,8 @@ int qemu_wait_until(struct qemu *q, bool (*done)(const struct qemu *q), const ch
 /* The next process becomes the one that runs the VM, and the other way round. */
 void qemu_swap(struct qemu *q);
 
+/* Path of file @name in the log directory; the caller frees it. */
+char *qemu_path(const struct qemu *q, const char *name);
+void qemu_remove(const struct qemu *q, const char *name);
+
 #endif

@@ -5,6 +5,7 @@
 #include "host/command.h"
 #include "host/json_util.h"
 #include "host/kvm_state.h"
+#include "host/schemas.h"
 
 #include <stdlib.h>
 #include <string.h>

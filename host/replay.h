@@ -3,11 +3,9 @@
 #ifndef HOST_REPLAY_H
 #define HOST_REPLAY_H
 
+#include "host/counts.h"
 #include "host/lab_job.h"
 #include "host/report.h"
-
-#define REPLAY_SCHEMA  "midflight-replay"
-#define REPLAY_VERSION 2
 
 /* A file that was read and checked; all texts are part of @top. */
 struct replay {

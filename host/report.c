@@ -11,47 +11,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define REASONS_SHOWN 20
 #define NAMES_WIDTH   400 /* bytes of names of results in the summary */
-
-void report_init(struct report *r, const struct options *o, FILE *out, const char *log,
-		 unsigned lines)
-{
-	memset(r, 0, sizeof(*r));
-	r->options = o;
-	r->out = out;
-	r->log = log;
-	r->lines = lines;
-}
-
-void report_free(struct report *r)
-{
-	for (unsigned i = 0; i < r->skips; i++)
-		free(r->skip[i].reason);
-	free(r->skip);
-	free(r->bug);
-	buf_free(&r->unmet_names);
-	buf_free(&r->failed_names);
-	buf_free(&r->error_names);
-	json_decref(r->environment);
-	json_decref(r->json);
-	r->skip = NULL;
-	r->bug = NULL;
-	r->skips = r->bugs = 0;
-	r->environment = r->json = NULL;
-}
-
-void report_time(char text[REPORT_TIME])
-{
-	const time_t now = time(NULL);
-	struct tm utc;
-
-	*text = '\0';
-	if (gmtime_r(&now, &utc))
-		strftime(text, REPORT_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
 
 void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
 		  unsigned lines, unsigned planned)
@@ -70,19 +32,6 @@ void report_plan(const struct report *r)
 {
 	fprintf(r->out, "KTAP version 1\n1..%u\n", r->lines);
 	fflush(r->out);
-}
-
-void report_repro(const struct options *o, const struct scenario *scenario, enum method method,
-		  struct buf *text)
-{
-	struct options one = *o;
-
-	if (o->method_text)
-		one.method_text = method_name(method);
-	one.shard = (struct shard){0};
-	one.quiet = false;
-	buf_printf(text, "%s", o->shown_command);
-	options_words(&one, scenario, text);
 }
 
 /* A stopped VM that was saved is a snapshot, whatever happened to it then. */
@@ -151,26 +100,6 @@ static void print_reason(FILE *f, const struct report_entry *entry)
 	fprintf(f, "%.*s", (int)strcspn(reason, "\n"), reason);
 }
 
-static void count_bug(struct report *r, const struct report_line *line)
-{
-	const char *what = line->control ? "hops" : method_unit(line->method);
-	unsigned i;
-
-	for (i = 0; i < r->bugs && strcmp(r->bug[i].known->id, line->known->id); i++)
-		;
-	if (i == r->bugs) {
-		r->bug = xrealloc(r->bug, (i + 1) * sizeof(*r->bug));
-		memset(&r->bug[i], 0, sizeof(*r->bug));
-		r->bug[r->bugs].known = line->known;
-		r->bug[r->bugs++].unit = what;
-	}
-	r->bug[i].failed += line->failed;
-	r->bug[i].hops += line->hops;
-	if (strcmp(r->bug[i].unit, what))
-		r->bug[i].unit =
-			line->control || !strcmp(r->bug[i].unit, "hops") ? "hops" : "moves";
-}
-
 static void print_bugs(const struct report *r)
 {
 	fprintf(r->out, ", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
@@ -180,15 +109,6 @@ static void print_bugs(const struct report *r)
 			fprintf(r->out, " (%u of %u %s)", r->bug[i].failed, r->bug[i].hops,
 				r->bug[i].unit);
 	}
-}
-
-int report_word(const char *name, size_t len)
-{
-	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
-		if (strlen(word_name((enum word)w)) == len &&
-		    !memcmp(name, word_name((enum word)w), len))
-			return w;
-	return -1;
 }
 
 /* The numbers that print_notes() has printed. */
@@ -207,9 +127,7 @@ struct report_line report_told(const struct screen_result *told)
 {
 	const char *known = told->todo ? strrchr(told->text, ' ') : NULL;
 	const size_t len = strcspn(told->text, ",");
-	const int word = told->skip ? WORD_SKIP
-			 : told->ok ? WORD_PASS
-				    : report_word(told->text, len);
+	const int word = told->skip ? WORD_SKIP : told->ok ? WORD_PASS : word_find(told->text, len);
 	struct report_line line = {
 		.name = told->name,
 		.word = word < 0 ? WORD_FAIL : (enum word)word,
@@ -222,50 +140,6 @@ struct report_line report_told(const struct screen_result *told)
 		line.notes += len + strspn(told->text + len, ", ");
 	read_notes(&line);
 	return line;
-}
-
-static void count_skip(struct report *r, const char *reason)
-{
-	unsigned i = 0;
-
-	while (i < r->skips && strcmp(r->skip[i].reason, reason) != 0)
-		i++;
-	if (i == r->skips) {
-		r->skip = xrealloc(r->skip, (i + 1) * sizeof(*r->skip));
-		r->skip[i].reason = xstrdup(reason);
-		r->skip[i].count = 0;
-		r->skips++;
-	}
-	r->skip[i].count++;
-}
-
-static void add_name(struct buf *names, const char *name)
-{
-	buf_printf(names, "%s%s", names->len ? ", " : "", name);
-}
-
-void report_count(struct report *r, const struct report_line *line)
-{
-	r->results++;
-	if (line->word == WORD_PASS) {
-		r->passed++;
-		if (line->unmet) {
-			r->unmet++;
-			add_name(&r->unmet_names, line->name);
-		}
-	} else if (line->word == WORD_SKIP) {
-		r->skipped++;
-		count_skip(r, line->notes);
-	} else if (line->known) {
-		r->known++;
-		count_bug(r, line);
-	} else if (line->word == WORD_ERROR) {
-		r->errors++;
-		add_name(&r->error_names, line->name);
-	} else {
-		r->failed++;
-		add_name(&r->failed_names, line->name);
-	}
 }
 
 static void print_line(const struct report *r, const struct report_line *line)
@@ -362,25 +236,6 @@ void report_result(struct report *r, const struct report_entry *entry)
 	free(notes);
 	free(shown);
 	free(dir);
-}
-
-int report_status(const struct report *r)
-{
-	if (r->failed || (r->known && r->options->strict))
-		return 1;
-	if (r->errors)
-		return 2;
-	return r->passed || r->known ? 0 : 4;
-}
-
-int report_worse(int a, int b)
-{
-	static const int order[] = {1, 2, 0, 4};
-
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (a == order[i] || b == order[i])
-			return order[i];
-	return 2;
 }
 
 /* As much of @names as fits, up to the end of a name. */

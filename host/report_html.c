@@ -6,7 +6,6 @@
 #include "host/method.h"
 #include "host/timeline_svg.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <midflight_version.h>
 
@@ -30,21 +29,6 @@ __asm__("	.pushsection .rodata\n"
 	"<code>known-failures.md</code>, which is in <code>docs</code> of Midflight's source " \
 	"tree, "                                                                               \
 	"installed in <code>share/doc/midflight/docs</code>"
-
-const struct outcome_info outcomes[OUTCOMES] = {
-	[OUT_FAILED] = {"failed", "✗", "#b3401b", "#ffffff", "failed", "failed", "Failed"},
-	[OUT_ERROR] = {"error", "!", "#6d3a8c", "#ffffff", "errors", "error",
-		       "Errors of Midflight or L1"},
-	[OUT_KNOWN] = {"known", "K", "#f2c063", "#3a2600", "known bugs", "known bug",
-		       "Known KVM bugs"},
-	[OUT_SKIPPED] = {"skipped", "–", "#e4e8ec", "#414b57", "skipped", "skipped", "Skipped"},
-	[OUT_PASSED] = {"passed", "✓", "#cdebdf", "#004d38", "passed", "passed", "Passed"},
-};
-
-const char *outcome_words(enum outcome o, unsigned count)
-{
-	return count == 1 ? outcomes[o].one : outcomes[o].words;
-}
 
 /* ---- what was run ------------------------------------------------------------------------- */
 

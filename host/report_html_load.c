@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the HTML report reads. Nothing of it is trusted: result.json must be whole, or the run is
 // refused; other files that are damaged are told of in the page.
-#include "host/html.h"
 #include "host/report_html.h"
 #include "host/report_json.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+const struct outcome_info outcomes[OUTCOMES] = {
+	[OUT_FAILED] = {"failed", "✗", "#b3401b", "#ffffff", "failed", "failed", "Failed"},
+	[OUT_ERROR] = {"error", "!", "#6d3a8c", "#ffffff", "errors", "error",
+		       "Errors of Midflight or L1"},
+	[OUT_KNOWN] = {"known", "K", "#f2c063", "#3a2600", "known bugs", "known bug",
+		       "Known KVM bugs"},
+	[OUT_SKIPPED] = {"skipped", "–", "#e4e8ec", "#414b57", "skipped", "skipped", "Skipped"},
+	[OUT_PASSED] = {"passed", "✓", "#cdebdf", "#004d38", "passed", "passed", "Passed"},
+};
 
 #define RESULT_MAX  (256u << 20) /* bytes of result.json */
 #define JSON_MAX    (32u << 20)	 /* of a timeline or page report */
@@ -21,6 +29,11 @@
 #define BUDGET	    (8u << 20)
 
 /* ---- result.json -------------------------------------------------------------------------- */
+
+const char *outcome_words(enum outcome o, unsigned count)
+{
+	return count == 1 ? outcomes[o].one : outcomes[o].words;
+}
 
 static enum outcome outcome_of(const json_t *result)
 {

@@ -2,10 +2,10 @@
 // result.json, for programs. Times are milliseconds, addresses hexadecimal strings.
 #include "host/report_json.h"
 #include "host/json_util.h"
-#include "host/known.h"
 #include "host/report_junit.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
+#include "host/schemas.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -137,7 +137,7 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 	for (unsigned i = 0; r->hop && i < entry->config->hops; i++)
 		if (r->hop[i].taken)
 			json_append(hops, hop_json(entry, i + 1));
-	report_repro(report->options, scenario, entry->config->method, &repro);
+	options_repro(report->options, scenario, entry->config->method, &repro);
 	json_set(o, "name", json_text(entry->name));
 	json_set(o, "scenario", json_text(scenario->name));
 	json_set(o, "title", json_text(scenario->title));

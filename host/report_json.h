@@ -7,9 +7,6 @@
 
 #include <jansson.h>
 
-#define RESULT_SCHEMA  "midflight-result"
-#define RESULT_VERSION 2
-
 /* A new list of results. */
 json_t *report_json_begin(void);
 /* Adds one, with what is printed of it, and gives the new object, which stays the list's. */

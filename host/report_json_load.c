@@ -2,8 +2,8 @@
 // Reads result.json. It is not trusted: all that the writer (report_json.c) makes sure of must
 // hold, or whoever asked gets nothing. A result that contradicts itself proves nothing.
 #include "host/json_util.h"
-#include "host/known.h"
 #include "host/report_json.h"
+#include "host/schemas.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -122,7 +122,7 @@ int report_json_word(const json_t *result)
 {
 	const char *word = json_text_of(result, "word");
 
-	return report_word(word, strlen(word));
+	return word_find(word, strlen(word));
 }
 
 struct report_line report_json_line(const json_t *result)

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run.h"
-#include "host/cmd.h"
 #include "host/json_util.h"
 #include "host/keep.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
-#include "host/plan.h"
-#include "host/report.h"
 #include "host/report_json.h"
 #include "host/report_moves.h"
 #include "host/run_dir.h"
 #include "host/run_lab.h"
 #include "host/run_shards.h"
-#include "host/run_variants.h"
-#include "host/screen.h"
 #include "host/signals.h"
 
 #include <errno.h>
@@ -358,7 +353,7 @@ static int fly_all(struct run *r)
 	int status, dir = run_dir_lock(r->setup.log, &e);
 
 	if (dir < 0)
-		return fail(e.text);
+		return give_up(e.text);
 	plan_make(&plan, r->o);
 	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
 	screen_init(&r->screen, r->o->quiet || r->silent);
@@ -391,17 +386,15 @@ int run(struct options *o)
 	struct err e = {0};
 	int status;
 
-	if (has_variants(o))
-		return run_variants(o);
 	if ((o->json && check_writable(o->json, &e)) || (o->junit && check_writable(o->junit, &e)))
-		return fail(e.text);
+		return give_up(e.text);
 	if (setup(&r.setup, o, &e))
-		return fail(e.text);
+		return give_up(e.text);
 	r.silent = o->shown_log || o->part; /* the runner outside of the lab shows it */
 	if (!o->shown_log)
 		o->shown_log = r.setup.log;
 	if (signals_init())
-		return fail("cannot set up signals");
+		return give_up("cannot set up signals");
 	/* Before the results of the last run are gone. */
 	if (r.setup.lab) {
 		setup_say_lab(&r.setup);
@@ -409,7 +402,7 @@ int run(struct options *o)
 		if (signals_pending())
 			return 128 + signals_pending();
 		if (status)
-			return status < 0 ? fail(e.text) : 2;
+			return status < 0 ? give_up(e.text) : 2;
 	} else if (o->jobs > 1) {
 		puts("# midflight: --jobs is for labs; here one flies after the other, as they "
 		     "would disturb each other's timing");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `midflight run`. */
+/* One run, on one kernel. */
 #ifndef HOST_RUN_H
 #define HOST_RUN_H
 

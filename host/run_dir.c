@@ -4,9 +4,7 @@
 #include "host/json_util.h"
 #include "host/plan.h"
 #include "host/report_json.h"
-#include "host/replay.h"
-#include "host/soak.h"
-#include "host/sweep.h"
+#include "host/schemas.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -362,22 +360,22 @@ int run_dir_take(const char *log, const char *new, struct err *e)
 	return ret;
 }
 
-int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
-		 struct err *e)
+int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
+		 const unsigned *from, struct err *e)
 {
 	const json_t *result;
 	size_t i;
 	int ret = 0;
 
-	json_array_foreach(json_object_get(m->top, "results"), i, result)
+	json_array_foreach(json_object_get(top, "results"), i, result)
 	{
 		const char *name = json_text_of(result, "name");
-		char *from = xasprintf("%s/%s", labs[m->from[i]], name);
+		char *source = xasprintf("%s/%s", labs[from[i]], name);
 		char *to = xasprintf("%s/%s", log, name);
 
-		if (*json_text_of(result, "dir") && plan_names(name) && move_files(from, to, e))
+		if (*json_text_of(result, "dir") && plan_names(name) && move_files(source, to, e))
 			ret = -1;
-		free(from);
+		free(source);
 		free(to);
 	}
 	for (unsigned n = 0; n < count; n++) {
@@ -393,7 +391,7 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const struc
 			ret = err_errno(e, lab);
 		free(lab);
 	}
-	return report_json_write(m->top, log, e) || ret ? -1 : 0;
+	return ret;
 }
 
 static int by_name(const void *a, const void *b)

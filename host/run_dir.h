@@ -3,7 +3,7 @@
 #ifndef HOST_RUN_DIR_H
 #define HOST_RUN_DIR_H
 
-#include "host/merge.h"
+#include "host/util.h"
 
 #include <jansson.h>
 
@@ -42,11 +42,13 @@ int run_dir_take(const char *log, const char *new, struct err *e);
 
 /*
  * Makes one run's directory of @log, which is clean, and of those of @count labs, whose results are
- * @m: moves what lies in the directories of results, writes result.json and the index. 0, or -1
+ * @top's,
+ * each of lab @from[i]: moves what lies in the directories of
+ * results. 0, or -1
  * with @e filled.
  */
-int run_dir_join(const char *log, char *const *labs, unsigned count, const struct merged *m,
-		 struct err *e);
+int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
+		 const unsigned *from, struct err *e);
 
 /*
  * Writes @log/index.txt: what lies where, for each result of @top, the object of result.json, a

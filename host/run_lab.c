@@ -4,7 +4,6 @@
 #include "host/json_util.h"
 #include "host/l0_log.h"
 #include "host/lab.h"
-#include "host/merge.h"
 #include "host/report_json.h"
 #include "host/run_dir.h"
 #include "host/signals.h"
@@ -105,7 +104,7 @@ static void add_death(struct lab_run *l, const struct plan_item *item, enum l0_s
 	buf_printf(&result.details, "L0's console (" L0_CONSOLE ") ends:\n%s",
 		   console_end(&l->console));
 	if (make_dirs(dir, &e))
-		fail(e.text);
+		give_up(e.text);
 	else
 		result.hop = xcalloc(config.hops, sizeof(*result.hop));
 	result.hops = result.hop ? config.hops : 0;
@@ -130,7 +129,7 @@ static int cut_off(struct lab_run *l, json_t *top)
 	int status;
 
 	if (json_array_size(results) < r->results)
-		fail("the lab has told of results that it has not left");
+		give_up("the lab has told of results that it has not left");
 	while (r->results < json_array_size(results)) {
 		const struct report_line next =
 			report_json_line(json_array_get(results, r->results));
@@ -191,12 +190,12 @@ static int finish(struct lab_run *l, int status)
 		l->report.interrupted = signals_pending();
 		report_summary(&l->report);
 		if (!signals_pending())
-			status = fail(status == 1 ? "L0 died before anything flew" : e.text);
+			status = give_up(status == 1 ? "L0 died before anything flew" : e.text);
 	} else if (!whole) {
 		status = cut_off(l, top);
 	}
 	if (take(l, top, &e))
-		status = fail(e.text);
+		status = give_up(e.text);
 	json_decref(top);
 	free(path);
 	return status;
@@ -220,7 +219,7 @@ int run_lab(const struct options *o, const struct setup *setup, const struct pla
 		status = lab_watch(o, setup->image, l->dir, &watcher, &e);
 	screen_end(screen);
 	if (status < 0)
-		status = fail(e.text);
+		status = give_up(e.text);
 	status = finish(l, status);
 	report_free(&l->report);
 	buf_free(&l->console);

@@ -3,9 +3,9 @@
 #ifndef HOST_RUN_LAB_H
 #define HOST_RUN_LAB_H
 
-#include "host/cmd.h"
 #include "host/plan.h"
 #include "host/screen.h"
+#include "host/setup.h"
 
 /*
  * The lab flies @plan; what it prints comes through @screen, which is ended, and its files into the

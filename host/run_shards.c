@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One run dealt to several labs at once: each is a shard in a process of its own.
 #include "host/run_shards.h"
-#include "host/cmd.h"
 #include "host/coverage.h"
 #include "host/jobs.h"
 #include "host/json_util.h"
@@ -285,11 +284,12 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 		if (!d->clean)
 			run_dir_clean(log);
 		if (coverage_join(log, dirs, d->labs, &e) ||
-		    run_dir_join(log, dirs, d->labs, m, &e))
-			status = fail(e.text);
+		    run_dir_join(log, dirs, d->labs, m->top, m->from, &e) ||
+		    report_json_write(m->top, log, &e))
+			status = give_up(e.text);
 	}
 	if (report_json_copies(d->o, m->top, &e))
-		status = fail(e.text);
+		status = give_up(e.text);
 	report_summary(&r);
 	report_free(&r);
 	free(dirs);
@@ -317,14 +317,14 @@ static int join(struct dealt *d, const char *log)
 				   json_member_integer(top[i], "exit_status") == d->job[i].status);
 
 		if (!whole && write_told(&d->lab[i], top[i], one, &e))
-			fail(e.text);
+			give_up(e.text);
 	}
 	if (!one) {
 		d->report.interrupted = signals_pending();
 		report_summary(&d->report);
-		status = fail("no lab has left any results");
+		status = give_up("no lab has left any results");
 	} else if (merge_files(&m, files, d->labs, &d->o->shard, true, &e)) {
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else {
 		status = finish(d, &m, log);
 	}
@@ -420,7 +420,7 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 	if (!failed)
 		failed = jobs_run(d.job, count, count, &watcher, &e);
 	if (failed) {
-		status = fail(e.text);
+		status = give_up(e.text);
 	} else {
 		status = join(&d, log);
 	}

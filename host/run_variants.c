@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The same run on several kernels, with several modules or parameters of KVM, and one table.
 #include "host/run_variants.h"
-#include "host/cmd.h"
 #include "host/jobs.h"
 #include "host/json_util.h"
 #include "host/paths.h"
 #include "host/plan.h"
 #include "host/report_json.h"
 #include "host/run.h"
-#include "host/screen.h"
 #include "host/signals.h"
 
 #include <dirent.h>
@@ -102,11 +100,6 @@ void variants_table(FILE *out, const char *const *names, void *const *runs, unsi
 }
 
 /* ---- which ---------------------------------------------------------------------------------- */
-
-bool has_variants(const struct options *o)
-{
-	return o->kernels || o->each_module || o->each_params;
-}
 
 void variants_free(struct variant *list, int count)
 {
@@ -422,7 +415,7 @@ static int run_all(const struct options *o, const struct variant *list, unsigned
 	}
 	for (unsigned i = 0; i < count; i++)
 		free(run[i].dir);
-	return failed ? fail(e.text) : status;
+	return failed ? give_up(e.text) : status;
 }
 
 int run_variants(const struct options *o)
@@ -436,7 +429,7 @@ int run_variants(const struct options *o)
 
 	if (count < 0 || signals_init()) {
 		free(log);
-		return fail(count < 0 ? e.text : "cannot set up signals");
+		return give_up(count < 0 ? e.text : "cannot set up signals");
 	}
 	status = run_all(o, list, (unsigned)count, log, runs);
 	for (int i = 0; i < count; i++)

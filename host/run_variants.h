@@ -16,9 +16,6 @@ struct variant {
 	unsigned words;
 };
 
-/* Whether @o asks for more than one. */
-bool has_variants(const struct options *o);
-
 /*
  * All that @o asks for: each of the kernels, with each module, with each value of each parameter.
  * The number of @list (with room for VARIANTS_MAX), or -1 with @e filled.

@@ -3,773 +3,12 @@
 // picture is whole where a web server forbids inline styles; the page's style sheet may change
 // them.
 #include "host/timeline_svg.h"
-#include "host/timeline.h"
+#include "host/svg_parts.h"
 #include "host/html.h"
-#include "host/json_util.h"
-#include "host/pages.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LANES_MAX  16
-#define EVENTS_MAX 2000 /* of a lane; the recorder keeps fewer */
-#define US_MAX	   1e12 /* eleven days */
-
-/* In the picture's own unit, a pixel of a screen that shows it in full size. */
-#define NAMES	   86.0 /* the names of the lanes: a picture of its own, which does not scroll */
-#define WIDTH	   1160.0
-#define LEFT	   92.0
-#define RIGHT	   1150.0
-#define TOP	   42.0 /* marks and axis */
-#define ROW	   16.0 /* of a lane, from near */
-#define BAR	   13.0
-#define FAR_ROW	   9.0 /* from far */
-#define FAR_BAR	   6.0
-#define LANE_GAP   5.0
-#define CHAR	   6.2 /* width of one of a label, in any fixed-width font of 10 pixels */
-#define LABEL_MAX  46  /* characters */
-#define WORD_MAX   20
-#define TITLE_MAX  400
-#define MARK	   110.0 /* width of a mark's name, at most */
-#define LEAST	   1.5	 /* width of a bar */
-#define ROWS_MAX   14	 /* of a lane */
-#define ROWS_LABEL 9	 /* those in which labels may want a row of their own */
-
-static const struct {
-	const char *name, *fill, *stroke, *text;
-} kinds[TIMELINE_KINDS] = {
-#define T(id, name, fill, stroke, text) {name, fill, stroke, text},
-#include "host/timeline_kinds.def"
-#undef T
-};
-
-struct event {
-	double from, to; /* microseconds */
-	enum timeline_kind kind;
-	const char *text;
-};
-
-struct lane {
-	const char *name;
-	struct event *event; /* by `from` */
-	size_t events;
-};
-
-struct timeline {
-	struct lane lane[LANES_MAX];
-	unsigned lanes;
-	double begin, end;		   /* of all events */
-	const struct event *restore, *run; /* it and its first KVM_RUN; NULL: not there */
-	double dropped;
-};
-
-/* One bar of a chart: an event, or several that would cover each other. */
-struct bar {
-	const struct event *first;
-	size_t count; /* events, one behind the other in the lane */
-	double x0, x1;
-	double left, right; /* with its label */
-	unsigned row;
-	enum { NO_LABEL, INSIDE, BEHIND, BEFORE } label;
-	bool like; /* all have the same text */
-};
-
-struct row {
-	double *edge; /* pairs: left, right */
-	size_t edges;
-};
-
-/* ---- reading ------------------------------------------------------------------------------ */
-
-static int by_begin(const void *a, const void *b)
-{
-	const struct event *x = a, *y = b;
-
-	if (x->from != y->from)
-		return x->from < y->from ? -1 : 1;
-	return (x->to < y->to) - (x->to > y->to); /* the one around the others first */
-}
-
-static int find_kind(const char *name)
-{
-	for (int k = 0; name && k < TIMELINE_KINDS; k++)
-		if (!strcmp(kinds[k].name, name))
-			return k;
-	return -1;
-}
-
-static int read_event(const json_t *j, struct event *event, struct err *e)
-{
-	const json_t *from = json_object_get(j, "from_us"), *to = json_object_get(j, "to_us");
-	const int kind = find_kind(json_member(j, "kind"));
-
-	event->text = json_member(j, "text");
-	if (!json_is_number(from) || !json_is_number(to) || !event->text) {
-		err_set(e, "has no times or no text");
-		return -1;
-	}
-	if (kind < 0) {
-		err_set(e, "is of no kind that there is");
-		return -1;
-	}
-	event->kind = (enum timeline_kind)kind;
-	event->from = json_number_value(from);
-	event->to = json_number_value(to);
-	if (fabs(event->from) > US_MAX || fabs(event->to) > US_MAX || event->to < event->from) {
-		err_set(e, "goes from %g to %g us", event->from, event->to);
-		return -1;
-	}
-	return 0;
-}
-
-static int read_lane(const json_t *j, struct lane *lane, unsigned number, struct err *e)
-{
-	const json_t *events = json_object_get(j, "events"), *event;
-	struct err why = {0};
-	size_t i;
-
-	lane->name = json_member(j, "name");
-	if (!lane->name || !json_is_array(events) || json_array_size(events) > EVENTS_MAX) {
-		err_set(e, "lane %u has no name, no events or too many", number);
-		return -1;
-	}
-	lane->event = xcalloc(json_array_size(events), sizeof(*lane->event));
-	json_array_foreach(events, i, event)
-	{
-		if (read_event(event, &lane->event[i], &why)) {
-			err_set(e, "lane %u: event %zu %s", number, i + 1, why.text);
-			return -1;
-		}
-		lane->events++;
-	}
-	qsort(lane->event, lane->events, sizeof(*lane->event), by_begin);
-	return 0;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
-/* Of the page that @text names, maybe with more behind it. */
-static bool is_vmcs12_page(const char *text)
-{
-	char name[64];
-	size_t len = strcspn(text, "(:,");
-
-	while (len && text[len - 1] == ' ')
-		len--;
-	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : 0), text);
-	return page_name_is_vmcs12(name);
-}
-
-/* The phase in which the VM comes to life again. */
-static bool is_restore(const struct event *e)
-{
-	static const char *const phases[] = {"restore", "migration", "loadvm"};
-	bool is = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
-		is |= begins(e->text, phases[i]);
-	return is && e->kind == TIMELINE_PHASE;
-}
-
-static void earliest(const struct event **least, const struct event *e)
-{
-	if (!*least || e->from < (*least)->from)
-		*least = e;
-}
-
-/* The first restore, and the first KVM_RUN from then on. */
-static void find_moments(struct timeline *t)
-{
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			t->begin = fmin(t->begin, e->from);
-			t->end = fmax(t->end, e->to);
-			if (is_restore(e))
-				earliest(&t->restore, e);
-		}
-	for (unsigned l = 0; l < t->lanes && t->restore; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			if (e->kind == TIMELINE_RUN && e->from >= t->restore->from)
-				earliest(&t->run, e);
-		}
-}
-
-static int read_timeline(const json_t *j, struct timeline *t, const char *result, unsigned hop,
-			 struct err *e)
-{
-	const json_t *lanes = json_object_get(j, "lanes"), *lane;
-	size_t i;
-
-	if (!json_is_schema(j, TIMELINE_SCHEMA, TIMELINE_VERSION)) {
-		err_set(e, "is no " TIMELINE_SCHEMA " of version %d", TIMELINE_VERSION);
-		return -1;
-	}
-	if (strcmp(json_text_of(j, "result"), result) ||
-	    json_member_integer(j, "hop") != (json_int_t)hop) {
-		err_set(e, "is not of this result and hop");
-		return -1;
-	}
-	if (!json_is_array(lanes) || json_array_size(lanes) > LANES_MAX) {
-		err_set(e, "has no lanes, or more than %d", LANES_MAX);
-		return -1;
-	}
-	json_array_foreach(lanes, i, lane) if (read_lane(lane, &t->lane[t->lanes++],
-							 (unsigned)i + 1, e)) return -1;
-	t->dropped = json_number_value(json_object_get(j, "dropped"));
-	find_moments(t);
-	return 0;
-}
-
-/* ---- where what goes ---------------------------------------------------------------------- */
-
-/* A part of the time, drawn from LEFT to RIGHT. */
-struct chart {
-	const struct timeline *t;
-	double from, to;
-	bool far;
-	double y; /* of the lane that is being drawn */
-	struct buf *svg, *names;
-};
-
-static double x_of(const struct chart *c, double us)
-{
-	return LEFT +
-	       (fmin(fmax(us, c->from), c->to) - c->from) / (c->to - c->from) * (RIGHT - LEFT);
-}
-
-/* Whether @e is drawn over the end of @b, and can share a bar with it. */
-static bool joins(const struct chart *c, const struct bar *b, const struct event *e)
-{
-	const struct event *last = b->first + b->count - 1;
-	const double gap = x_of(c, e->from) - b->x1, width = x_of(c, e->to) - x_of(c, e->from);
-	const bool small = width < 2 && b->x1 - b->x0 <= (c->far ? RIGHT : 4);
-
-	if (e->kind != last->kind)
-		return false;
-	if (!strcmp(e->text, last->text) && b->like)
-		return gap < (c->far ? 0.5 : 4);
-	return small && gap < (c->far ? 0.5 : 0.2) && c->far;
-}
-
-/* The bars of @lane. The caller frees it. */
-static struct bar *find_bars(const struct chart *c, const struct lane *lane, size_t *count)
-{
-	struct bar *bars = xcalloc(lane->events, sizeof(*bars)), *b = NULL;
-
-	*count = 0;
-	for (size_t i = 0; i < lane->events; i++) {
-		const struct event *e = &lane->event[i];
-
-		if (e->to < c->from || e->from > c->to)
-			continue;
-		if (b && b->first + b->count == e && joins(c, b, e)) {
-			b->like &= !strcmp(e->text, b->first->text);
-			b->count++;
-			b->x1 = fmax(b->x1, fmax(x_of(c, e->to), b->x0 + LEAST));
-			continue;
-		}
-		b = &bars[(*count)++];
-		*b = (struct bar){.first = e, .count = 1, .like = true};
-		b->x0 = x_of(c, e->from);
-		b->x1 = fmax(x_of(c, e->to), b->x0 + LEAST);
-	}
-	return bars;
-}
-
-static bool is_instant(const struct bar *b)
-{
-	return b->count == 1 && b->first->from == b->first->to;
-}
-
-/* What is written of an event: a page's name alone, the rest is for its title. The caller frees. */
-static char *label_of(const struct event *e)
-{
-	const bool page = e->kind == TIMELINE_PAGE || e->kind == TIMELINE_NETWORK;
-
-	return xasprintf("%.*s", (int)strcspn(e->text, page ? "," : ""), e->text);
-}
-
-static size_t label_length(const struct bar *b)
-{
-	char *label = label_of(b->first);
-	size_t len = html_length(label);
-
-	free(label);
-	if (len > LABEL_MAX)
-		len = LABEL_MAX + 3;
-	if (b->count > 1)
-		len += (size_t)snprintf(NULL, 0, " x%zu", b->count);
-	return len;
-}
-
-static bool is_free(const struct row *r, double left, double right)
-{
-	for (size_t i = 0; i < r->edges; i += 2)
-		if (left < r->edge[i + 1] && right > r->edge[i])
-			return false;
-	return true;
-}
-
-static void take(struct row *r, double left, double right)
-{
-	r->edge = xrealloc(r->edge, (r->edges + 2) * sizeof(*r->edge));
-	r->edge[r->edges++] = left;
-	r->edge[r->edges++] = right;
-}
-
-static bool try_rows(struct row *rows, unsigned count, struct bar *b, double left, double right)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (!is_free(&rows[i], left - 3, right + 3))
-			continue;
-		take(&rows[i], left, right);
-		b->row = i;
-		return true;
-	}
-	return false;
-}
-
-/* A row for @b and, where there is room, its label. */
-static void place(struct row *rows, struct bar *b)
-{
-	const double half = is_instant(b) ? 4 : 0, text = (double)label_length(b) * CHAR + 4;
-	const double x0 = b->x0 - half, x1 = b->x1 + half;
-
-	b->left = x0;
-	b->right = x1;
-	if (text + 2 <= b->x1 - b->x0) {
-		b->label = INSIDE;
-		if (try_rows(rows, ROWS_MAX, b, x0, x1))
-			return;
-	}
-	b->label = BEHIND;
-	b->right = x1 + text;
-	if (b->right <= WIDTH && try_rows(rows, ROWS_LABEL, b, x0, b->right))
-		return;
-	b->label = BEFORE;
-	b->right = x1;
-	b->left = x0 - text;
-	if (b->left >= LEFT && try_rows(rows, ROWS_LABEL, b, b->left, x1))
-		return;
-	b->label = NO_LABEL;
-	b->left = x0;
-	if (!try_rows(rows, ROWS_MAX, b, x0, x1))
-		b->row = ROWS_MAX - 1; /* over others: their text is in the title */
-}
-
-/* What is looked for first gets its label first: 0 before 1. */
-static int importance(const struct event *e)
-{
-	if (e->kind == TIMELINE_PAGE || e->kind == TIMELINE_NETWORK)
-		return is_vmcs12_page(e->text) ? 0 : 2;
-	if (e->kind == TIMELINE_PHASE || strstr(e->text, "NESTED_STATE"))
-		return 0;
-	return e->kind == TIMELINE_GUEST || e->kind == TIMELINE_INTERRUPT || e->kind == TIMELINE_RUN
-		       ? 1
-		       : 3;
-}
-
-static int by_importance(const void *a, const void *b)
-{
-	const struct bar *x = *(const struct bar *const *)a, *y = *(const struct bar *const *)b;
-	const int i = importance(x->first), k = importance(y->first);
-
-	if (i != k)
-		return i - k;
-	if (i == 3 && x->x1 - x->x0 != y->x1 - y->x0)
-		return x->x1 - x->x0 > y->x1 - y->x0 ? -1 : 1;
-	return (x > y) - (x < y);
-}
-
-/* Finds each bar's place; the number of rows. */
-static unsigned place_bars(struct bar *bars, size_t count)
-{
-	const struct bar **order = xcalloc(count, sizeof(const struct bar *));
-	struct row rows[ROWS_MAX] = {0};
-	unsigned used = 1;
-
-	for (size_t i = 0; i < count; i++)
-		order[i] = &bars[i];
-	qsort(order, count, sizeof(const struct bar *), by_importance);
-	for (size_t i = 0; i < count; i++) {
-		struct bar *b = &bars[order[i] - bars];
-
-		place(rows, b);
-		if (b->row >= used)
-			used = b->row + 1;
-	}
-	for (unsigned i = 0; i < ROWS_MAX; i++)
-		free(rows[i].edge);
-	free(order);
-	return used;
-}
-
-/* ---- drawing ------------------------------------------------------------------------------ */
-
-/* A number with one digit behind the point, if it needs one. */
-static void number(struct buf *svg, double v)
-{
-	const double tenths = nearbyint(v * 10);
-
-	if (fmod(tenths, 10) == 0)
-		buf_printf(svg, "%.0f", tenths / 10);
-	else
-		buf_printf(svg, "%.1f", tenths / 10);
-}
-
-/* A place from far, in percent of the picture's width: it has that of the page. */
-static void percent(struct buf *svg, double width)
-{
-	buf_printf(svg, "%.2f%%", width * 100 / (WIDTH - NAMES));
-}
-
-static void ms_text(struct buf *b, double us)
-{
-	const double ms = us / 1000;
-	const double a = fabs(ms);
-
-	buf_printf(b, "%.*f", a >= 100 ? 0 : a >= 10 ? 1 : a >= 1 ? 2 : 3, ms);
-}
-
-/* What the mouse is told. */
-static void bar_title(struct buf *svg, const struct bar *b)
-{
-	const struct event *last = b->first + b->count - 1;
-	double to = b->first->to;
-
-	for (const struct event *e = b->first; e <= last; e++)
-		to = fmax(to, e->to);
-	buf_printf(svg, "<title>");
-	html_clipped(svg, b->first->text, TITLE_MAX);
-	if (b->count > 1 && !b->like) {
-		buf_printf(svg, " ... ");
-		html_clipped(svg, last->text, TITLE_MAX);
-	}
-	if (b->count > 1)
-		buf_printf(svg, " x%zu", b->count);
-	buf_printf(svg, ": ");
-	ms_text(svg, b->first->from);
-	if (to > b->first->from) {
-		buf_printf(svg, " to ");
-		ms_text(svg, to);
-	}
-	buf_printf(svg, " ms");
-	if (to > b->first->from) {
-		buf_printf(svg, " (");
-		ms_text(svg, to - b->first->from);
-		buf_printf(svg, " ms)");
-	}
-	buf_printf(svg, "</title>");
-}
-
-static void draw_bar(const struct chart *c, const struct bar *b)
-{
-	const double y = c->y + b->row * ROW;
-	struct buf *svg = c->svg;
-
-	if (c->far) {
-		buf_printf(svg, "<rect x=\"");
-		percent(svg, b->x0 - NAMES);
-		buf_printf(svg, "\" y=\"");
-		number(svg, c->y);
-		buf_printf(svg, "\" width=\"");
-		percent(svg, b->x1 - b->x0);
-		buf_printf(svg, "\" height=\"%.0f\"/>", FAR_BAR);
-		return;
-	}
-	buf_printf(svg, "<g>");
-	if (is_instant(b)) {
-		buf_printf(svg, "<path d=\"M");
-		number(svg, b->x0);
-		buf_printf(svg, " ");
-		number(svg, y + 2);
-		buf_printf(svg, "l4 4.5l-4 4.5l-4-4.5z\"");
-	} else {
-		buf_printf(svg, "<rect x=\"");
-		number(svg, b->x0);
-		buf_printf(svg, "\" y=\"");
-		number(svg, y);
-		buf_printf(svg, "\" width=\"");
-		number(svg, b->x1 - b->x0);
-		buf_printf(svg, "\" height=\"%.0f\"", BAR);
-	}
-	buf_printf(svg, ">");
-	bar_title(svg, b);
-	buf_printf(svg, "%s</g>", is_instant(b) ? "</path>" : "</rect>");
-}
-
-static void draw_label(const struct chart *c, const struct bar *b)
-{
-	double x = b->x0 + 3;
-	char *label;
-
-	if (b->label == NO_LABEL)
-		return;
-	if (b->label == BEHIND)
-		x = b->x1 + (is_instant(b) ? 6 : 3);
-	else if (b->label == BEFORE)
-		x = b->x0 - (is_instant(b) ? 6 : 3);
-	buf_printf(c->svg, "<text x=\"");
-	number(c->svg, x);
-	buf_printf(c->svg, "\" y=\"");
-	number(c->svg, c->y + b->row * ROW + 10);
-	buf_printf(c->svg, "\"%s>",
-		   b->label == BEFORE	? " text-anchor=\"end\""
-		   : b->label == INSIDE ? " class=\"in\""
-					: "");
-	label = label_of(b->first);
-	html_clipped(c->svg, label, LABEL_MAX);
-	free(label);
-	if (b->count > 1)
-		buf_printf(c->svg, " x%zu", b->count);
-	buf_printf(c->svg, "</text>");
-}
-
-/* Draws @lane and goes on below it. */
-static void draw_lane(struct chart *c, const struct lane *lane)
-{
-	size_t count;
-	struct bar *bars = find_bars(c, lane, &count);
-	const unsigned rows = c->far ? 1 : place_bars(bars, count);
-	const double height = c->far ? FAR_ROW : rows * ROW + LANE_GAP;
-
-	if (!c->far) {
-		struct buf *const both[] = {c->svg, c->names};
-
-		for (size_t i = 0; i < ARRAY_SIZE(both); i++)
-			buf_printf(both[i],
-				   "<path class=\"gr\" stroke=\"#d8dde3\" d=\"M0 %.1fH%.0f\"/>",
-				   c->y - 3.5, RIGHT);
-		buf_printf(c->names, "<text class=\"ln\" x=\"0\" y=\"%.1f\">", c->y + 10);
-	} else {
-		buf_printf(c->names, "<text class=\"fn\" font-size=\"8\" x=\"0\" y=\"%.1f\">",
-			   c->y + 6.5);
-	}
-	html_clipped(c->names, lane->name, 14);
-	buf_printf(c->names, "</text>");
-	for (int kind = 0; kind < TIMELINE_KINDS; kind++) {
-		bool any = false;
-
-		for (size_t i = 0; i < count; i++) {
-			if ((int)bars[i].first->kind != kind)
-				continue;
-			if (!any)
-				buf_printf(c->svg, "<g class=\"k%d\" fill=\"%s\" stroke=\"%s\">",
-					   kind, kinds[kind].fill, kinds[kind].stroke);
-			any = true;
-			draw_bar(c, &bars[i]);
-		}
-		if (any)
-			buf_printf(c->svg, "</g>");
-	}
-	buf_printf(c->svg, "<g class=\"lb\" font-family=\"monospace\" font-size=\"10\">");
-	for (size_t i = 0; i < count && !c->far; i++)
-		draw_label(c, &bars[i]);
-	buf_printf(c->svg, "</g>");
-	free(bars);
-	c->y += height;
-}
-
-/* 1, 2 or 5 times a power of ten, so that there are about ten steps. */
-static double step_of(double range)
-{
-	const double power = pow(10, floor(log10(range / 10)));
-	const double r = range / 10 / power;
-
-	return power * (r <= 1 ? 1 : r <= 2 ? 2 : r <= 5 ? 5 : 10);
-}
-
-/*
- * A line of the axis, and its number up to where that stands. From far an @odd one may be left out
- * by the style sheet.
- */
-static void draw_tick(const struct chart *c, double x, double top, double bottom, bool odd)
-{
-	if (c->far) {
-		for (int end = 1; end <= 2; end++) {
-			buf_printf(c->svg, end == 1 ? "<line class=\"gr\" stroke=\"#e3e7ec\" x1=\""
-						    : " x2=\"");
-			percent(c->svg, x - NAMES);
-			buf_printf(c->svg, "\" y%d=\"%.1f\"", end, end == 1 ? top : bottom);
-		}
-		buf_printf(c->svg, "/><text class=\"ax%s\" x=\"", odd ? " o" : "");
-		percent(c->svg, x - NAMES);
-	} else {
-		buf_printf(c->svg,
-			   "<path class=\"gr\" stroke=\"#e3e7ec\" d=\"M%.1f %.1fV%.1f\"/>"
-			   "<text class=\"ax\" x=\"%.1f",
-			   x, top, bottom, x);
-	}
-}
-
-static void draw_axis(const struct chart *c, double top, double bottom)
-{
-	const double step = step_of((c->to - c->from) / 1000);
-	const int digits = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
-	const double first = ceil(c->from / 1000 / step - 1e-9);
-	const double count = floor(c->to / 1000 / step + 1e-9) - first;
-
-	for (double i = 0; i <= count && i < 50; i++) {
-		const double ms = (first + i) * step, x = x_of(c, ms * 1000);
-
-		draw_tick(c, x, top, bottom, fmod(i, 2) == 1);
-		buf_printf(c->svg, "\" y=\"%.1f\" text-anchor=\"%s\">%.*f%s</text>", top - 4,
-			   x < LEFT + 12    ? "start"
-			   : x > RIGHT - 20 ? "end"
-					    : "middle",
-			   digits, ms == 0 ? 0 : ms, i == 0 ? " ms" : "");
-	}
-}
-
-/* Its length: `restore`, `KVM_RUN`. */
-static int first_word(const struct event *e)
-{
-	const size_t len = strcspn(e->text, " ");
-
-	return len < WORD_MAX ? (int)len : WORD_MAX;
-}
-
-static bool is_in(const struct chart *c, const struct event *e)
-{
-	return e && e->from >= c->from && e->from <= c->to;
-}
-
-/*
- * A line through all lanes where @e begins, named above the axis, from @text on or left of it, by
- * its first word and @what.
- */
-static void draw_mark(const struct chart *c, const struct event *e, const char *what, double text,
-		      bool left, double bottom)
-{
-	const double x = x_of(c, e->from);
-
-	buf_printf(c->svg,
-		   "<path class=\"mk\" stroke=\"#b3261e\" stroke-dasharray=\"4 3\" fill=\"none\" "
-		   "d=\"M%.1f 14V%.1f\"/><text class=\"mk\" fill=\"#b3261e\" font-weight=\"bold\" "
-		   "x=\"%.1f\" y=\"11\" text-anchor=\"%s\">",
-		   x, bottom, text, left ? "end" : "start");
-	html_printf(c->svg, "%.*s%s", first_word(e), e->text, what);
-	buf_printf(c->svg, "</text>");
-}
-
-/* That of the restore and that of KVM_RUN 1; their names do not meet. */
-static void draw_marks(const struct chart *c, double bottom)
-{
-	const struct event *restore = is_in(c, c->t->restore) ? c->t->restore : NULL;
-	const struct event *run = is_in(c, c->t->run) ? c->t->run : NULL;
-	const double x = restore ? x_of(c, restore->from) : 0, next = run ? x_of(c, run->from) : 0;
-	const bool close = restore && run && next - x < MARK;
-	const bool left = x > RIGHT - MARK || (close && x > LEFT + MARK);
-
-	if (restore)
-		draw_mark(c, restore, " begins", x, left, bottom);
-	if (run)
-		draw_mark(c, run, " 1", close && !left ? x + MARK : next, next > RIGHT - 70,
-			  bottom);
-}
-
-static bool any_in(const struct chart *c, const struct lane *lane)
-{
-	for (size_t i = 0; i < lane->events; i++)
-		if (lane->event[i].to >= c->from && lane->event[i].from <= c->to)
-			return true;
-	return false;
-}
-
-/*
- * The picture of @c, @height high: the names of its lanes, and what happened. A table, so that they
- * stand side by side where there are no styles too.
- */
-static void draw_both(const struct chart *c, double height, const char *name, struct buf *html)
-{
-	const char *const attributes = c->far ? "font-size=\"10\" stroke-width=\"0.6\""
-					      : "font-size=\"11\" stroke-width=\"1\"";
-
-	buf_printf(html,
-		   "<div class=\"tl%s\"%s><table role=\"presentation\" cellspacing=\"0\" "
-		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg "
-		   "viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
-		   "font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\">",
-		   c->far ? " far" : "", c->far ? "" : " tabindex=\"0\"",
-		   c->far ? " width=\"100%\"" : "", NAMES, NAMES, height, NAMES, height,
-		   attributes);
-	buf_append(html, buf_text(c->names), c->names->len);
-	buf_printf(html, "</svg></td><td><svg ");
-	if (c->far)
-		buf_printf(html, "width=\"100%%\"");
-	else
-		buf_printf(html, "viewBox=\"%.0f 0 %.0f %.0f\" width=\"%.0f\"", NAMES,
-			   WIDTH - NAMES, height, WIDTH - NAMES);
-	buf_printf(html,
-		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\"><title>",
-		   height, attributes);
-	html_text(html, name);
-	buf_printf(html, "</title>");
-	buf_append(html, buf_text(c->svg), c->svg->len);
-	buf_printf(html, "</svg></td></tr></table></div>");
-}
-
-static void draw_near(const struct timeline *t, double from, double to, const char *name,
-		      struct buf *html)
-{
-	struct buf lanes = {0}, axis = {0}, names = {0};
-	struct chart c = {.t = t, .from = from, .to = to, .y = TOP, .svg = &lanes, .names = &names};
-
-	for (unsigned i = 0; i < t->lanes; i++)
-		if (any_in(&c, &t->lane[i]))
-			draw_lane(&c, &t->lane[i]);
-	c.svg = &axis;
-	draw_axis(&c, TOP - 8, c.y - LANE_GAP);
-	draw_marks(&c, c.y - LANE_GAP);
-	buf_append(&axis, buf_text(&lanes), lanes.len);
-	buf_printf(html,
-		   "<p class=\"cap sw\">Scroll it sideways: it is wider than the screen.</p>");
-	draw_both(&c, c.y, name, html);
-	buf_free(&axis);
-	buf_free(&lanes);
-	buf_free(&names);
-}
-
-/* The whole hop; @from and @to are what draw_near() shows of it. */
-static void draw_far(const struct timeline *t, double from, double to, const char *name,
-		     struct buf *html)
-{
-	struct buf lanes = {0}, axis = {0}, names = {0};
-	struct chart c = {.t = t,
-			  .from = t->begin,
-			  .to = t->end,
-			  .far = true,
-			  .y = 20,
-			  .svg = &lanes,
-			  .names = &names};
-
-	for (unsigned i = 0; i < t->lanes; i++)
-		draw_lane(&c, &t->lane[i]);
-	c.svg = &axis;
-	draw_axis(&c, 16, c.y);
-	buf_printf(&axis, "<rect class=\"zm\" fill=\"#fde9e7\" stroke=\"#b3261e\" x=\"");
-	percent(&axis, x_of(&c, from) - NAMES);
-	buf_printf(&axis, "\" y=\"15\" width=\"");
-	percent(&axis, fmax(x_of(&c, to) - x_of(&c, from), 2));
-	buf_printf(&axis, "\" height=\"%.1f\"/>", c.y - 15);
-	buf_append(&axis, buf_text(&lanes), lanes.len);
-	draw_both(&c, c.y + 2, name, html);
-	buf_free(&axis);
-	buf_free(&lanes);
-	buf_free(&names);
-}
-
-/* ---- the picture -------------------------------------------------------------------------- */
 
 /*
  * What is worth being seen from near: from the restore's begin to its last ioctl, the first
@@ -793,7 +32,7 @@ static void near_range(const struct timeline *t, double *from, double *to)
 			if (e->from < begin || e->from > soon)
 				continue;
 			if ((e->kind == TIMELINE_IOCTL && (!t->run || e->from <= t->run->from)) ||
-			    is_vmcs12_page(e->text))
+			    svg_is_vmcs12_page(e->text))
 				end = fmax(end, e->to);
 		}
 	pad = (end - begin) * 0.12;
@@ -813,8 +52,8 @@ static const struct event *find_fail(const struct timeline *t)
 	for (unsigned l = 0; l < t->lanes; l++)
 		for (size_t i = 0; i < t->lane[l].events; i++)
 			if (t->lane[l].event[i].kind == TIMELINE_GUEST &&
-			    begins(t->lane[l].event[i].text, "fail"))
-				earliest(&fail, &t->lane[l].event[i]);
+			    svg_begins(t->lane[l].event[i].text, "fail"))
+				svg_earliest(&fail, &t->lane[l].event[i]);
 	return fail;
 }
 
@@ -838,12 +77,12 @@ static void fail_range(const struct timeline *t, const struct event *fail, doubl
 
 static void moment(struct buf *html, const struct event *e, const char *what)
 {
-	const bool page = is_vmcs12_page(e->text);
+	const bool page = svg_is_vmcs12_page(e->text);
 
-	html_printf(html, "%.*s%s", page ? (int)strcspn(e->text, ",") : first_word(e), e->text,
+	html_printf(html, "%.*s%s", page ? (int)strcspn(e->text, ",") : svg_first_word(e), e->text,
 		    what);
 	buf_printf(html, " <b>");
-	ms_text(html, e->from);
+	svg_ms(html, e->from);
 	buf_printf(html, " ms</b> · ");
 }
 
@@ -858,10 +97,10 @@ static void moments(const struct timeline *t, struct buf *html)
 
 			if (t->restore && e->from < t->restore->from)
 				continue;
-			if (begins(e->text, "KVM_SET_NESTED_STATE"))
-				earliest(&state, e);
-			if (is_vmcs12_page(e->text))
-				earliest(&page, e);
+			if (svg_begins(e->text, "KVM_SET_NESTED_STATE"))
+				svg_earliest(&state, e);
+			if (svg_is_vmcs12_page(e->text))
+				svg_earliest(&page, e);
 		}
 	buf_printf(html, "<p class=\"mo\">");
 	if (t->restore)
@@ -878,11 +117,11 @@ static void moments(const struct timeline *t, struct buf *html)
 		buf_printf(html, "<span class=\"bad\">");
 		html_clipped(html, fail->text, LABEL_MAX);
 		buf_printf(html, "</span> at <b>");
-		ms_text(html, fail->from);
+		svg_ms(html, fail->from);
 		buf_printf(html, " ms</b> · ");
 	}
 	buf_printf(html, "end <b>");
-	ms_text(html, t->end);
+	svg_ms(html, t->end);
 	buf_printf(html, " ms</b>");
 	if (t->dropped > 0)
 		buf_printf(html,
@@ -907,13 +146,13 @@ static void draw(const struct timeline *t, const char *result, unsigned hop, str
 	if (from > t->begin || to < t->end) {
 		buf_printf(html, "<p class=\"cap\">The whole hop; what is framed is shown larger "
 				 "below</p>");
-		draw_far(t, from, to, name, html);
+		svg_far(t, from, to, name, html);
 	}
-	draw_near(t, from, to, name, html);
+	svg_near(t, from, to, name, html);
 	if (fail && fail->from > to) {
 		fail_range(t, fail, &fail_from, &fail_to);
 		buf_printf(html, "<p class=\"cap\">The hop's end, where the check failed</p>");
-		draw_near(t, fail_from, fail_to, name, html);
+		svg_near(t, fail_from, fail_to, name, html);
 	}
 	free(name);
 }
@@ -922,7 +161,7 @@ int timeline_svg(const json_t *timeline, const char *result, unsigned hop, struc
 		 struct err *e)
 {
 	struct timeline t = {0};
-	const int ret = read_timeline(timeline, &t, result, hop, e);
+	const int ret = svg_read(timeline, &t, result, hop, e);
 
 	if (!ret)
 		draw(&t, result, hop, html);
@@ -939,7 +178,7 @@ void timeline_legend(struct buf *html)
 			   "<li><svg width=\"18\" height=\"12\" aria-hidden=\"true\">"
 			   "<rect class=\"k%d\" x=\"1\" y=\"1\" width=\"16\" height=\"10\" "
 			   "fill=\"%s\" stroke=\"%s\"/></svg> %s</li>",
-			   k, kinds[k].fill, kinds[k].stroke, kinds[k].text);
+			   k, svg_kinds[k].fill, svg_kinds[k].stroke, svg_kinds[k].text);
 	buf_printf(html,
 		   "<li><svg width=\"18\" height=\"12\" aria-hidden=\"true\"><path d=\"M9 1.5l4 "
 		   "4.5l-4 4.5l-4-4.5z\" fill=\"none\" stroke=\"currentColor\"/></svg> an "

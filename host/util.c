@@ -360,3 +360,62 @@ uint64_t random_next(uint64_t *state)
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
 	return z ^ (z >> 31);
 }
+
+/* Decimal number of @len digits at @s, without a leading zero. */
+bool parse_decimal(const char *s, size_t len, uint64_t *value)
+{
+	uint64_t v = 0;
+
+	if (!len || (len > 1 && *s == '0'))
+		return false;
+	for (; len; len--, s++) {
+		unsigned digit = (unsigned char)*s - '0';
+
+		if (digit > 9 || v > (UINT64_MAX - digit) / 10)
+			return false;
+		v = v * 10 + digit;
+	}
+	*value = v;
+	return true;
+}
+
+bool parse_number(const char *text, uint64_t *value)
+{
+	uint64_t v = 0;
+	size_t len;
+
+	if (strncmp(text, "0x", 2))
+		return parse_decimal(text, strlen(text), value);
+	text += 2;
+	len = strlen(text);
+	if (!len || len > 16 || strspn(text, "0123456789abcdefABCDEF") != len)
+		return false;
+	for (; *text; text++)
+		v = v << 4 | (unsigned)(*text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10);
+	*value = v;
+	return true;
+}
+
+void report_time(char text[REPORT_TIME])
+{
+	const time_t now = time(NULL);
+	struct tm utc;
+
+	*text = '\0';
+	if (gmtime_r(&now, &utc))
+		strftime(text, REPORT_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+int give_up(const char *text)
+{
+	fprintf(stderr, "midflight: %s\n", text);
+	return 2;
+}
+
+int give_up_on(const char *path, const struct err *e)
+{
+	struct err all;
+
+	err_set(&all, "%s: %s", path, e->text);
+	return give_up(all.text);
+}

@@ -98,4 +98,19 @@ uint64_t hash_bytes(uint64_t seed, const void *p, size_t len);
 /* Next number of a seeded sequence (splitmix64). */
 uint64_t random_next(uint64_t *state);
 
+/* Strict: the whole of @text is a decimal or 0x number of 64 bits. */
+bool parse_number(const char *text, uint64_t *value);
+
+/* The same of @len digits at @s, decimal alone. */
+bool parse_decimal(const char *s, size_t len, uint64_t *value);
+
+#define REPORT_TIME 24 /* bytes of a time in ISO 8601, UTC */
+/* The time now. */
+void report_time(char text[REPORT_TIME]);
+
+/* Prints `midflight: TEXT` on stderr; 2, the exit status of a failure that is nobody's but ours. */
+int give_up(const char *text);
+/* The same of @e about @path, a name from the user. */
+int give_up_on(const char *path, const struct err *e);
+
 #endif

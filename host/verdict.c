@@ -166,3 +166,12 @@ void verdict_judge(struct verdict *v, const struct guest_log *log, const struct 
 	if (log->errors && v->word < WORD_ERROR)
 		v->word = WORD_ERROR;
 }
+
+int word_find(const char *name, size_t len)
+{
+	for (int w = WORD_PASS; w <= WORD_CRASH; w++)
+		if (strlen(word_name((enum word)w)) == len &&
+		    !memcmp(name, word_name((enum word)w), len))
+			return w;
+	return -1;
+}

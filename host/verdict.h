@@ -99,4 +99,7 @@ void verdict_judge(struct verdict *v, const struct guest_log *log, const struct 
 /* Number of different hops with `fail` events. */
 unsigned failed_hops(const struct guest_log *log);
 
+/* The word whose name is @name, of @len bytes; -1: there is none. */
+int word_find(const char *name, size_t len);
+
 #endif

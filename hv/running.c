@@ -5,7 +5,7 @@
  */
 #include "hv/running.h"
 #include "boot/cmdline.h"
-#include "hv/scenario.h"
+#include "hv/hop.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/page.h"

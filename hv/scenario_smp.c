@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1 has two vCPUs, and an L2 on one or both of them; told of below. */
 #include "boot/ap.h"
+#include "boot/cpus.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/x2apic.h"
 
 #define FIRST_VECTOR  0x51

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VMCS access; encodings are checked at compile time against SDM, "VMCS Data Organization". */
 #include "hv/vmcs.h"
-#include "boot/ap.h"
+#include "boot/cpus.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
 #include "lib/string.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VMX capability reporting; SDM, appendix "VMX Capability Reporting Facility". */
 #include "hv/vmx_caps.h"
-#include "boot/ap.h"
+#include "boot/cpus.h"
 #include "hv/vmcs.h"
 #include "hv/vmx.h"
 #include "lib/cpu.h"

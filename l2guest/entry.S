@@ -29,9 +29,6 @@ l2_gdt_end:
 
 	.bss
 	.balign	16
-	.globl	l2_idt
-l2_idt:
-	.skip	256 * 16
 l2_tss:
 	.skip	0x68
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2 proper: start, interrupts, and the checks of its own registers. */
 #include "l2guest/l2.h"
-#include "lib/cpu.h"
-#include "lib/idt.h"
 #include "lib/random.h"
 #include "lib/string.h"
 
 void l2_main(struct l2_shared *shared);
 
-extern struct idt_entry l2_idt[];
+extern struct idt_entry l2_idt[]; /* entry.S tells L1 where */
 extern const struct l2_scenario *const l2_scenarios_begin[], *const l2_scenarios_end[];
+
+struct idt_entry l2_idt[IDT_VECTORS] __attribute__((aligned(16)));
 
 struct l2_shared *volatile l2_shared;
 bool (*l2_on_interrupt)(struct trap_frame *f);

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_RESULTS_H
 #define TESTS_UNIT_RESULTS_H
 
+#include "host/schemas.h"
 #include "tests/unit/unit.h"
 
 #include "host/json_util.h"

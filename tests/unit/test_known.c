@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // When a failure counts as a known KVM bug, and when it must not: for each row of known.def the
 // evidence that was recorded (known_evidence.def), and what lies near to it.
+#include "host/kvm_state.h"
 #include "tests/unit/log.h"
 
 #include "host/evidence.h"

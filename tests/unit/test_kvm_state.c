@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Orders of restoring (data and files) and what a snapshot's sections say about L2.
+#include "host/saved_state.h"
 #include "tests/unit/unit.h"
 
 #include "host/kvm_state.h"

@@ -43,7 +43,7 @@ static void words(void **state)
 	assert_string_equal(b.p, " --scenario running,halted --seed 1 --method 'post*,file'"
 				 " --shard 2/3 --irqchip split --without avx,la57");
 	b.len = 0;
-	report_repro(&o, o.scenario[0], METHOD_POSTCOPY, &b);
+	options_repro(&o, o.scenario[0], METHOD_POSTCOPY, &b);
 	assert_string_equal(b.p, "'a b' run --scenario running --seed 1 --method postcopy"
 				 " --irqchip split --without avx,la57");
 	b.len = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The oracles' comparison, what it lets pass, the reader of L0's log, and buffers with a guard
 // page.
+#include "host/oracle_run.h"
 #include "tests/unit/unit.h"
 
 #include "host/guarded.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The QEMU driver with a real QEMU: snapshots and restores of a tiny guest under TCG, which has no
 // L2, so that this test alone takes any state for a good one. Skipped where there is no QEMU.
+#include "host/qemu_stream.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/timeline.h"
 

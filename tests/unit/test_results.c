@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a run leaves behind: JUnit, failure.txt, replay.json, the summary, a clean directory.
+#include "host/merge.h"
 #include "tests/unit/results.h"
 #include "tests/unit/unit.h"
 
@@ -718,7 +719,8 @@ static void lab_directories(void **state)
 			  "running", "name", "halted", "word", "PASS", "dir", "halted", "name",
 			  "..", "word", "PASS", "dir", "..");
 	assert_non_null(m.top);
-	assert_int_equal(run_dir_join(dir, labs, 2, &m, &e), 0);
+	assert_int_equal(run_dir_join(dir, labs, 2, m.top, m.from, &e), 0);
+	assert_int_equal(report_json_write(m.top, dir, &e), 0);
 	assert_true(there("serial.log")); /* nobody is called `..` */
 	assert_false(there("lab-1/index.txt"));
 	assert_false(there("lab-1/halted"));

@@ -1,56 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Selects and runs scenarios, and talks with the host between hops. */
-#include "hv/scenario.h"
-#include "boot/ap.h"
+/* Talks with the host around a hop. */
+#include "hv/hop.h"
 #include "boot/cmdline.h"
 #include "boot/trap.h"
+#include "hv/l2.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/page.h"
 #include "lib/print.h"
-#include "lib/string.h"
 #include "lib/uart.h"
-#include "lib/x2apic.h"
-
-#include <midflight_version.h>
-
-extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
-extern const uint8_t load_start[], load_end[], bss_end[];
 
 static unsigned failures_before, nudges_told;
 static uint64_t digest, digest_rounds; /* of this hop; 0: not told */
 static uint64_t current_hop;
 static bool met_l2; /* an NMI of the host's in this hop, and nothing was lost before */
 static bool cured;  /* by that, perhaps: it is to be flown again */
-
-static bool selected(const struct scenario *s)
-{
-	return !cmdline.scenario || list_has(cmdline.scenario, cmdline.scenario_len, s->name);
-}
-
-/* Number of names in the list, to tell a misspelt one. */
-static unsigned names_wanted(void)
-{
-	unsigned n = 1;
-
-	for (size_t i = 0; i < cmdline.scenario_len; i++)
-		n += cmdline.scenario[i] == ',';
-	return n;
-}
-
-static bool possible(const struct scenario *s, char *why, size_t size)
-{
-	for (const uint16_t *need = s->needs; *need != NEEDS_END; need++) {
-		bool ok = *need == L2_BASE	? l2_base_possible(why, size)
-			  : *need == L2_APICV	? l2_possible(why, size)
-			  : *need == VMX_ITSELF ? true
-						: vmx_control_allowed(*need, why, size);
-
-		if (!ok)
-			return false;
-	}
-	return !s->possible || s->possible(why, size);
-}
 
 void freeze_point(void)
 {
@@ -73,56 +37,6 @@ void expect_quiet(uint64_t hop, uint64_t ticks)
 	ktap_event("expect", "hop=%lu quiet=%lu", hop, ticks);
 }
 
-static void fly_hops(const struct scenario *s);
-
-void scenario_run_all(void)
-{
-	bool vmx, on = false;
-	unsigned count = 0;
-	char why[160];
-
-	for (const struct scenario *const *s = scenarios_begin; s != scenarios_end; s++)
-		count += selected(*s);
-	ktap_begin(count ? count : 1);
-	ktap_event("hello", "protocol=2 version=%s boot=%s sync=%s hops=%lu seed=%lu",
-		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none",
-		   cmdline.hops, cmdline.seed);
-	if (cmdline.scenario && count != names_wanted())
-		ktap_error_and_end("what=\"unknown scenario\" found=%u wanted=%u", count,
-				   names_wanted());
-	if (!cmdline.sync_host)
-		page_announce_nothing();
-	/* First, so that the roles of single pages, announced later, stand above these. */
-	page_announce("L1 image", load_start, ((uintptr_t)load_end - (uintptr_t)load_start) / 4096);
-	page_announce("L1 memory", load_end, ((uintptr_t)bss_end - (uintptr_t)load_end) / 4096);
-	vmx = vmx_available(why, sizeof(why));
-	x2apic_init();
-	if (vmx && cmdline.vcpus > 1)
-		ap_start();
-	for (const struct scenario *const *i = scenarios_begin; i != scenarios_end; i++) {
-		const struct scenario *s = *i;
-
-		if (!selected(s))
-			continue;
-		ktap_start(s->name);
-		if (!vmx || !possible(s, why, sizeof(why))) {
-			ktap_skip("%s", why);
-		} else {
-			if (!on)
-				vmx_on();
-			on = true;
-			if (s->run)
-				s->run();
-			else
-				fly_hops(s);
-		}
-		ktap_result();
-	}
-	if (on)
-		vmx_off();
-	ktap_end();
-}
-
 static void hop_reset(uint64_t hop)
 {
 	failures_before = ktap_failures();
@@ -132,7 +46,7 @@ static void hop_reset(uint64_t hop)
 }
 
 /* As hop_begin, but goes on only when the host is prepared for the freeze point. */
-static void hop_begin_waiting(uint64_t hop)
+void hop_begin_waiting(uint64_t hop)
 {
 	int byte = 'g';
 
@@ -236,31 +150,4 @@ void hop_end(uint64_t hop, enum hop_answer answer)
 		ktap_event("hop", "hop=%lu failed=%u", hop, ktap_failures() - failures_before);
 	if (cmdline.breakage == BREAK_TRUNCATE && hop == cmdline.hops)
 		ktap_truncate();
-}
-
-/* All hops of a scenario that flies one at a time. */
-static void fly_hops(const struct scenario *s)
-{
-	for (uint64_t hop = 1; hop <= cmdline.hops && !ktap_failures(); hop++) {
-		enum hop_answer answer;
-
-		do {
-			hop_begin_waiting(hop);
-			s->fly();
-			l2_destroy_all();
-			/*
-			 * A hop that failed on its way must not leave the host waiting for a freeze
-			 * point; the host sees from the state that this is not where a snapshot was
-			 * wanted.
-			 */
-			while ((answer = hop_answer()) == HOP_NONE) {
-				if (ktap_failures())
-					freeze_point();
-				cpu_relax();
-			}
-			if (hop_again(answer) && !ktap_failures())
-				hop_end(hop, answer);
-		} while (hop_again(answer) && !ktap_failures());
-		hop_end(hop, HOP_KEEP);
-	}
 }
