@@ -37,19 +37,18 @@ GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-s
 
 objs = $(patsubst %,$(B)/%.o,$(basename $(1)))
 
-L1_BASE := $(call objs,$(wildcard boot/*.[cS] lib/*.[cS]) l2guest/compute.c \
-	$(filter-out hv/scenario_%,$(wildcard hv/*.[cS])))
-L1_SCENARIOS := $(call objs,$(wildcard hv/scenario_*.c))
+L1_BASE := $(call objs,$(wildcard boot/*.[cS] lib/*.[cS] hv/*.[cS]) l2guest/compute.c)
+L1_SCENARIOS := $(call objs,$(wildcard hv/scenarios/*.c))
 EMUCHECK := $(call objs,$(wildcard tests/emulator/*.[cS]) \
-	$(patsubst %,hv/scenario_%.c,running halted msr_store shadow_vmcs))
-L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS]) lib/idt.c lib/trap_entry.S lib/string.c)
+	$(patsubst %,hv/scenarios/%.c,running halted msr_store shadow_vmcs))
+L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS] l2guest/halves/*.c) lib/idt.c lib/trap_entry.S lib/string.c)
 
 # ---- host: static, so that the same binary runs in the lab's initramfs ------------------------
 HOST_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -I. -I$(B)/include
 HOST_LIBS   := -ljansson -pthread -lm
-HOST_SRCS   := $(wildcard host/*.c)
+HOST_SRCS   := $(wildcard host/*.c host/*/*.c)
 HOST_OBJS   := $(call objs,$(HOST_SRCS))
-UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
 GENERATED   := $(B)/include/midflight_version.h $(if $(CROSS),$(B)/include/asm/kvm.h)
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
@@ -68,7 +67,7 @@ help:
 	@echo 'make install  into PREFIX (/usr/local), below DESTDIR; make uninstall removes it'
 	@echo 'make deb      a Debian package in build/'
 	@echo 'make man      build/midflight.1, the manual page'
-	@echo 'make lint     cppcheck, shellcheck, clang-format'
+	@echo 'make lint     cppcheck, shellcheck, clang-format, the rules of tests/house.py'
 	@echo 'make docs     docs/scenarios.md and docs/methods.md from the tables'
 	@echo 'make clean    remove build/'
 	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
@@ -137,7 +136,7 @@ $(B)/l2guest.bin: $(B)/l2guest.elf
 $(B)/hv/l2_image.o: $(B)/l2guest.bin
 
 # They include these.
-$(B)/host/report_html.o $(B)/san/report_html.o: host/report_html.css host/report_html.js
+$(B)/host/html/html_page.o $(B)/san/html/html_page.o: host/html/html_page.css host/html/html_page.js
 
 $(B)/midflight.elf: $(L1_BASE) $(L1_SCENARIOS) linker.ld
 	$(call say,LD,$@)
@@ -187,7 +186,7 @@ $(X86)/%.o: %.c $(B)/flags $(X86)/packages | $(GENERATED)
 	$(call say,CC,$@)
 	$(Q)$(GUEST_CC) $(HOST_CFLAGS) -isystem $(X86_ROOT)/usr/include \
 		-isystem $(X86_ROOT)/usr/include/x86_64-linux-gnu -MMD -MP -c -o $@ $<
-$(X86)/host/report_html.o: host/report_html.css host/report_html.js
+$(X86)/host/html/html_page.o: host/html/html_page.css host/html/html_page.js
 $(X86)/midflight: $(patsubst $(B)/%,$(X86)/%,$(HOST_OBJS))
 	$(call say,LD,$@)
 	$(Q)$(GUEST_CC) -static -o $@ $^ -L$(X86_ROOT)/usr/lib/x86_64-linux-gnu $(HOST_LIBS)
@@ -206,7 +205,7 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 
 unit: $(UNIT_TESTS) $(B)/fuzz_snapshot $(B)/fuzz_inputs
 
-$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot.o $(B)/san/util.o
+$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot/snapshot.o $(B)/san/base/util.o
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^
 
@@ -232,7 +231,7 @@ $(B)/midflight.1: $(B)/midflight
 	$(call say,MAN,$@)
 	$(Q)[ -n "$$SOURCE_DATE_EPOCH" ] || unset SOURCE_DATE_EPOCH; $(B)/midflight man > $@
 
-# ---- installing: host/paths.h says how the runner finds the rest ------------------------------
+# ---- installing: host/cli/paths.h says how the runner finds the rest ------------------------------
 PREFIX   ?= /usr/local
 to       := $(DESTDIR)$(PREFIX)
 PROGRAM  := $(to)/bin/midflight

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight`: which command it is, and what that does.
-#include "host/cmd.h"
-#include "host/cmd_line.h"
-#include "host/command.h"
-#include "host/search.h"
+#include "host/commands/cmd.h"
+#include "host/cli/parse.h"
+#include "host/cli/commands.h"
+#include "host/search/search.h"
 
 #include <argp.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Code of L2s that do not run in 64-bit mode; L1 copies it into their memory. Each passes one freeze
- * point and ends with l2_tell(1). hv/scenario_paging.c says what it is for.
+ * point and ends with l2_tell(1). hv/scenarios/paging.c says what it is for.
  */
 #include "hv/flat_code.h"
 #include "l2guest/layout.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scenarios: one file hv/scenario_NAME.c for L1's half (and l2guest/NAME.c for L2's), registered by
- * itself through a linker section. Nothing else lists them: the runner reads what it must know from
- * the image.
+ * Scenarios: one file hv/scenarios/NAME.c for L1's half (and l2guest/halves/NAME.c for L2's),
+ * registered by itself through a linker section. Nothing else lists them: the runner reads what it
+ * must know from the image.
  */
 #ifndef HV_SCENARIO_H
 #define HV_SCENARIO_H
@@ -36,7 +36,7 @@ struct scenario {
 
 /*
  * SCENARIO(name, NEEDS(controls...), about, .fly = function): @about is text for people and for the
- * runner, lines of `key: value`. host/scenario.h tells the keys.
+ * runner, lines of `key: value`. host/l1/scenario.h tells the keys.
  */
 #define SCENARIO(id, needs_list, about_text, ...)                             \
 	static const uint16_t scenario_##id##_needs[] = needs_list;           \

@@ -513,7 +513,7 @@ lab_failed() { # STATUS WHAT
     shift
     if [ -n "$out" ]; then
         cp "$SCRATCH/bochs.log" "$out/bochs.log" || :
-        # host/l0_log.c reads the last lines too.
+        # host/l0/l0_log.c reads the last lines too.
         { tr -d '\r' < "$SCRATCH/com1"; emulator_complaints; printf 'lab: %s\n' "$@"; } > "$out/l0-console.txt" || :
     fi
     {

@@ -6,8 +6,8 @@
 #include "tests/unit/log.h"
 #include "tests/unit/results.h"
 
-#include "host/cmd_line.h"
-#include "host/kvm_state.h"
+#include "host/cli/parse.h"
+#include "host/kvm/kvm_state.h"
 
 #include <argp.h>
 #include <sys/mman.h>

@@ -3,7 +3,7 @@
 // why, or give a snapshot whose file is the very same bytes. Checksums are left wrong in some of
 // the files and made right in others, so that the checks behind them are reached. To be built with
 // the sanitizers.
-#include "host/snapshot.h"
+#include "host/snapshot/snapshot.h"
 #include "tests/mutate.h"
 
 #include <endian.h>

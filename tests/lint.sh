@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Static checks: cppcheck on C, shellcheck on scripts, and that no generated file or blob is in git.
+# Static checks: cppcheck on C, shellcheck on scripts, that no generated file or blob is in git, and that all
+# lies where it belongs (house.py).
 # Prints KTAP-like result lines for tests/run.sh.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -69,3 +70,7 @@ check_version "clang-format" $CLANG_FORMAT clang_format
 check "shellcheck" shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check "no binary files in git but docs/*.png" no_binaries
 check "L1 is smaller than 160 KiB" small_image
+for rule in layers circles sizes layout; do
+	check "house: $rule" tests/house.py "$rule"
+done
+check "house: each of these rules is seen broken" tests/house.py test

@@ -3,7 +3,7 @@
 #ifndef TESTS_MUTATE_H
 #define TESTS_MUTATE_H
 
-#include "host/util.h"
+#include "host/base/util.h"
 
 #include <string.h>
 

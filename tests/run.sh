@@ -61,8 +61,9 @@ unit() {
 		sed 's/^/# /' "$work/tap"
 		echo "not ok - mutated inputs"
 	fi
-	for program in tests/unit/test_*.c; do
-		program=build/unit/$(basename "$program" .c)
+	for program in tests/unit/test_*.c tests/unit/*/test_*.c; do
+		program=${program#tests/}
+		program=build/${program%.c}
 		status=0
 		CMOCKA_MESSAGE_OUTPUT=TAP "$program" >"$work/tap" 2>"$work/err" || status=$?
 		# cmocka calls a skipped test "not ok N # SKIP NAME".

@@ -4,7 +4,7 @@
 
 KIND: scenarios (many of them, one method), methods (two scenarios, many methods), hostile (every
 string is markup, paths lead elsewhere, files are damaged). The runs are made up, their format is
-that of host/report_json.c and host/timeline.c.
+that of host/report/result_json.c and host/vmm/timeline.c.
 """
 import json
 import os

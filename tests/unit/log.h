@@ -5,7 +5,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "host/verdict.h"
+#include "host/l1/verdict.h"
 #include "lib/sum.h"
 
 #define HELLO                                                                       \

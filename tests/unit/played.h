@@ -5,7 +5,7 @@
 
 #include "tests/unit/log.h"
 
-#include "host/flight.h"
+#include "host/flight/flight.h"
 
 #include <dirent.h>
 #include <unistd.h>

@@ -3,11 +3,11 @@
 #ifndef TESTS_UNIT_RESULTS_H
 #define TESTS_UNIT_RESULTS_H
 
-#include "host/schemas.h"
+#include "host/report/schemas.h"
 #include "tests/unit/unit.h"
 
-#include "host/json_util.h"
-#include "host/report_json.h"
+#include "host/base/json.h"
+#include "host/report/result_json.h"
 
 #define RESULTS_KNOWN_ID "halted-posted-interrupt-lost"
 

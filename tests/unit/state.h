@@ -5,8 +5,8 @@
 
 #include "tests/unit/unit.h"
 
-#include "host/snapshot.h"
-#include "host/vmcs12.h"
+#include "host/snapshot/snapshot.h"
+#include "host/snapshot/vmcs12.h"
 
 #include <linux/kvm.h>
 

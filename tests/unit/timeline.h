@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_TIMELINE_H
 #define TESTS_UNIT_TIMELINE_H
 
-#include "host/util.h"
+#include "host/base/util.h"
 
 #include <jansson.h>
 #include <unistd.h>

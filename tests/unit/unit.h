@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/scenario.h"
-#include "host/util.h"
+#include "host/l1/scenario.h"
+#include "host/base/util.h"
 #include "tests/mutate.h"
 
 /* Fails with both strings shown unless @text contains @part. */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the user wants of `midflight`. */
+#ifndef HOST_CLI_OPTIONS_H
+#define HOST_CLI_OPTIONS_H
+
+#include "host/vmm/freeze.h"
+#include "host/vmm/method.h"
+#include "host/l1/scenario.h"
+#include "host/pages/pages.h"
+#include "host/base/util.h"
+
+#define DEFAULT_HOPS	  10
+#define DEFAULT_TIMEOUT_S 60
+#define DEFAULT_NUDGE_S	  2.0
+
+#define MINIMISE_TRIES 60 /* flights of one minimise */
+
+#define MATRIX_TIMEOUT_S 5
+#define MATRIX_NUDGE_S	 2.0
+#define SOAK_FOR_S	 60
+#define FOR_S_MAX	 (1000 * 3600)
+#define POINTS_MAX	 1000000 /* of a sweep */
+#define SHARDS_MAX	 1000
+#define L0_OPTIONS_MAX	 32
+#define PAGES_GRACE_NS	 (200 * NS_PER_MS)
+
+/* In the order in which people meet them. The last two are for the build and the shell. */
+enum command {
+	CMD_RUN,
+	CMD_REPLAY,
+	CMD_REPORT,
+	CMD_INSPECT,
+	CMD_LIST,
+	CMD_DOCTOR,
+	CMD_PAGES,
+	CMD_ORDERS,
+	CMD_BREAKAGES,
+	CMD_COVERAGE,
+	CMD_SAVE,
+	CMD_RESTORE,
+	CMD_SERVE,
+	CMD_MERGE,
+	CMD_SWEEP,
+	CMD_SOAK,
+	CMD_MINIMISE,
+	CMD_BENCH,
+	CMD_LAB,
+	CMD_KERNELS,
+	CMD_BISECT,
+	CMD_MAN,
+	CMD_COMPLETE,
+	COMMANDS
+};
+
+enum lab { LAB_AUTO, LAB_YES, LAB_NO };
+
+struct options {
+	enum command command;
+	const char *file;		 /* save, restore, serve: the snapshot; replay */
+	const char *socket, *serve_from; /* serve; restore */
+	unsigned hops_before;		 /* save: hops that end before the snapshot */
+	const char *scenario_text;	 /* --scenario as given, or NULL */
+	const struct scenario *scenario[SCENARIOS_MAX];
+	unsigned scenarios;
+	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
+	const char *irqchip, *without; /* as given, or NULL */
+	const char *method_text;       /* --method as given, or NULL: file */
+	enum method method[METHODS];   /* in the table's order */
+	unsigned methods;
+	struct shard {
+		unsigned k, n; /* this one is @k, from 1, of @n; 0: all results */
+	} shard;
+	const char *freeze_text; /* --freeze as given */
+	struct freeze freeze;
+	const char *order, *pages; /* as given; pages_config is what --pages means */
+	struct pages_config pages_config;
+	const char *image, *log; /* paths; NULL: as host/cli/paths.h says */
+	unsigned hops, timeout_s;
+	double nudge_s;
+	unsigned points; /* sweep; 0: as the step says */
+	int64_t step_ns; /* sweep; 0: as the points say */
+	unsigned for_s;	 /* soak */
+	uint64_t seed;
+	enum lab lab;
+	const char *kernels;			/* --kernel with several, separated by commas */
+	const char *each_module;		/* a directory with modules kvm-intel */
+	const char *each_param[L0_OPTIONS_MAX]; /* NAME=VALUE,VALUE... */
+	unsigned each_params;
+	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
+	unsigned l0_words;
+	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
+	bool nudge_given;
+	bool orders, count_on;	       /* soak */
+	bool exact;		       /* replay */
+	bool list_methods;	       /* list */
+	bool diff;		       /* inspect */
+	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
+	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
+	bool coverage;		       /* have the lab record which code of KVM ran */
+	const char *debug_info;	       /* coverage: a module with debug information, or NULL */
+	const char *build, *defconfig; /* bisect-run: as given, or NULL */
+	unsigned jobs; /* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
+	bool part;     /* of several runs at once: the process that started them shows progress */
+	char *const *files; /* commands that take several: merge, report, inspect, ... */
+	unsigned file_count;
+	/*
+	 * What to show to the user; the runner outside the lab tells the one inside. The command
+	 * is what options_words() is appended to, quoted for a shell.
+	 */
+	const char *shown_command, *shown_log;
+	const char *shown_started; /* time, as the lab has a clock of its own; NULL: now */
+	const char *shown_replay;  /* the same for `midflight replay`, without its FILE */
+	const char *only;	   /* the one result to fly, with its control; NULL: all */
+};
+
+/* Defaults. */
+void options_init(struct options *o);
+
+/* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
+void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+
+/* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
+char *options_next_word(char **at);
+
+/* Sets what --method @text means: names and patterns. 0, or -1 with @e filled. @text must live on.
+ */
+int options_methods(struct options *o, const char *text, struct err *e);
+
+/* Sets what --shard @text means. 0, or -1 with @e filled. */
+int options_shard(struct options *o, const char *text, struct err *e);
+
+/* Sets what --freeze @text means. 0, or -1 with @e filled. @text must live on. */
+int options_freeze(struct options *o, const char *text, struct err *e);
+
+/* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
+int options_pages(struct options *o, const char *text, struct err *e);
+
+/* Whether @o asks for more than one kernel, module or value of a parameter. */
+bool has_variants(const struct options *o);
+
+/* A command line that repeats @scenario with @method, whatever the shard. */
+void options_repro(const struct options *o, const struct scenario *scenario, enum method method,
+		   struct buf *text);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The list of results: for each scenario its control, then one result per method and posting.
+#include "host/cli/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void add(struct plan *p, const struct plan_item *item)
+{
+	p->item = xrealloc(p->item, (p->count + 1) * sizeof(*p->item));
+	p->item[p->count++] = *item;
+}
+
+/* Whether --only leaves @item out. */
+static bool left_out(const struct options *o, const struct plan_item *item)
+{
+	char *name = o->only ? plan_name(o, item) : NULL;
+	const bool out = name && strcmp(name, o->only);
+
+	free(name);
+	return out;
+}
+
+static void add_scenario(struct plan *p, const struct options *o, const struct scenario *s)
+{
+	const unsigned posts = s->posts ? POSTS : 1;
+	const unsigned shards = o->shard.n ? o->shard.n : 1,
+		       shard = o->shard.n ? o->shard.k - 1 : 0;
+	bool controlled = false;
+
+	for (unsigned m = 0; m < o->methods; m++)
+		for (unsigned post = 0; post < posts; post++) {
+			const struct plan_item control = {s, true, POST_NONE, o->method[m]};
+			struct plan_item item = control;
+
+			item.control = false;
+			item.post = s->posts ? post : POST_NONE;
+			if (p->planned++ % shards != shard ||
+			    (left_out(o, &item) && left_out(o, &control)))
+				continue;
+			if (!controlled)
+				add(p, &control);
+			controlled = true;
+			if (!left_out(o, &item))
+				add(p, &item);
+		}
+}
+
+void plan_make(struct plan *p, const struct options *o)
+{
+	memset(p, 0, sizeof(*p));
+	for (unsigned i = 0; i < o->scenarios; i++)
+		add_scenario(p, o, o->scenario[i]);
+}
+
+void plan_free(struct plan *p)
+{
+	free(p->item);
+	memset(p, 0, sizeof(*p));
+}
+
+char *plan_key(const struct plan_item *item)
+{
+	if (item->control)
+		return xasprintf("%s.control", item->scenario->name);
+	if (item->scenario->posts)
+		return xasprintf("%s.%s", item->scenario->name, post_name(item->post));
+	return xstrdup(item->scenario->name);
+}
+
+char *plan_name(const struct options *o, const struct plan_item *item)
+{
+	char *key = plan_key(item), *name;
+
+	if (item->control || !o->method_text)
+		return key;
+	name = xasprintf("%s.%s", key, method_name(item->method));
+	free(key);
+	return name;
+}
+
+static bool suffix(const char *word)
+{
+	for (enum post p = 0; p < POSTS; p++)
+		if (!strcmp(word, post_name(p)))
+			return true;
+	return !strcmp(word, "control") || method_find(word) != METHODS;
+}
+
+bool plan_names(const char *name)
+{
+	size_t len = strcspn(name, ".");
+
+	if (!scenario_find(name, len))
+		return false;
+	for (name += len; *name; name += len) {
+		char word[40];
+
+		len = 1 + strcspn(name + 1, ".");
+		snprintf(word, sizeof(word), "%.*s", (int)len - 1, name + 1);
+		if (!suffix(word))
+			return false;
+	}
+	return true;
+}

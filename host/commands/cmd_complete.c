@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight complete`: what the last word of a command line may become, for shells.
+#include "boot/cmdline.h"
+#include "host/snapshot/break.h"
+#include "host/commands/cmd.h"
+#include "host/cli/commands.h"
+#include "host/commands/complete.h"
+#include "host/kvm/kvm_state.h"
+#include "host/cli/paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The word to complete: the text that stays as it is, and the beginning of what is looked for. */
+struct wanted {
+	struct buf *to;
+	const char *word, *begins;
+};
+
+static void offer(const struct wanted *w, const char *before, const char *name, size_t len)
+{
+	char *candidate = xasprintf("%s%.*s", before, (int)len, name);
+
+	if (!strncmp(candidate, w->begins, strlen(w->begins)))
+		buf_printf(w->to, "%.*s%s\n", (int)(w->begins - w->word), w->word, candidate);
+	free(candidate);
+}
+
+static void offer_name(const struct wanted *w, const char *name)
+{
+	offer(w, "", name, strlen(name));
+}
+
+/* The parts of @words between characters of @separators. */
+static void offer_each(const struct wanted *w, const char *words, const char *separators)
+{
+	for (const char *p = words; *(p += strspn(p, separators)); p += strcspn(p, separators))
+		offer(w, "", p, strcspn(p, separators));
+}
+
+static void offer_scenarios(const struct wanted *w)
+{
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+
+	for (unsigned i = 0; i < count; i++)
+		offer_name(w, table[i].name);
+}
+
+static void offer_methods(const struct wanted *w)
+{
+	for (enum method m = 0; m < METHODS; m++)
+		offer_name(w, method_name(m));
+}
+
+/* Those that L1 itself makes, and those of a snapshot. */
+static void offer_breakages(const struct wanted *w)
+{
+	static const char *const own[] = {
+#define B(id, name) [BREAK_##id] = name,
+		BREAKAGES(B)
+#undef B
+	};
+	unsigned count;
+	const struct break_kind *kinds = break_kinds(&count);
+
+	for (unsigned i = BREAK_NONE + 1; i < ARRAY_SIZE(own); i++)
+		offer_name(w, own[i]);
+	for (unsigned i = 0; i < count; i++)
+		offer_name(w, kinds[i].name);
+}
+
+static void offer_value(struct wanted *w, const struct argp_option *o)
+{
+	const char *comma = strrchr(w->begins, ',');
+
+	if (comma && strchr(o->arg, ','))
+		w->begins = comma + 1;
+	if (o->key == 's')
+		offer_scenarios(w);
+	else if (o->key == OPT_METHOD)
+		offer_methods(w);
+	else if (o->key == OPT_ORDER)
+		offer_each(w, order_names(), "|");
+	else if (o->key == OPT_BREAK)
+		offer_breakages(w);
+	else if (strchr(o->arg, '|'))
+		offer_each(w, o->arg, "|");
+}
+
+static void offer_options(const struct wanted *w, enum command c)
+{
+	for (unsigned i = 0; i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << c &&
+		    !(option_rows[i].option.flags & OPTION_HIDDEN))
+			offer(w, "--", option_rows[i].option.name,
+			      strlen(option_rows[i].option.name));
+	offer_name(w, "--help");
+}
+
+static void offer_commands(const struct wanted *w)
+{
+	for (enum command c = 0; c < COMMANDS; c++)
+		if (commands[c].title)
+			offer_name(w, commands[c].name);
+	if (*w->begins == '-')
+		offer_each(w, "--help --version", " ");
+}
+
+/* The option of @c that @word is, up to its `=`; NULL: none that takes a value. */
+static const struct argp_option *option_of(enum command c, const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (unsigned i = 0; i < option_row_count; i++) {
+		const struct argp_option *o = &option_rows[i].option;
+
+		if (!o->arg || !(option_rows[i].commands & 1u << c))
+			continue;
+		if (len == 2 && word[0] == '-' && word[1] == o->key)
+			return o;
+		if (len > 2 && !strncmp(word, "--", 2) && strlen(o->name) == len - 2 &&
+		    !strncmp(word + 2, o->name, len - 2))
+			return o;
+	}
+	return NULL;
+}
+
+void complete_words(char *const *words, unsigned count, struct buf *candidates)
+{
+	const struct argp_option *o = NULL; /* whose value the next word is */
+	const char *last = count ? words[count - 1] : "", *equals = strchr(last, '=');
+	struct wanted w = {candidates, last, last};
+	enum command c = 0;
+
+	if (count <= 1) {
+		offer_commands(&w);
+		return;
+	}
+	while (c < COMMANDS && strcmp(commands[c].name, words[0]))
+		c++;
+	if (c == COMMANDS)
+		return;
+	for (unsigned i = 1; i + 1 < count; i++) {
+		if (!strcmp(words[i], "="))
+			continue;
+		if (!o && !strcmp(words[i], "--"))
+			return;
+		o = o || strchr(words[i], '=') ? NULL : option_of(c, words[i]);
+	}
+	if (!strcmp(last, "=")) /* nothing of the value yet */
+		w.word = w.begins = "";
+	if (!o && equals && equals > last) {
+		o = option_of(c, last);
+		w.begins = equals + 1;
+		if (!o)
+			return;
+	}
+	if (o)
+		offer_value(&w, o);
+	else if (*last == '-' || (!*last && !commands[c].args))
+		offer_options(&w, c);
+}
+
+int cmd_complete(struct options *o)
+{
+	struct buf candidates = {0};
+	struct err e = {0};
+	char *image = image_path(executable_dir(), NULL, &e);
+
+	if (image)
+		scenarios_load(image, &e); /* without it no scenario is offered */
+	free(image);
+	complete_words(o->files, o->file_count, &candidates);
+	fputs(buf_text(&candidates), stdout);
+	buf_free(&candidates);
+	return 0;
+}

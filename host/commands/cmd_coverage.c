@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight coverage`: which functions of the nested save/restore path ran in L0, and which did
+// not.
+#include "host/commands/cmd.h"
+#include "host/lab/coverage.h"
+#include "host/base/json.h"
+#include "host/cli/paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Reached, or why not. */
+enum judgement { MISSING, LISTED, REACHED, JUDGEMENTS };
+
+static const char *const words[JUDGEMENTS] = {"missing", "listed", "reached"};
+
+static enum judgement judge(const struct coverage_function *f)
+{
+	return f->ran ? REACHED : f->reason ? LISTED : MISSING;
+}
+
+static void count(const struct coverage_functions *f, unsigned counts[JUDGEMENTS])
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->function[i].path && f->function[i].size)
+			counts[judge(&f->function[i])]++;
+}
+
+/* The lines of @f that did not run, by file; from the first to the last of those in a row. */
+static void print_missed(const struct coverage_function *f)
+{
+	const char *file = "";
+
+	for (size_t i = 0; i < f->lines; i++) {
+		const struct coverage_line *first = &f->line[i], *last = first;
+
+		if (first->ran)
+			continue;
+		while (i + 1 < f->lines && !f->line[i + 1].ran &&
+		       !strcmp(f->line[i + 1].file, first->file))
+			last = &f->line[++i];
+		if (strcmp(file, first->file))
+			printf("%s            %s:", *file ? "\n" : "", first->file);
+		printf(" %u", first->line);
+		if (last != first)
+			printf("-%u", last->line);
+		file = first->file;
+	}
+	if (*file)
+		printf("\n");
+}
+
+static void print_function(const struct coverage_function *f)
+{
+	printf("  %6zu of %6zu  %3zu %%  %s%s\n", f->ran, f->size, 100 * f->ran / f->size, f->name,
+	       f->symbol ? "" : " (inlined)");
+}
+
+static bool is_one_of(const struct coverage_function *f, const char *module,
+		      enum judgement judgement)
+{
+	return f->path && f->size && judge(f) == judgement && !strcmp(f->module, module);
+}
+
+/* Each reason once, with all functions that it is for. */
+static void print_listed(const struct coverage_functions *f, const char *module)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		const char *reason = f->function[i].reason;
+		bool told = false;
+
+		if (!is_one_of(&f->function[i], module, LISTED))
+			continue;
+		for (size_t n = 0; n < i; n++)
+			told |= is_one_of(&f->function[n], module, LISTED) &&
+				f->function[n].reason == reason;
+		if (told)
+			continue;
+		printf("  %s:\n", reason);
+		for (size_t n = i; n < f->count; n++)
+			if (is_one_of(&f->function[n], module, LISTED) &&
+			    f->function[n].reason == reason)
+				printf("    %s%s\n", f->function[n].name,
+				       f->function[n].symbol ? "" : " (inlined)");
+	}
+}
+
+static void print_those(const struct coverage_functions *f, const char *module,
+			enum judgement judgement, const char *title, bool lines)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct coverage_function *one = &f->function[i];
+
+		if (!is_one_of(one, module, judgement))
+			continue;
+		if (!any)
+			printf("\n%s, %s:\n", module, title);
+		any = true;
+		if (judgement == LISTED)
+			continue;
+		print_function(one);
+		if (lines)
+			print_missed(one);
+	}
+	if (judgement == LISTED)
+		print_listed(f, module);
+}
+
+static void print_all(const struct coverage_functions *f, const char *module)
+{
+	printf("\n%s, all functions:\n", module);
+	for (size_t i = 0; i < f->count; i++)
+		if (!strcmp(f->function[i].module, module) && f->function[i].size)
+			print_function(&f->function[i]);
+}
+
+static void print(const struct options *o, const struct coverage *c,
+		  const struct coverage_functions *f, const unsigned counts[JUDGEMENTS])
+{
+	printf("L0 ran Linux %s", c->kernel);
+	for (unsigned i = 0; i < c->modules; i++)
+		printf(", %s (%s)", c->module[i].name, c->module[i].build_id);
+	printf("; %u run%s\n", c->runs, c->runs == 1 ? "" : "s");
+	printf("Functions of the nested save/restore path: %u reached, %u not and listed with the "
+	       "reason, %u not\n(bytes of code that ran, of all; name)\n",
+	       counts[REACHED], counts[LISTED], counts[MISSING]);
+	for (unsigned i = 0; i < c->modules; i++) {
+		print_those(f, c->module[i].name, MISSING, "not reached", false);
+		print_those(f, c->module[i].name, LISTED, "not reached, because of", false);
+		print_those(f, c->module[i].name, REACHED, "reached", o->verbose);
+		if (o->all)
+			print_all(f, c->module[i].name);
+	}
+}
+
+static int write_json(const struct options *o, const struct coverage *c,
+		      const struct coverage_functions *f, const unsigned counts[JUDGEMENTS],
+		      struct err *e)
+{
+	json_t *top = json_got(json_object()), *list = json_got(json_array());
+	json_t *modules = json_got(json_array());
+	char *text;
+	int ret;
+
+	for (unsigned i = 0; i < c->modules; i++)
+		json_append(modules, json_pack("{s:s, s:s}", "module", c->module[i].name,
+					       "build_id", c->module[i].build_id));
+	for (size_t i = 0; i < f->count; i++) {
+		const struct coverage_function *one = &f->function[i];
+		json_t *row;
+
+		if (!one->size || (!one->path && !o->all))
+			continue;
+		row = json_got(json_pack("{s:s, s:s, s:I, s:I, s:b, s:b, s:s}", "module",
+					 one->module, "name", one->name, "size",
+					 (json_int_t)one->size, "ran", (json_int_t)one->ran,
+					 "inlined", !one->symbol, "path", one->path, "judgement",
+					 words[judge(one)]));
+		json_set(row, "reason", json_text(one->reason));
+		json_append(list, row);
+	}
+	json_set(top, "schema", json_text(COVERAGE_SCHEMA "-result"));
+	json_set(top, "version", json_integer(COVERAGE_VERSION));
+	json_set(top, "kernel", json_text(c->kernel));
+	json_set(top, "modules", modules);
+	json_set(top, "runs", json_integer(c->runs));
+	for (enum judgement j = 0; j < JUDGEMENTS; j++)
+		json_set(top, words[j], json_integer(counts[j]));
+	json_set(top, "functions", list);
+	text = json_dumps(top, JSON_INDENT(1));
+	json_decref(top);
+	ret = text ? write_path(o->json, text, strlen(text), e) : err_errno(e, o->json);
+	free(text);
+	return ret;
+}
+
+int cmd_coverage(struct options *o)
+{
+	char *log = o->file_count ? NULL : default_log(executable_dir());
+	char *const *files = log ? &log : o->files;
+	const unsigned count_files = log ? 1 : o->file_count;
+	unsigned counts[JUDGEMENTS] = {0};
+	struct coverage c = {0};
+	struct coverage_functions f = {0};
+	struct err e = {0};
+	int ret = 0;
+
+	for (unsigned i = 0; i < count_files && !ret; i++)
+		ret = coverage_add(&c, files[i], &e);
+	if (!ret) {
+		coverage_functions(&c, &f);
+		ret = coverage_lacks(&f) ? -1 : 0;
+		if (ret)
+			err_set(&e,
+				"%s: no function of the path in module %s: this is no record of "
+				"KVM",
+				files[0], coverage_lacks(&f));
+		else if (o->debug_info)
+			ret = coverage_debug_info(&c, o->debug_info, &f, &e);
+	}
+	if (!ret) {
+		count(&f, counts);
+		print(o, &c, &f, counts);
+		if (o->json)
+			ret = write_json(o, &c, &f, counts, &e);
+	}
+	ret = ret ? give_up(e.text) : counts[MISSING] ? 1 : 0;
+	coverage_functions_free(&f);
+	coverage_free(&c);
+	free(log);
+	return ret;
+}

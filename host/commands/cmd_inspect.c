@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight inspect`: decodes a saved nested state.
+#include "host/commands/cmd.h"
+#include "host/inspect/inspect.h"
+
+#include <sys/stat.h>
+
+#define FILE_MAX (1ll << 34) /* bytes: no file that is known is larger */
+
+/* A file that is no regular one has no size to check beforehand; it may end as a pipe does. */
+static int read_all(FILE *f, struct buf *file, struct err *e)
+{
+	static char piece[1 << 16];
+	struct stat st;
+	size_t n;
+
+	if (fstat(fileno(f), &st))
+		return err_errno(e, "cannot be read");
+	if (S_ISDIR(st.st_mode)) {
+		err_set(e, "is a directory");
+		return -1;
+	}
+	while ((n = fread(piece, 1, sizeof(piece), f))) {
+		if (file->len + n > FILE_MAX) {
+			err_set(e, "is too large");
+			return -1;
+		}
+		buf_append(file, piece, n);
+	}
+	return ferror(f) ? err_errno(e, "cannot be read") : 0;
+}
+
+static int load(const char *path, struct inspected *i)
+{
+	struct buf file = {0};
+	struct err e = {0};
+	FILE *f = fopen(path, "re");
+	int ret = f ? read_all(f, &file, &e) : err_errno(&e, "cannot be opened");
+
+	if (!ret)
+		ret = inspect_load(i, &file, &e);
+	if (ret)
+		give_up_on(path, &e);
+	if (f)
+		fclose(f);
+	buf_free(&file);
+	return ret;
+}
+
+static int print(const char *path, const char *title, bool verbose)
+{
+	struct inspected i = {0};
+	struct buf text = {0};
+
+	if (load(path, &i))
+		return 2;
+	if (title)
+		printf("%s:\n", title);
+	inspect_print(&i, verbose, &text);
+	print_lines(stdout, "", text.p);
+	buf_free(&text);
+	inspect_free(&i);
+	return 0;
+}
+
+static int diff(const char *first, const char *second)
+{
+	struct inspected a = {0}, b = {0};
+	struct buf text = {0};
+	int ret = 2;
+
+	if (!load(first, &a) && !load(second, &b)) {
+		ret = inspect_diff(&a, &b, &text) ? 1 : 0;
+		print_lines(stdout, "", buf_text(&text));
+		if (!ret)
+			printf("nothing differs\n");
+	}
+	buf_free(&text);
+	inspect_free(&a);
+	inspect_free(&b);
+	return ret;
+}
+
+int cmd_inspect(struct options *o)
+{
+	int status = 0;
+
+	if (o->diff)
+		return diff(o->files[0], o->files[1]);
+	for (unsigned i = 0; i < o->file_count; i++) {
+		if (i)
+			putchar('\n');
+		if (print(o->files[i], o->file_count > 1 ? o->files[i] : NULL, o->verbose))
+			status = 2;
+	}
+	return status;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight list`: the scenarios as the image tells of them, and the methods; with --verbose as in
+// docs/scenarios.md and docs/methods.md.
+#include "host/commands/cmd.h"
+#include "host/run/setup.h"
+
+#include <string.h>
+
+static const char *const freezes[] = {[AT_SOON] = "as soon as L1 is about to enter L2",
+				      [AT_PORT] = "at an instruction of L1's or L2's choice",
+				      [AT_PAGE] = "while KVM asks for a page",
+				      [AT_BLOCKED] = "when the vCPU sleeps in KVM_RUN"};
+
+static const char *const acts[ACTS] = {
+#define A(id, name, text) [ACT_##id] = text,
+#include "host/l1/acts.def"
+#undef A
+};
+
+static const char *const whens[WHENS] = {
+#define W(id, name, text) [WHEN_##id] = text,
+#include "host/l1/act_whens.def"
+#undef W
+};
+
+static void line(const char *what, const char *text)
+{
+	if (text && *text)
+		printf("* **%s:** %s\n", what, text);
+}
+
+static void describe(const struct scenario *s)
+{
+	printf("\n## %s\n%s.\n\n", s->name, s->title);
+	line("the architecture promises", s->promise);
+	line("the host", s->host);
+	line("bug it models", s->bug);
+	line("a failure looks like", s->failure);
+	line("frozen", freezes[s->freeze]);
+	if (s->act != ACT_NONE)
+		printf("* **and then:** %s, %s\n", acts[s->act], whens[s->when]);
+	if (s->posts)
+		printf("* **and then:** a posted interrupt, at each moment of "
+		       "`host/l1/posts.def`\n");
+	printf("* **counts only with:** `%s`\n", s->proof);
+	if (*s->proof1)
+		printf("* **and, of the second vCPU:** `%s`\n", s->proof1);
+	if (*s->needs)
+		printf("* **needs:** %s\n", s->needs);
+}
+
+/* Which drivers can; every scenario and method has one. */
+static const char *drivers(bool qemu, bool kvm)
+{
+	return qemu ? kvm ? "qemu kvm" : "qemu" : "kvm";
+}
+
+static void row(unsigned width, const char *name, const char *by, const char *text,
+		const char *needs)
+{
+	printf("%-*s  %-8s  %s%s%s%s\n", (int)width, name, by, text, *needs ? " [" : "", needs,
+	       *needs ? "]" : "");
+}
+
+static void list_methods(void)
+{
+	unsigned width = 0;
+
+	for (enum method m = 0; m < METHODS; m++)
+		if (strlen(method_name(m)) > width)
+			width = (unsigned)strlen(method_name(m));
+	printf("# methods: name, drivers that have it, what happens at each hop [what QEMU must "
+	       "offer]\n");
+	for (enum method m = 0; m < METHODS; m++) {
+		const struct method_info *info = method_info(m);
+
+		row(width, info->name,
+		    drivers(!method_lacks(&qemu_driver, m), !method_lacks(&kvm_driver, m)),
+		    info->text, info->capabilities);
+	}
+}
+
+/* As docs/methods.md has them. */
+static void describe_methods(void)
+{
+	puts("\n| method | what happens at each hop | QEMU's capabilities |\n|---|---|---|");
+	for (enum method m = 0; m < METHODS; m++)
+		printf("| `%s` | %s | %s |\n", method_name(m), method_info(m)->text,
+		       method_info(m)->capabilities);
+}
+
+static void list_scenarios(const struct options *o)
+{
+	unsigned width = 0;
+
+	for (unsigned i = 0; i < o->scenarios; i++)
+		if (strlen(o->scenario[i]->name) > width)
+			width = (unsigned)strlen(o->scenario[i]->name);
+	printf("# scenarios: name, drivers that can fly it, title [what the CPU must offer: VMX "
+	       "controls;\n"
+	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv]\n");
+	for (unsigned i = 0; i < o->scenarios; i++) {
+		const struct scenario *s = o->scenario[i];
+
+		row(width, s->name,
+		    drivers(!driver_lacks(&qemu_driver, s), !driver_lacks(&kvm_driver, s)),
+		    s->title, s->needs);
+	}
+}
+
+int cmd_list(struct options *o)
+{
+	if (o->verbose && o->list_methods) {
+		describe_methods();
+	} else if (o->verbose) {
+		for (unsigned i = 0; i < o->scenarios; i++)
+			describe(o->scenario[i]);
+	} else {
+		if (!o->list_methods) {
+			list_scenarios(o);
+			printf("\n");
+		}
+		list_methods();
+	}
+	return 0;
+}

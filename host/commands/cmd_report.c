@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight report`: one HTML file of one or several runs.
+#include "host/commands/cmd.h"
+#include "host/html/html_page.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define KIB 1024
+
+static int write_page(const char *path, const struct buf *html, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
+	int ret = write_file(dir, slash ? slash + 1 : path, html->p, html->len, 0666, e);
+
+	free(dir);
+	return ret;
+}
+
+/* A run's directory may come from anybody: no link in it decides what gets overwritten. */
+static int check_plain(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return 0;
+	err_set(e, "%s is no plain file (--out names another)", path);
+	return -1;
+}
+
+int cmd_report(struct options *o)
+{
+	struct report_page page;
+	struct buf html = {0};
+	struct err e = {0};
+	char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
+	int ret = report_html_load(&page, o->files, o->file_count, &e);
+
+	if (!ret && !o->out)
+		ret = check_plain(path, &e);
+	if (!ret) {
+		report_html(&page, &html);
+		ret = write_page(path, &html, &e);
+	}
+	if (ret) {
+		ret = give_up(e.text);
+	} else {
+		printf("%s: %u result%s, %zu KiB\n", path, page.results,
+		       page.results == 1 ? "" : "s", html.len / KIB);
+		if (page.problems)
+			printf("%u of the files it was made from %s damaged: the page says what "
+			       "and "
+			       "where\n",
+			       page.problems, page.problems == 1 ? "is" : "are");
+	}
+	report_html_free(&page);
+	buf_free(&html);
+	free(path);
+	return ret;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight run` and `midflight pages`: one run, or several and their table.
+#include "host/commands/cmd.h"
+#include "host/run/run.h"
+#include "host/run/run_variants.h"
+
+int cmd_run(struct options *o)
+{
+	return has_variants(o) ? run_variants(o) : run(o);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the HTML report reads. Nothing of it is trusted: result.json must be whole, or the run is
+// refused; other files that are damaged are told of in the page.
+#include "host/html/html_page.h"
+#include "host/report/result_json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct outcome_info outcomes[OUTCOMES] = {
+	[OUT_FAILED] = {"failed", "✗", "#b3401b", "#ffffff", "failed", "failed", "Failed"},
+	[OUT_ERROR] = {"error", "!", "#6d3a8c", "#ffffff", "errors", "error",
+		       "Errors of Midflight or L1"},
+	[OUT_KNOWN] = {"known", "K", "#f2c063", "#3a2600", "known bugs", "known bug",
+		       "Known KVM bugs"},
+	[OUT_SKIPPED] = {"skipped", "–", "#e4e8ec", "#414b57", "skipped", "skipped", "Skipped"},
+	[OUT_PASSED] = {"passed", "✓", "#cdebdf", "#004d38", "passed", "passed", "Passed"},
+};
+
+#define RESULT_MAX  (256u << 20) /* bytes of result.json */
+#define JSON_MAX    (32u << 20)	 /* of a timeline or page report */
+#define RESULTS_MAX 20000
+#define RUNS_MAX    64 /* in one directory */
+#define BUDGET	    (8u << 20)
+
+/* ---- result.json -------------------------------------------------------------------------- */
+
+const char *outcome_words(enum outcome o, unsigned count)
+{
+	return count == 1 ? outcomes[o].one : outcomes[o].words;
+}
+
+static enum outcome outcome_of(const json_t *result)
+{
+	switch (report_json_word(result)) {
+	case WORD_PASS:
+		return OUT_PASSED;
+	case WORD_SKIP:
+		return OUT_SKIPPED;
+	default:
+		if (json_member(result, "known"))
+			return OUT_KNOWN;
+		return report_json_word(result) == WORD_ERROR ? OUT_ERROR : OUT_FAILED;
+	}
+}
+
+static int check_top(struct report_run *run, struct err *e)
+{
+	size_t count;
+
+	if (report_json_check(run->top, e))
+		return -1;
+	run->results = json_object_get(run->top, "results");
+	count = json_array_size(run->results);
+	if (count && count <= RESULTS_MAX)
+		return 0;
+	err_set(e, count ? "it has more than %d results" : "it has no results", RESULTS_MAX);
+	return -1;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+bool report_html_is_below(const char *path)
+{
+	for (;;) {
+		const size_t len = strcspn(path, "/");
+
+		if (!len || (len == 1 && *path == '.') || (len == 2 && !strncmp(path, "..", 2)))
+			return false;
+		if (!path[len])
+			return true;
+		path += len + 1;
+	}
+}
+
+/* Opens @path below @dir, part by part: none may be a link. -1: @e is filled. */
+static int open_below(int dir, const char *path, struct err *e)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	char *copy, *part;
+	int fd = dir;
+
+	if (!report_html_is_below(path)) {
+		err_set(e,
+			"the path is refused: it does not lead plainly below the run's directory");
+		return -1;
+	}
+	copy = part = xstrdup(path);
+	for (bool last = false; fd >= 0 && !last;) {
+		const size_t len = strcspn(part, "/");
+		int next;
+
+		last = !part[len];
+		part[len] = '\0';
+		next = openat(fd, part, last ? flags : flags | O_DIRECTORY);
+		if (next < 0)
+			err_set(e, "%s",
+				errno == ELOOP ? "it is a link, which is refused"
+					       : strerror(errno));
+		if (fd != dir)
+			close(fd);
+		fd = next;
+		part += len + 1;
+	}
+	free(copy);
+	return fd;
+}
+
+static int read_open(int fd, size_t max, struct buf *bytes, struct err *e)
+{
+	struct stat st;
+	char part[65536];
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return err_errno(e, "fstat");
+	if (!S_ISREG(st.st_mode)) {
+		err_set(e, "it is no plain file");
+		return -1;
+	}
+	while ((n = read(fd, part, sizeof(part))) > 0) {
+		if (bytes->len + (size_t)n > max) {
+			err_set(e, "it is larger than %zu bytes", max);
+			return -1;
+		}
+		buf_append(bytes, part, (size_t)n);
+	}
+	return n < 0 ? err_errno(e, "read") : 0;
+}
+
+int report_html_file(const struct report_run *run, const char *path, size_t max, struct buf *bytes,
+		     struct err *e)
+{
+	int fd = open_below(run->dir, path, e), ret;
+
+	if (fd < 0)
+		return -1;
+	ret = read_open(fd, max, bytes, e);
+	close(fd);
+	return ret;
+}
+
+static json_t *load_json(const struct report_run *run, const char *path, size_t max, struct err *e)
+{
+	struct buf bytes = {0};
+	json_error_t error;
+	json_t *json = NULL;
+
+	if (!report_html_file(run, path, max, &bytes, e)) {
+		json = json_loadb(buf_text(&bytes), bytes.len, JSON_REJECT_DUPLICATES, &error);
+		if (!json)
+			err_set(e, "line %d: %s", error.line, error.text);
+	}
+	buf_free(&bytes);
+	return json;
+}
+
+json_t *report_html_json(const struct report_run *run, const char *path, struct err *e)
+{
+	return load_json(run, path, JSON_MAX, e);
+}
+
+/* ---- runs --------------------------------------------------------------------------------- */
+
+static bool has_result(int dir)
+{
+	struct stat st;
+
+	return !fstatat(dir, "result.json", &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Reads the run in directory @dir, called @path; it takes both. */
+static int load_run(struct report_page *p, int dir, char *path, struct err *e)
+{
+	struct report_run *run;
+	struct err why = {0};
+
+	p->run = xrealloc(p->run, (p->runs + 1) * sizeof(*p->run));
+	run = &p->run[p->runs++];
+	*run = (struct report_run){.path = path, .dir = dir};
+	run->top = load_json(run, "result.json", RESULT_MAX, &why);
+	if (!run->top || check_top(run, &why)) {
+		err_set(e, "%s/result.json: %s", run->path, why.text);
+		return -1;
+	}
+	return 0;
+}
+
+/* Where @name goes in the matrix. A posting belongs to the scenario, an order is a column. */
+static void find_place(struct report_result *r)
+{
+	const char *method = json_member(r->json, "method");
+	const char *rest = r->name + strlen(r->scenario);
+	size_t len = strlen(rest), method_len = strlen(method);
+
+	if (json_member_true(r->json, "control")) {
+		r->row = xstrdup(r->scenario);
+		r->column = xstrdup(REPORT_CONTROL);
+		return;
+	}
+	if (len > method_len && !strcmp(rest + len - method_len, method) &&
+	    rest[len - method_len - 1] == '.')
+		len -= method_len + 1;
+	for (enum post post = 0; post < POSTS; post++)
+		if (len > 1 && strlen(post_name(post)) == len - 1 &&
+		    !strncmp(rest + 1, post_name(post), len - 1)) {
+			r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
+			r->column = xstrdup(method);
+			return;
+		}
+	r->row = xstrdup(r->scenario);
+	r->column = len ? xasprintf("%.*s", (int)len - 1, rest + 1) : xstrdup(method);
+}
+
+static void add_results(struct report_page *p, unsigned run)
+{
+	const json_t *json;
+	size_t i;
+
+	p->result = xrealloc(p->result, (p->results + json_array_size(p->run[run].results)) *
+						sizeof(*p->result));
+	json_array_foreach(p->run[run].results, i, json)
+	{
+		struct report_result *r = &p->result[p->results++];
+
+		*r = (struct report_result){
+			.json = json,
+			.run = run,
+			.number = (unsigned)i,
+			.outcome = outcome_of(json),
+			.scenario = json_member(json, "scenario"),
+			.name = json_member(json, "name"),
+		};
+		find_place(r);
+		p->count[r->outcome]++;
+	}
+}
+
+static bool labels_differ(const struct report_page *p)
+{
+	for (unsigned i = 0; i < p->runs; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(p->run[i].label, p->run[k].label))
+				return false;
+	return true;
+}
+
+static bool is_same(const struct report_page *p, const char *key)
+{
+	for (unsigned i = 1; i < p->runs; i++)
+		if (!json_equal(json_object_get(p->run[i].top, key),
+				json_object_get(p->run[0].top, key)))
+			return false;
+	return true;
+}
+
+static void append_label(struct report_run *run, char *more)
+{
+	char *label = xasprintf("%s %s", run->label, more);
+
+	free(run->label);
+	free(more);
+	run->label = label;
+}
+
+/* The kernel's number; what else is unlike, as long as that leaves two of them alike. */
+static void make_labels(struct report_page *p)
+{
+	static const char *const keys[] = {"kernel",  "driver",	 "method", "order", "pages",
+					   "machine", "irqchip", "freeze", "break"};
+
+	for (unsigned i = 0; i < p->runs; i++) {
+		const char *kernel = json_member(p->run[i].top, "kernel");
+		const size_t len = strspn(kernel, "0123456789.");
+
+		p->run[i].label_title = kernel;
+		p->run[i].label =
+			len ? xasprintf("%.*s", (int)(len < 24 ? len : 24), kernel) : xstrdup("?");
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(keys) && !labels_differ(p); k++) {
+		if (is_same(p, keys[k]))
+			continue;
+		for (unsigned i = 0; i < p->runs; i++) {
+			const char *value = json_member(p->run[i].top, keys[k]);
+
+			if (value)
+				append_label(&p->run[i], xasprintf("%.40s", value));
+		}
+	}
+	if (!labels_differ(p))
+		for (unsigned i = 0; i < p->runs; i++)
+			append_label(&p->run[i], xasprintf("(%u)", i + 1));
+}
+
+/* Reads the runs in the directories that are in @dir, which is called @path. */
+static int load_below(struct report_page *p, int dir, const char *path, struct err *e)
+{
+	const unsigned before = p->runs;
+	struct dirent **list = NULL;
+	const int count = scandirat(dir, ".", &list, NULL, versionsort);
+	int ret = count < 0 ? err_errno(e, path) : 0;
+
+	for (int i = 0; i < count; i++) {
+		const char *name = list[i]->d_name;
+		const int sub = ret || !report_html_is_below(name)
+					? -1
+					: openat(dir, name,
+						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (sub >= 0 && has_result(sub)) {
+			if (p->runs - before == RUNS_MAX) {
+				err_set(e, "%s: more than %d runs", path, RUNS_MAX);
+				close(sub);
+				ret = -1;
+			} else {
+				ret = load_run(p, sub, xasprintf("%s/%s", path, name), e);
+			}
+		} else if (sub >= 0) {
+			close(sub);
+		}
+		free(list[i]);
+	}
+	free(list);
+	if (!ret && p->runs == before) {
+		err_set(e, "%s: no results of a run (no result.json)", path);
+		ret = -1;
+	}
+	return ret;
+}
+
+static int load_named(struct report_page *p, const char *path, struct err *e)
+{
+	const int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	if (dir < 0)
+		return err_errno(e, path);
+	if (has_result(dir))
+		return load_run(p, dir, xstrdup(path), e);
+	ret = load_below(p, dir, path, e);
+	close(dir);
+	return ret;
+}
+
+int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e)
+{
+	*p = (struct report_page){.budget = BUDGET};
+	for (unsigned i = 0; i < count; i++)
+		if (load_named(p, dirs[i], e))
+			return -1;
+	for (unsigned i = 0; i < p->runs; i++)
+		add_results(p, i);
+	make_labels(p);
+	return 0;
+}
+
+void report_html_free(struct report_page *p)
+{
+	for (unsigned i = 0; i < p->results; i++) {
+		free(p->result[i].row);
+		free(p->result[i].column);
+	}
+	for (unsigned i = 0; i < p->runs; i++) {
+		if (p->run[i].dir >= 0)
+			close(p->run[i].dir);
+		json_decref(p->run[i].top);
+		free(p->run[i].path);
+		free(p->run[i].label);
+	}
+	free(p->result);
+	free(p->run);
+	buf_free(&p->wrong);
+}

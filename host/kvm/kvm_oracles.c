@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Restores a snapshot where it came from and into a new VM, and saves again; oracle.c compares.
+#include "host/kvm/guarded.h"
+#include "host/kvm/kvm_memory.h"
+#include "host/kvm/kvm_vm.h"
+#include "host/kvm/kvm_oracles.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define IN_PLACE    "in place"
+#define NEW_VM	    "new VM"
+#define BUFFER_SIZE "buffer size"
+
+#define VMX_CAPABILITIES "MSR_VMX_CAPABILITIES"
+
+#define TSC_FAR (1ull << 40) /* where no VM of ours ever comes to */
+
+enum {
+#define M(name, index) HOST_MSR_##name = index,
+#include "lib/msr.def"
+#undef M
+};
+
+/* All steps of @order but @skip (NULL: none). False: a step was refused, which is a finding. */
+static bool restore(const char *oracle, const struct kvm_fds *fds, const struct snapshot *saved,
+		    const struct order *order, const char *skip, struct oracle_report *report)
+{
+	char name[64];
+	struct err e = {0};
+
+	for (unsigned i = 0; i < order->steps; i++) {
+		if (skip && !strcmp(order->step[i], skip))
+			continue;
+		if (!kvm_state_restore_step(fds, saved, order, i, &e))
+			continue;
+		order_step_text(order->step[i], name, sizeof(name));
+		oracle_add(report, oracle, name, "refused: %s", e.text);
+		return false;
+	}
+	return true;
+}
+
+/* Saves again and compares. @memory may be NULL: not looked at. */
+static void compare_again(const char *oracle, const struct kvm_fds *fds,
+			  const struct snapshot *saved, const uint8_t *memory,
+			  struct oracle_report *report)
+{
+	struct snapshot after = {0};
+	struct err e = {0};
+
+	if (kvm_state_save(fds, &after, &e)) {
+		oracle_add(report, oracle, "save", "refused: %s", e.text);
+	} else {
+		if (memory)
+			kvm_memory_save(&after, memory, saved->memory_size);
+		oracle_compare(oracle, saved, &after, report);
+	}
+	snapshot_free(&after);
+}
+
+/* KVM refuses VMX capability MSRs, even unchanged ones, while VMXON is active: leave them out. */
+static void in_place(const struct kvm_fds *fds, const struct snapshot *saved,
+		     const struct order *order, struct oracle_report *report)
+{
+	struct order own = *order;
+
+	/* A step of their own takes them out of MSRS. */
+	if (own.steps < ORDER_STEPS_MAX)
+		snprintf(own.step[own.steps++], sizeof(own.step[0]), VMX_CAPABILITIES);
+	if (restore(IN_PLACE, fds, saved, &own, VMX_CAPABILITIES, report))
+		compare_again(IN_PLACE, fds, saved, NULL, report);
+}
+
+/* As if the new VM had been there for long. */
+static int set_tsc_far(const struct kvm_fds *fds, struct err *e)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} tsc = {.head = {.nmsrs = 1}, .entry = {.index = HOST_MSR_IA32_TSC, .data = TSC_FAR}};
+
+	if (ioctl(fds->vcpu, KVM_SET_MSRS, &tsc) == 1)
+		return 0;
+	err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
+	return -1;
+}
+
+static int new_vm(const struct snapshot *saved, const struct order *order,
+		  struct oracle_report *report, struct err *e)
+{
+	struct kvm_vm vm;
+	int ret;
+
+	if (kvm_vm_create(&vm, saved->memory_size, true, e))
+		return -1;
+	kvm_memory_restore(saved, vm.memory);
+	ret = set_tsc_far(&vm.fds, e);
+	if (!ret && restore(NEW_VM, &vm.fds, saved, order, NULL, report))
+		compare_again(NEW_VM, &vm.fds, saved, vm.memory, report);
+	kvm_vm_destroy(&vm);
+	return ret;
+}
+
+/* KVM_GET_NESTED_STATE with a buffer of @size bytes. Its errno, and in *@told the size it says. */
+static int get_nested(const struct kvm_fds *fds, uint32_t size, uint32_t *told)
+{
+	uint8_t *state = guarded_alloc(size);
+	uint8_t *at = state + offsetof(struct kvm_nested_state, size);
+	int error;
+
+	memcpy(at, &size, sizeof(size));
+	error = ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state) ? errno : 0;
+	memcpy(told, at, sizeof(*told));
+	guarded_free(state, size);
+	return error;
+}
+
+/* The size that KVM_GET_NESTED_STATE returns is the size that it needs, no byte more or less. */
+static void buffer_size(const struct kvm_fds *fds, const struct snapshot *saved,
+			struct oracle_report *report)
+{
+	const struct snapshot_section *section = snapshot_find(saved, "NESTED_STATE");
+	uint32_t size = section ? (uint32_t)section->len : 0, told;
+	int error;
+
+	if (size < sizeof(struct kvm_nested_state))
+		return;
+	error = get_nested(fds, size, &told);
+	if (error || told != size)
+		oracle_add(report, BUFFER_SIZE, "KVM_GET_NESTED_STATE",
+			   "said that it needs %u bytes; with these: %s, size %u", size,
+			   strerror(error), told);
+	error = get_nested(fds, size - 1, &told);
+	if (error != E2BIG || told != size)
+		oracle_add(report, BUFFER_SIZE, "KVM_GET_NESTED_STATE",
+			   "needs %u bytes; with one less: %s, size %u", size, strerror(error),
+			   told);
+}
+
+int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
+	       struct oracle_report *report, struct err *e)
+{
+	struct order exact = *order;
+
+	/* The old form cannot say all that was saved. */
+	for (unsigned i = 0; i < exact.steps; i++)
+		if (!strcmp(exact.step[i], "CPUID"))
+			snprintf(exact.step[i], sizeof(exact.step[i]), "CPUID2");
+	buffer_size(fds, saved, report);
+	in_place(fds, saved, &exact, report);
+	return new_vm(saved, &exact, report, e);
+}

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Saves and restores what KVM knows about a VM, in buffers that end where KVM says that they end
+// (guarded.h). What is restored in which order is kvm_orders.c's.
+#include "host/kvm/kvm_state.h"
+#include "host/kvm/guarded.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define MSRS_TOLERANT	"MSRS_TOLERANT" /* as MSRS, but what KVM refuses is left out */
+#define IRQCHIPS	3		/* two PICs, one IOAPIC */
+#define XSAVE_LEGACY	4096
+#define CPUID_MAX	256
+#define CPUID_UNTOUCHED 0xdeadu
+
+enum {
+#define M(name, index) HOST_MSR_##name = index,
+#include "lib/msr.def"
+#undef M
+};
+
+static const struct part {
+	const char *name;
+	bool vcpu;
+	unsigned long get, set;
+	size_t size;
+} parts[] = {
+#define P(name, file, get, set, type) {#name, #file[1] == 'c', get, set, sizeof(type)},
+#include "host/kvm/kvm_parts.def"
+#undef P
+};
+
+static int fd_of(const struct kvm_fds *fds, const struct part *p)
+{
+	return p->vcpu ? fds->vcpu : fds->vm;
+}
+
+/* ---- saving ------------------------------------------------------------------------------- */
+
+static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		void *data = guarded_alloc(parts[i].size);
+		int error = ioctl(fd_of(fds, &parts[i]), parts[i].get, data) ? errno : 0;
+		char what[64];
+
+		if (!error)
+			snapshot_add(s, parts[i].name, data, parts[i].size);
+		guarded_free(data, parts[i].size);
+		if (!error || error == ENOTTY || error == EINVAL || error == ENXIO)
+			continue; /* saved, or this KVM has no such state */
+		snprintf(what, sizeof(what), "KVM_GET_%s", parts[i].name);
+		errno = error;
+		return err_errno(e, what);
+	}
+	return 0;
+}
+
+static int save_irqchips(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	struct kvm_irqchip all[IRQCHIPS], *chip = guarded_alloc(sizeof(*chip));
+	int ret = 0;
+
+	for (unsigned i = 0; !ret && i < IRQCHIPS; i++) {
+		memset(chip, 0, sizeof(*chip));
+		chip->chip_id = i;
+		if (ioctl(fds->vm, KVM_GET_IRQCHIP, chip))
+			ret = err_errno(e, "KVM_GET_IRQCHIP");
+		all[i] = *chip;
+	}
+	guarded_free(chip, sizeof(*chip));
+	if (!ret)
+		snapshot_add(s, "IRQCHIP", all, sizeof(all));
+	return ret;
+}
+
+static int save_xsave(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2), ret = 0;
+	bool two = size > XSAVE_LEGACY;
+	size_t len = two ? (size_t)size : XSAVE_LEGACY;
+	void *area = guarded_alloc(len);
+
+	if (ioctl(fds->vcpu, two ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area))
+		ret = err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
+	else
+		snapshot_add(s, "XSAVE", area, len);
+	guarded_free(area, len);
+	return ret;
+}
+
+/* The indices of all MSRs that KVM saves, as many as it says; guarded. NULL with @e. */
+static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, size_t *size, struct err *e)
+{
+	struct kvm_msr_list none = {0}, *list;
+
+	if (ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, &none) && errno != E2BIG) {
+		err_errno(e, "KVM_GET_MSR_INDEX_LIST");
+		return NULL;
+	}
+	*size = sizeof(*list) + none.nmsrs * sizeof(list->indices[0]);
+	list = guarded_alloc(*size);
+	list->nmsrs = none.nmsrs;
+	if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
+		return list;
+	err_errno(e, "KVM_GET_MSR_INDEX_LIST");
+	guarded_free(list, *size);
+	return NULL;
+}
+
+/* KVM stops at the first MSR that it does not have for this vCPU: leave that one out, go on. */
+static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	size_t list_size, size, kept = 0;
+	struct kvm_msr_list *list = msr_list(fds, &list_size, e);
+	struct kvm_msr_entry *all;
+	uint8_t *buffer;
+	unsigned done = 0;
+	int ret = 0;
+
+	if (!list)
+		return -1;
+	size = sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all);
+	buffer = guarded_alloc(size);
+	all = xcalloc(list->nmsrs, sizeof(*all));
+	while (!ret && done < list->nmsrs) {
+		/* What is left ends with the buffer, at its guard page. */
+		struct kvm_msrs *msrs = (void *)(buffer + done * sizeof(*all));
+		unsigned n = list->nmsrs - done;
+		int got;
+
+		*msrs = (struct kvm_msrs){.nmsrs = n};
+		for (unsigned i = 0; i < n; i++)
+			msrs->entries[i] = (struct kvm_msr_entry){.index = list->indices[done + i]};
+		got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
+		if (got < 0) {
+			ret = err_errno(e, "KVM_GET_MSRS");
+			break;
+		}
+		memcpy(all + kept, msrs->entries, (unsigned)got * sizeof(*all));
+		kept += (unsigned)got;
+		done += (unsigned)got + ((unsigned)got < n);
+	}
+	if (!ret)
+		snapshot_add(s, "MSRS", all, kept * sizeof(*all));
+	guarded_free(buffer, size);
+	guarded_free(list, list_size);
+	free(all);
+	return ret;
+}
+
+static int save_nested(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), ret = 0;
+	struct kvm_nested_state *state;
+
+	if (size <= 0)
+		return 0;
+	state = guarded_alloc((size_t)size);
+	state->size = (uint32_t)size;
+	if (ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state))
+		ret = err_errno(e, "KVM_GET_NESTED_STATE");
+	else
+		snapshot_add(s, "NESTED_STATE", state, state->size);
+	guarded_free(state, (size_t)size);
+	return ret;
+}
+
+/* KVM overwrites an entry whole. How many there are, 6.1 does not say. */
+static unsigned count_cpuid(const struct kvm_cpuid2 *cpuid)
+{
+	unsigned n = 0;
+
+	while (n < cpuid->nent && cpuid->entries[n].padding[0] != CPUID_UNTOUCHED)
+		n++;
+	return n;
+}
+
+static int save_cpuid(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	struct kvm_cpuid2 *cpuid;
+	size_t size = sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]);
+	int ret = 0;
+
+	cpuid = guarded_alloc(size);
+	cpuid->nent = CPUID_MAX;
+	for (unsigned i = 0; i < CPUID_MAX; i++)
+		cpuid->entries[i].padding[0] = CPUID_UNTOUCHED;
+	if (ioctl(fds->vcpu, KVM_GET_CPUID2, cpuid))
+		ret = err_errno(e, "KVM_GET_CPUID2");
+	else
+		snapshot_add(s, "CPUID2", cpuid->entries,
+			     count_cpuid(cpuid) * sizeof(cpuid->entries[0]));
+	guarded_free(cpuid, size);
+	return ret;
+}
+
+static int save_tsc_khz(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	int khz = ioctl(fds->vcpu, KVM_GET_TSC_KHZ, 0);
+	uint32_t value = (uint32_t)khz;
+
+	if (khz < 0)
+		return err_errno(e, "KVM_GET_TSC_KHZ");
+	snapshot_add(s, "TSC_KHZ", &value, sizeof(value));
+	return 0;
+}
+
+/* For the reader of a snapshot: the TSC itself travels as MSR IA32_TSC. */
+static void save_tsc_offset(const struct kvm_fds *fds, struct snapshot *s)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
+				       .attr = KVM_VCPU_TSC_OFFSET,
+				       .addr = (uint64_t)(uintptr_t)&offset};
+
+	if (!ioctl(fds->vcpu, KVM_GET_DEVICE_ATTR, &attr))
+		snapshot_add(s, "TSC_OFFSET", &offset, sizeof(offset));
+}
+
+int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+{
+	save_tsc_offset(fds, s);
+	return save_parts(fds, s, e) || save_irqchips(fds, s, e) || save_xsave(fds, s, e) ||
+			       save_msrs(fds, s, e) || save_nested(fds, s, e) ||
+			       save_cpuid(fds, s, e) || save_tsc_khz(fds, s, e)
+		       ? -1
+		       : 0;
+}
+
+/* ---- restoring ---------------------------------------------------------------------------- */
+
+/* MSRs that are steps of their own, by the name of the step. */
+static const struct {
+	const char *step;
+	uint32_t first, last;
+} msr_steps[] = {
+	{"MSR_VMX_CAPABILITIES", HOST_MSR_IA32_VMX_BASIC, HOST_MSR_IA32_VMX_TRUE_ENTRY_CTLS + 1},
+	{"MSR_IA32_FEATURE_CONTROL", HOST_MSR_IA32_FEATURE_CONTROL, HOST_MSR_IA32_FEATURE_CONTROL},
+	{"MSR_IA32_APIC_BASE", HOST_MSR_IA32_APIC_BASE, HOST_MSR_IA32_APIC_BASE},
+	{"MSR_IA32_TSC_DEADLINE", HOST_MSR_IA32_TSC_DEADLINE, HOST_MSR_IA32_TSC_DEADLINE},
+};
+
+static bool in_order(const struct order *o, const char *step)
+{
+	for (unsigned i = 0; i < o->steps; i++)
+		if (!strcmp(o->step[i], step))
+			return true;
+	return false;
+}
+
+/* Whether step @step of @o sets MSR @index. */
+static bool msr_wanted(const struct order *o, const char *step, uint32_t index)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(msr_steps); i++) {
+		bool covered = index >= msr_steps[i].first && index <= msr_steps[i].last;
+
+		if (!strcmp(step, msr_steps[i].step))
+			return covered;
+		if (covered && in_order(o, msr_steps[i].step))
+			return false;
+	}
+	return true;
+}
+
+/* Any other return than 0 from a SET ioctl is an error, positive ones too. */
+static int plain(int ret, const char *what, struct err *e)
+{
+	if (ret > 0) {
+		err_set(e, "%s: returned %d", what, ret);
+		return -1;
+	}
+	return ret ? err_errno(e, what) : 0;
+}
+
+/* One SET ioctl with @size bytes of @data. */
+static int set(int fd, unsigned long request, const void *data, size_t size, const char *what,
+	       struct err *e)
+{
+	void *copy = guarded_copy(data, size);
+	int ret = plain(ioctl(fd, request, copy), what, e);
+
+	guarded_free(copy, size);
+	return ret;
+}
+
+static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section *section,
+			const struct order *o, const char *step, struct err *e)
+{
+	const struct kvm_msr_entry *entry = section->data;
+	size_t count = section->len / sizeof(*entry), size;
+	unsigned wanted = 0, n = 0;
+	struct kvm_msrs *msrs;
+	int done, ret = 0;
+
+	for (size_t i = 0; i < count; i++)
+		wanted += msr_wanted(o, step, entry[i].index);
+	if (!wanted)
+		return 0;
+	size = sizeof(*msrs) + wanted * sizeof(*entry);
+	msrs = guarded_alloc(size);
+	msrs->nmsrs = wanted;
+	for (size_t i = 0; i < count; i++)
+		if (msr_wanted(o, step, entry[i].index))
+			msrs->entries[n++] = entry[i];
+	/* KVM stops at an MSR that it refuses. */
+	while ((done = ioctl(fds->vcpu, KVM_SET_MSRS, msrs)) >= 0 && (unsigned)done + 1 < n &&
+	       !strcmp(step, MSRS_TOLERANT)) {
+		n -= (unsigned)done + 1;
+		memmove(msrs->entries, msrs->entries + done + 1, n * sizeof(*entry));
+		msrs->nmsrs = n;
+	}
+	if (done < 0) {
+		ret = err_errno(e, "KVM_SET_MSRS");
+	} else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT)) {
+		err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
+			msrs->entries[done].index, (unsigned long long)msrs->entries[done].data,
+			done, wanted);
+		ret = -1;
+	}
+	guarded_free(msrs, size);
+	return ret;
+}
+
+static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_section *section,
+			 struct err *e)
+{
+	struct kvm_cpuid2 *cpuid;
+	size_t size = sizeof(*cpuid) + section->len;
+	int ret;
+
+	cpuid = guarded_alloc(size);
+	cpuid->nent = (unsigned)(section->len / sizeof(cpuid->entries[0]));
+	memcpy(cpuid->entries, section->data, section->len);
+	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
+	guarded_free(cpuid, size);
+	return ret;
+}
+
+/* The old form knows no sub-leaves: the first of each leaf is all that it can say. */
+static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot_section *section,
+				struct err *e)
+{
+	const struct kvm_cpuid_entry2 *entry = section->data;
+	size_t count = section->len / sizeof(*entry), size;
+	struct kvm_cpuid *cpuid;
+	unsigned first = 0, n = 0;
+	int ret;
+
+	for (size_t i = 0; i < count; i++)
+		first += !entry[i].index;
+	size = sizeof(*cpuid) + first * sizeof(cpuid->entries[0]);
+	cpuid = guarded_alloc(size);
+	cpuid->nent = first;
+	for (size_t i = 0; i < count; i++)
+		if (!entry[i].index)
+			cpuid->entries[n++] =
+				(struct kvm_cpuid_entry){.function = entry[i].function,
+							 .eax = entry[i].eax,
+							 .ebx = entry[i].ebx,
+							 .ecx = entry[i].ecx,
+							 .edx = entry[i].edx};
+	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);
+	guarded_free(cpuid, size);
+	return ret;
+}
+
+static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_section *section,
+			    struct err *e)
+{
+	const struct kvm_irqchip *chip = section->data;
+
+	for (unsigned i = 0; i < IRQCHIPS; i++)
+		if (set(fds->vm, KVM_SET_IRQCHIP, &chip[i], sizeof(chip[i]), "KVM_SET_IRQCHIP", e))
+			return -1;
+	return 0;
+}
+
+static int restore_part(const struct kvm_fds *fds, const struct part *p,
+			const struct snapshot_section *section, const char *what, struct err *e)
+{
+	struct kvm_clock_data clock;
+
+	if (p->set != KVM_SET_CLOCK)
+		return set(fd_of(fds, p), p->set, section->data, p->size, what, e);
+	/* The flags of KVM_GET_CLOCK ask KVM_SET_CLOCK to make up for the time in between. */
+	memcpy(&clock, section->data, sizeof(clock));
+	clock.flags = 0;
+	return set(fds->vm, p->set, &clock, sizeof(clock), what, e);
+}
+
+static bool section_fits(const struct snapshot_section *section, const char *step)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		if (!strcmp(parts[i].name, step))
+			return section->len == parts[i].size;
+	if (!strcmp(step, "IRQCHIP"))
+		return section->len == IRQCHIPS * sizeof(struct kvm_irqchip);
+	if (!strcmp(step, "TSC_KHZ"))
+		return section->len == sizeof(uint32_t);
+	if (!strcmp(step, "NESTED_STATE"))
+		return section->len >= sizeof(struct kvm_nested_state) &&
+		       ((const struct kvm_nested_state *)section->data)->size == section->len;
+	if (!strcmp(step, "XSAVE"))
+		return section->len >= XSAVE_LEGACY;
+	return true;
+}
+
+int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
+			   const struct order *o, unsigned i, struct err *e)
+{
+	const char *step = o->step[i];
+	bool msr = !strncmp(step, "MSR", 3), cpuid = !strncmp(step, "CPUID", 5);
+	const struct snapshot_section *section = snapshot_find(s, msr	  ? "MSRS"
+								  : cpuid ? "CPUID2"
+									  : step);
+	char what[64];
+
+	if (!section && !strcmp(step, "SREGS2")) {
+		step = "SREGS";
+		section = snapshot_find(s, step);
+	}
+	if (!section)
+		return 0;
+	snprintf(what, sizeof(what), "KVM_SET_%s", step);
+	if (!section_fits(section, step)) {
+		err_set(e, "%s: section of %zu bytes does not fit this kernel", what, section->len);
+		return -1;
+	}
+	if (msr)
+		return restore_msrs(fds, section, o, step, e);
+	if (cpuid)
+		return strcmp(step, "CPUID") ? restore_cpuid(fds, section, e)
+					     : restore_cpuid_legacy(fds, section, e);
+	if (!strcmp(step, "IRQCHIP"))
+		return restore_irqchips(fds, section, e);
+	if (!strcmp(step, "TSC_KHZ"))
+		return plain(ioctl(fds->vcpu, KVM_SET_TSC_KHZ, *(const uint32_t *)section->data),
+			     what, e);
+	if (!strcmp(step, "XSAVE"))
+		return set(fds->vcpu, KVM_SET_XSAVE, section->data, section->len, what, e);
+	if (!strcmp(step, "NESTED_STATE"))
+		return set(fds->vcpu, KVM_SET_NESTED_STATE, section->data, section->len, what, e);
+	for (unsigned n = 0; n < ARRAY_SIZE(parts); n++)
+		if (!strcmp(parts[n].name, step))
+			return restore_part(fds, &parts[n], section, what, e);
+	err_set(e, "there is no restore step '%s'", step);
+	return -1;
+}
+
+bool kvm_state_step_known(const char *step)
+{
+	static const char *const others[] = {"MSRS",	MSRS_TOLERANT,	"XSAVE",  "IRQCHIP",
+					     "TSC_KHZ", "NESTED_STATE", "CPUID2", "CPUID"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		if (!strcmp(parts[i].name, step))
+			return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(others[i], step))
+			return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(msr_steps); i++)
+		if (!strcmp(msr_steps[i].step, step))
+			return true;
+	return false;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's and VM's state between KVM and a snapshot, and the orders of restoring it. */
+#ifndef HOST_KVM_KVM_STATE_H
+#define HOST_KVM_KVM_STATE_H
+
+#include "host/snapshot/snapshot.h"
+
+/* The descriptors of one VM with one vCPU. */
+struct kvm_fds {
+	int kvm, vm, vcpu;
+};
+
+#define ORDER_STEPS_MAX 40
+
+struct order {
+	char name[64];
+	char step[ORDER_STEPS_MAX][32]; /* without KVM_SET_ */
+	unsigned steps;
+};
+
+/*
+ * The order called @name, or, if @name has a slash or a dot, the order in that file: steps
+ * separated by white space, `#` starts a comment. 0, or -1 with @e filled.
+ */
+int order_load(struct order *o, const char *name, struct err *e);
+/* The names of all orders, separated by `|`. */
+const char *order_names(void);
+
+/* KVM_SET_name or the MSR's name, as users and page reports know a step. */
+void order_step_text(const char *step, char *text, size_t size);
+
+/* Adds everything that KVM lets userspace read to @s. 0, or -1 with @e filled. */
+int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e);
+
+/*
+ * Step @i of @o. 0, or -1 with @e naming ioctl, errno and detail. A step whose state the snapshot
+ * does not have (an older kernel) does nothing; SREGS2 falls back to SREGS.
+ */
+int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
+			   const struct order *o, unsigned i, struct err *e);
+
+/* Whether there is a restore step @step. */
+bool kvm_state_step_known(const char *step);
+
+#endif

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The threads of driver `kvm`: KVM_RUN, and a restore, which may block on a page that is not there
+// yet; stopping where a freeze was asked for. Page requests are told of the first vCPU.
+#include "host/kvm/kvm_threads.h"
+#include "host/kvm/kvm_vcpus.h"
+#include "host/snapshot/snapshot_vcpus.h"
+#include "l2guest/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define SHORT_RUN_NS (1 * NS_PER_MS) /* of which many in a row are one event of a timeline */
+#define LINE_LIMIT   4096 /* serial bytes without an end of line that wait to be told of */
+
+void kvm_kick(int signal)
+{
+	(void)signal;
+}
+
+static void tell(struct machine *m)
+{
+	const uint64_t one = 1;
+
+	if (write(m->event, &one, sizeof(one)) < 0)
+		return; /* full: it has been told */
+}
+
+/* Makes all vCPUs leave KVM_RUN, to see what is wanted now. Locked. */
+static void kick_all(struct machine *m)
+{
+	for (unsigned i = 0; i < m->threads; i++) {
+		if (m->want != DO_RUN || m->ended)
+			__atomic_store_n(&m->vm.vcpu[i].run->immediate_exit, 1, __ATOMIC_RELAXED);
+		pthread_kill(m->runner[i].thread, KICK);
+	}
+}
+
+static void phase(struct machine *m, const char *text)
+{
+	if (m->pages)
+		pages_phase(m->pages, text);
+}
+
+static void record_run(const struct machine *m, unsigned n, int64_t start_ns, int error)
+{
+	const struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
+	char exit[64];
+
+	kvm_exit_text(vcpu->run, error, exit, sizeof(exit));
+	if (vcpu->runs == 1) /* what a restore is about */
+		timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
+			      "KVM_RUN 1 (%s)", exit);
+	else
+		timeline_often(m->config->timeline, LANE_VCPU + n, TIMELINE_RUN, start_ns, now_ns(),
+			       SHORT_RUN_NS, "KVM_RUN (%s)", exit);
+}
+
+void kvm_record_ioctl(const struct machine *m, unsigned n, int64_t start_ns, const char *text,
+		      bool failed)
+{
+	timeline_span(m->config->timeline, LANE_VCPU + n, TIMELINE_IOCTL, start_ns, now_ns(),
+		      "%s%s", text, failed ? ": failed" : "");
+}
+
+/* One vCPU after the other, as QEMU does it. */
+static int restore_steps(struct machine *m)
+{
+	const struct order *o = m->config->order;
+	char text[64];
+	int ret = 0;
+
+	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++) {
+		const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
+		struct snapshot part = kvm_vcpu_part(m->from, n);
+
+		for (unsigned i = 0; !ret && i < o->steps; i++) {
+			int64_t start = now_ns();
+
+			order_step_text(o->step[i], text, sizeof(text));
+			phase(m, text);
+			ret = kvm_state_restore_step(&fds, &part, o, i, &m->restore_err);
+			kvm_record_ioctl(m, n, start, text, ret);
+		}
+		kvm_vcpu_part_free(&part);
+	}
+	phase(m, "before KVM_RUN");
+	return ret;
+}
+
+/* Stops the vCPUs where stop_at() asked for. Locked. */
+static void freeze_here(struct machine *m, const struct kvm_run *run)
+{
+	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+		    run->io.port == FREEZE_IO_PORT;
+
+	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0
+					 : m->freeze.at == FREEZE_PORT && port) {
+		m->freeze.at = FREEZE_NOW;
+		m->want = DO_NOTHING;
+		kick_all(m);
+	}
+}
+
+/* Whether each instruction is to end KVM_RUN. 0, or -1 with freeze_err filled. Locked. */
+static int single_step(struct machine *m, unsigned n, bool on)
+{
+	struct kvm_guest_debug debug = {
+		.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
+
+	return ioctl(m->vm.vcpu[n].fd, KVM_SET_GUEST_DEBUG, &debug)
+		       ? err_errno(&m->freeze_err, "KVM_SET_GUEST_DEBUG")
+		       : 0;
+}
+
+/* FREEZE_STEPS: one instruction was executed. Locked. */
+static void count_step(struct machine *m, unsigned n)
+{
+	if (--m->freeze.value > 0)
+		return;
+	m->freeze.at = FREEZE_NOW;
+	single_step(m, n, false);
+	m->want = DO_NOTHING;
+	kick_all(m);
+}
+
+/* The guest has taken a byte, which is the mark of FREEZE_AFTER and FREEZE_STEPS. Locked. */
+static void pass_mark(struct machine *m, unsigned n)
+{
+	if (m->freeze.at == FREEZE_STEPS && !single_step(m, n, true))
+		return;
+	m->freeze.at = FREEZE_NOW;
+	if (!*m->freeze_err.text && !vcpu_alarm_set(&m->runner[n].alarm, m->vm.vcpu[n].run,
+						    m->freeze.value, &m->freeze_err))
+		return;
+	m->want = DO_NOTHING;
+	kick_all(m);
+}
+
+/* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
+static void run_vcpu(struct machine *m, unsigned n)
+{
+	struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
+	bool interrupted = false;
+
+	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
+		struct vm_end end = {0};
+		struct buf sent = {0};
+		enum vcpu_exit exit;
+		unsigned before; /* bytes for the guest */
+		char text[32];
+		int64_t start;
+		int error;
+
+		/* When told to stop: once more, to complete what the last exit left open. */
+		vcpu->run->immediate_exit = m->want != DO_RUN;
+		if (vcpu_alarm_rang())
+			vcpu->run->immediate_exit = 1;
+		pthread_mutex_unlock(&m->lock);
+		if (m->pages && !n) {
+			snprintf(text, sizeof(text), "KVM_RUN %llu",
+				 (unsigned long long)vcpu->runs + 1);
+			phase(m, text);
+		}
+		start = now_ns();
+		error = kvm_vm_enter(vcpu);
+		if (m->config->timeline)
+			record_run(m, n, start, error);
+		pthread_mutex_lock(&m->lock);
+		before = m->vm.uart.queued;
+		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
+		if (sent.len)
+			buf_append(&m->sent, sent.p, sent.len);
+		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
+			freeze_here(m, vcpu->run);
+		if (m->vm.uart.queued < before) {
+			if (FREEZE_BEHIND_MARK(&m->freeze))
+				pass_mark(m, n);
+			if (!m->byte_ns)
+				m->byte_ns = now_ns();
+		}
+		if (m->freeze.at == FREEZE_STEPS && exit == VCPU_STEPPED)
+			count_step(m, n);
+		if (interrupted && vcpu_alarm_rang() && m->want == DO_RUN) {
+			m->want = DO_NOTHING;
+			kick_all(m);
+		}
+		if (exit == VCPU_ENDED && !m->ended) {
+			m->end = end;
+			m->ended = true;
+			m->end_ns = now_ns();
+			kick_all(m);
+		}
+		/* Line by line: each byte is an exit, and must not cost two context switches too.
+		 */
+		if ((sent.len && memchr(sent.p, '\n', sent.len)) || m->sent.len >= LINE_LIMIT ||
+		    m->ended)
+			tell(m);
+		buf_free(&sent);
+	}
+	vcpu_alarm_end(&m->runner[n].alarm);
+	vcpu->run->immediate_exit = 0;
+}
+
+static bool has_work(const struct runner *r)
+{
+	switch (r->m->want) {
+	case DO_NOTHING:
+		return false;
+	case DO_RESTORE:
+		return !r->vcpu;
+	case DO_RUN:
+		return !r->m->ended;
+	default:
+		return true;
+	}
+}
+
+void *kvm_thread_main(void *arg)
+{
+	struct runner *r = arg;
+	struct machine *m = r->m;
+
+	pthread_mutex_lock(&m->lock);
+	for (;;) {
+		while (!has_work(r))
+			pthread_cond_wait(&m->changed, &m->lock);
+		if (m->want == DO_QUIT)
+			break;
+		r->busy = true;
+		if (m->want == DO_RUN) {
+			run_vcpu(m, r->vcpu);
+		} else {
+			pthread_mutex_unlock(&m->lock);
+			if (m->pages)
+				pages_vcpu_thread(m->pages, gettid());
+			m->restore_status = restore_steps(m);
+			pthread_mutex_lock(&m->lock);
+			if (m->want == DO_RESTORE)
+				m->want = DO_NOTHING;
+		}
+		r->busy = false;
+		pthread_cond_broadcast(&m->changed);
+		tell(m);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+void kvm_want(struct machine *m, int what)
+{
+	pthread_mutex_lock(&m->lock);
+	m->want = (unsigned)what;
+	pthread_cond_broadcast(&m->changed);
+	kick_all(m);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static bool any_busy(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->threads; i++)
+		if (m->runner[i].busy)
+			return true;
+	return false;
+}
+
+bool kvm_drain(struct machine *m)
+{
+	struct buf sent;
+	bool idle;
+
+	pthread_mutex_lock(&m->lock);
+	sent = m->sent;
+	memset(&m->sent, 0, sizeof(m->sent));
+	idle = !any_busy(m) && (m->want == DO_NOTHING || m->ended);
+	pthread_mutex_unlock(&m->lock);
+	if (sent.len)
+		m->config->on_serial(m->config->arg, sent.p, sent.len);
+	buf_free(&sent);
+	return idle;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Saves several vCPUs into one snapshot.
+#include "host/kvm/kvm_vcpus.h"
+#include "host/snapshot/snapshot_vcpus.h"
+
+#include <string.h>
+
+/* Whether section @name is about the VM, not a vCPU. */
+static bool is_vm_wide(const char *name)
+{
+	static const char *const names[] = {
+#define P(name, file, get, set, type) #file[1] == 'm' ? #name : "",
+#include "host/kvm/kvm_parts.def"
+#undef P
+		"IRQCHIP",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+struct kvm_fds kvm_vcpu_fds(const struct kvm_vm *vm, unsigned vcpu)
+{
+	return (struct kvm_fds){vm->fds.kvm, vm->fds.vm, vm->vcpu[vcpu].fd};
+}
+
+static int save_second(const struct kvm_vm *vm, struct snapshot *s, struct err *e)
+{
+	const struct kvm_fds fds = kvm_vcpu_fds(vm, 1);
+	struct snapshot own = {0};
+	char name[SNAPSHOT_NAME_MAX];
+	int ret = kvm_state_save(&fds, &own, e);
+
+	for (unsigned i = 0; !ret && i < own.sections; i++) {
+		const struct snapshot_section *section = &own.section[i];
+
+		if (is_vm_wide(section->name))
+			continue;
+		snprintf(name, sizeof(name), VCPU1_PREFIX "%.30s", section->name);
+		snapshot_add(s, name, section->data, section->len);
+	}
+	snapshot_free(&own);
+	return ret;
+}
+
+int kvm_vcpus_save(const struct kvm_vm *vm, struct snapshot *s, struct err *e)
+{
+	int ret = kvm_state_save(&vm->fds, s, e);
+
+	return !ret && vm->vcpus > 1 ? save_second(vm, s, e) : ret;
+}

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
+#include "host/kvm/kvm_vm.h"
+#include "host/kvm/kvm_stats.h"
+#include "l2guest/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TSS_ADDRESS	0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
+#define DEBUG_EXIT	0xf4
+#define KEYBOARD	0x64
+#define KEYBOARD_RESET	0xfe
+#define ACPI_SLEEP	0x2000 /* SLP_EN */
+#define CMDLINE_ADDRESS 0x1000
+#define INFO_ADDRESS	0x800
+#define CPUID_MAX	256
+#define MSI_ADDRESS	0xfee00000 /* local APIC 0, physical destination */
+#define PI_ON		1u
+#define PI_CONTROL	32 /* offset in the posted-interrupt descriptor */
+
+static const uint16_t acpi_ports[] = {0x604, 0xb004};
+
+static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
+{
+	struct kvm_cpuid2 *cpuid =
+		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
+	bool deadline = ioctl(vm->fds.kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	int ret = 0;
+
+	cpuid->nent = CPUID_MAX;
+	if (ioctl(vm->fds.kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
+		ret = err_errno(e, "KVM_GET_SUPPORTED_CPUID");
+	for (unsigned i = 0; !ret && i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
+
+		if (c->function == 1) {
+			c->ecx |= 1u << 31; /* a hypervisor is there */
+			if (deadline)
+				c->ecx |= 1u << 24; /* KVM leaves it to us to say so */
+			c->ebx = (c->ebx & 0x00ffffff) | vcpu << 24; /* APIC ID */
+		} else if (c->function == 0xb || c->function == 0x1f) {
+			c->edx = vcpu; /* x2APIC ID */
+		}
+	}
+	if (!ret && ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid))
+		ret = err_errno(e, "KVM_SET_CPUID2");
+	free(cpuid);
+	return ret;
+}
+
+int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
+{
+	int spaces = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_MULTI_ADDRESS_SPACE);
+
+	for (int i = 0; i == 0 || i < spaces; i++) {
+		struct kvm_userspace_memory_region region = {
+			.slot = (uint32_t)i << 16,
+			.memory_size = size,
+			.userspace_addr = (uint64_t)(uintptr_t)vm->memory};
+
+		if (ioctl(vm->fds.vm, KVM_SET_USER_MEMORY_REGION, &region))
+			return err_errno(e, "KVM_SET_USER_MEMORY_REGION");
+	}
+	return 0;
+}
+
+/*
+ * As QEMU does it: a pending exception then differs from an injected one in KVM_GET_VCPU_EVENTS,
+ * and a pending triple fault shows at all. A KVM without them goes on without.
+ */
+static void enable_events(const struct kvm_vm *vm)
+{
+	static const uint32_t caps[] = {KVM_CAP_EXCEPTION_PAYLOAD, KVM_CAP_X86_TRIPLE_FAULT_EVENT};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(caps); i++) {
+		struct kvm_enable_cap cap = {.cap = caps[i], .args = {1}};
+
+		ioctl(vm->fds.vm, KVM_ENABLE_CAP, &cap);
+	}
+}
+
+int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
+{
+	unsigned n = vm->vcpus++;
+	struct kvm_vcpu *vcpu = &vm->vcpu[n];
+
+	vcpu->fd = ioctl(vm->fds.vm, KVM_CREATE_VCPU, n);
+	if (vcpu->fd < 0)
+		return err_errno(e, "KVM_CREATE_VCPU");
+	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED) {
+		vcpu->run = NULL;
+		return err_errno(e, "mmap of the vCPU");
+	}
+	vcpu->stats = kvm_stats_open(vcpu->fd);
+	return bare ? 0 : set_cpuid(vm, n, e);
+}
+
+static int create(struct kvm_vm *vm, bool bare, struct err *e)
+{
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	int size, ret;
+
+	vm->memory = mmap(NULL, vm->memory_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->memory == MAP_FAILED) {
+		vm->memory = NULL;
+		return err_errno(e, "guest memory");
+	}
+	/* Huge pages would let one fetched page stand for 512. */
+	madvise(vm->memory, vm->memory_size, MADV_NOHUGEPAGE);
+	vm->fds.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->fds.kvm < 0)
+		return err_errno(e, "/dev/kvm");
+	vm->fds.vm = ioctl(vm->fds.kvm, KVM_CREATE_VM, 0);
+	if (vm->fds.vm < 0)
+		return err_errno(e, "KVM_CREATE_VM");
+	if (ioctl(vm->fds.vm, KVM_SET_TSS_ADDR, TSS_ADDRESS))
+		return err_errno(e, "KVM_SET_TSS_ADDR");
+	if (ioctl(vm->fds.vm, KVM_CREATE_IRQCHIP, 0))
+		return err_errno(e, "KVM_CREATE_IRQCHIP");
+	if (ioctl(vm->fds.vm, KVM_CREATE_PIT2, &pit))
+		return err_errno(e, "KVM_CREATE_PIT2");
+	if (kvm_vm_set_memory(vm, vm->memory_size, e))
+		return -1;
+	enable_events(vm);
+	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(*vm->vcpu[0].run))
+		return err_errno(e, "KVM_GET_VCPU_MMAP_SIZE");
+	vm->run_size = (size_t)size;
+	ret = kvm_vm_add_vcpu(vm, bare, e);
+	vm->fds.vcpu = vm->vcpu[0].fd;
+	return ret;
+}
+
+static void nothing_there(struct kvm_vm *vm)
+{
+	vm->fds = (struct kvm_fds){-1, -1, -1};
+	vm->vcpus = 0;
+	for (unsigned i = 0; i < KVM_VCPUS_MAX; i++)
+		vm->vcpu[i] = (struct kvm_vcpu){.fd = -1, .stats = -1};
+}
+
+int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e)
+{
+	memset(vm, 0, sizeof(*vm));
+	nothing_there(vm);
+	vm->memory_size = memory_size;
+	if (!create(vm, bare, e))
+		return 0;
+	kvm_vm_destroy(vm);
+	return -1;
+}
+
+void kvm_vm_destroy(struct kvm_vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		if (vm->vcpu[i].run)
+			munmap(vm->vcpu[i].run, vm->run_size);
+		if (vm->vcpu[i].stats >= 0)
+			close(vm->vcpu[i].stats);
+		if (vm->vcpu[i].fd >= 0)
+			close(vm->vcpu[i].fd);
+	}
+	if (vm->fds.vm >= 0)
+		close(vm->fds.vm);
+	if (vm->fds.kvm >= 0)
+		close(vm->fds.kvm);
+	if (vm->memory)
+		munmap(vm->memory, vm->memory_size);
+	vm->memory = NULL;
+	nothing_there(vm);
+}
+
+/* ---- loading ------------------------------------------------------------------------------ */
+
+struct multiboot_header {
+	uint32_t magic, flags, checksum;
+	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
+};
+#define MULTIBOOT_MAGIC	   0x1badb002
+#define MULTIBOOT_BOOTED   0x2badb002
+#define MULTIBOOT_SEARCH   8192
+#define MULTIBOOT_ADDRESS  (1u << 16) /* the address fields count */
+#define MULTIBOOT_HAS_LINE (1u << 2)
+
+/* The header's place in the file, or -1. */
+static long find_header(const uint8_t *file, size_t len, struct multiboot_header *h)
+{
+	for (size_t at = 0; at + sizeof(*h) <= len && at < MULTIBOOT_SEARCH; at += 4) {
+		memcpy(h, file + at, sizeof(*h));
+		if (h->magic == MULTIBOOT_MAGIC && !(h->magic + h->flags + h->checksum) &&
+		    (h->flags & MULTIBOOT_ADDRESS))
+			return (long)at;
+	}
+	return -1;
+}
+
+static int place(struct kvm_vm *vm, const uint8_t *file, size_t len, const char *image,
+		 uint32_t *entry, struct err *e)
+{
+	struct multiboot_header h;
+	long at = find_header(file, len, &h);
+	uint64_t start, size;
+
+	if (at < 0 || h.header_addr < h.load_addr || h.header_addr - h.load_addr > (uint64_t)at) {
+		err_set(e, "%s has no multiboot header with addresses", image);
+		return -1;
+	}
+	start = (uint64_t)at - (h.header_addr - h.load_addr);
+	size = h.load_end_addr - (uint64_t)h.load_addr;
+	if (h.load_end_addr <= h.load_addr || start + size > len ||
+	    h.bss_end_addr < h.load_end_addr) {
+		err_set(e, "%s: its multiboot header does not agree with the file", image);
+		return -1;
+	}
+	if (h.bss_end_addr > vm->memory_size) {
+		err_set(e, "%s needs memory up to 0x%x, the VM has 0x%llx", image, h.bss_end_addr,
+			(unsigned long long)vm->memory_size);
+		return -1;
+	}
+	memcpy(vm->memory + h.load_addr, file + start, size);
+	*entry = h.entry_addr;
+	return 0;
+}
+
+static int read_image(const char *image, uint8_t **file, size_t *len, struct err *e)
+{
+	struct stat st;
+	FILE *f = fopen(image, "re");
+
+	if (!f || fstat(fileno(f), &st)) {
+		err_set(e, "cannot read %s: %s", image, strerror(errno));
+		if (f)
+			fclose(f);
+		return -1;
+	}
+	*len = st.st_size > 0 && st.st_size < (64 << 20) ? (size_t)st.st_size : 0;
+	*file = xcalloc(1, *len + 1);
+	if (!*len || fread(*file, 1, *len, f) != *len) {
+		err_set(e, "cannot read %s: no image of a size that makes sense", image);
+		free(*file);
+		fclose(f);
+		return -1;
+	}
+	fclose(f);
+	return 0;
+}
+
+/* Flat 32-bit protected mode, as the multiboot specification asks for. */
+static int enter_protected_mode(struct kvm_vm *vm, uint32_t entry, struct err *e)
+{
+	struct kvm_segment code = {.limit = 0xffffffff,
+				   .selector = 8,
+				   .type = 0xb,
+				   .present = 1,
+				   .db = 1,
+				   .s = 1,
+				   .g = 1};
+	struct kvm_segment data = code;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = {
+		.rax = MULTIBOOT_BOOTED, .rbx = INFO_ADDRESS, .rip = entry, .rflags = 2};
+
+	data.selector = 16;
+	data.type = 3;
+	if (ioctl(vm->fds.vcpu, KVM_GET_SREGS, &sregs))
+		return err_errno(e, "KVM_GET_SREGS");
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.cr0 |= 1;
+	if (ioctl(vm->fds.vcpu, KVM_SET_SREGS, &sregs))
+		return err_errno(e, "KVM_SET_SREGS");
+	if (ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs))
+		return err_errno(e, "KVM_SET_REGS");
+	return 0;
+}
+
+int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e)
+{
+	uint32_t info[5] = {MULTIBOOT_HAS_LINE, 0, 0, 0, CMDLINE_ADDRESS};
+	uint32_t entry = 0;
+	uint8_t *file;
+	size_t len;
+	int ret;
+
+	if (strlen(cmdline) >= 4096) {
+		err_set(e, "L1's command line is too long");
+		return -1;
+	}
+	if (read_image(image, &file, &len, e))
+		return -1;
+	ret = place(vm, file, len, image, &entry, e);
+	free(file);
+	if (ret)
+		return ret;
+	memcpy(vm->memory + INFO_ADDRESS, info, sizeof(info));
+	memcpy(vm->memory + CMDLINE_ADDRESS, cmdline, strlen(cmdline) + 1);
+	return enter_protected_mode(vm, entry, e);
+}
+
+/* ---- exits -------------------------------------------------------------------------------- */
+
+static enum vcpu_exit ended(struct vm_end *end, int how, const char *text)
+{
+	end->how = (unsigned)how;
+	snprintf(end->text, sizeof(end->text), "%s", text);
+	return VCPU_ENDED;
+}
+
+static enum vcpu_exit port_out(struct kvm_vm *vm, uint16_t port, uint32_t value, struct buf *sent,
+			       struct vm_end *end)
+{
+	uint8_t byte;
+
+	if (port >= UART_BASE && port < UART_BASE + UART_PORTS) {
+		if (uart_write(&vm->uart, port - UART_BASE, (uint8_t)value, &byte))
+			buf_append(sent, &byte, 1);
+		return VCPU_AGAIN;
+	}
+	if (port == DEBUG_EXIT)
+		return ended(end, END_ORDERLY, "the guest wrote to the debug-exit port");
+	if (port == KEYBOARD && value == KEYBOARD_RESET)
+		return ended(end, END_RESET, "the guest pulsed the reset line");
+	for (unsigned i = 0; i < ARRAY_SIZE(acpi_ports); i++)
+		if (port == acpi_ports[i] && (value & ACPI_SLEEP))
+			return ended(end, END_ORDERLY, "the guest powered the VM off");
+	return VCPU_AGAIN;
+}
+
+static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct buf *sent,
+				struct vm_end *end)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned size = run->io.size;
+	uint16_t port = run->io.port;
+
+	for (unsigned i = 0; i < run->io.count; i++, data += size) {
+		uint32_t value = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&value, data, size);
+			if (port_out(vm, port, value, sent, end) == VCPU_ENDED)
+				return VCPU_ENDED;
+			continue;
+		}
+		value = port >= UART_BASE && port < UART_BASE + UART_PORTS
+				? uart_read(&vm->uart, port - UART_BASE)
+				: 0xffffffff;
+		memcpy(data, &value, size);
+	}
+	return VCPU_AGAIN;
+}
+
+static int l2_active(const struct kvm_vm *vm, int vcpu)
+{
+	struct kvm_nested_state *state;
+	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), active = -1;
+
+	if (size <= 0)
+		return -1;
+	state = xcalloc(1, (size_t)size);
+	state->size = (uint32_t)size;
+	if (!ioctl(vcpu, KVM_GET_NESTED_STATE, state))
+		active = !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
+	free(state);
+	return active;
+}
+
+int kvm_vm_l2_active(const struct kvm_vm *vm)
+{
+	return l2_active(vm, vm->fds.vcpu);
+}
+
+static void internal_error(const struct kvm_vm *vm, const struct kvm_vcpu *vcpu, char *text,
+			   size_t size)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs = {0};
+	size_t len;
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	len = (size_t)snprintf(text, size,
+			       "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
+			       run->internal.suberror, (unsigned long long)regs.rip,
+			       l2_active(vm, vcpu->fd) == 1 ? "active" : "not active");
+	for (unsigned i = 0; i < run->internal.ndata && i < 16 && len < size; i++)
+		len += (size_t)snprintf(text + len, size - len, " 0x%llx",
+					(unsigned long long)run->internal.data[i]);
+}
+
+/*
+ * KVM reports a guest access to a poisoned page by a SIGBUS to the vCPU's thread. Any other SIGBUS
+ * is one of ours, and fatal.
+ */
+static __thread volatile sig_atomic_t running, poisoned;
+
+static void on_sigbus(int number)
+{
+	if (running)
+		poisoned = 1;
+	else
+		signal(number, SIG_DFL);
+}
+
+void kvm_vm_catch_poison(void)
+{
+	struct sigaction action = {.sa_handler = on_sigbus};
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+int kvm_vm_enter(struct kvm_vcpu *vcpu)
+{
+	int error;
+
+	poisoned = 0;
+	running = 1;
+	vcpu->runs++;
+	error = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+	running = 0;
+	return poisoned ? EHWPOISON : error;
+}
+
+static void port_text(uint16_t port, char *text, size_t size)
+{
+	if (port >= UART_BASE && port < UART_BASE + UART_PORTS)
+		snprintf(text, size, "serial port");
+	else if (port == FREEZE_IO_PORT)
+		snprintf(text, size, "freeze point");
+	else
+		snprintf(text, size, "port 0x%x", port);
+}
+
+void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size)
+{
+#define E(name) [KVM_EXIT_##name] = "KVM_EXIT_" #name
+	static const char *const names[] = {E(UNKNOWN),
+					    E(EXCEPTION),
+					    E(IO),
+					    E(DEBUG),
+					    E(HLT),
+					    E(MMIO),
+					    E(IRQ_WINDOW_OPEN),
+					    E(SHUTDOWN),
+					    E(FAIL_ENTRY),
+					    E(INTR),
+					    E(SET_TPR),
+					    E(TPR_ACCESS),
+					    E(NMI),
+					    E(INTERNAL_ERROR),
+					    E(SYSTEM_EVENT),
+					    E(X86_BUS_LOCK),
+					    E(NOTIFY)};
+#undef E
+	const unsigned reason = run->exit_reason;
+	const char *name = reason < ARRAY_SIZE(names) ? names[reason] : NULL;
+
+	if (error)
+		snprintf(text, size, "%s", error == EINTR ? "interrupted" : strerror(error));
+	else if (reason == KVM_EXIT_IO)
+		port_text(run->io.port, text, size);
+	else if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "KVM exit %u", reason);
+}
+
+int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)
+{
+	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
+
+	int ret = ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi);
+
+	if (ret > 0)
+		return 0;
+	if (ret < 0)
+		return err_errno(e, "KVM_SIGNAL_MSI");
+	err_set(e, "KVM_SIGNAL_MSI: the local APIC did not take the message");
+	return -1;
+}
+
+int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
+		struct err *e)
+{
+	uint32_t *pir = (uint32_t *)(vm->memory + pi_desc) + vector / 32;
+
+	if (!pi_desc || pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
+		err_set(e, "no posted-interrupt descriptor at 0x%llx", (unsigned long long)pi_desc);
+		return -1;
+	}
+	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
+	return kvm_vm_message(vm, notification, e);
+}
+
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,
+			     struct buf *sent, bool *interrupted, struct vm_end *end)
+{
+	struct kvm_run *run = vcpu->run;
+	char text[200];
+
+	*interrupted = error == EINTR || error == EAGAIN;
+	if (*interrupted)
+		return VCPU_AGAIN;
+	if (error) {
+		snprintf(text, sizeof(text), "KVM_RUN: %s (exit reason %u)", strerror(error),
+			 run->exit_reason);
+		return ended(end, END_CRASH, text);
+	}
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		return handle_io(vm, run, sent, end);
+	case KVM_EXIT_MMIO: /* nothing is there: reads give ones */
+		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+		return VCPU_AGAIN;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_INTR:
+		return VCPU_AGAIN;
+	case KVM_EXIT_DEBUG:
+		return VCPU_STEPPED;
+	case KVM_EXIT_SHUTDOWN:
+		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
+	case KVM_EXIT_FAIL_ENTRY:
+		snprintf(text, sizeof(text), "KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
+			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		return ended(end, END_CRASH, text);
+	case KVM_EXIT_INTERNAL_ERROR:
+		internal_error(vm, vcpu, text, sizeof(text));
+		return ended(end, END_CRASH, text);
+	}
+	snprintf(text, sizeof(text), "KVM exit %u, which this driver does not handle",
+		 run->exit_reason);
+	return ended(end, END_CRASH, text);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM on /dev/kvm itself: memory, devices, vCPUs, what happens at an exit. No threads. */
+#ifndef HOST_KVM_KVM_VM_H
+#define HOST_KVM_KVM_VM_H
+
+#include "host/vmm/driver.h"
+#include "host/kvm/kvm_state.h"
+#include "host/kvm/uart.h"
+
+#include <linux/kvm.h>
+
+#define KVM_VCPUS_MAX 2
+
+struct kvm_vcpu {
+	int fd;	   /* -1: not there */
+	int stats; /* -1: this KVM has none */
+	struct kvm_run *run;
+	uint64_t runs; /* KVM_RUNs so far */
+};
+
+struct kvm_vm {
+	struct kvm_fds fds; /* of the VM and its first vCPU; -1: not there */
+	struct kvm_vcpu vcpu[KVM_VCPUS_MAX];
+	unsigned vcpus;
+	size_t run_size;
+	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */
+	uint64_t memory_size;
+	struct uart uart;
+};
+
+/*
+ * A fresh VM with @memory_size bytes of untouched memory, in-kernel irqchip and PIT, one vCPU.
+ * CPUID is set unless @bare (a restore sets it). 0, or -1 with @e filled and nothing left.
+ */
+int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
+/* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
+int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
+void kvm_vm_destroy(struct kvm_vm *vm);
+
+/*
+ * Loads a multiboot image by its header's address fields, as GRUB and QEMU do, and sets the vCPU to
+ * its entry with @cmdline. 0, or -1 with @e filled.
+ */
+int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e);
+
+/* What one KVM_RUN led to. */
+enum vcpu_exit {
+	VCPU_AGAIN,   /* handled, or interrupted by a signal: *@sent has what COM1 sent */
+	VCPU_STEPPED, /* one instruction, as KVM_SET_GUEST_DEBUG asked for */
+	VCPU_ENDED,   /* @end is filled */
+};
+
+/*
+ * KVM_RUN, then what its exit asks for. With run->immediate_exit set it only completes what the
+ * last exit left open. kvm_vm_enter returns 0 or an errno for kvm_vm_handle, which appends to @sent
+ * what COM1 sent, and sets *@interrupted if KVM_RUN said EINTR. Only kvm_vm_handle touches
+ * vm->uart.
+ */
+int kvm_vm_enter(struct kvm_vcpu *vcpu);
+enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,
+			     struct buf *sent, bool *interrupted, struct vm_end *end);
+
+/* What KVM_RUN, which gave @error, came back for: KVM_EXIT_..., of an access to a port that port's
+ * name or number. */
+void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size);
+
+/*
+ * (Re)creates the memory slots over vm->memory with @size bytes (0: removes them), one for each
+ * address space: what SMM sees is another one, and KVM ends a VM that gets an SMI without it.
+ * 0, or -1 with @e filled.
+ */
+int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e);
+
+/* Sends an interrupt message. 0, or -1 with @e filled. */
+int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e);
+
+/* Lets kvm_vm_enter return EHWPOISON, where a poisoned page would end the process. */
+void kvm_vm_catch_poison(void);
+
+/* What a device does to post @vector: PIR, ON, notification. 0, or -1 with @e filled. */
+int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
+		struct err *e);
+
+/* Whether L2 is active by KVM's nested state of the first vCPU, which stands still; -1: cannot say.
+ */
+int kvm_vm_l2_active(const struct kvm_vm *vm);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the host knows of a scenario. It stands in L1's image, section .debug_scenarios, as text:
+ * each scenario is lines of `key: value` up to a NUL (hv/scenario.h, SCENARIO()).
+ *
+ *   name needs                     written by SCENARIO()
+ *   title                          one line
+ *   promise host bug failure       for people: what the architecture promises (SDM chapter title),
+ *                                  what the host does, which bug it models, how a failure looks
+ *   freeze                         when the VM is frozen:
+ *                                  soon     as soon as the host has heard of `ready`
+ *                                  port     at the next freeze point of L1 or L2
+ *                                  page     at the first touch, behind a freeze point, of the
+ *                                           expected page, while that is being asked for
+ *                                  blocked  when the (second) vCPU sleeps inside KVM_RUN
+ *   vcpus                          2: L1 has a second vCPU; without this key it has one
+ *   proof                          what a snapshot must show to count (host/snapshot/proof.h)
+ *   proof1                         the same of the second vCPU
+ *   act                            WHAT WHEN: names of acts.def and act_whens.def
+ *   posts                          yes: the host posts interrupts (posts.def)
+ *   quick                          yes: runs unasked with every driver
+ */
+#ifndef HOST_L1_SCENARIO_H
+#define HOST_L1_SCENARIO_H
+
+#include "host/base/util.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum scenario_freeze { AT_SOON, AT_PORT, AT_PAGE, AT_BLOCKED };
+
+enum act {
+#define A(id, name, text) ACT_##id,
+#include "host/l1/acts.def"
+#undef A
+	ACTS
+};
+enum act_when {
+#define W(id, name, text) WHEN_##id,
+#include "host/l1/act_whens.def"
+#undef W
+	WHENS
+};
+
+/* When the host posts an interrupt around a snapshot, in scenarios with posts. */
+enum post {
+#define P(id, name, text) POST_##id,
+#include "host/l1/posts.def"
+#undef P
+	POSTS
+};
+const char *post_name(enum post p);
+
+struct scenario {
+	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
+	unsigned vcpus;
+	enum scenario_freeze freeze;
+	enum act act;
+	enum act_when when;
+	bool l2;	   /* the proof asks for an active L2 */
+	bool l2_alone;	   /* and for nothing but that and mp_state */
+	uint32_t mp_state; /* KVM_MP_STATE_* that the proof asks for */
+	bool posts, quick;
+};
+
+#define SCENARIOS_MAX 1024
+
+/* Whether it is about one instant, which a driver must be able to meet, or to act in. */
+bool scenario_exact(const struct scenario *s);
+
+/* Reads the scenarios out of L1's ELF image @path. 0, or -1 with @e filled. */
+int scenarios_load(const char *path, struct err *e);
+/* The same from the section's bytes. */
+int scenarios_parse(const char *text, size_t len, struct err *e);
+
+/* All scenarios, by name; @count is their number. Needs one of the above before. */
+const struct scenario *scenarios(unsigned *count);
+/* The scenario called @name (of @len bytes), or NULL. */
+const struct scenario *scenario_find(const char *name, size_t len);
+
+#endif

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Hands the run over to the lab's script, which streams what the runner inside prints.
+#include "host/lab/lab.h"
+#include "host/cli/commands.h"
+#include "host/base/json.h"
+#include "host/l0/l0_log.h"
+#include "host/cli/paths.h"
+#include "host/base/signals.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LAB_SECONDS_MAX 86400
+#define LAB_START_S	60    /* until the runner inside starts */
+#define LAB_BOOT_S	20    /* one boot of L1 with its snapshots */
+#define LAB_HOP_S	5     /* one hop, with a lost wake-up */
+#define LAB_POINT_S	2     /* one moment of a sweep */
+#define LAB_SOAK	30    /* our time of L0's */
+#define LAB_POINTS	10000 /* if only their distance is given */
+#define LAB_COLUMNS	60    /* of a matrix, at most */
+
+unsigned lab_seconds(const struct options *o)
+{
+	unsigned long long s = LAB_START_S;
+
+	if (o->command == CMD_RESTORE)
+		s += LAB_BOOT_S + 1000ull * LAB_HOP_S; /* the file knows how many there are */
+	if (o->command == CMD_ORDERS || o->command == CMD_BREAKAGES)
+		s += 1ull * o->scenarios * LAB_COLUMNS * LAB_HOP_S;
+	if (o->command == CMD_SWEEP)
+		s += 1ull * o->scenarios * (o->points ? o->points : LAB_POINTS) * LAB_POINT_S;
+	if (o->command == CMD_MINIMISE)
+		s += MINIMISE_TRIES * 10ull * LAB_HOP_S;
+	if (o->command == CMD_SOAK)
+		s += 1ull * o->for_s * LAB_SOAK;
+	s += (1ull + o->methods) * o->scenarios *
+	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
+	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
+	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* What the command is called inside, where `pages` is a run with its options spelled out. */
+static const char *command_inside(const struct options *o)
+{
+	return commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name;
+}
+
+/*
+ * Whether two runs are to give the same bytes. In the lab all time is a function of the
+ * instructions executed, and these depend on each word of the command: it must not tell when and
+ * where it is.
+ */
+static bool repeats(enum command command)
+{
+	return command == CMD_SWEEP || command == CMD_SOAK || command == CMD_MINIMISE;
+}
+
+char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
+		const char *self, const char *image, const char *log)
+{
+	struct {
+		char **p;
+		size_t n;
+	} l = {NULL, 0};
+	struct options inside = *o;
+	struct buf words = {0};
+	char *order = NULL, now[REPORT_TIME];
+
+#define ADD(...)                                               \
+	do {                                                   \
+		l.p = xrealloc(l.p, (l.n + 2) * sizeof(*l.p)); \
+		l.p[l.n++] = xasprintf(__VA_ARGS__);           \
+		l.p[l.n] = NULL;                               \
+	} while (0)
+	ADD("%s", script);
+	ADD("run");
+	ADD("--out");
+	ADD("%s", log);
+	ADD("--timeout");
+	ADD("%u", job ? LAB_SECONDS_MAX : lab_seconds(o));
+	for (unsigned i = 0; i < o->l0_words; i++)
+		ADD("%s", o->l0[i]);
+	if (o->coverage)
+		ADD("--coverage");
+	ADD("--put");
+	ADD("%s", self);
+	ADD("--put");
+	ADD("%s", image);
+	if (job) {
+		ADD("--state");
+		ADD("%s", job->state);
+		ADD("--");
+		for (unsigned i = 0; job->words[i]; i++)
+			ADD("%s", job->words[i]);
+		return l.p;
+	}
+	if (strpbrk(o->order, "/.")) {
+		ADD("--put");
+		ADD("%s", o->order);
+		inside.order = order = xasprintf("./%s", base_name(o->order));
+	}
+	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE) {
+		ADD("--put");
+		ADD("%s", o->file);
+	}
+	ADD("--");
+	ADD("./%s", base_name(self));
+	ADD("%s", command_inside(o));
+	ADD("--lab=no");
+	ADD("--image=./%s", base_name(image));
+	ADD("--log=out");
+	ADD("--shown-command=%s", o->shown_command);
+	ADD("--shown-replay=%s", o->shown_replay);
+	if (repeats(o->command)) {
+		ADD("--shown-log=" LAB_LOG);
+	} else {
+		report_time(now);
+		ADD("--shown-started=%s", now);
+		ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
+	}
+	options_words(&inside, NULL, &words);
+	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
+		ADD("%s", word);
+	buf_free(&words);
+	free(order);
+	if (o->command == CMD_SAVE)
+		ADD("out/%s", LAB_SNAPSHOT);
+	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
+		ADD("./%s", base_name(o->file));
+#undef ADD
+	return l.p;
+}
+
+static void free_args(char **args)
+{
+	for (char **p = args; p && *p; p++)
+		free(*p);
+	free(args);
+}
+
+int lab_run(const struct options *o, const char *image, const char *log, struct err *e)
+{
+	return lab_watch(o, image, log, NULL, e);
+}
+
+/* Becomes lab.sh. */
+static int become_lab(void *args)
+{
+	char **argv = args;
+
+	signals_restore();
+	execv(argv[0], argv);
+	fprintf(stderr, "midflight: cannot start %s: %s\n", argv[0], strerror(errno));
+	return 2;
+}
+
+/* Runs lab.sh with @args; as lab_watch(). */
+static int spawn(char **args, const struct jobs_watcher *w, struct err *e)
+{
+	struct job lab = {.main = become_lab, .arg = args};
+
+	if (jobs_run(&lab, 1, 1, w, e))
+		return -1;
+	if (lab.status == JOB_NOT_RUN)
+		err_set(e, "interrupted before the lab was started");
+	else if (lab.status < 0)
+		err_set(e, "the lab was ended by signal %d", -lab.status);
+	return lab.status < 0 ? -1 : lab.status;
+}
+
+/* Has lab.sh run @job, or without one what @o asks for; as lab_watch(). */
+static int run_script(const struct options *o, const struct lab_job *job, const char *image,
+		      const char *log, const struct jobs_watcher *w, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args = script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
+	const int status = args ? spawn(args, w, e) : -1;
+
+	free_args(args);
+	free(script);
+	return status;
+}
+
+int lab_watch(const struct options *o, const char *image, const char *log,
+	      const struct jobs_watcher *w, struct err *e)
+{
+	return run_script(o, NULL, image, log, w, e);
+}
+
+int lab_left(int status, const char *log, const char *file, const char *schema, int version,
+	     struct err *e)
+{
+	char *path = xasprintf("%s/%s", log, file), *console = xasprintf("%s/" L0_CONSOLE, log);
+	const bool ended = access(console, F_OK) && (!status || status == 1 || status == 4);
+	struct err why = {0};
+	json_t *top = ended ? json_read(path, schema, version, &why) : NULL;
+
+	if (ended && !top) {
+		err_set(e, "the lab ended with status %d, but what it leaves is not whole: %s",
+			status, why.text);
+		status = -1;
+	}
+	json_decref(top);
+	free(path);
+	free(console);
+	return status;
+}
+
+int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
+	       const char *log, struct err *e)
+{
+	return run_script(o, job, image, log, NULL, e);
+}
+
+int lab_build(const struct options *o, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args = xcalloc(3 + o->l0_words, sizeof(*args));
+	int status = -1;
+
+	if (script) {
+		args[0] = script;
+		args[1] = xstrdup("build");
+		for (unsigned i = 0; i < o->l0_words; i++)
+			args[2 + i] = xstrdup(o->l0[i]);
+		status = spawn(args, NULL, e);
+	}
+	free_args(args);
+	return status;
+}
+
+int lab_exec(const struct options *o, const char *image, const char *log, struct err *e)
+{
+	char *script = lab_script(executable_dir(), e);
+	char **args;
+
+	if (!script)
+		return -1;
+	args = lab_args(o, NULL, script, runner_in_lab(), image, log);
+	execv(script, args);
+	err_set(e, "cannot run %s: %s", script, strerror(errno));
+	free_args(args);
+	free(script);
+	return -1;
+}

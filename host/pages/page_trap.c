@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One missing page, by userfaultfd.
+#include "host/pages/page_trap.h"
+#include "host/pages/pages.h"
+
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+struct page_trap {
+	void *page;
+	uint8_t copy[PAGE];
+	int uffd, end; /* end: an eventfd */
+	pthread_t thread;
+	void (*touched)(void *arg);
+	void *arg;
+};
+
+static void give_back(struct page_trap *t)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)t->page, .src = (uintptr_t)t->copy, .len = PAGE};
+	struct uffdio_range range = {(uintptr_t)t->page, PAGE};
+
+	int ret;
+
+	do {
+		copy.copy = 0;
+		ret = ioctl(t->uffd, UFFDIO_COPY, &copy);
+	} while (ret && errno == EAGAIN);
+	if (ret) { /* the guest would read zeros */
+		perror("midflight: UFFDIO_COPY");
+		abort();
+	}
+	ioctl(t->uffd, UFFDIO_UNREGISTER, &range);
+}
+
+static void *wait_for_touch(void *arg)
+{
+	struct page_trap *t = arg;
+	struct pollfd fds[] = {{.fd = t->uffd, .events = POLLIN}, {.fd = t->end, .events = POLLIN}};
+	struct uffd_msg msg;
+
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	if (read(t->uffd, &msg, sizeof(msg)) == (ssize_t)sizeof(msg))
+		t->touched(t->arg);
+	give_back(t);
+	return NULL;
+}
+
+struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *arg, struct err *e)
+{
+	struct page_trap *t = xcalloc(1, sizeof(*t));
+	struct uffdio_register reg = {.range = {(uintptr_t)page, PAGE},
+				      .mode = UFFDIO_REGISTER_MODE_MISSING};
+	const char *why;
+	int ret;
+
+	t->page = page;
+	t->touched = touched;
+	t->arg = arg;
+	t->end = eventfd(0, EFD_CLOEXEC);
+	t->uffd = pages_open_uffd(&why);
+	if (t->end < 0 || t->uffd < 0) {
+		err_set(e, "%s", t->uffd < 0 ? why : "cannot make an eventfd");
+		goto fail;
+	}
+	memcpy(t->copy, page, PAGE);
+	if (ioctl(t->uffd, UFFDIO_REGISTER, &reg)) {
+		err_set(e, "userfaultfd does not take the page: %s", strerror(errno));
+		goto fail;
+	}
+	if (madvise(page, PAGE, MADV_DONTNEED)) {
+		err_set(e, "madvise: %s", strerror(errno));
+		goto fail;
+	}
+	ret = pthread_create(&t->thread, NULL, wait_for_touch, t);
+	if (!ret)
+		return t;
+	err_set(e, "cannot start a thread: %s", strerror(ret));
+	give_back(t);
+fail:
+	if (t->uffd >= 0)
+		close(t->uffd);
+	if (t->end >= 0)
+		close(t->end);
+	free(t);
+	return NULL;
+}
+
+void page_trap_disarm(struct page_trap *t)
+{
+	const uint64_t one = 1;
+
+	if (write(t->end, &one, sizeof(one)) < 0)
+		return; /* cannot be: an eventfd takes it */
+	pthread_join(t->thread, NULL);
+	close(t->uffd);
+	close(t->end);
+	free(t);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Why a page was asked for. The thread that waits for it is blocked in the kernel: its stack names
+// the function of KVM that needs the page, and one table reduces it to a word.
+#include "host/pages/pages.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STACK_ROOM 8192
+#define ON_CPU_US  50 /* a thread on its way to sleep has no stack to show yet */
+#define TRIES	   8
+
+#define BY_L1	    "guest access by L1"
+#define BY_L2	    "guest access by L2"
+#define BY_GUEST    "guest access"
+#define BY_ASYNC    "guest access (async)"
+#define BY_EMULATOR "guest access (emulated)"
+#define WALK_EPT    "walk of L2's EPT"
+#define WALK_TABLES "walk of page tables"
+#define OUTSIDE	    "outside KVM"
+
+enum meaning {
+	IS,	/* the word is the answer */
+	HELPER, /* KVM's way to any guest page: whoever called it needs the page */
+	FAULT,	/* KVM is about to map the page at an address that the guest touched */
+};
+
+/*
+ * KVM's functions in 6.1 to 7.3; which of them are inlined differs from kernel to kernel. A '*' at
+ * the end matches any rest. No word: the function's own name. The first row that matches counts.
+ */
+static const struct row {
+	const char *function;
+	enum meaning meaning;
+	const char *word;
+	const char *word_after_fault; /* when a FAULT was seen further inside */
+} rows[] = {
+	{"async_pf_execute", IS, BY_ASYNC, NULL},
+
+	/* what a VMCS points at and KVM maps for L2 */
+	{"nested_get_vmcs12_pages", IS, NULL, NULL},
+	{"nested_vmx_get_vmcs12_pages", IS, "nested_get_vmcs12_pages", NULL},
+	{"nested_vmx_prepare_msr_bitmap", IS, "nested_get_vmcs12_pages", NULL},
+	{"vmx_get_nested_state_pages", IS, "nested_get_vmcs12_pages", NULL},
+	{"vmx_complete_nested_posted_interrupt", IS, NULL, NULL},
+	{"nested_cache_shadow_vmcs12", IS, NULL, NULL},
+	{"nested_flush_cached_shadow_vmcs12", IS, NULL, NULL},
+	{"nested_vmx_check_vmcs_link_ptr", IS, NULL, NULL},
+	{"nested_vmx_store_msr", IS, NULL, NULL},
+	{"nested_vmx_load_msr", IS, NULL, NULL},
+	{"nested_msr_store_list_has_msr", IS, "prepare_vmx_msr_autostore_list", NULL},
+	{"prepare_vmx_msr_autostore_list", IS, NULL, NULL},
+	{"nested_vmx_write_pml_buffer", IS, NULL, NULL}, /* in the middle of a walk */
+
+	/* L2's EPT has functions of its own; an L1 with EPT makes the direct ones its own as well
+	 */
+	{"kvm_faultin_pfn", FAULT, BY_GUEST, NULL},
+	{"__kvm_faultin_pfn", FAULT, BY_GUEST, NULL},
+	{"kvm_mmu_faultin_pfn", FAULT, BY_GUEST, NULL},
+	{"__kvm_mmu_faultin_pfn", FAULT, BY_GUEST, NULL},
+	{"kvm_tdp_page_fault", IS, BY_L1, NULL},
+	{"kvm_tdp_mmu_page_fault", IS, BY_L1, NULL},
+	{"direct_page_fault", IS, BY_L1, NULL},
+	{"ept_*", IS, WALK_EPT, BY_L2},
+	{"nested_ept_*", IS, WALK_EPT, BY_L2},
+	{"paging64_*", IS, WALK_TABLES, BY_GUEST},
+	{"paging32_*", IS, WALK_TABLES, BY_GUEST},
+	{"nonpaging_*", IS, WALK_TABLES, BY_GUEST},
+
+	/* operands and code of an instruction that KVM executes in the guest's place */
+	{"kvm_read_guest_virt*", IS, BY_EMULATOR, NULL},
+	{"kvm_write_guest_virt*", IS, BY_EMULATOR, NULL},
+	{"kvm_fetch_guest_virt*", IS, BY_EMULATOR, NULL},
+	{"emulator_*", IS, BY_EMULATOR, NULL},
+
+	{"hva_to_pfn*", HELPER, NULL, NULL},
+	{"kvm_follow_pfn", HELPER, NULL, NULL},
+	{"gfn_to_*", HELPER, NULL, NULL},
+	{"__gfn_to_*", HELPER, NULL, NULL},
+	{"kvm_vcpu_map*", HELPER, NULL, NULL},
+	{"__kvm_*", HELPER, NULL, NULL},
+	{"kvm_vcpu_gfn_to_*", HELPER, NULL, NULL},
+	{"kvm_read_guest*", HELPER, NULL, NULL},
+	{"kvm_write_guest*", HELPER, NULL, NULL},
+	{"kvm_vcpu_read_guest*", HELPER, NULL, NULL},
+	{"kvm_vcpu_write_guest*", HELPER, NULL, NULL},
+	{"kvm_clear_guest*", HELPER, NULL, NULL},
+	{"read_and_check_msr_entry", HELPER, NULL, NULL},
+};
+
+/* Of a KVM that is no module, whose frames look like any other's. */
+static const char *const built_in[] = {"kvm_*", "vmx_*", "svm_*", "nested_*", "vcpu_*"};
+
+static bool matches(const char *function, const char *pattern)
+{
+	size_t len = strlen(pattern);
+
+	return pattern[len - 1] == '*' ? !strncmp(function, pattern, len - 1)
+				       : !strcmp(function, pattern);
+}
+
+static const struct row *find_row(const char *function)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (matches(function, rows[i].function))
+			return &rows[i];
+	return NULL;
+}
+
+static bool is_built_in(const char *function)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++)
+		if (matches(function, built_in[i]))
+			return true;
+	return false;
+}
+
+struct frame {
+	char function[64]; /* without the suffixes of compilers: .isra.0, .part.0 */
+	bool kvm;
+};
+
+/* "[<0>] kvm_vcpu_map+0x5c/0x110 [kvm]". False at the end of @text. */
+static bool next_frame(const char **text, struct frame *f)
+{
+	const char *at = *text, *end = at + strcspn(at, "\n"), *module;
+	size_t len;
+
+	if (!*at)
+		return false;
+	*text = *end ? end + 1 : end;
+	if (*at == '[')
+		at += strcspn(at, "]\n");
+	at += strspn(at, "] \t");
+	len = strcspn(at, "+. \t\n");
+	if (len >= sizeof(f->function) || !(isalpha((unsigned char)*at) || *at == '_'))
+		len = 0;
+	memcpy(f->function, at, len);
+	f->function[len] = '\0';
+	module = memchr(at, '[', (size_t)(end - at));
+	f->kvm = len && module && !strncmp(module, "[kvm", 4);
+	return true;
+}
+
+bool page_via(const char *stack, char *via, size_t size)
+{
+	char named[64] = "", helper[64] = "";
+	const char *word = NULL;
+	bool waits = false;
+	struct frame f;
+
+	*via = '\0';
+	while (next_frame(&stack, &f)) {
+		const struct row *row = find_row(f.function);
+
+		waits |= !strcmp(f.function, "handle_userfault");
+		if (!waits || (!row && !f.kvm && !is_built_in(f.function)))
+			continue;
+		if (row && row->meaning == IS) {
+			if (word && row->word_after_fault)
+				word = row->word_after_fault;
+			else
+				word = row->word ? row->word : row->function;
+			break;
+		}
+		if (row && row->meaning == FAULT)
+			word = row->word;
+		else if (row && !*helper)
+			snprintf(helper, sizeof(helper), "%s", f.function);
+		else if (!row && !*named)
+			snprintf(named, sizeof(named), "%s", f.function);
+	}
+	if (!waits)
+		return false;
+	if (!word)
+		word = *named ? named : *helper ? helper : OUTSIDE;
+	snprintf(via, size, "%.*s", (int)size - 1, word);
+	return true;
+}
+
+enum page_asker page_asker(const char *via)
+{
+	if (!*via)
+		return ASKER_UNKNOWN;
+	if (!strcmp(via, OUTSIDE))
+		return ASKER_OTHER;
+	if (!strcmp(via, BY_L1))
+		return ASKER_L1;
+	if (!strcmp(via, BY_L2))
+		return ASKER_L2;
+	return strncmp(via, BY_GUEST, strlen(BY_GUEST)) ? ASKER_KVM : ASKER_GUEST;
+}
+
+/* Bytes read, 0 if there is no stack to show, -1 if it can't be read. */
+static ssize_t read_stack(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t got = -1;
+
+	if (fd < 0)
+		return -1;
+	while (len < size - 1 && (got = read(fd, text + len, size - 1 - len)) > 0)
+		len += (size_t)got;
+	close(fd);
+	text[len] = '\0';
+	return got < 0 ? -1 : (ssize_t)len;
+}
+
+void page_via_read(pid_t tid, char *via, size_t size)
+{
+	const struct timespec pause = {.tv_nsec = ON_CPU_US * NS_PER_US};
+	char path[64], text[STACK_ROOM];
+	ssize_t len = 0;
+
+	*via = '\0';
+	if (tid <= 0)
+		return;
+	for (int i = 0; i < TRIES && !len; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stack", (int)tid);
+		len = read_stack(path, text, sizeof(text));
+		if (len >= 0 || errno != ENOENT)
+			continue;
+		/* A kernel thread, that reads ahead for the guest. */
+		snprintf(path, sizeof(path), "/proc/%d/stack", (int)tid);
+		len = read_stack(path, text, sizeof(text));
+	}
+	if (len > 0)
+		page_via(text, via, size);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * QEMU processes with their sockets: starting them, waiting for them, telling how they ended. A VM
+ * has one that runs it and, while it moves, a second one.
+ */
+#ifndef HOST_QEMU_QEMU_PROCESS_H
+#define HOST_QEMU_QEMU_PROCESS_H
+
+#include "host/vmm/driver.h"
+#include "host/qemu/qmp.h"
+
+#include <sys/types.h>
+
+struct qemu;
+
+struct qemu_process {
+	struct qemu *vm;
+	pid_t pid;		  /* 0: none */
+	int serial_fd, stderr_fd; /* -1: closed */
+	struct qmp qmp;
+	struct buf messages;	/* stderr of this process */
+	char shutdown[48];	/* reason of QMP's SHUTDOWN event, "": none */
+	char migration[32];	/* status of the last MIGRATION event */
+	bool may_stop;		/* a STOP event is our doing */
+	bool stopped;		/* one came, and no RESUME since */
+	bool stopped_by_itself; /* one came that isn't ours */
+	bool was_reset;		/* a RESET event came */
+	bool was_to_fail;	/* a migration out of it: its words are no last words */
+	struct vm_end end;	/* once pid is 0 again */
+};
+
+struct qemu {
+	const struct vm_config *config;
+	struct qemu_process process[2];
+	struct qemu_process *now, *next; /* the one that runs the VM, and the other */
+	unsigned incarnation;
+	FILE *stderr_log, *qmp_log;
+	struct buf messages; /* stderr of all processes that have ended */
+	bool no_stats;
+	int save_fd, load_fd; /* pipes of a migration, -1: closed */
+	struct buf *save_to;
+	const struct buf *load_from;
+	size_t loaded;
+	int64_t deadline_ns; /* relative, for one command */
+
+	struct qemu_moves *moves; /* what qemu_moves.c knows of the VM's moves */
+};
+
+/*
+ * Starts QEMU as @p, which must have none, with the words @extra behind the others (or NULL). VM_OK
+ * or VM_HARNESS.
+ */
+int qemu_spawn(struct qemu *q, struct qemu_process *p, const char *const *extra);
+
+/*
+ * Waits once, until something came in or @until_ns (absolute) has passed, and takes in what came.
+ * VM_ENDED after q->now has been reaped and its last words have been read; the end of q->next is
+ * only seen by its pid.
+ */
+int qemu_pump(struct qemu *q, int64_t until_ns);
+
+/* Takes in what @p has sent to its serial port so far, without waiting. */
+void qemu_drain_serial(struct qemu_process *p);
+
+/* Kills the process, if there is one, and closes its descriptors. */
+void qemu_kill(struct qemu_process *p);
+
+#endif

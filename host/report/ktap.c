@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the user gets to read: KTAP on stdout. Every failure says what, where and how to repeat it.
+#include "host/report/ktap.h"
+#include "host/flight/break_came.h"
+#include "host/l0/environment.h"
+#include "host/report/failure.h"
+#include "host/base/json.h"
+#include "host/report/replay.h"
+#include "host/report/result_json.h"
+#include "host/report/move_words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REASONS_SHOWN 20
+#define NAMES_WIDTH   400 /* bytes of names of results in the summary */
+
+void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
+		  unsigned lines, unsigned planned)
+{
+	report_init(r, o, out, log, lines);
+	r->planned = planned;
+	r->json = report_json_begin();
+	report_time(r->started);
+	if (o->shown_started)
+		snprintf(r->started, sizeof(r->started), "%s", o->shown_started);
+	r->environment = environment_json(strcmp(o->driver, "qemu") ? NULL : o->qemu);
+	report_plan(r);
+}
+
+void report_plan(const struct report *r)
+{
+	fprintf(r->out, "KTAP version 1\n1..%u\n", r->lines);
+	fflush(r->out);
+}
+
+/* A stopped VM that was saved is a snapshot, whatever happened to it then. */
+static const char *unit(const struct report_entry *entry)
+{
+	const enum method_kind kind = method_info(entry->config->method)->kind;
+
+	return kind == KIND_FREEZE || kind == KIND_PAUSE ? "snapshots"
+							 : method_unit(entry->config->method);
+}
+
+static void print_notes(FILE *f, const struct report_entry *entry)
+{
+	const struct flight_result *result = entry->result;
+	struct buf came = {0};
+
+	fprintf(f, "%u hop%s", result->log.hops_done, result->log.hops_done == 1 ? "" : "s");
+	if (entry->config->resume)
+		fprintf(f, ", restored from a file");
+	else if (entry->config->control)
+		fprintf(f, " without snapshots");
+	else
+		fprintf(f, ", %s in %u of %u %s",
+			entry->config->scenario->l2 ? "L2 active" : "proved",
+			entry->config->scenario->l2 ? result->l2_active : result->taken,
+			result->taken, unit(entry));
+	if (result->missed)
+		fprintf(f, ", %u missed and retaken", result->missed);
+	if (result->cured)
+		fprintf(f, ", %u flown again as an NMI of the host's had met L2", result->cured);
+	if (result->log.nudged)
+		fprintf(f, ", %u nudged", result->log.nudged);
+	break_came_text(entry->key, entry->config, result, &came);
+	fputs(buf_text(&came), f);
+	buf_free(&came);
+}
+
+/* What stands in front of the result line. */
+static void print_diagnostics(FILE *f, const struct failure *failure)
+{
+	const struct report_entry *entry = failure->entry;
+	const struct flight_result *result = entry->result;
+	const struct known *known = known_of(entry->key, entry->config);
+	struct buf moves = {0};
+
+	if (result->verdict.word == WORD_SKIP)
+		return;
+	if (result->verdict.word != WORD_PASS)
+		failure_print(failure, false, f);
+	else if (known && !entry->config->control &&
+		 break_came(entry->config, result) == BREAK_NONE)
+		fprintf(f, "%s" REPORT_UNMET "'%s' did not happen in %u %s\n", entry->name,
+			known->text, result->taken, method_unit(entry->config->method));
+	if (result->hop)
+		report_moves(result->hop, result->hops, &moves);
+	if (moves.len)
+		fprintf(f, "%s: %s\n", entry->name, moves.p);
+	buf_free(&moves);
+}
+
+static void print_reason(FILE *f, const struct report_entry *entry)
+{
+	const struct verdict *v = &entry->result->verdict;
+	const char *reason = v->findings ? v->finding[0] : "no reason";
+
+	fprintf(f, "%.*s", (int)strcspn(reason, "\n"), reason);
+}
+
+static void print_bugs(const struct report *r)
+{
+	fprintf(r->out, ", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
+	for (unsigned i = 0; i < r->bugs; i++) {
+		fprintf(r->out, "%s%s", i ? "; " : "", r->bug[i].known->text);
+		if (r->bug[i].hops)
+			fprintf(r->out, " (%u of %u %s)", r->bug[i].failed, r->bug[i].hops,
+				r->bug[i].unit);
+	}
+}
+
+/* The numbers that print_notes() has printed. */
+static void read_notes(struct report_line *line)
+{
+	const char *proved = strstr(line->notes, " in ");
+
+	if (sscanf(line->notes, "%u hop", &line->hops_done) != 1 || !proved ||
+	    sscanf(proved, " in %u of %u ", &line->l2_active, &line->taken) != 2)
+		return;
+	if (strstr(line->notes, ", proved in "))
+		line->l2_active = 0;
+}
+
+struct report_line report_told(const struct screen_result *told)
+{
+	const char *known = told->todo ? strrchr(told->text, ' ') : NULL;
+	const size_t len = strcspn(told->text, ",");
+	const int word = told->skip ? WORD_SKIP : told->ok ? WORD_PASS : word_find(told->text, len);
+	struct report_line line = {
+		.name = told->name,
+		.word = word < 0 ? WORD_FAIL : (enum word)word,
+		.known = known ? known_find(known + 1) : NULL,
+		.diagnostics = "",
+		.notes = told->text,
+	};
+
+	if (line.word > WORD_SKIP && word >= 0) /* behind `WORD, ` */
+		line.notes += len + strspn(told->text + len, ", ");
+	read_notes(&line);
+	return line;
+}
+
+static void print_line(const struct report *r, const struct report_line *line)
+{
+	const bool fine = line->word == WORD_PASS || line->word == WORD_SKIP;
+
+	print_lines(r->out, "# ", line->diagnostics);
+	fprintf(r->out, "%sok %u - %s # ", fine ? "" : "not ", r->results, line->name);
+	if (line->known)
+		fprintf(r->out, "TODO known KVM bug: %s", line->known->id);
+	else if (line->word == WORD_SKIP)
+		fprintf(r->out, "SKIP ");
+	else if (line->word != WORD_PASS)
+		fprintf(r->out, "%s, ", word_name(line->word));
+	if (line->known || !*line->notes)
+		fprintf(r->out, "\n");
+	else
+		print_lines(r->out, "", line->notes);
+	fflush(r->out);
+}
+
+void report_line(struct report *r, const struct report_line *line)
+{
+	report_count(r, line);
+	print_line(r, line);
+}
+
+/* failure.txt and replay.json, which @result, its object in result.json, then names. */
+static void write_failure(const struct failure *f, const char *run, json_t *result)
+{
+	const char *name = f->entry->name;
+	char *failure = xasprintf("%s/failure.txt", name),
+	     *file = xasprintf("%s/replay.json", name);
+	struct err e = {0};
+	json_t *replay = replay_json(f->options, f->entry, result, run, &e);
+	char *dump = replay ? json_dumps(replay, JSON_INDENT(1)) : NULL;
+
+	if (!dump || write_file(f->dir, "replay.json", dump, strlen(dump), 0666, &e))
+		fprintf(stderr, "midflight: %s\n", e.text);
+	else
+		json_set(result, "replay", json_text(file));
+	if (failure_write(f, &e))
+		fprintf(stderr, "midflight: %s\n", e.text);
+	else
+		json_set(result, "failure", json_text(failure));
+	json_decref(replay);
+	free(dump);
+	free(failure);
+	free(file);
+}
+
+void report_result(struct report *r, const struct report_entry *entry)
+{
+	const struct flight_result *result = entry->result;
+	char *diagnostics = NULL, *notes = NULL;
+	char *dir = r->dir && result->hop ? xasprintf("%s/%s", r->dir, entry->name) : NULL;
+	char *shown = r->log ? xasprintf("%s/%s", r->log, entry->name) : NULL;
+	const struct failure failure = {r->options, entry, r->environment, dir, shown};
+	size_t size;
+	FILE *d = open_memstream(&diagnostics, &size), *n = open_memstream(&notes, &size);
+	struct report_line line = {
+		.name = entry->name,
+		.word = result->verdict.word,
+		.control = entry->config->control,
+		.method = entry->config->method,
+		.known = entry->known,
+		.failed = failed_hops(&result->log),
+		.hops = entry->config->control ? result->log.hops_done : result->taken,
+	};
+	json_t *object;
+
+	if (!d || !n) {
+		fputs("midflight: out of memory\n", stderr);
+		exit(2);
+	}
+	print_diagnostics(d, &failure);
+	if (line.word == WORD_SKIP)
+		print_reason(n, entry);
+	else
+		print_notes(n, entry);
+	fclose(d);
+	fclose(n);
+	line.diagnostics = diagnostics;
+	line.unmet = strstr(diagnostics, REPORT_UNMET) != NULL;
+	line.notes = notes;
+	object = report_json_result(r, entry, &line);
+	if (dir && line.word > WORD_SKIP)
+		write_failure(&failure, r->run ? r->run : ".", object);
+	report_count(r, &line);
+	if (r->on_result)
+		r->on_result(r->arg, r);
+	print_line(r, &line);
+	free(diagnostics);
+	free(notes);
+	free(shown);
+	free(dir);
+}
+
+/* As much of @names as fits, up to the end of a name. */
+static int fitting(const struct buf *names)
+{
+	size_t len = names->len;
+
+	if (len > NAMES_WIDTH)
+		for (len = NAMES_WIDTH; len && names->p[len] != ',';)
+			len--;
+	return (int)len;
+}
+
+static void print_names(const struct report *r, const char *row, unsigned count,
+			const struct buf *names)
+{
+	const int len = fitting(names);
+
+	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", len, buf_text(names),
+		(size_t)len < names->len ? ", ..." : "");
+}
+
+/* One row each, and a row for each reason of a SKIP. */
+static void print_table(const struct report *r)
+{
+	unsigned rest = 0;
+
+	fprintf(r->out, "#   %-8s %5u\n", "pass", r->passed);
+	print_names(r, "fail", r->failed, &r->failed_names);
+	if (r->errors)
+		print_names(r, "error", r->errors, &r->error_names);
+	fprintf(r->out, "#   %-8s %5u", "known", r->known);
+	for (unsigned i = 0; i < r->bugs; i++)
+		fprintf(r->out, "%s%s", i ? ", " : "  ", r->bug[i].known->id);
+	fputc('\n', r->out);
+	for (unsigned i = 0; i < r->skips && i < REASONS_SHOWN; i++) {
+		fprintf(r->out, "#   %-8s %5u  ", "skip", r->skip[i].count);
+		print_lines(r->out, "", *r->skip[i].reason ? r->skip[i].reason : "no reason");
+	}
+	for (unsigned i = REASONS_SHOWN; i < r->skips; i++)
+		rest += r->skip[i].count;
+	if (rest || !r->skips)
+		fprintf(r->out, "#   %-8s %5u%s\n", "skip", rest, rest ? "  other reasons" : "");
+	if (r->results < r->lines)
+		fprintf(r->out, "#   %-8s %5u\n", "not run", r->lines - r->results);
+}
+
+void report_summary(const struct report *r)
+{
+	if (r->options->quiet)
+		return;
+	print_table(r);
+	fprintf(r->out, "# midflight: %u passed, %u failed", r->passed, r->failed);
+	if (r->errors)
+		fprintf(r->out, ", %u errors (the harness or L1, not KVM)", r->errors);
+	if (r->skipped)
+		fprintf(r->out, ", %u skipped", r->skipped);
+	if (r->known)
+		print_bugs(r);
+	if (r->unmet)
+		fprintf(r->out, ", %u result%s in which a known KVM bug was not met: %.*s%s",
+			r->unmet, r->unmet > 1 ? "s" : "", fitting(&r->unmet_names),
+			buf_text(&r->unmet_names),
+			(size_t)fitting(&r->unmet_names) < r->unmet_names.len ? ", ..." : "");
+	fprintf(r->out, "%s\n",
+		r->interrupted		? "; interrupted"
+		: r->results < r->lines ? "; cut off"
+					: "");
+	if (r->log)
+		fprintf(r->out, "# logs: %s (index.txt says what lies where)\n", r->log);
+}
+
+int report_end(struct report *r, const char *dir, struct err *e)
+{
+	json_t *top = report_json_end(r);
+	int ret = report_json_write(top, dir, e);
+
+	json_decref(top);
+	report_summary(r);
+	if (ret)
+		fprintf(r->out, "# %s\n", e->text);
+	fflush(r->out);
+	report_free(r);
+	return ret;
+}

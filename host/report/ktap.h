@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the user gets to read: KTAP and result.json. */
+#ifndef HOST_REPORT_KTAP_H
+#define HOST_REPORT_KTAP_H
+
+#include "host/report/counts.h"
+#include "host/flight/known.h"
+#include "host/cli/options.h"
+#include "host/report/screen.h"
+
+#include <jansson.h>
+
+/* In front of the text of a known bug, in the diagnostics of a result that passed all the same. */
+#define REPORT_UNMET ": known failure passed: "
+
+/* report_init(), and prints version and plan on @out; @planned as in struct report. */
+void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
+		  unsigned lines, unsigned planned);
+
+/* Prints version and plan, and no more. */
+void report_plan(const struct report *r);
+
+/*
+ * Prints one result, counts it, adds it to result.json; of a failure it writes failure.txt and
+ * replay.json.
+ */
+void report_result(struct report *r, const struct report_entry *entry);
+
+/* What a line of KTAP told of a result; the words are those of @told. */
+struct report_line report_told(const struct screen_result *told);
+
+/* Prints and counts it. */
+void report_line(struct report *r, const struct report_line *line);
+
+/* Prints the summary: a table, and one line. */
+void report_summary(const struct report *r);
+
+/* Writes DIR/result.json, prints the summary, frees. 0, or -1 with @e filled. */
+int report_end(struct report *r, const char *dir, struct err *e);
+
+#endif

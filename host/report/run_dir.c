@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The directory of a run: one table of what may lie there, for cleaning it and for its index.
+#include "host/report/run_dir.h"
+#include "host/base/json.h"
+#include "host/cli/plan.h"
+#include "host/report/result_json.h"
+#include "host/report/schemas.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct known_file {
+	const char *pattern, *text;
+};
+
+/* Of the run as a whole: others have such files as well, by which ours are told apart. */
+static const struct run_file {
+	struct known_file file;
+	const char *begins;
+	bool always; /* it is written, asked for or not */
+} run_files[] = {
+	{{"index.txt", "this list"}, "A run of Midflight ", true},
+	{{"result.json", "all results for programs (docs/result.schema.json)"},
+	 "{\n \"schema\": \"" RESULT_SCHEMA "\"",
+	 true},
+	{{"sweep.json", "every moment of a sweep (docs/sweep.md)"},
+	 "{\n \"schema\": \"" SWEEP_SCHEMA "\"",
+	 false},
+	{{"soak.json", "every flight of a soak (docs/soak.md)"},
+	 "{\n \"schema\": \"" SOAK_SCHEMA "\"",
+	 false},
+	{{"minimised.json", "a failure made smaller (docs/soak.md): midflight replay FILE"},
+	 "{\n \"schema\": \"" REPLAY_SCHEMA "\"",
+	 false},
+	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
+	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
+	 false},
+	{{"coverage.json", "which code of L0's KVM ran, if --coverage asked for it"},
+	 "{\"schema\": \"midflight-coverage\"",
+	 false},
+	{{"report.html", "what midflight report has made of it"},
+	 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
+	 false},
+};
+
+/* In the directory of a result. */
+static const struct known_file result_files[] = {
+	{"failure.txt", "what went wrong, to paste into a bug report"},
+	{"replay.json", "repeats this result: midflight replay FILE"},
+	{"snapshot.bin", "the last snapshot, for midflight inspect"},
+	{"now.bin", "the state of a VM that hung, for midflight inspect"},
+	{"serial.log", "what L1 and L2 said"},
+	{"l0.log", "what L0's kernel logged meanwhile, if it complained"},
+	{"branch-*.log", "the same of a VM that was left behind"},
+	{"timeline-*.json", "what happened when in that hop"},
+	{"pages-*.txt", "which page was asked for when in that hop"},
+	{"pages-*.json", "the same for programs"},
+	{"qemu.cmdline", "how QEMU was started"},
+	{"qemu.stderr", "what it said"},
+	{"qmp.jsonl", "what was asked of it and its answers"},
+	{"vm-*.bin", "migration streams"},
+	{"vm.qcow2", "internal snapshots"},
+};
+
+/* Of a lab, in the directory of the run or, if there are several at once, in LAB_DIR of each. */
+static const struct known_file lab_files[] = {
+	{"l0-dmesg.txt", "if it ran in the lab: L0's kernel log"},
+	{"bochs.log", "if it ran in the lab: what the emulator said"},
+	{"l0-console.txt", "if the lab failed: L0's console"},
+};
+
+#define LAB_DIR "lab-"
+
+/* What a lab has left goes first into such a directory: the run may be one that flies nothing. */
+#define NEW_DIR "new-"
+
+/* The run directories of a replay and of what minimise has tried, in that of their result. */
+#define REPLAY	 "replay"
+#define MINIMISE "minimise"
+
+/* What the run directories of a sweep and a soak are called behind a scenario and before a number.
+ */
+static const char *const flights[] = {".after-", ".flight-"};
+
+static bool listed(const struct known_file *list, size_t count, const char *file)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!fnmatch(list[i].pattern, file, FNM_PERIOD))
+			return true;
+	return false;
+}
+
+/* Opens directory @name in @at, but not through a link. */
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* Whether @f is there in @dir and of a run. A full disk may have cut it short. */
+static bool is_ours(int dir, const struct run_file *f)
+{
+	int fd = openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char begins[128];
+	struct stat st;
+	const bool plain = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+	const ssize_t n = plain ? read(fd, begins, strlen(f->begins)) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return n >= 0 && !memcmp(begins, f->begins, (size_t)n);
+}
+
+static bool is_there(int dir, const char *name)
+{
+	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+static void forget_lab(int dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
+		unlinkat(dir, lab_files[i].pattern, 0);
+}
+
+static void clean(DIR *all);
+static void clean_run(DIR *at, const char *name);
+
+/* What labs have left there whose run was killed. */
+static void clean_new(DIR *all)
+{
+	const struct dirent *entry;
+
+	rewinddir(all);
+	while ((entry = readdir(all)))
+		if (!fnmatch(NEW_DIR "[0-9]*", entry->d_name, 0))
+			clean_run(all, entry->d_name);
+}
+
+static bool is_flight(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	for (size_t i = 0; dot && i < ARRAY_SIZE(flights); i++) {
+		const size_t len = strlen(flights[i]);
+
+		if (!strncmp(dot, flights[i], len) && scenario_find(name, (size_t)(dot - name)) &&
+		    strspn(dot + len, "0123456789") == strlen(dot + len))
+			return true;
+	}
+	return false;
+}
+
+static void clean_journal(DIR *at)
+{
+	DIR *journal = open_dir(dirfd(at), JOURNAL);
+	const struct dirent *entry;
+
+	while (journal && (entry = readdir(journal)))
+		if (!fnmatch("[0-9]*.json", entry->d_name, 0))
+			unlinkat(dirfd(journal), entry->d_name, 0);
+	if (journal)
+		closedir(journal);
+	unlinkat(dirfd(at), JOURNAL, AT_REMOVEDIR);
+}
+
+/* A run directory in @at. */
+static void clean_run(DIR *at, const char *name)
+{
+	DIR *run = open_dir(dirfd(at), name);
+
+	if (!run)
+		return;
+	clean(run);
+	clean_new(run);
+	unlinkat(dirfd(run), ORDER_FILE, 0);
+	closedir(run);
+	unlinkat(dirfd(at), name, AT_REMOVEDIR);
+}
+
+/* A replay's directory has results, and these may have been replayed. */
+static void clean(DIR *all)
+{
+	const struct dirent *entry, *file;
+	DIR *dir;
+
+	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
+		if (is_ours(dirfd(all), &run_files[i]))
+			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
+	forget_lab(dirfd(all));
+	rewinddir(all);
+	while ((entry = readdir(all))) {
+		if (is_flight(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
+			clean_run(all, entry->d_name);
+		if (!strcmp(entry->d_name, JOURNAL))
+			clean_journal(all);
+		if (!plan_names(entry->d_name))
+			continue;
+		dir = open_dir(dirfd(all), entry->d_name);
+		if (!dir)
+			continue;
+		while ((file = readdir(dir)))
+			if (listed(result_files, ARRAY_SIZE(result_files), file->d_name))
+				unlinkat(dirfd(dir), file->d_name, 0);
+		clean_run(dir, REPLAY);
+		clean_run(dir, MINIMISE);
+		closedir(dir);
+		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+	}
+}
+
+/* 0, or -1 with @e filled: @all is not a run's to write to. */
+static int check(DIR *all, const char *log, struct err *e)
+{
+	/* Where a file system has no locks there is none. */
+	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		err_set(e, "another run writes to %s (--log names another directory)", log);
+		return -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
+		const struct run_file *f = &run_files[i];
+
+		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
+			continue;
+		err_set(e, "%s/%s is of no run, and would be lost (--log names another directory)",
+			log, f->file.pattern);
+		return -1;
+	}
+	return 0;
+}
+
+int run_dir_lock(const char *log, struct err *e)
+{
+	DIR *all = opendir(log);
+	int fd = -1;
+
+	if (!all)
+		return err_errno(e, log);
+	if (!check(all, log, e)) {
+		clean_new(all);
+		fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
+		if (fd < 0)
+			err_errno(e, log);
+	}
+	closedir(all);
+	return fd;
+}
+
+void run_dir_clean(const char *log)
+{
+	DIR *all = opendir(log);
+
+	if (all) {
+		clean(all);
+		closedir(all);
+	}
+}
+
+int run_dir_begin(const char *log, struct err *e)
+{
+	const int fd = run_dir_lock(log, e);
+
+	if (fd >= 0)
+		run_dir_clean(log);
+	return fd;
+}
+
+bool run_dir_flew(const json_t *top)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(top, "results"), i, result)
+	{
+		if (report_json_word(result) != WORD_SKIP)
+			return true;
+	}
+	return false;
+}
+
+bool run_dir_has_flown(const char *log)
+{
+	char *path = xasprintf("%s/result.json", log);
+	struct err e = {0};
+	json_t *top = report_json_load(path, &e);
+	const bool flew = run_dir_flew(top);
+
+	json_decref(top);
+	free(path);
+	return flew;
+}
+
+int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		labs[i] = xasprintf("%s/" NEW_DIR "%u", log, i + 1);
+		if (!ret)
+			ret = make_dirs(labs[i], e);
+	}
+	return ret;
+}
+
+/* Moves the files of directory @from into @to, and removes it if none is left. */
+static int move_files(const char *from, const char *to, struct err *e)
+{
+	DIR *dir = opendir(from);
+	const struct dirent *entry;
+	int ret = dir ? make_dirs(to, e) : err_errno(e, from);
+
+	while (!ret && (entry = readdir(dir))) {
+		char *source = xasprintf("%s/%s", from, entry->d_name);
+		char *target = xasprintf("%s/%s", to, entry->d_name);
+
+		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name) &&
+		    rename(source, target))
+			ret = err_errno(e, target);
+		free(source);
+		free(target);
+	}
+	if (dir)
+		closedir(dir);
+	if (!ret)
+		rmdir(from);
+	return ret;
+}
+
+int run_dir_take(const char *log, const char *new, struct err *e)
+{
+	DIR *dir = opendir(new);
+	const struct dirent *entry;
+	int ret = dir ? 0 : err_errno(e, new);
+
+	while (!ret && (entry = readdir(dir))) {
+		char *from = xasprintf("%s/%s", new, entry->d_name);
+		char *to = xasprintf("%s/%s", log, entry->d_name);
+
+		if (plan_names(entry->d_name))
+			ret = move_files(from, to, e);
+		else if (*entry->d_name != '.' && rename(from, to))
+			ret = err_errno(e, to);
+		free(from);
+		free(to);
+	}
+	if (dir)
+		closedir(dir);
+	if (!ret)
+		rmdir(new);
+	return ret;
+}
+
+int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
+		 const unsigned *from, struct err *e)
+{
+	const json_t *result;
+	size_t i;
+	int ret = 0;
+
+	json_array_foreach(json_object_get(top, "results"), i, result)
+	{
+		const char *name = json_text_of(result, "name");
+		char *source = xasprintf("%s/%s", labs[from[i]], name);
+		char *to = xasprintf("%s/%s", log, name);
+
+		if (*json_text_of(result, "dir") && plan_names(name) && move_files(source, to, e))
+			ret = -1;
+		free(source);
+		free(to);
+	}
+	for (unsigned n = 0; n < count; n++) {
+		char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
+
+		for (i = 0; i < ARRAY_SIZE(run_files); i++) {
+			char *path = xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
+
+			unlink(path);
+			free(path);
+		}
+		if (rename(labs[n], lab))
+			ret = err_errno(e, lab);
+		free(lab);
+	}
+	return ret;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of ours in @dir, separated by blanks. */
+static void list_files(const char *dir, struct buf *text)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char **names = NULL;
+	size_t count = 0;
+
+	while (d && (entry = readdir(d)))
+		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name)) {
+			names = xrealloc(names, (count + 1) * sizeof(*names));
+			names[count++] = xstrdup(entry->d_name);
+		}
+	if (d)
+		closedir(d);
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(text, " %s", names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+int run_dir_index(const char *log, const json_t *top, struct err *e)
+{
+	struct buf text = {0};
+	const json_t *result;
+	size_t i;
+	int ret;
+
+	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
+		   json_text_of(top, "midflight"), json_text_of(top, "kernel"),
+		   json_text_of(top, "started"));
+	for (i = 0; i < ARRAY_SIZE(run_files); i++)
+		buf_printf(&text, "%-16s %s\n", run_files[i].file.pattern, run_files[i].file.text);
+	for (i = 0; i < ARRAY_SIZE(lab_files); i++)
+		buf_printf(&text, "%-16s %s\n", lab_files[i].pattern, lab_files[i].text);
+	buf_printf(&text, "%-16s %s\n", LAB_DIR "N/",
+		   "if there were several labs: these of each, and controls that others flew too");
+	buf_printf(&text, "\nIn the directory of a result, where there is something to say:\n\n");
+	for (i = 0; i < ARRAY_SIZE(result_files); i++)
+		buf_printf(&text, "%-16s %s\n", result_files[i].pattern, result_files[i].text);
+	buf_printf(&text, "%-16s %s\n", REPLAY "/", "the run of the last replay");
+	buf_printf(&text, "%-16s %s\n", MINIMISE "/", "the same of the last minimise");
+	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
+	json_array_foreach(json_object_get(top, "results"), i, result)
+	{
+		const char *dir = json_member(result, "dir");
+		char *path = xasprintf("%s/%s", log, dir ? dir : "");
+
+		buf_printf(&text, "%-40s %s", json_text_of(result, "name"),
+			   json_text_of(result, "word"));
+		if (*json_text_of(result, "known"))
+			buf_printf(&text, ", known bug %s:", json_text_of(result, "known"));
+		if (dir)
+			list_files(path, &text);
+		buf_printf(&text, "\n");
+		free(path);
+	}
+	ret = write_file(log, "index.txt", text.p, text.len, 0666, e);
+	buf_free(&text);
+	return ret;
+}

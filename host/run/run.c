@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
+#include "host/run/run.h"
+#include "host/base/json.h"
+#include "host/lab/keep.h"
+#include "host/l0/l0_log.h"
+#include "host/lab/lab.h"
+#include "host/report/result_json.h"
+#include "host/report/move_words.h"
+#include "host/report/run_dir.h"
+#include "host/run/run_lab.h"
+#include "host/run/run_shards.h"
+#include "host/base/signals.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+	const struct options *o;
+	struct setup setup;
+	struct screen screen;
+	FILE *out; /* through the screen */
+	const char *name;
+	unsigned hops; /* of the scenario that flies */
+	bool l0_log;   /* can be read */
+	bool spared;   /* the log directory has results of a run that flew; this one did not yet */
+	size_t kept;   /* files in the journal */
+	bool silent;   /* no progress: another process shows it */
+};
+
+static void on_progress(void *arg, unsigned hop, unsigned missed)
+{
+	struct run *r = arg;
+
+	screen_note(&r->screen, "hop %u of %u%s", hop, r->hops, missed ? ", some missed" : "");
+	if (!r->o->verbose)
+		return;
+	screen_clear(&r->screen);
+	fprintf(stderr, "# %s: hop %u of %u, %u missed\n", r->name, hop, r->hops, missed);
+}
+
+static void print_times(const struct run *r, const struct flight_config *config,
+			const struct flight_result *result)
+{
+	const bool mixed = method_info(config->method)->kind == KIND_PING_PONG;
+
+	for (unsigned i = 0; i < result->hops; i++) {
+		const struct hop_record *hop = &result->hop[i];
+		struct buf moves = {0};
+		char words[128];
+
+		if (!hop->taken)
+			continue;
+		report_moves(hop, 1, &moves);
+		state_words(&hop->state, words, sizeof(words));
+		fprintf(stderr,
+			"# %s: hop %u: %s%s%s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f "
+			"ms, "
+			"cont %.1f ms%s%s\n",
+			r->name, i + 1, mixed ? method_name(hop->method) : "", mixed ? ": " : "",
+			words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
+			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
+			(double)hop->cont_ns / NS_PER_MS, moves.len ? ", " : "", buf_text(&moves));
+		buf_free(&moves);
+		if (*hop->move.said)
+			print_lines(stderr, "#   QEMU, as it should: ", hop->move.said);
+	}
+	fprintf(stderr, "# %s: %.2f s in all\n", r->name,
+		(double)result->duration_ns / NS_PER_MS / 1000);
+}
+
+/* One flight into its own directory. */
+static void fly(struct run *r, struct flight_config *config, const char *name,
+		struct flight_result *result)
+{
+	char *dir = xasprintf("%s/%s", r->setup.log, name);
+	struct err e = {0};
+
+	r->name = name;
+	r->hops = config->hops;
+	config->vm.dir = dir;
+	if (r->spared)
+		run_dir_clean(r->setup.log);
+	r->spared = false;
+	if (make_dirs(dir, &e))
+		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
+	else
+		flight_run(config, result);
+	screen_clear(&r->screen);
+	if (r->o->verbose && result->hop)
+		print_times(r, config, result);
+	config->vm.dir = NULL;
+	free(dir);
+}
+
+/* Before a result is told it is where no end of this run can take it away. */
+static void keep_results(void *arg, struct report *report)
+{
+	struct run *r = arg;
+	const size_t count = json_array_size(report->json);
+	struct err e = {0};
+
+	if (r->spared)
+		return;
+	while (r->kept <= count) { /* 0: none yet, but the run as such */
+		const size_t number = r->kept++;
+		const json_t *result = number ? json_array_get(report->json, number - 1) : NULL;
+		const char *dir = json_member(result, "dir");
+		char *path = xasprintf(JOURNAL "/%zu.json", number);
+
+		if (report_json_keep(report, r->setup.log, number, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		else if (keep_files(r->setup.log, dir ? dir : path, path))
+			fputs("midflight: files do not come out of the lab\n", stderr);
+		free(path);
+	}
+}
+
+/* What each restored VM asked for, as pages-HOP.txt and pages-HOP.json. */
+static void write_pages(const struct run *r, const char *name, const struct flight_result *result)
+{
+	char *dir = xasprintf("%s/%s", r->setup.log, name);
+	const char *late = r->o->pages_config.late;
+	struct err e = {0};
+
+	/* Of QEMU's requests the wire tells the page alone, which report_moves() says. */
+	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {
+		const struct hop_record *hop = &result->hop[i];
+		struct buf text = {0};
+		char file[40];
+		json_t *json;
+		char *dump;
+
+		if (!hop->fetch)
+			continue;
+		pages_report(hop->fetch, hop->fetches, known_kernel(), late, &text);
+		snprintf(file, sizeof(file), "pages-%u.txt", i + 1);
+		if (write_file(dir, file, text.p, text.len, 0666, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		json = pages_report_json(hop->fetch, hop->fetches, known_kernel(), late);
+		dump = json_dumps(json, JSON_INDENT(1));
+		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
+		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
+			fprintf(stderr, "midflight: %s\n", e.text);
+		if (i == 0 || r->o->verbose) {
+			fprintf(r->out, "# %s: hop %u\n", name, i + 1);
+			print_lines(r->out, "#   ", text.p);
+		}
+		free(dump);
+		json_decref(json);
+		buf_free(&text);
+	}
+	free(dir);
+}
+
+/* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
+static const char *all_lack(const struct setup *setup, const struct plan_item *items,
+			    unsigned count, const struct driver *driver)
+{
+	const char *lack = options_lack(setup->o, items[0].scenario, driver);
+
+	if (lack)
+		return lack;
+	for (unsigned i = 1; i < count; i++) {
+		lack = method_lacks(driver, items[i].method);
+		if (!lack)
+			return NULL;
+	}
+	return lack;
+}
+
+/* The control, then the results of the same scenario. False if interrupted. */
+static bool run_scenario(struct run *r, struct report *report, const struct plan_item *items,
+			 unsigned count)
+{
+	const struct scenario *scenario = items[0].scenario;
+	struct flight_config config;
+	bool control_passed = false, control_skipped = false, go_on = true;
+	const struct known *control_known = NULL;
+	const char *lack;
+	char *reason = NULL;
+
+	setup_flight(&r->setup, &config);
+	config.scenario = scenario;
+	config.progress = on_progress;
+	config.l0_log = r->l0_log;
+	config.arg = r;
+	config.hops = setup_hops(&r->setup, scenario);
+	lack = all_lack(&r->setup, items, count, config.driver);
+	if (lack) {
+		control_skipped = true;
+		reason = xstrdup(lack);
+	}
+	for (unsigned i = 0; i < count && go_on; i++) {
+		struct flight_result result = {0};
+		struct report_entry entry = {.config = &config, .result = &result};
+		char *key = plan_key(&items[i]);
+
+		setup_method(&r->setup, &config, items[i].method);
+		config.control = items[i].control;
+		config.control_passed = control_passed;
+		config.post = items[i].post;
+		entry.name = plan_name(r->o, &items[i]);
+		entry.key = key;
+		lack = config.control ? NULL : method_lacks(config.driver, config.method);
+		if (lack || control_skipped)
+			verdict_raise(&result.verdict, WORD_SKIP, "%s", lack ? lack : reason);
+		else
+			fly(r, &config, entry.name, &result);
+		entry.control_passed = control_passed;
+		write_pages(r, entry.name, &result);
+		entry.known =
+			l0_log_death(&lack) != L0_QUIET
+				? NULL
+				: known_match(key, &config, &result, control_passed, control_known);
+		go_on = !result.interrupted;
+		if (go_on)
+			report_result(report, &entry);
+		if (config.control) {
+			control_passed = result.verdict.word == WORD_PASS;
+			control_known = entry.known;
+			control_skipped = result.verdict.word == WORD_SKIP;
+			if (control_skipped && !reason)
+				reason = xstrdup(result.verdict.finding[0]);
+		}
+		free(entry.name);
+		free(key);
+		flight_result_free(&result);
+	}
+	free(reason);
+	return go_on;
+}
+
+/* Says why a run is impossible here: SKIP for each result. */
+static void skip_all(const struct run *r, struct report *report, const struct plan *plan,
+		     const char *why, const char *what)
+{
+	for (unsigned i = 0; i < plan->count; i++) {
+		const struct plan_item *item = &plan->item[i];
+		struct flight_result result = {0};
+		struct flight_config config = {.scenario = item->scenario,
+					       .method = item->method,
+					       .control = item->control};
+		struct report_entry entry = {.config = &config, .result = &result};
+		char *key = plan_key(item);
+
+		entry.name = plan_name(r->o, item);
+		entry.key = key;
+		verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
+		report_result(report, &entry);
+		free(entry.name);
+		free(key);
+		flight_result_free(&result);
+	}
+}
+
+/* The names of all results, for the screen. */
+static void name_results(struct run *r, const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->count; i++)
+		screen_expect(&r->screen, plan_name(r->o, &plan->item[i]));
+}
+
+/* What L0 has said before, and whether it would say it again. */
+static void say_past(const struct run *r, const struct l0_past *past)
+{
+	if (past->complaints) {
+		fprintf(r->out, "# midflight: L0 has complained %u times before this run, last: ",
+			past->complaints);
+		print_lines(r->out, "", past->last);
+	}
+	if (l0_log_rearm())
+		fprintf(r->out,
+			"# midflight: a warning that L0 gives only once and has given before is "
+			"not seen again: /sys/kernel/debug/clear_warn_once: %s\n",
+			strerror(errno));
+}
+
+static int run_here(struct run *r, const struct plan *plan)
+{
+	const struct options *o = r->o;
+	const struct setup *s = &r->setup;
+	struct report report;
+	struct l0_past past;
+	struct err e = {0};
+	bool written = true;
+	json_t *top;
+	int status;
+
+	r->spared = run_dir_has_flown(s->log);
+	if (!r->spared)
+		run_dir_clean(s->log);
+	r->l0_log = !l0_log_begin(&past);
+	r->out = screen_file(&r->screen);
+	report_begin(&report, o, r->out, o->shown_log, plan->count, plan->planned);
+	report.dir = s->log;
+	report.on_result = keep_results;
+	report.arg = r;
+	keep_results(r, &report);
+	if (!r->l0_log)
+		fprintf(r->out, "# midflight: L0's log was not looked at: /dev/kmsg: %s\n",
+			strerror(errno));
+	else
+		say_past(r, &past);
+	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
+		skip_all(r, &report, plan, "--pages exit", kvm_probe_no_page_exit());
+	} else if (s->missing) {
+		skip_all(r, &report, plan, s->missing, kvm_probe_advice(&s->probe));
+	} else {
+		for (unsigned i = 0, end; i < plan->count; i = end) {
+			for (end = i + 1; end < plan->count && !plan->item[end].control;)
+				end++;
+			if (!run_scenario(r, &report, &plan->item[i], end - i))
+				break;
+		}
+	}
+	report.interrupted = signals_pending();
+	status = report_status(&report);
+	top = report_json_end(&report);
+	if (!r->spared)
+		written = !report_json_write(top, s->log, &e);
+	report_summary(&report);
+	if (r->spared)
+		fprintf(r->out,
+			"# midflight: nothing flew, %s keeps the results of a run that did\n",
+			o->shown_log);
+	if (!written || report_json_copies(o, top, &e)) {
+		fprintf(r->out, "# midflight: %s\n", e.text);
+		status = 2;
+	}
+	json_decref(top);
+	report_free(&report);
+	fclose(r->out);
+	screen_end(&r->screen);
+	if (signals_pending()) {
+		fputs("# midflight: interrupted\n", stderr);
+		status = 128 + signals_pending();
+	}
+	return status;
+}
+
+static int fly_shard(void *arg, const struct options *o);
+
+/* All of it, into the log directory, which is there. The exit status. */
+static int fly_all(struct run *r)
+{
+	struct plan plan;
+	struct err e = {0};
+	unsigned labs;
+	int status, dir = run_dir_lock(r->setup.log, &e);
+
+	if (dir < 0)
+		return give_up(e.text);
+	plan_make(&plan, r->o);
+	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
+	screen_init(&r->screen, r->o->quiet || r->silent);
+	if (labs > 1) {
+		status = run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
+	} else {
+		name_results(r, &plan);
+		status = r->setup.lab ? run_lab(r->o, &r->setup, &plan, &r->screen)
+				      : run_here(r, &plan);
+	}
+	close(dir);
+	plan_free(&plan);
+	return status;
+}
+
+/* In a process of its own. */
+static int fly_shard(void *arg, const struct options *o)
+{
+	struct run r = *(const struct run *)arg;
+
+	r.o = r.setup.o = o;
+	r.silent = true;
+	snprintf(r.setup.log, sizeof(r.setup.log), "%s", o->log);
+	return fly_all(&r);
+}
+
+int run(struct options *o)
+{
+	struct run r = {.o = o};
+	struct err e = {0};
+	int status;
+
+	if ((o->json && check_writable(o->json, &e)) || (o->junit && check_writable(o->junit, &e)))
+		return give_up(e.text);
+	if (setup(&r.setup, o, &e))
+		return give_up(e.text);
+	r.silent = o->shown_log || o->part; /* the runner outside of the lab shows it */
+	if (!o->shown_log)
+		o->shown_log = r.setup.log;
+	if (signals_init())
+		return give_up("cannot set up signals");
+	/* Before the results of the last run are gone. */
+	if (r.setup.lab) {
+		setup_say_lab(&r.setup);
+		status = lab_build(o, &e);
+		if (signals_pending())
+			return 128 + signals_pending();
+		if (status)
+			return status < 0 ? give_up(e.text) : 2;
+	} else if (o->jobs > 1) {
+		puts("# midflight: --jobs is for labs; here one flies after the other, as they "
+		     "would disturb each other's timing");
+	}
+	return fly_all(&r);
+}

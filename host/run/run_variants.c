@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The same run on several kernels, with several modules or parameters of KVM, and one table.
+#include "host/run/run_variants.h"
+#include "host/base/jobs.h"
+#include "host/base/json.h"
+#include "host/cli/paths.h"
+#include "host/cli/plan.h"
+#include "host/report/result_json.h"
+#include "host/run/run.h"
+#include "host/base/signals.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CELL 34 /* the longest name of a known bug fits */
+
+static const json_t *find_result(const json_t *run, const char *name)
+{
+	const json_t *list = json_object_get(run, "results"), *result;
+	size_t i;
+
+	json_array_foreach(list, i,
+			   result) if (!strcmp(json_text_of(result, "name"), name)) return result;
+	return NULL;
+}
+
+/* What a table says of @name: PASS, SKIP, FAIL, ... or the known bug. */
+static const char *cell(const json_t *run, const char *name)
+{
+	const json_t *result = find_result(run, name);
+
+	if (!result)
+		return "-";
+	return *json_text_of(result, "known") ? json_text_of(result, "known")
+					      : json_text_of(result, "word");
+}
+
+static bool told(const char *name, void *const *runs, unsigned before)
+{
+	for (unsigned i = 0; i < before; i++)
+		if (find_result(runs[i], name))
+			return true;
+	return false;
+}
+
+static bool all_are(const char *const *cells, unsigned count, const char *text)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(cells[i], text))
+			return false;
+	return true;
+}
+
+static void row(FILE *out, const char *name, const char *const *cells, unsigned count)
+{
+	struct buf line = {0};
+
+	buf_printf(&line, "%-*s", CELL, name);
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&line, "  %-*s", CELL, cells[i]);
+	while (line.len && line.p[line.len - 1] == ' ')
+		line.p[--line.len] = '\0';
+	print_lines(out, "# ", line.p);
+	buf_free(&line);
+}
+
+void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count)
+{
+	const char *cells[VARIANTS_MAX] = {0};
+	unsigned passed = 0, skipped = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		cells[i] = runs[i] ? json_text_of(runs[i], "kernel") : "no results";
+	row(out, "", names, count);
+	row(out, "result", cells, count);
+	for (unsigned r = 0; r < count; r++) {
+		const json_t *list = json_object_get(runs[r], "results"), *result;
+		size_t n;
+
+		json_array_foreach(list, n, result)
+		{
+			const char *name = json_text_of(result, "name");
+
+			if (told(name, runs, r))
+				continue;
+			for (unsigned i = 0; i < count; i++)
+				cells[i] = cell(runs[i], name);
+			if (all_are(cells, count, "PASS"))
+				passed++;
+			else if (all_are(cells, count, "SKIP"))
+				skipped++;
+			else
+				row(out, name, cells, count);
+		}
+	}
+	fprintf(out, "# %u results pass everywhere, %u are skipped everywhere\n", passed, skipped);
+}
+
+/* ---- which ---------------------------------------------------------------------------------- */
+
+void variants_free(struct variant *list, int count)
+{
+	for (int i = 0; i < count; i++) {
+		free(list[i].name);
+		for (unsigned w = 0; w < list[i].words; w++)
+			free(list[i].word[w]);
+	}
+}
+
+/* What a value is called in a directory's name. */
+static const char *value_name(const char *value)
+{
+	const char *slash = strrchr(value, '/');
+
+	return slash ? slash + 1 : value;
+}
+
+/* Whether each of @values has a name of its own, fit for a directory. */
+static int check_values(const char *option, char *const *values, unsigned number, struct err *e)
+{
+	for (unsigned i = 0; i < number; i++) {
+		const char *name = value_name(values[i]);
+		bool good = *name && *name != '.';
+
+		for (unsigned n = 0; n < i; n++)
+			good &= strcmp(name, value_name(values[n])) != 0;
+		if (good)
+			continue;
+		err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
+		return -1;
+	}
+	if (!number)
+		err_set(e, "%s: there is none", option);
+	return number ? 0 : -1;
+}
+
+/* @list of @count becomes each of them with each of @values of @option. The new count, or -1. */
+static int multiply(struct variant *list, int count, const char *option, char *const *values,
+		    unsigned number, struct err *e)
+{
+	struct variant made[VARIANTS_MAX] = {{0}};
+
+	if (check_values(option, values, number, e))
+		return -1;
+	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX) {
+		err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
+			(unsigned long long)count * number, VARIANTS_MAX);
+		return -1;
+	}
+	for (unsigned i = 0; i < (unsigned)count * number; i++) {
+		const struct variant *from = &list[i / number];
+		const char *value = values[i % number];
+
+		made[i].name =
+			xasprintf("%s%s%s", from->name, *from->name ? "," : "", value_name(value));
+		for (; made[i].words < from->words; made[i].words++)
+			made[i].word[made[i].words] = xstrdup(from->word[made[i].words]);
+		made[i].word[made[i].words++] = xstrdup(option);
+		made[i].word[made[i].words++] = xstrdup(value);
+	}
+	variants_free(list, count);
+	memcpy(list, made, (unsigned)count * number * sizeof(*list));
+	return count * (int)number;
+}
+
+/* What an option may be, one after the other; all of it, however many. */
+struct values {
+	char **value;
+	int count; /* -1: they could not be listed */
+};
+
+static void add_value(struct values *v, char *value)
+{
+	v->value = xrealloc(v->value, (size_t)(v->count + 1) * sizeof(*v->value));
+	v->value[v->count++] = value;
+}
+
+static struct values split(const char *text, const char *prefix)
+{
+	struct values v = {0};
+
+	while (*text) {
+		const size_t len = strcspn(text, ",");
+
+		add_value(&v, xasprintf("%s%.*s", prefix, (int)len, text));
+		text += len + (text[len] != '\0');
+	}
+	return v;
+}
+
+static int is_module(const struct dirent *entry)
+{
+	return !fnmatch("*.ko*", entry->d_name, FNM_PERIOD);
+}
+
+static struct values list_modules(const char *dir, struct err *e)
+{
+	struct dirent **list = NULL;
+	const int count = scandir(dir, &list, is_module, alphasort);
+	struct values v = {0};
+
+	if (count < 0)
+		v.count = err_errno(e, dir);
+	for (int i = 0; i < count; i++) {
+		add_value(&v, xasprintf("%s/%s", dir, list[i]->d_name));
+		free(list[i]);
+	}
+	free(list);
+	return v;
+}
+
+/* One more option, with @values, which are freed. */
+static int add_axis(struct variant *list, int count, const char *option, struct values values,
+		    struct err *e)
+{
+	int ret = values.count < 0
+			  ? -1
+			  : multiply(list, count, option, values.value, (unsigned)values.count, e);
+
+	for (int i = 0; i < values.count; i++)
+		free(values.value[i]);
+	free(values.value);
+	if (ret < 0)
+		variants_free(list, count);
+	return ret;
+}
+
+int variants_make(const struct options *o, struct variant *list, struct err *e)
+{
+	int count = 1;
+
+	list[0] = (struct variant){.name = xstrdup("")};
+	if (o->kernels)
+		count = add_axis(list, count, "--kernel", split(o->kernels, ""), e);
+	if (count > 0 && o->each_module)
+		count = add_axis(list, count, "--kvm-intel", list_modules(o->each_module, e), e);
+	for (unsigned i = 0; count > 0 && i < o->each_params; i++) {
+		const char *is = strchr(o->each_param[i], '=');
+		char *name = xasprintf("%.*s", (int)(is - o->each_param[i]) + 1, o->each_param[i]);
+
+		count = add_axis(list, count, "--kvm-param", split(is + 1, name), e);
+		free(name);
+	}
+	if (count > 0 && o->l0_words + list[0].words > ARRAY_SIZE(o->l0)) {
+		err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
+		variants_free(list, count);
+		return -1;
+	}
+	return count;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* One variant's run, in a process of its own. */
+struct variant_run {
+	const struct options *o;
+	const struct variant *v;
+	char *dir;	  /* its part of the logs */
+	unsigned jobs;	  /* labs of its own */
+	bool ended;	  /* and all that it printed was heard */
+	struct buf lines; /* it printed before its turn came: each behind the digit of its stream */
+};
+
+struct variant_runs {
+	struct variant_run *run;
+	unsigned count;
+	unsigned turn; /* whose output is shown as it comes */
+	struct screen screen;
+};
+
+static int run_one(void *arg)
+{
+	const struct variant_run *r = arg;
+	const struct variant *v = r->v;
+	struct options one = *r->o;
+	struct buf command = {0};
+
+	buf_printf(&command, "%s", one.shown_command);
+	one.kernels = one.each_module = NULL;
+	one.each_params = 0;
+	one.jobs = r->jobs;
+	one.part = true;
+	one.log = r->dir;
+	for (unsigned i = 0; i < v->words; i++) { /* variants_make() has seen that there is room */
+		one.l0[one.l0_words++] = v->word[i];
+		buf_printf(&command, " ");
+		buf_shell_quote(&command, v->word[i]);
+	}
+	one.shown_command = command.p;
+	printf("# midflight: %s\n", v->name);
+	return run(&one); /* this process ends now */
+}
+
+static void show(struct variant_runs *r, enum job_stream stream, const char *line)
+{
+	if (stream == JOB_OUT) {
+		screen_line(&r->screen, line);
+		return;
+	}
+	screen_clear(&r->screen);
+	fprintf(stderr, "%s\n", line);
+}
+
+/* The output of one comes whole: that of the others waits for its turn. */
+static void take_line(void *arg, unsigned number, enum job_stream stream, const char *line)
+{
+	struct variant_runs *r = arg;
+	struct screen_result result;
+	char *text = xstrdup(line);
+
+	if (stream == JOB_OUT && screen_parse(text, &result))
+		screen_done(&r->screen);
+	free(text);
+	if (number == r->turn)
+		show(r, stream, line);
+	else
+		buf_printf(&r->run[number].lines, "%d%s\n", stream, line);
+}
+
+static void show_held(struct variant_runs *r, struct buf *lines)
+{
+	for (char *line = lines->p, *end; line && *line; line = end + 1) {
+		end = strchr(line, '\n');
+		*end = '\0';
+		show(r, (enum job_stream)(*line - '0'), line + 1);
+	}
+	buf_free(lines);
+}
+
+static void end_run(void *arg, unsigned number)
+{
+	struct variant_runs *r = arg;
+
+	r->run[number].ended = true;
+	while (r->turn < r->count && r->run[r->turn].ended)
+		if (++r->turn < r->count)
+			show_held(r, &r->run[r->turn].lines);
+}
+
+static void tick(void *arg)
+{
+	struct variant_runs *r = arg;
+
+	screen_tick(&r->screen);
+}
+
+/* Tells the screen of all results that are to come; of several labs at once none is the next. */
+static void expect_results(struct variant_runs *r, const struct options *o, unsigned labs)
+{
+	struct plan plan;
+
+	plan_make(&plan, o);
+	for (unsigned i = 0; i < r->count * plan.count; i++) {
+		char *name = plan_name(o, &plan.item[i % plan.count]);
+
+		screen_expect(&r->screen,
+			      labs > 1 ? xasprintf("%u labs", labs)
+				       : xasprintf("%s: %s", r->run[i / plan.count].v->name, name));
+		free(name);
+	}
+	plan_free(&plan);
+}
+
+/* What the run into @dir has left if it began @after that time; NULL: nothing. */
+static json_t *load_results(const char *dir, const char *after)
+{
+	char *path = xasprintf("%s/result.json", dir);
+	struct err e = {0};
+	json_t *top = report_json_load(path, &e);
+
+	free(path);
+	if (strcmp(json_text_of(top, "started"), after) >= 0)
+		return top;
+	json_decref(top);
+	return NULL;
+}
+
+/* Runs all @count into @log, with what @runs has room for. The exit status. */
+static int run_all(const struct options *o, const struct variant *list, unsigned count,
+		   const char *log, void **runs)
+{
+	const unsigned jobs = o->jobs ? o->jobs : 1, at_once = jobs < count ? jobs : count;
+	struct job job[VARIANTS_MAX] = {{0}};
+	struct variant_run run[VARIANTS_MAX] = {{0}};
+	struct variant_runs r = {.run = run, .count = count};
+	const struct jobs_watcher watcher = {true, true, take_line, end_run, tick, &r};
+	char began[REPORT_TIME];
+	struct err e = {0};
+	int status = 4, failed;
+
+	for (unsigned i = 0; i < count; i++) {
+		run[i] = (struct variant_run){.o = o, .v = &list[i], .jobs = jobs / count};
+		run[i].dir = xasprintf("%s/%s", log, list[i].name);
+		job[i] = (struct job){.main = run_one, .arg = &run[i]};
+	}
+	report_time(began);
+	screen_init(&r.screen, o->quiet);
+	r.screen.ahead = true;
+	expect_results(&r, o, jobs / count > 1 ? jobs / count * count : at_once);
+	failed = jobs_run(job, count, at_once, &watcher, &e);
+	screen_end(&r.screen);
+	for (unsigned i = 0; i < count; i++) {
+		int ended = job[i].status;
+
+		if (ended == JOB_NOT_RUN)
+			continue; /* a signal came, or it could not be started */
+		if (ended < 0)
+			fprintf(stderr, "midflight: %s: ended by signal %d\n", list[i].name,
+				-ended);
+		status = report_worse(status, ended < 0 || ended >= 128 ? 2 : ended);
+		runs[i] = load_results(run[i].dir, began);
+	}
+	for (unsigned i = 0; i < count; i++)
+		free(run[i].dir);
+	return failed ? give_up(e.text) : status;
+}
+
+int run_variants(const struct options *o)
+{
+	char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
+	struct variant list[VARIANTS_MAX];
+	const char *names[VARIANTS_MAX] = {0};
+	void *runs[VARIANTS_MAX] = {0};
+	struct err e = {0};
+	int count = variants_make(o, list, &e), status;
+
+	if (count < 0 || signals_init()) {
+		free(log);
+		return give_up(count < 0 ? e.text : "cannot set up signals");
+	}
+	status = run_all(o, list, (unsigned)count, log, runs);
+	for (int i = 0; i < count; i++)
+		names[i] = list[i].name;
+	variants_table(stdout, names, runs, (unsigned)count);
+	printf("# midflight report %s makes one page of them\n", log);
+	for (int i = 0; i < count; i++)
+		json_decref(runs[i]);
+	variants_free(list, count);
+	free(log);
+	return signals_pending() ? 128 + signals_pending() : status;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Where the fields of KVM's vmcs12 lie in a snapshot, and which of its addresses are in use.
+#include "host/snapshot/vmcs12.h"
+
+#include <linux/kvm.h>
+#include <string.h>
+
+#define VMCS12_REVISION 0x11e57ed0
+#define SHADOW_VMCS	(1u << 31) /* beside the revision */
+#define SECONDARY	"SECONDARY_VM_EXEC_CONTROL"
+#define NO_ADDRESS	(~0ull)
+
+static const struct vmcs12_field fields[] = {
+#define F(name, offset, size) {#name, offset, size},
+#include "host/snapshot/vmcs12.def"
+#undef F
+};
+
+#define F(name, offset, size)                                                        \
+	_Static_assert((size) == 2 || (size) == 4 || (size) == 8, "size of " #name); \
+	_Static_assert((offset) % (size) == 0, "alignment of " #name);               \
+	_Static_assert((offset) + (size) <= KVM_STATE_NESTED_VMX_VMCS_SIZE, "end of " #name);
+#include "host/snapshot/vmcs12.def"
+#undef F
+
+/* Never called: two fields on the same byte would be a duplicate case. */
+static inline void no_overlap(unsigned byte)
+{
+	switch (byte) {
+#define F(name, offset, size) case (offset)...(offset) + (size)-1:
+#include "host/snapshot/vmcs12.def"
+#undef F
+		break;
+	}
+}
+
+enum {
+#define C(name, group, bit, text) BIT_##name = (bit),
+#include "hv/vmx_controls.def"
+#undef C
+};
+
+/* The controls that say that an address is in use. */
+static const struct {
+	const char *name, *controls;
+	unsigned bit;
+} by_control[] = {
+	{"POSTED_INTR_DESC_ADDR", "PIN_BASED_VM_EXEC_CONTROL", BIT_PIN_POSTED_INTR},
+	{"VIRTUAL_APIC_PAGE_ADDR", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_TPR_SHADOW},
+	{"IO_BITMAP_A", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
+	{"IO_BITMAP_B", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
+	{"MSR_BITMAP", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_MSR_BITMAPS},
+	{"EPT_POINTER", SECONDARY, BIT_CPU2_EPT},
+	{"VMREAD_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
+	{"VMWRITE_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
+};
+
+/* An MSR area is in use if it has entries. */
+static const struct {
+	const char *name, *count;
+} by_count[] = {
+	{"VM_EXIT_MSR_STORE_ADDR", "VM_EXIT_MSR_STORE_COUNT"},
+	{"VM_EXIT_MSR_LOAD_ADDR", "VM_EXIT_MSR_LOAD_COUNT"},
+	{"VM_ENTRY_MSR_LOAD_ADDR", "VM_ENTRY_MSR_LOAD_COUNT"},
+};
+
+const struct vmcs12_field *vmcs12_fields(unsigned *count)
+{
+	*count = ARRAY_SIZE(fields);
+	return fields;
+}
+
+const struct vmcs12_field *vmcs12_find(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+		if (strlen(fields[i].name) == len && !memcmp(fields[i].name, name, len))
+			return &fields[i];
+	return NULL;
+}
+
+static const uint8_t *none(struct err *e, const char *text)
+{
+	if (e)
+		err_set(e, "%s", text);
+	return NULL;
+}
+
+static bool revision_known(const uint8_t *vmcs, const char *which, struct err *e)
+{
+	uint32_t revision;
+
+	memcpy(&revision, vmcs, sizeof(revision));
+	if ((revision & ~SHADOW_VMCS) == VMCS12_REVISION)
+		return true;
+	if (e)
+		err_set(e, "%s has revision 0x%x, known is 0x%x", which, revision, VMCS12_REVISION);
+	return false;
+}
+
+/* That there is a header, and of what format. */
+static const struct kvm_nested_state *header_of(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = buffer;
+
+	if (len < sizeof(*nested)) {
+		none(e, "the nested state is cut short");
+	} else if (nested->format == KVM_STATE_NESTED_FORMAT_SVM) {
+		none(e, "the nested state is that of SVM, not that of VMX");
+	} else if (nested->format != KVM_STATE_NESTED_FORMAT_VMX) {
+		none(e, "the nested state is not that of VMX");
+	} else {
+		return nested;
+	}
+	return NULL;
+}
+
+/* With an enlightened VMCS there is no address of it in the header. */
+static bool has_vmcs12(const struct kvm_nested_state *nested)
+{
+	return nested->hdr.vmx.vmxon_pa != NO_ADDRESS &&
+	       (nested->hdr.vmx.vmcs12_pa != NO_ADDRESS || nested->flags & KVM_STATE_NESTED_EVMCS);
+}
+
+const uint8_t *vmcs12_in(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = header_of(buffer, len, e);
+	const uint8_t *vmcs12 = (const uint8_t *)buffer + sizeof(*nested);
+
+	if (!nested)
+		return NULL;
+	if (nested->hdr.vmx.vmxon_pa == NO_ADDRESS)
+		return none(e, "no vmcs12: VMX operation is off");
+	if (!has_vmcs12(nested))
+		return none(e, "no vmcs12: there is no current VMCS");
+	if (len < sizeof(*nested) + KVM_STATE_NESTED_VMX_VMCS_SIZE)
+		return none(e, "the nested state ends before vmcs12");
+	return revision_known(vmcs12, "vmcs12", e) ? vmcs12 : NULL;
+}
+
+const uint8_t *vmcs12_of(const struct snapshot *s, struct err *e)
+{
+	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
+
+	return section ? vmcs12_in(section->data, section->len, e)
+		       : none(e, "no nested state in the snapshot");
+}
+
+const uint8_t *vmcs12_shadow_in(const void *buffer, size_t len)
+{
+	const size_t at = sizeof(struct kvm_nested_state) + KVM_STATE_NESTED_VMX_VMCS_SIZE;
+
+	return vmcs12_in(buffer, len, NULL) && len >= at + KVM_STATE_NESTED_VMX_VMCS_SIZE
+		       ? (const uint8_t *)buffer + at
+		       : NULL;
+}
+
+int vmcs12_check(const void *buffer, size_t len, struct err *e)
+{
+	const struct kvm_nested_state *nested = header_of(buffer, len, e);
+	const uint8_t *shadow;
+
+	if (!nested)
+		return -1;
+	if (nested->size > len) {
+		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+			nested->size, len);
+		return -1;
+	}
+	if (nested->size < sizeof(*nested)) {
+		err_set(e, "the nested state says that it has %u bytes, its header alone has %zu",
+			nested->size, sizeof(*nested));
+		return -1;
+	}
+	if (has_vmcs12(nested) && !vmcs12_in(buffer, nested->size, e))
+		return -1;
+	shadow = vmcs12_shadow_in(buffer, nested->size);
+	return shadow && !revision_known(shadow, "the shadow vmcs12", e) ? -1 : 0;
+}
+
+uint64_t vmcs12_get(const uint8_t *vmcs12, const struct vmcs12_field *f)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, vmcs12 + f->offset, f->size);
+	return value;
+}
+
+void vmcs12_set(uint8_t *vmcs12, const struct vmcs12_field *f, uint64_t value)
+{
+	memcpy(vmcs12 + f->offset, &value, f->size);
+}
+
+static uint64_t get(const uint8_t *vmcs12, const char *name)
+{
+	return vmcs12_get(vmcs12, vmcs12_find(name, strlen(name)));
+}
+
+static bool in_use(const uint8_t *vmcs12, const char *name)
+{
+	bool secondary = get(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
+		if (!strcmp(by_count[i].name, name))
+			return get(vmcs12, by_count[i].count);
+	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
+		if (!strcmp(by_control[i].name, name))
+			return get(vmcs12, by_control[i].controls) >> by_control[i].bit & 1 &&
+			       (secondary || strcmp(by_control[i].controls, SECONDARY));
+	return false;
+}
+
+bool vmcs12_unused(const uint8_t *vmcs12, const char *name)
+{
+	bool known = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
+		known |= !strcmp(by_count[i].name, name);
+	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
+		known |= !strcmp(by_control[i].name, name);
+	return known && !in_use(vmcs12, name);
+}
+
+int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, struct err *e)
+{
+	const uint8_t *vmcs12 = vmcs12_of(s, e);
+
+	if (!vmcs12)
+		return -1;
+	if (!in_use(vmcs12, name)) {
+		err_set(e, "vmcs12 does not use %s", name);
+		return -1;
+	}
+	*gpa = get(vmcs12, name);
+	/* The low bits of an EPT pointer are about the tables. */
+	if (!strcmp(name, "EPT_POINTER"))
+		*gpa &= ~0xfffull;
+	return 0;
+}

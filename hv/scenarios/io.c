@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the I/O bitmaps let pass, and doing without them; scenarios/exits.c has what exits. */
+#include "hv/scenario.h"
+#include "l2guest/exits.h"
+#include "lib/ktap.h"
+
+/* Nothing decodes these; one in each bitmap. */
+#define PORT_A 0x1234
+#define PORT_B 0x9abc
+
+static struct l2 l2;
+
+static void pass(uint16_t port, bool on)
+{
+	uint8_t *map = &l2.io_bitmap[port >> 15][port % 0x8000 / 8], bit = 1 << port % 8;
+
+	*map = on ? *map & ~bit : *map | bit;
+}
+
+static bool out_passes(uint16_t port)
+{
+	l2.shared->arg[EXITS_RDX] = port;
+	return l2_tells(&l2, 1);
+}
+
+static bool out_exits(uint16_t port)
+{
+	l2.shared->arg[EXITS_RDX] = port;
+	if (!l2_exits(&l2, EXIT_REASON_IO_INSTRUCTION))
+		return false;
+	l2_skip();
+	return ktap_check("EXIT_QUALIFICATION", (uint32_t)port << 16,
+			  vmcs_read(EXIT_QUALIFICATION)) &&
+	       l2_tells(&l2, 1);
+}
+
+static void start(void)
+{
+	l2_create_plain(&l2, "exits");
+	l2.shared->arg[EXITS_WHICH] = INSN_BIT(OUT);
+}
+
+static void fly_pass(uint16_t first, uint16_t second)
+{
+	start();
+	l2.shared->arg[EXITS_FREEZE] = 1;
+	pass(first, true);
+	pass(second, true);
+	if (out_passes(first) && out_passes(second))
+		out_exits(first + 1);
+}
+
+static void fly_pass_a(void)
+{
+	fly_pass(PORT_A, PORT_B);
+}
+
+static void fly_pass_b(void)
+{
+	fly_pass(PORT_B, PORT_A);
+}
+
+#define IO_PROMISE "promise: SDM, I/O-Bitmap Addresses: a port exits if its bit is 1\n"
+#define IO_REST(proof)                                                                 \
+	"bug: none known; KVM reads the bitmaps' pages only when L2 does I/O\n"        \
+	"failure: an access passes that L1 wants to see, or exits that L1 lets pass\n" \
+	"freeze: port\n"                                                               \
+	"proof: " proof "\n"
+#define IO_BITMAPS_ON "CPU_BASED_VM_EXEC_CONTROL&0x2000000"
+
+SCENARIO(io_pass_a, NEEDS(L2_BASE),
+	 "title: OUT to a port that I/O bitmap A lets pass\n" IO_PROMISE
+	 "host: snapshot in L2 right before it\n" IO_REST("l2 runnable " IO_BITMAPS_ON),
+	 .fly = fly_pass_a);
+SCENARIO(io_pass_b, NEEDS(L2_BASE),
+	 "title: OUT to a port that I/O bitmap B lets pass\n" IO_PROMISE
+	 "host: snapshot in L2 right before it\n" IO_REST("l2 runnable " IO_BITMAPS_ON),
+	 .fly = fly_pass_b);
+
+static void fly_changed(void)
+{
+	start();
+	pass(PORT_B, true);
+	if (!out_passes(PORT_B))
+		return;
+	pass(PORT_A, true);
+	pass(PORT_B, false);
+	freeze_point();
+	if (out_passes(PORT_A))
+		out_exits(PORT_B);
+}
+
+SCENARIO(io_bitmap_changed, NEEDS(L2_BASE),
+	 "title: L1 changes both I/O bitmaps, is frozen, and enters L2 again\n" IO_PROMISE
+	 "host: snapshot in L1 between the change and VMRESUME\n" IO_REST(
+		 "vmcs12 !l2 " IO_BITMAPS_ON),
+	 .fly = fly_changed);
+
+static void fly_unconditional(void)
+{
+	start();
+	pass(PORT_A, true);
+	vmx_control_set(VMX_CPU_IO_BITMAPS, false);
+	vmx_control_set(VMX_CPU_UNCOND_IO_EXITING, true);
+	freeze_point();
+	if (!out_exits(PORT_A))
+		return;
+	/* With bitmaps the other control counts for nothing. */
+	vmx_control_set(VMX_CPU_IO_BITMAPS, true);
+	if (!out_passes(PORT_A))
+		return;
+	vmx_control_set(VMX_CPU_IO_BITMAPS, false);
+	vmx_control_set(VMX_CPU_UNCOND_IO_EXITING, false);
+	out_passes(PORT_B);
+}
+
+SCENARIO(io_unconditional, NEEDS(L2_BASE, VMX_CPU_UNCOND_IO_EXITING),
+	 "title: unconditional I/O exiting, then bitmaps, then neither\n"
+	 "promise: SDM, Primary Processor-Based VM-Execution Controls: unconditional I/O exiting "
+	 "is ignored if use I/O bitmaps is 1\n"
+	 "host: snapshot in L1 right before VMLAUNCH\n" IO_REST(
+		 "vmcs12 !l2 CPU_BASED_VM_EXEC_CONTROL&0x1000000 "
+		 "!CPU_BASED_VM_EXEC_CONTROL&0x2000000"),
+	 .fly = fly_unconditional);
