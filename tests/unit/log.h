@@ -18,18 +18,16 @@
 	      "# @6 ready hop=2\n# @7 missed hop=2\n"                       \
 	      "# @8 ready hop=2\n# @9 hop hop=2 failed=0\nok 1 - running\n" \
 	      "# @10 verdict word=PASS passed=1 failed=0 skipped=0 errors=0\n"
-#define LOST_AT(hop)                                                       \
-	"fail scenario=halted check=\"lost wake-up\" hop=" #hop            \
+#define LOST_WAKE_UP                                                       \
 	" vector=0x71 on=1 in_pir=1 in_virr=0 in_visr=0 activity_state=1 " \
 	"rvi=0x0\n"
-#define FAILED_TWICE                                                                               \
-	HELLO "# @3 start scenario=halted\n# @4 ready hop=1\n"                                     \
-	      "# @5 " LOST(                                                                        \
-		      1) "# @6 nudged hop=1 lost=1\n# @7 hop hop=1 failed=1\n# @8 ready hop=2\n"   \
-			 "# @9 " LOST_AT(2) "# @10 nudged hop=2 lost=1\n# @11 hop hop=2 "          \
-					    "failed=1\nnot ok 1 - halted\n"                        \
-					    "# @12 verdict word=FAIL passed=0 failed=1 skipped=0 " \
-					    "errors=0\n"
+#define FAILED_TWICE                                                                     \
+	HELLO "# @3 start scenario=halted\n# @4 ready hop=1\n"                           \
+	      "# @5 fail scenario=halted check=\"lost wake-up\" hop=1" LOST_WAKE_UP      \
+	      "# @6 nudged hop=1 lost=1\n# @7 hop hop=1 failed=1\n# @8 ready hop=2\n"    \
+	      "# @9 fail scenario=halted check=\"lost wake-up\" hop=2" LOST_WAKE_UP      \
+	      "# @10 nudged hop=2 lost=1\n# @11 hop hop=2 failed=1\nnot ok 1 - halted\n" \
+	      "# @12 verdict word=FAIL passed=0 failed=1 skipped=0 errors=0\n"
 
 /* @text with the first @from replaced by @to; the caller frees it. */
 static inline char *replaced(const char *text, const char *from, const char *to)
