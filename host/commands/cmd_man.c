@@ -143,14 +143,14 @@ static const char *behind(const struct command_info *c)
 static bool in_synopsis(const struct option_row *row, enum command c)
 {
 	const char *args = commands[c].args ? commands[c].args : "";
-	const char *there = strstr(args, row->option.name);
+	const char *there = strstr(args, row->name);
 
-	return row->commands & 1u << c && !(row->option.flags & OPTION_HIDDEN) &&
+	return row->commands & 1u << c && row->help &&
 	       !(there && there - args >= 2 && !strncmp(there - 2, "--", 2));
 }
 
 /* One word of a synopsis, with a blank that no line ends at. */
-static void synopsis_option(struct buf *page, const struct argp_option *o)
+static void synopsis_option(struct buf *page, const struct option_row *o)
 {
 	buf_printf(page, "[\\fB");
 	string(page, "--");
@@ -177,7 +177,7 @@ static void one_command(struct buf *page, enum command c)
 	buf_printf(page, "\\fR\n");
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (in_synopsis(&option_rows[i], c))
-			synopsis_option(page, &option_rows[i].option);
+			synopsis_option(page, &option_rows[i]);
 	if (info->args)
 		prose(page, info->args, strlen(info->args));
 	buf_printf(page, ".PP\n");
@@ -193,11 +193,11 @@ static void one_command(struct buf *page, enum command c)
 	}
 }
 
-static void option_tag(struct buf *page, int key, const char *name, const char *arg)
+static void option_tag(struct buf *page, int letter, const char *name, const char *arg)
 {
 	buf_printf(page, ".TP\n");
-	if (key > 0 && key < 256)
-		buf_printf(page, "\\fB\\-%c\\fR, ", key);
+	if (letter)
+		buf_printf(page, "\\fB\\-%c\\fR, ", letter);
 	buf_printf(page, "\\fB\\-\\-");
 	string(page, name);
 	buf_printf(page, "\\fR");
@@ -213,8 +213,8 @@ static void one_option(struct buf *page, const struct option_row *row)
 {
 	const char *comma = "";
 
-	option_tag(page, row->option.key, row->option.name, row->option.arg);
-	prose(page, row->option.doc, strlen(row->option.doc));
+	option_tag(page, row->letter, row->name, row->arg);
+	prose(page, row->help, strlen(row->help));
 	buf_printf(page, ".br\nCommands:\n");
 	for (enum command c = 0; c < COMMANDS; c++)
 		if (row->commands & 1u << c) {
@@ -229,7 +229,7 @@ static void options(struct buf *page)
 {
 	buf_printf(page, ".SH OPTIONS\n");
 	for (unsigned i = 0; i < option_row_count; i++)
-		if (!(option_rows[i].option.flags & OPTION_HIDDEN))
+		if (option_rows[i].help)
 			one_option(page, &option_rows[i]);
 	option_tag(page, '?', "help", NULL);
 	buf_printf(page, "Print the commands, or with a command its options.\n");
