@@ -112,7 +112,7 @@ const struct command_info commands[COMMANDS] = {
 		 false,
 		 {{"driver", "kvm"}},
 		 "FILE",
-		 "shrink a failure: fewer hops and options, less time",
+		 "shrink a failure: fewer hops, fewer options",
 		 "Flies the result of a replay.json (driver kvm) again and again with less: fewer "
 		 "hops, no options that it does not need, an earlier and rounder moment of the "
 		 "freeze. "
@@ -328,6 +328,20 @@ const struct command_info commands[COMMANDS] = {
 		 "userfaultfd, the lab.\v"
 		 "Exit status: 0 this machine's own KVM can do it, 4 only the lab can, 2 "
 		 "neither."},
+	[CMD_HELP] = {"help",
+		      GROUP_RUN,
+		      FILES_ANY,
+		      false,
+		      {{0}},
+		      "[WORD...]",
+		      "what a hop, flight, control, freeze, ... is",
+		      "Says in two sentences what each WORD is, of those that all else is told in; "
+		      "without one "
+		      "lists them. A command's name is what its --help is.\v"
+		      "Exit status: 0 said, 2 usage, or there is no such WORD.\n\n"
+		      "Examples:\n"
+		      "  midflight help\n"
+		      "  midflight help hop control"},
 	[CMD_KERNELS] = {"kernels",
 			 GROUP_LAB,
 			 FILES_NONE,

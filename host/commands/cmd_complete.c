@@ -5,6 +5,7 @@
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
 #include "host/commands/complete.h"
+#include "host/commands/help.h"
 #include "host/kvm/kvm_state.h"
 #include "host/cli/paths.h"
 
@@ -114,6 +115,12 @@ static void offer_commands(const struct wanted *w)
 		offer_each(w, "--help --version", " ");
 }
 
+static void offer_concepts(const struct wanted *w)
+{
+	for (unsigned i = 0; i < concept_count; i++)
+		offer_name(w, concepts[i].name);
+}
+
 /* The option of @c that @word is, up to its `=`; NULL: none that takes a value. */
 static const struct option_row *option_of(enum command c, const char *word)
 {
@@ -162,6 +169,8 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates)
 		offer_value(&w, o);
 	else if (*last == '-' || (!*last && !commands[c].args))
 		offer_options(&w, c);
+	else if (c == CMD_HELP)
+		offer_concepts(&w);
 }
 
 int cmd_complete(struct options *o)

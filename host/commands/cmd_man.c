@@ -2,6 +2,7 @@
 // `midflight man`: prints the manual page, from the tables of commands and options.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
+#include "host/commands/help.h"
 #include "host/commands/man.h"
 
 #include <stdlib.h>
@@ -11,10 +12,6 @@
 #define EXIT_STATUS "Exit status: "
 #define EXAMPLES    "Examples:\n"
 #define LINE	    70
-
-struct entry {
-	const char *name, *text;
-};
 
 static const char description[] =
 	"A hypervisor that itself runs in a VM (L1) keeps its guest (L2) alive through pages in "
@@ -27,7 +24,7 @@ static const char lab[] =
 	"If KVM here offers no nested VMX, the same command builds the lab once, an emulated CPU "
 	"with VMX, and runs there, as an ordinary user.";
 
-static const struct entry environment[] = {
+static const struct concept environment[] = {
 	{"MIDFLIGHT_CACHE",
 	 "Where the lab is kept (default: $XDG_CACHE_HOME/midflight or ~/.cache/midflight)."},
 	{"MIDFLIGHT_LAB_KERNEL",
@@ -38,7 +35,7 @@ static const struct entry environment[] = {
 	{"NO_COLOR", "If it is set and not empty, nothing is coloured."},
 };
 
-static const struct entry files[] = {
+static const struct concept files[] = {
 	{"midflight-log/", "What a run leaves, in the current directory unless --log names "
 			   "another: index.txt says what lies where, result.json has all results."},
 	{"../lib/midflight/midflight.elf", "L1, the hypervisor that runs as guest of the KVM under "
@@ -274,8 +271,8 @@ static void examples(struct buf *page)
 	}
 }
 
-static void entries(struct buf *page, const char *section, const char *font, const struct entry *e,
-		    unsigned count)
+static void entries(struct buf *page, const char *section, const char *font,
+		    const struct concept *e, unsigned count)
 {
 	buf_printf(page, ".SH %s\n", section);
 	for (unsigned i = 0; i < count; i++) {
@@ -309,6 +306,7 @@ void man_page(struct buf *page, time_t when)
 	prose(page, description, strlen(description));
 	buf_printf(page, ".PP\n");
 	prose(page, lab, strlen(lab));
+	entries(page, "CONCEPTS", "B", concepts, concept_count);
 	buf_printf(page, ".SH COMMANDS\n");
 	for (enum command c = 0; c < COMMANDS; c++)
 		if (commands[c].title)

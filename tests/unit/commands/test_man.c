@@ -24,9 +24,9 @@ static int teardown(void **state)
 
 static void sections(void **state)
 {
-	static const char *const names[] = {"NAME",	"SYNOPSIS",    "DESCRIPTION", "COMMANDS",
-					    "OPTIONS",	"EXIT STATUS", "ENVIRONMENT", "FILES",
-					    "EXAMPLES", "SEE ALSO"};
+	static const char *const names[] = {"NAME",	"SYNOPSIS", "DESCRIPTION", "CONCEPTS",
+					    "COMMANDS", "OPTIONS",  "EXIT STATUS", "ENVIRONMENT",
+					    "FILES",	"EXAMPLES", "SEE ALSO"};
 	const char *at = page.p;
 
 	(void)state;
@@ -43,6 +43,7 @@ static void sections(void **state)
 	}
 	assert_contains(page.p, "\n.B MIDFLIGHT_CACHE\n");
 	assert_contains(page.p, "\n.B NO_COLOR\n");
+	assert_contains(page.p, "\n.B hop\nOne time ");
 }
 
 /* Text with the name as roff has it; the caller frees it. */
