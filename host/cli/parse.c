@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All scenarios that match @pattern and are not there yet. */
-static bool add_matching(struct options *o, const char *pattern)
+/* All scenarios that match @pattern and are not there yet, or the end of the program. */
+static void add_matching(struct argp_state *state, struct options *o, const char *pattern)
 {
 	unsigned count;
 	const struct scenario *table = scenarios(&count);
@@ -27,7 +27,9 @@ static bool add_matching(struct options *o, const char *pattern)
 		if (!there)
 			o->scenario[o->scenarios++] = &table[i];
 	}
-	return any;
+	if (!any)
+		argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
+			   pattern);
 }
 
 /* Resolves --scenario, which needs the image. */
@@ -37,16 +39,12 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 	char pattern[160];
 
 	while (list && word_next(&list, ',', pattern, sizeof(pattern)))
-		if (!add_matching(o, pattern))
-			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
-				   pattern);
-	for (unsigned i = 0; o->command == CMD_SWEEP && i < o->file_count; i++)
-		if (!add_matching(o, o->files[i]))
-			argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
-				   o->files[i]);
+		add_matching(state, o, pattern);
+	for (unsigned i = 0; i < o->file_count; i++)
+		add_matching(state, o, o->files[i]);
 	if (o->scenario_text && !o->scenarios)
 		argp_error(state, "--scenario: empty");
-	if (o->command == CMD_SWEEP && o->file_count)
+	if (o->file_count)
 		o->scenario_text = NULL; /* which does not say all of it */
 }
 
@@ -219,8 +217,8 @@ bool cmd_line_parse(struct options *o, int argc, char **argv)
 bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
 {
 	static char remote[] = "remote";
-	struct argp_option *list = xcalloc(option_row_count + 1, sizeof(*list));
-	struct argp argp = {list, parse_option, NULL, NULL, NULL, NULL, NULL};
+	struct argp_option *list;
+	struct argp argp = {.parser = parse_option};
 	char *doc;
 	unsigned n = 0;
 	struct err e = {0};
@@ -231,6 +229,7 @@ bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
 	if (o->command == CMD_BISECT)
 		argp_err_exit_status = BISECT_STOP;
 	set_defaults(o);
+	argp.options = list = xcalloc(option_row_count + 1, sizeof(*list));
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << o->command)
 			list[n++] = (struct argp_option){
