@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
+#include "host/commands/help.h"
 #include "host/cli/parse.h"
 #include "host/cli/commands.h"
 #include "host/search/search.h"
@@ -13,27 +14,50 @@
 
 /* What each command does: its exit status. */
 static int (*const run[COMMANDS])(struct options *o) = {
-	[CMD_RUN] = cmd_run,	   [CMD_PAGES] = cmd_run,	  [CMD_BENCH] = cmd_bench,
-	[CMD_SWEEP] = cmd_sweep,   [CMD_SOAK] = cmd_soak,	  [CMD_MINIMISE] = cmd_minimise,
-	[CMD_SAVE] = cmd_save,	   [CMD_RESTORE] = cmd_restore,	  [CMD_LIST] = cmd_list,
-	[CMD_ORDERS] = cmd_matrix, [CMD_BREAKAGES] = cmd_matrix,  [CMD_COVERAGE] = cmd_coverage,
-	[CMD_SERVE] = cmd_serve,   [CMD_MERGE] = cmd_merge,	  [CMD_REPLAY] = cmd_replay,
-	[CMD_REPORT] = cmd_report, [CMD_INSPECT] = cmd_inspect,	  [CMD_BISECT] = cmd_bisect,
-	[CMD_DOCTOR] = cmd_doctor, [CMD_KERNELS] = cmd_kernels,	  [CMD_LAB] = cmd_lab,
-	[CMD_MAN] = cmd_man,	   [CMD_COMPLETE] = cmd_complete,
+	[CMD_RUN] = cmd_run,	   [CMD_PAGES] = cmd_run,	 [CMD_BENCH] = cmd_bench,
+	[CMD_SWEEP] = cmd_sweep,   [CMD_SOAK] = cmd_soak,	 [CMD_MINIMISE] = cmd_minimise,
+	[CMD_SAVE] = cmd_save,	   [CMD_RESTORE] = cmd_restore,	 [CMD_LIST] = cmd_list,
+	[CMD_ORDERS] = cmd_matrix, [CMD_BREAKAGES] = cmd_matrix, [CMD_COVERAGE] = cmd_coverage,
+	[CMD_SERVE] = cmd_serve,   [CMD_MERGE] = cmd_merge,	 [CMD_REPLAY] = cmd_replay,
+	[CMD_REPORT] = cmd_report, [CMD_INSPECT] = cmd_inspect,	 [CMD_BISECT] = cmd_bisect,
+	[CMD_DOCTOR] = cmd_doctor, [CMD_HELP] = cmd_help,	 [CMD_KERNELS] = cmd_kernels,
+	[CMD_LAB] = cmd_lab,	   [CMD_MAN] = cmd_man,		 [CMD_COMPLETE] = cmd_complete,
 };
 
+#define USAGE 256 /* argp's key */
+
 static const struct argp_option top_options[] = {
-	{"version", 'V', NULL, 0, "Print version", 0},
+	{"help", '?', NULL, 0, NULL, 0},
+	{"usage", USAGE, NULL, 0, NULL, 0},
+	{"version", 'V', NULL, 0, NULL, 0},
 	{0},
 };
 
+/* What was printed and got lost is no success. */
+static int check_output(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fputs("midflight: cannot write to stdout\n", stderr);
+	return status ? status : 2;
+}
+
 static error_t parse_top(int key, char *arg, struct argp_state *state)
 {
+	struct buf text = {0};
+
 	switch (key) {
+	case '?':
+		help_commands(&text);
+		fputs(text.p, stdout);
+		buf_free(&text);
+		exit(check_output(0));
+	case USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+		break;
 	case 'V':
 		puts("midflight " MIDFLIGHT_VERSION);
-		exit(0);
+		exit(check_output(0));
 	case ARGP_KEY_ARG:
 		argp_error(state, "there is no command '%s'", arg);
 		break;
@@ -44,25 +68,6 @@ static error_t parse_top(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
-}
-
-/* The help of `midflight` alone. The caller frees it. */
-static char *top_help(void)
-{
-	struct buf text = {0};
-
-	buf_printf(&text, "Tests that KVM keeps an L2 guest alive when the VM around it is saved "
-			  "and restored.\vCommands:\n");
-	for (enum command c = 0; c < COMMANDS; c++)
-		if (commands[c].title)
-			buf_printf(&text, "  %-10s %s\n", commands[c].name, commands[c].title);
-	buf_printf(&text, "'midflight COMMAND --help' lists a command's options.\n\n"
-			  "Examples:\n"
-			  "  midflight doctor\n"
-			  "  midflight run\n"
-			  "  midflight run --scenario halted --loops 100\n"
-			  "  midflight report build/midflight-log\n");
-	return text.p;
 }
 
 /* `PROGRAM COMMAND` with the options that say where it runs, for a shell. */
@@ -103,15 +108,6 @@ static void open_standard_files(void)
 		close(fd);
 }
 
-/* What was printed and got lost is no success. */
-static int check_output(int status)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return status;
-	fputs("midflight: cannot write to stdout\n", stderr);
-	return status ? status : 2;
-}
-
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -145,7 +141,6 @@ int main(int argc, char **argv)
 		buf_free(&replay);
 		return check_output(status);
 	}
-	top.doc = top_help();
-	argp_parse(&top, argc, argv, 0, NULL, NULL);
+	argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
 	return 2;
 }

@@ -58,6 +58,21 @@ clang_format() {
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
 }
 
+# A row of host/cli/options.def whose member is missing, or of another type than its kind sets.
+bad_options() {
+	local work sed status=0
+	work=$(mktemp -d)
+	mkdir -p "$work/host/cli"
+	for sed in 's/, NUMBER(points,/, NUMBER(,/' 's/, NUMBER(points,/, NUMBER(no_such,/' \
+		's/, NUMBER(points,/, NUMBER(log,/' 's/, FLAG(exact),/, FLAG(log),/' 's/, TEXT(log),/, TEXT(exact),/' ''; do
+		sed "$sed" host/cli/options.def >"$work/host/cli/options.def"
+		! "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -fsyntax-only "-I$work" -I. host/cli/options.c 2>/dev/null || status=$((status + 1))
+	done
+	rm -rf "$work"
+	echo "$status of these compile, and only the last is right"
+	[ "$status" = 1 ]
+}
+
 no_binaries() {
 	local found
 	found=$(git ls-files -z ':!docs/*.png' | xargs -0 grep -LIZ '' | tr '\0' '\n' | while read -r f; do [ ! -s "$f" ] || echo "$f"; done)
@@ -68,6 +83,7 @@ check_version "cppcheck host tests/unit" $CPPCHECK cppcheck_c host tests/unit
 check_version "cppcheck boot hv l2guest lib tests/emulator" $CPPCHECK cppcheck_c boot hv l2guest lib tests/emulator
 check_version "clang-format" $CLANG_FORMAT clang_format
 check "shellcheck" shellcheck -x -P SCRIPTDIR "${scripts[@]}"
+check "an option without its member does not compile" bad_options
 check "no binary files in git but docs/*.png" no_binaries
 check "L1 is smaller than 160 KiB" small_image
 for rule in layers circles sizes layout; do

@@ -1,9 +1,245 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Defaults of the options, and the way back from options to a command line.
+// The table of options: from words to values, and back to the words of a command line.
 #include "host/cli/options.h"
+#include "host/kvm/kvm_state.h"
 
-#include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- values that a function reads ----------------------------------------------------------- */
+
+/* Seconds, from a number with s, m, h or nothing behind it. */
+static int read_duration(struct options *o, const char *arg, struct err *e)
+{
+	static const struct {
+		char letter;
+		unsigned seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	const size_t digits = strspn(arg, "0123456789");
+	char *value = xasprintf("%.*s", (int)digits, arg);
+	unsigned unit = arg[digits] ? 0 : 1;
+	uint64_t n = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (arg[digits] == units[i].letter && !arg[digits + 1])
+			unit = units[i].seconds;
+	if (!parse_number(value, &n) || !unit || !n || n > FOR_S_MAX / unit) {
+		err_set(e, "'%s' is no time like 90, 10m or 2h, up to %uh", arg, FOR_S_MAX / 3600);
+		ret = -1;
+	}
+	free(value);
+	o->for_s = (unsigned)n * unit;
+	return ret;
+}
+
+static int read_nudge(struct options *o, const char *arg, struct err *e)
+{
+	char *end;
+
+	o->nudge_s = strtod(arg, &end);
+	if (!*end && end != arg && o->nudge_s >= 0.05 && o->nudge_s <= 86400)
+		return 0;
+	err_set(e, "'%s' is no number from 0.05 to 86400", arg);
+	return -1;
+}
+
+static int read_order(struct options *o, const char *arg, struct err *e)
+{
+	struct order order;
+
+	o->order = arg;
+	return order_load(&order, arg, e);
+}
+
+static int read_pages(struct options *o, const char *arg, struct err *e)
+{
+	o->pages_given = true;
+	return options_pages(o, arg, e);
+}
+
+static int read_lab(struct options *o, const char *arg, struct err *e)
+{
+	if (!word_in("auto|yes|no", '|', arg)) {
+		err_set(e, "'%s' is none of auto|yes|no", arg);
+		return -1;
+	}
+	o->lab = !strcmp(arg, "yes") ? LAB_YES : !strcmp(arg, "no") ? LAB_NO : LAB_AUTO;
+	return 0;
+}
+
+/* An option that lab.sh understands. */
+static int add_l0(struct options *o, const char *option, const char *arg, struct err *e)
+{
+	if (o->l0_words + 2 > ARRAY_SIZE(o->l0) || !*arg) {
+		err_set(e, "%s", *arg ? "too many" : "empty");
+		return -1;
+	}
+	o->l0[o->l0_words++] = option;
+	o->l0[o->l0_words++] = arg;
+	return 0;
+}
+
+static int read_kernel(struct options *o, const char *arg, struct err *e)
+{
+	if (!strchr(arg, ','))
+		return add_l0(o, "--kernel", arg, e);
+	o->kernels = arg;
+	return 0;
+}
+
+static int read_each_param(struct options *o, const char *arg, struct err *e)
+{
+	if (o->each_params == ARRAY_SIZE(o->each_param)) {
+		err_set(e, "too many");
+		return -1;
+	}
+	if (!strchr(arg, '=') || arg[0] == '=') {
+		err_set(e, "'%s' is no NAME=VALUE,...", arg);
+		return -1;
+	}
+	o->each_param[o->each_params++] = arg;
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* Which commands take an option. */
+#define R (1u << CMD_RUN)
+#define P (1u << CMD_PAGES)
+#define B (1u << CMD_BENCH)
+#define S (1u << CMD_SAVE)
+#define T (1u << CMD_RESTORE)
+#define V (1u << CMD_SERVE)
+#define L (1u << CMD_LIST)
+#define O (1u << CMD_ORDERS)
+#define K (1u << CMD_BREAKAGES)
+#define M (1u << CMD_MERGE)
+#define H (1u << CMD_REPORT)
+#define I (1u << CMD_INSPECT)
+#define A (1u << CMD_REPLAY)
+#define D (1u << CMD_DOCTOR)
+#define X (1u << CMD_LAB)
+#define G (1u << CMD_BISECT)
+#define W (1u << CMD_SWEEP)
+#define C (1u << CMD_COVERAGE)
+#define Z (1u << CMD_SOAK)
+#define Q (1u << CMD_MINIMISE)
+
+/* A kind does not compile with a member that is missing, or of another type than it sets. */
+#define MEMBER(member, ...)                                                                 \
+	.at = offsetof(struct options, member), .size = sizeof((struct options){0}.member), \
+	.type = _Generic((struct options){0}.member, __VA_ARGS__)
+#define FLAG(member) .kind = KIND_FLAG, MEMBER(member, bool : OF_BOOL)
+#define NUMBER(member, least, most)                         \
+	.kind = KIND_NUMBER, .min = (least), .max = (most), \
+	MEMBER(member, unsigned                             \
+	       : OF_UNSIGNED, uint64_t                      \
+	       : OF_WIDE, int64_t                           \
+	       : OF_WIDE)
+#define TEXT(member) .kind = KIND_TEXT, MEMBER(member, const char * : OF_TEXT)
+#define WORD(member, more) \
+	.kind = KIND_WORD, .extra = (more), MEMBER(member, const char * : OF_TEXT)
+#define ONE_OF(member) .kind = KIND_ONE_OF, MEMBER(member, const char * : OF_TEXT)
+#define L0	       .kind = KIND_L0, MEMBER(l0_words, unsigned : OF_UNSIGNED)
+#define CALL(member, function) \
+	.kind = KIND_CALL, .call = (function),                                                  \
+	MEMBER(member, unsigned : OF_UNSIGNED, double : OF_DOUBLE, const char * : OF_TEXT,      \
+	       struct shard : OF_SHARD)
+#define GIVEN(member) .given = offsetof(struct options, member),
+
+const struct option_row option_rows[] = {
+#define OPTION(NAME, LETTER, COMMANDS, GROUP, ARG, WORDS, KIND, HELP) \
+	{.name = NAME,                                                \
+	 .word = "--" NAME,                                           \
+	 .letter = LETTER,                                            \
+	 .commands = COMMANDS,                                        \
+	 .group = GROUP,                                              \
+	 .arg = ARG,                                                  \
+	 .repeated = WORDS,                                           \
+	 .help = HELP,                                                \
+	 KIND},
+#include "host/cli/options.def"
+#undef OPTION
+};
+
+const unsigned option_row_count = ARRAY_SIZE(option_rows);
+
+const struct option_row *option_find(unsigned of, const char *name, size_t len)
+{
+	for (unsigned i = 0; i < option_row_count; i++)
+		if (option_rows[i].commands & of && strlen(option_rows[i].name) == len &&
+		    !memcmp(option_rows[i].name, name, len))
+			return &option_rows[i];
+	return NULL;
+}
+
+/* ---- from words ----------------------------------------------------------------------------- */
+
+/* A decimal number in the row's range. */
+static int read_number(const struct option_row *row, const char *arg, void *at, struct err *e)
+{
+	uint64_t value = 0;
+
+	if (!parse_number(arg, &value) || value < row->min || value > row->max) {
+		err_set(e, "'%s' is no number from %llu to %llu", arg, (unsigned long long)row->min,
+			(unsigned long long)row->max);
+		return -1;
+	}
+	if (row->type == OF_UNSIGNED)
+		*(unsigned *)at = (unsigned)value;
+	else
+		*(uint64_t *)at = value;
+	return 0;
+}
+
+/* A word that QEMU, a kernel command line and a shell leave alone. */
+static int check_word(const char *arg, const char *extra, struct err *e)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+	for (const char *p = arg; *p; p++)
+		if (!strchr(plain, *p) && !strchr(extra, *p)) {
+			err_set(e, "'%s' has an odd character", arg);
+			return -1;
+		}
+	if (!*arg)
+		err_set(e, "empty");
+	return *arg ? 0 : -1;
+}
+
+int option_read(struct options *o, const struct option_row *row, const char *arg, struct err *e)
+{
+	void *at = (char *)o + row->at;
+
+	if (row->kind == KIND_ONE_OF && !word_in(row->arg, '|', arg)) {
+		err_set(e, "'%s' is none of %s", arg, row->arg);
+		return -1;
+	}
+	switch (row->kind) {
+	case KIND_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case KIND_NUMBER:
+		return read_number(row, arg, at, e);
+	case KIND_L0:
+		return add_l0(o, row->word, arg, e);
+	case KIND_CALL:
+		return row->call(o, arg, e);
+	case KIND_WORD:
+		if (check_word(arg, row->extra, e))
+			return -1;
+		break;
+	case KIND_ONE_OF:
+	case KIND_TEXT:
+		break;
+	}
+	*(const char **)at = arg;
+	return 0;
+}
+
+/* ---- and back ------------------------------------------------------------------------------- */
 
 void options_init(struct options *o)
 {
@@ -23,231 +259,77 @@ void options_init(struct options *o)
 	o->methods = 1;
 }
 
-int options_methods(struct options *o, const char *text, struct err *e)
+/* Whether @o says something else of @row than @standard. */
+static bool differs(const struct options *o, const struct options *standard,
+		    const struct option_row *row)
 {
-	bool want[METHODS] = {false};
-	const char *list = text;
-	char pattern[80];
+	const void *a = (const char *)o + row->at, *b = (const char *)standard + row->at;
+	const char *const *text = a, *const *other = b;
 
-	while (word_next(&list, ',', pattern, sizeof(pattern))) {
-		bool any = false;
-
-		for (enum method m = 0; m < METHODS; m++)
-			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
-				want[m] = any = true;
-		if (!any) {
-			err_set(e, "there is no method '%s' (`midflight list --methods` shows all)",
-				pattern);
-			return -1;
-		}
-	}
-	o->methods = 0;
-	for (enum method m = 0; m < METHODS; m++)
-		if (want[m])
-			o->method[o->methods++] = m;
-	o->method_text = text;
-	if (!o->methods)
-		err_set(e, "empty");
-	return o->methods ? 0 : -1;
+	if (row->given && *((const bool *)o + row->given))
+		return true;
+	if (row->type != OF_TEXT || !*text || !*other)
+		return memcmp(a, b, row->size) != 0;
+	return strcmp(*text, *other) != 0;
 }
 
-int options_shard(struct options *o, const char *text, struct err *e)
+static void put_value(const struct option_row *row, const void *at, struct buf *words)
 {
-	struct shard s = {0};
-	char rest;
+	const struct shard *shard = at;
 
-	/* %u takes a sign and blanks, too. */
-	if (strspn(text, "0123456789/") != strlen(text) || strlen(text) > 9 ||
-	    sscanf(text, "%u/%u%c", &s.k, &s.n, &rest) != 2 || !s.k || s.k > s.n ||
-	    s.n > SHARDS_MAX) {
-		err_set(e, "'%s' is no K/N with K from 1 to N and N up to %d", text, SHARDS_MAX);
-		return -1;
+	switch (row->type) {
+	case OF_BOOL:
+		return;
+	case OF_UNSIGNED:
+		buf_printf(words, " %u", *(const unsigned *)at);
+		return;
+	case OF_WIDE:
+		buf_printf(words, " %llu", (unsigned long long)*(const uint64_t *)at);
+		return;
+	case OF_DOUBLE:
+		buf_printf(words, " %g", *(const double *)at);
+		return;
+	case OF_SHARD:
+		buf_printf(words, " %u/%u", shard->k, shard->n);
+		return;
+	case OF_TEXT:
+		buf_printf(words, " ");
+		buf_shell_quote(words, *(const char *const *)at);
+		return;
 	}
-	o->shard = s;
-	return 0;
 }
 
-int options_freeze(struct options *o, const char *text, struct err *e)
+/* The words of those options that are repeated as @least says. */
+static void put_words(const struct options *o, const struct scenario *only,
+		      enum option_repeated least, struct buf *words)
 {
-	uint64_t value = 0;
-	struct freeze *f = &o->freeze;
+	struct options standard, named = *o;
+	struct buf names = {0};
 
-	*f = (struct freeze){FREEZE_NOW, 0};
-	o->freeze_text = text;
-	if (!strcmp(text, "now"))
-		return 0;
-	if (!strcmp(text, "port")) {
-		f->at = FREEZE_PORT;
-		return 0;
+	options_init(&standard);
+	for (unsigned i = 0; i < o->scenarios; i++)
+		buf_printf(&names, "%s%s", i ? "," : "", o->scenario[i]->name);
+	if (only || !o->scenario_text)
+		named.scenario_text = only ? only->name : buf_text(&names);
+	for (const struct option_row *row = option_rows; row < option_rows + option_row_count;
+	     row++) {
+		if (row->repeated < least || !(row->commands & 1u << o->command) ||
+		    (row->repeated != ALWAYS && !differs(&named, &standard, row)))
+			continue;
+		buf_printf(words, " %s", row->word);
+		put_value(row, (const char *)&named + row->at, words);
 	}
-	if (!strncmp(text, "time=", 5) && parse_number(text + 5, &value) && value <= 60000000) {
-		*f = (struct freeze){FREEZE_TIME, (int64_t)value * NS_PER_US};
-		return 0;
-	}
-	if (!strncmp(text, "exits=", 6) && parse_number(text + 6, &value) && value &&
-	    value <= 1000000) {
-		*f = (struct freeze){FREEZE_EXITS, (int64_t)value};
-		return 0;
-	}
-	if (!strncmp(text, "after=", 6) && parse_number(text + 6, &value) &&
-	    value <= 60000 * (uint64_t)NS_PER_MS) {
-		*f = (struct freeze){FREEZE_AFTER, (int64_t)value};
-		return 0;
-	}
-	if (!strncmp(text, "steps=", 6) && parse_number(text + 6, &value) && value &&
-	    value <= 1000000) {
-		*f = (struct freeze){FREEZE_STEPS, (int64_t)value};
-		return 0;
-	}
-	err_set(e,
-		"'%s' is none of now, port, time=MICROSECONDS (up to 60000000), exits=N (1 to "
-		"1000000), after=NANOSECONDS (up to 60000000000), steps=N (1 to 1000000)",
-		text);
-	return -1;
-}
-
-int options_pages(struct options *o, const char *text, struct err *e)
-{
-	struct pages_config *c = &o->pages_config;
-	const char *value = strchr(text, '=');
-	size_t len = value ? (size_t)(value - text) : strlen(text);
-	static const struct {
-		const char *name;
-		bool value;
-	} modes[] = {[PAGES_EAGER] = {"eager", false}, [PAGES_REMOTE] = {"remote", false},
-		     [PAGES_LATE] = {"late", true},    [PAGES_DELAY] = {"delay", true},
-		     [PAGES_EXIT] = {"exit", false},   [PAGES_LOST] = {"lost", true}};
-	uint64_t us;
-
-	*c = (struct pages_config){.seed = o->seed, .grace_ns = PAGES_GRACE_NS};
-	while (c->mode < ARRAY_SIZE(modes) &&
-	       (strlen(modes[c->mode].name) != len || memcmp(modes[c->mode].name, text, len)))
-		c->mode++;
-	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1])) {
-		err_set(e,
-			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, exit, "
-			"lost=PAGE",
-			text);
-		return -1;
-	}
-	if (c->mode == PAGES_DELAY) {
-		if (!parse_number(value + 1, &us) || us > 10000000) {
-			err_set(e, "'%s' is no number of microseconds up to 10000000", value + 1);
-			return -1;
-		}
-		c->delay_ns = (int64_t)us * NS_PER_US;
-	}
-	c->late = c->lost = value ? value + 1 : NULL;
-	o->pages = text;
-	return 0;
-}
-
-static void option(struct buf *words, const char *name, const char *value)
-{
-	buf_printf(words, " %s ", name);
-	buf_shell_quote(words, value);
+	buf_free(&names);
 }
 
 void options_words(const struct options *o, const struct scenario *only, struct buf *words)
 {
-	struct options standard;
-	struct buf names = {0};
-
-	options_init(&standard);
-	for (unsigned i = 0; i < o->scenarios && !only; i++)
-		buf_printf(&names, "%s%s", i ? "," : "", o->scenario[i]->name);
-	/* Those two have all three from their file. */
-	if (o->command != CMD_RESTORE && o->command != CMD_MINIMISE) {
-		option(words, "--scenario",
-		       only		  ? only->name
-		       : o->scenario_text ? o->scenario_text
-					  : buf_text(&names));
-		if (o->hops_given || o->hops != standard.hops)
-			buf_printf(words, " --loops %u", o->hops);
-		buf_printf(words, " --seed %llu", (unsigned long long)o->seed);
-	}
-	buf_free(&names);
-	if (o->step_ns)
-		buf_printf(words, " --step %lld", (long long)o->step_ns);
-	if (o->points)
-		buf_printf(words, " --points %u", o->points);
-	if (o->for_s)
-		buf_printf(words, " --for %u", o->for_s);
-	if (o->orders)
-		buf_printf(words, " --orders");
-	if (o->count_on)
-		buf_printf(words, " --count-on");
-	if (o->serve_from)
-		option(words, "--serve-from", o->serve_from);
-	if (o->hops_before)
-		buf_printf(words, " --hops-before %u", o->hops_before);
-	if (o->method_text)
-		option(words, "--method", o->method_text);
-	if (o->only)
-		option(words, "--only", o->only);
-	if (o->shard.n)
-		buf_printf(words, " --shard %u/%u", o->shard.k, o->shard.n);
-	if ((o->command == CMD_RUN || o->command == CMD_PAGES) &&
-	    strcmp(o->driver, standard.driver))
-		option(words, "--driver", o->driver);
-	if (strcmp(o->order, standard.order))
-		option(words, "--order", o->order);
-	if (strcmp(o->freeze_text, standard.freeze_text))
-		option(words, "--freeze", o->freeze_text);
-	if (strcmp(o->pages, standard.pages))
-		option(words, "--pages", o->pages);
-	if (strcmp(o->accel, standard.accel))
-		option(words, "--accel", o->accel);
-	if (strcmp(o->machine, standard.machine))
-		option(words, "--machine", o->machine);
-	if (o->irqchip)
-		option(words, "--irqchip", o->irqchip);
-	if (o->cpu)
-		option(words, "--cpu", o->cpu);
-	if (o->without)
-		option(words, "--without", o->without);
-	if (strcmp(o->qemu, standard.qemu))
-		option(words, "--qemu", o->qemu);
-	if (o->breakage)
-		option(words, "--break", o->breakage);
-	if (o->timeout_s != standard.timeout_s)
-		buf_printf(words, " --timeout %u", o->timeout_s);
-	if (o->nudge_s < standard.nudge_s || o->nudge_s > standard.nudge_s)
-		buf_printf(words, " --nudge %g", o->nudge_s);
-	if (o->kick)
-		buf_printf(words, " --kick");
-	if (o->no_oracles)
-		buf_printf(words, " --no-oracles");
-	if (o->all)
-		buf_printf(words, " --all");
-	if (o->strict)
-		buf_printf(words, " --strict");
-	if (o->keep)
-		buf_printf(words, " --keep");
-	if (o->verbose)
-		buf_printf(words, " --verbose");
-	if (o->quiet)
-		buf_printf(words, " --quiet");
+	put_words(o, only, REPEATED, words);
 }
 
-char *options_next_word(char **at)
+void options_flown_words(const struct options *o, const struct scenario *only, struct buf *words)
 {
-	char *from = *at + strspn(*at, " "), *to = from, *word = from;
-	bool quoted = false;
-
-	if (!*from)
-		return NULL;
-	for (; *from && (quoted || *from != ' '); from++) {
-		if (*from == '\'')
-			quoted = !quoted;
-		else if (*from == '\\' && !quoted && from[1])
-			*to++ = *++from;
-		else
-			*to++ = *from;
-	}
-	*at = *from ? from + 1 : from;
-	*to = '\0';
-	return word;
+	put_words(o, only, FLOWN, words);
 }
 
 bool has_variants(const struct options *o)

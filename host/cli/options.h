@@ -15,14 +15,11 @@
 
 #define MINIMISE_TRIES 60 /* flights of one minimise */
 
-#define MATRIX_TIMEOUT_S 5
-#define MATRIX_NUDGE_S	 2.0
-#define SOAK_FOR_S	 60
-#define FOR_S_MAX	 (1000 * 3600)
-#define POINTS_MAX	 1000000 /* of a sweep */
-#define SHARDS_MAX	 1000
-#define L0_OPTIONS_MAX	 32
-#define PAGES_GRACE_NS	 (200 * NS_PER_MS)
+#define FOR_S_MAX      (1000 * 3600)
+#define POINTS_MAX     1000000 /* of a sweep */
+#define SHARDS_MAX     1000
+#define L0_OPTIONS_MAX 32
+#define PAGES_GRACE_NS (200 * NS_PER_MS)
 
 /* In the order in which people meet them. The last two are for the build and the shell. */
 enum command {
@@ -32,6 +29,7 @@ enum command {
 	CMD_INSPECT,
 	CMD_LIST,
 	CMD_DOCTOR,
+	CMD_HELP,
 	CMD_PAGES,
 	CMD_ORDERS,
 	CMD_BREAKAGES,
@@ -113,11 +111,44 @@ struct options {
 	const char *only;	   /* the one result to fly, with its control; NULL: all */
 };
 
+/* ---- the table ------------------------------------------------------------------------------ */
+
+enum option_kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_WORD, KIND_ONE_OF, KIND_L0, KIND_CALL };
+enum option_type { OF_BOOL, OF_UNSIGNED, OF_WIDE, OF_DOUBLE, OF_TEXT, OF_SHARD };
+enum option_repeated { NEVER, REPEATED, FLOWN, ALWAYS };
+
+/* A row of options.def, which says what each member is. */
+struct option_row {
+	const char *name, *word; /* word: name behind two dashes */
+	const char *arg, *help;	 /* arg: NULL, it takes none; help: NULL, it is hidden */
+	int letter, group;
+	unsigned commands; /* 1 << CMD_... of those that take it */
+	enum option_repeated repeated;
+	enum option_kind kind;
+	enum option_type type;	/* of the member of struct options, which has its offset ... */
+	size_t at, size, given; /* ... and size; given: the offset of a bool, or 0 */
+	uint64_t min, max;
+	const char *extra;
+	int (*call)(struct options *o, const char *text, struct err *e);
+};
+extern const struct option_row option_rows[];
+extern const unsigned option_row_count;
+
+/* The option of any command in @commands (1 << CMD_...) with this name; NULL: there is none. */
+const struct option_row *option_find(unsigned commands, const char *name, size_t len);
+
+/* Sets what @row with @arg means. 0, or -1 with @e filled. @arg must live on. */
+int option_read(struct options *o, const struct option_row *row, const char *arg, struct err *e);
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
 /* Defaults. */
 void options_init(struct options *o);
 
 /* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
 void options_words(const struct options *o, const struct scenario *only, struct buf *words);
+/* Of these only those that say what is flown. */
+void options_flown_words(const struct options *o, const struct scenario *only, struct buf *words);
 
 /* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
 char *options_next_word(char **at);

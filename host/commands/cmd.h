@@ -21,6 +21,7 @@ int cmd_doctor(struct options *o);
 int cmd_lab(struct options *o);
 int cmd_coverage(struct options *o);
 int cmd_kernels(struct options *o);
+int cmd_help(struct options *o);
 int cmd_man(struct options *o);
 int cmd_complete(struct options *o);
 

@@ -5,6 +5,7 @@
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
 #include "host/commands/complete.h"
+#include "host/commands/help.h"
 #include "host/kvm/kvm_state.h"
 #include "host/cli/paths.h"
 
@@ -70,31 +71,38 @@ static void offer_breakages(const struct wanted *w)
 		offer_name(w, kinds[i].name);
 }
 
-static void offer_value(struct wanted *w, const struct argp_option *o)
+static void offer_orders(const struct wanted *w)
 {
+	offer_each(w, order_names(), "|");
+}
+
+static void offer_value(struct wanted *w, const struct option_row *row)
+{
+	static const struct {
+		const char *option;
+		void (*offer)(const struct wanted *w);
+	} own[] = {{"scenario", offer_scenarios},
+		   {"method", offer_methods},
+		   {"order", offer_orders},
+		   {"break", offer_breakages}};
 	const char *comma = strrchr(w->begins, ',');
 
-	if (comma && strchr(o->arg, ','))
+	if (comma && strchr(row->arg, ','))
 		w->begins = comma + 1;
-	if (o->key == 's')
-		offer_scenarios(w);
-	else if (o->key == OPT_METHOD)
-		offer_methods(w);
-	else if (o->key == OPT_ORDER)
-		offer_each(w, order_names(), "|");
-	else if (o->key == OPT_BREAK)
-		offer_breakages(w);
-	else if (strchr(o->arg, '|'))
-		offer_each(w, o->arg, "|");
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!strcmp(row->name, own[i].option)) {
+			own[i].offer(w);
+			return;
+		}
+	if (strchr(row->arg, '|'))
+		offer_each(w, row->arg, "|");
 }
 
 static void offer_options(const struct wanted *w, enum command c)
 {
 	for (unsigned i = 0; i < option_row_count; i++)
-		if (option_rows[i].commands & 1u << c &&
-		    !(option_rows[i].option.flags & OPTION_HIDDEN))
-			offer(w, "--", option_rows[i].option.name,
-			      strlen(option_rows[i].option.name));
+		if (option_rows[i].commands & 1u << c && option_rows[i].help)
+			offer_name(w, option_rows[i].word);
 	offer_name(w, "--help");
 }
 
@@ -107,28 +115,29 @@ static void offer_commands(const struct wanted *w)
 		offer_each(w, "--help --version", " ");
 }
 
-/* The option of @c that @word is, up to its `=`; NULL: none that takes a value. */
-static const struct argp_option *option_of(enum command c, const char *word)
+static void offer_concepts(const struct wanted *w)
 {
-	size_t len = strcspn(word, "=");
+	for (unsigned i = 0; i < concept_count; i++)
+		offer_name(w, concepts[i].name);
+}
 
-	for (unsigned i = 0; i < option_row_count; i++) {
-		const struct argp_option *o = &option_rows[i].option;
+/* The option of @c that @word is, up to its `=`; NULL: none that takes a value. */
+static const struct option_row *option_of(enum command c, const char *word)
+{
+	const struct option_row *row = NULL;
 
-		if (!o->arg || !(option_rows[i].commands & 1u << c))
-			continue;
-		if (len == 2 && word[0] == '-' && word[1] == o->key)
-			return o;
-		if (len > 2 && !strncmp(word, "--", 2) && strlen(o->name) == len - 2 &&
-		    !strncmp(word + 2, o->name, len - 2))
-			return o;
-	}
-	return NULL;
+	if (!strncmp(word, "--", 2))
+		row = option_find(1u << c, word + 2, strcspn(word + 2, "="));
+	for (unsigned i = 0; !row && word[0] == '-' && word[1] && !word[2] && i < option_row_count;
+	     i++)
+		if (option_rows[i].commands & 1u << c && option_rows[i].letter == word[1])
+			row = &option_rows[i];
+	return row && row->arg ? row : NULL;
 }
 
 void complete_words(char *const *words, unsigned count, struct buf *candidates)
 {
-	const struct argp_option *o = NULL; /* whose value the next word is */
+	const struct option_row *o = NULL; /* whose value the next word is */
 	const char *last = count ? words[count - 1] : "", *equals = strchr(last, '=');
 	struct wanted w = {candidates, last, last};
 	enum command c = 0;
@@ -160,6 +169,8 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates)
 		offer_value(&w, o);
 	else if (*last == '-' || (!*last && !commands[c].args))
 		offer_options(&w, c);
+	else if (c == CMD_HELP)
+		offer_concepts(&w);
 }
 
 int cmd_complete(struct options *o)

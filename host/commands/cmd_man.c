@@ -2,6 +2,7 @@
 // `midflight man`: prints the manual page, from the tables of commands and options.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
+#include "host/commands/help.h"
 #include "host/commands/man.h"
 
 #include <stdlib.h>
@@ -11,10 +12,6 @@
 #define EXIT_STATUS "Exit status: "
 #define EXAMPLES    "Examples:\n"
 #define LINE	    70
-
-struct entry {
-	const char *name, *text;
-};
 
 static const char description[] =
 	"A hypervisor that itself runs in a VM (L1) keeps its guest (L2) alive through pages in "
@@ -27,7 +24,7 @@ static const char lab[] =
 	"If KVM here offers no nested VMX, the same command builds the lab once, an emulated CPU "
 	"with VMX, and runs there, as an ordinary user.";
 
-static const struct entry environment[] = {
+static const struct concept environment[] = {
 	{"MIDFLIGHT_CACHE",
 	 "Where the lab is kept (default: $XDG_CACHE_HOME/midflight or ~/.cache/midflight)."},
 	{"MIDFLIGHT_LAB_KERNEL",
@@ -38,7 +35,7 @@ static const struct entry environment[] = {
 	{"NO_COLOR", "If it is set and not empty, nothing is coloured."},
 };
 
-static const struct entry files[] = {
+static const struct concept files[] = {
 	{"midflight-log/", "What a run leaves, in the current directory unless --log names "
 			   "another: index.txt says what lies where, result.json has all results."},
 	{"../lib/midflight/midflight.elf", "L1, the hypervisor that runs as guest of the KVM under "
@@ -143,14 +140,14 @@ static const char *behind(const struct command_info *c)
 static bool in_synopsis(const struct option_row *row, enum command c)
 {
 	const char *args = commands[c].args ? commands[c].args : "";
-	const char *there = strstr(args, row->option.name);
+	const char *there = strstr(args, row->name);
 
-	return row->commands & 1u << c && !(row->option.flags & OPTION_HIDDEN) &&
+	return row->commands & 1u << c && row->help &&
 	       !(there && there - args >= 2 && !strncmp(there - 2, "--", 2));
 }
 
 /* One word of a synopsis, with a blank that no line ends at. */
-static void synopsis_option(struct buf *page, const struct argp_option *o)
+static void synopsis_option(struct buf *page, const struct option_row *o)
 {
 	buf_printf(page, "[\\fB");
 	string(page, "--");
@@ -177,7 +174,7 @@ static void one_command(struct buf *page, enum command c)
 	buf_printf(page, "\\fR\n");
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (in_synopsis(&option_rows[i], c))
-			synopsis_option(page, &option_rows[i].option);
+			synopsis_option(page, &option_rows[i]);
 	if (info->args)
 		prose(page, info->args, strlen(info->args));
 	buf_printf(page, ".PP\n");
@@ -193,11 +190,11 @@ static void one_command(struct buf *page, enum command c)
 	}
 }
 
-static void option_tag(struct buf *page, int key, const char *name, const char *arg)
+static void option_tag(struct buf *page, int letter, const char *name, const char *arg)
 {
 	buf_printf(page, ".TP\n");
-	if (key > 0 && key < 256)
-		buf_printf(page, "\\fB\\-%c\\fR, ", key);
+	if (letter)
+		buf_printf(page, "\\fB\\-%c\\fR, ", letter);
 	buf_printf(page, "\\fB\\-\\-");
 	string(page, name);
 	buf_printf(page, "\\fR");
@@ -213,8 +210,8 @@ static void one_option(struct buf *page, const struct option_row *row)
 {
 	const char *comma = "";
 
-	option_tag(page, row->option.key, row->option.name, row->option.arg);
-	prose(page, row->option.doc, strlen(row->option.doc));
+	option_tag(page, row->letter, row->name, row->arg);
+	prose(page, row->help, strlen(row->help));
 	buf_printf(page, ".br\nCommands:\n");
 	for (enum command c = 0; c < COMMANDS; c++)
 		if (row->commands & 1u << c) {
@@ -229,7 +226,7 @@ static void options(struct buf *page)
 {
 	buf_printf(page, ".SH OPTIONS\n");
 	for (unsigned i = 0; i < option_row_count; i++)
-		if (!(option_rows[i].option.flags & OPTION_HIDDEN))
+		if (option_rows[i].help)
 			one_option(page, &option_rows[i]);
 	option_tag(page, '?', "help", NULL);
 	buf_printf(page, "Print the commands, or with a command its options.\n");
@@ -274,8 +271,8 @@ static void examples(struct buf *page)
 	}
 }
 
-static void entries(struct buf *page, const char *section, const char *font, const struct entry *e,
-		    unsigned count)
+static void entries(struct buf *page, const char *section, const char *font,
+		    const struct concept *e, unsigned count)
 {
 	buf_printf(page, ".SH %s\n", section);
 	for (unsigned i = 0; i < count; i++) {
@@ -309,6 +306,7 @@ void man_page(struct buf *page, time_t when)
 	prose(page, description, strlen(description));
 	buf_printf(page, ".PP\n");
 	prose(page, lab, strlen(lab));
+	entries(page, "CONCEPTS", "B", concepts, concept_count);
 	buf_printf(page, ".SH COMMANDS\n");
 	for (enum command c = 0; c < COMMANDS; c++)
 		if (commands[c].title)

@@ -2,7 +2,7 @@
 // replay.json: written for what failed, read by `midflight replay`. It may come from anybody: only
 // options that say what to fly are taken from it, none that names a program or a file to write.
 #include "host/report/replay.h"
-#include "host/cli/commands.h"
+#include "host/cli/options.h"
 #include "host/base/json.h"
 #include "host/kvm/kvm_state.h"
 #include "host/report/schemas.h"
@@ -14,12 +14,6 @@
 #define WORDS_MAX  80
 #define TEXT_MAX   4096
 #define CHECKS_MAX 1000
-
-static const char *const allowed[] = {
-	"scenario", "loops", "seed",	"method",  "only",	 "driver", "order",
-	"freeze",   "pages", "accel",	"machine", "irqchip",	 "cpu",	   "without",
-	"break",    "kick",  "timeout", "nudge",   "no-oracles",
-};
 
 /* ---- what failed -------------------------------------------------------------------------- */
 
@@ -204,13 +198,11 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 	if (o->method_text)
 		one.method_text = method_name(entry->config->method);
 	one.only = entry->name;
-	one.shard = (struct shard){0};
-	one.qemu = standard.qemu;
 	if (json_is_string(json_object_get(top, "order_steps")))
 		one.order = standard.order;
-	one.keep = one.verbose = one.quiet = one.strict = false;
 	one.no_oracles |= o->command != CMD_RUN;
-	options_words(&one, entry->config->scenario, &text);
+	one.command = CMD_RUN;
+	options_flown_words(&one, entry->config->scenario, &text);
 	for (char *at = text.p, *word; at && (word = options_next_word(&at));)
 		json_append(words, json_text(word));
 	buf_free(&text);
@@ -220,19 +212,13 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 /* ---- reading ------------------------------------------------------------------------------ */
 
 /* The option of `run` that @word, with its two dashes, names and a file may ask for; or NULL. */
-static const struct argp_option *find_option(const char *word)
+static const struct option_row *find_option(const char *word)
 {
-	bool may = false;
+	const struct option_row *row =
+		strncmp(word, "--", 2) ? NULL
+				       : option_find(1u << CMD_RUN, word + 2, strlen(word + 2));
 
-	if (strncmp(word, "--", 2) != 0)
-		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
-		may |= !strcmp(word + 2, allowed[i]);
-	for (unsigned i = 0; may && i < option_row_count; i++)
-		if (option_rows[i].commands & 1u << CMD_RUN &&
-		    !strcmp(option_rows[i].option.name, word + 2))
-			return &option_rows[i].option;
-	return NULL;
+	return row && row->repeated >= FLOWN ? row : NULL;
 }
 
 static int take_words(struct replay *r, struct err *e)
@@ -243,7 +229,7 @@ static int take_words(struct replay *r, struct err *e)
 	r->words = xcalloc(WORDS_MAX + 1, sizeof(*r->words));
 	for (size_t i = 0; i < size && r->count < WORDS_MAX; i++) {
 		const char *word = json_string_value(json_array_get(list, i)), *value = NULL;
-		const struct argp_option *option = word ? find_option(word) : NULL;
+		const struct option_row *option = word ? find_option(word) : NULL;
 
 		if (!option) {
 			err_set(e, "word %zu is no option that a replay may have", i + 1);

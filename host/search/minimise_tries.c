@@ -48,6 +48,7 @@ static void drop_options(struct minimise *m, struct options *best)
 	o = *best;
 	o.timeout_s = standard.timeout_s;
 	o.nudge_s = standard.nudge_s;
+	o.nudge_given = false;
 	if (best->timeout_s != o.timeout_s || best->nudge_s < o.nudge_s ||
 	    best->nudge_s > o.nudge_s)
 		try(m, best, &o, "no --timeout, no --nudge");

@@ -4,6 +4,7 @@
 
 #include "host/l0/kvm_probe.h"
 #include "host/lab/lab.h"
+#include "host/cli/commands.h"
 #include "host/cli/plan.h"
 #include "host/qemu/qemu_args.h"
 #include "host/report/ktap.h"
@@ -40,11 +41,11 @@ static void words(void **state)
 	o.irqchip = "split";
 	o.without = "avx,la57";
 	options_words(&o, NULL, &b);
-	assert_string_equal(b.p, " --scenario running,halted --seed 1 --method 'post*,file'"
-				 " --shard 2/3 --irqchip split --without avx,la57");
+	assert_string_equal(b.p, " --scenario running,halted --method 'post*,file'"
+				 " --shard 2/3 --seed 1 --irqchip split --without avx,la57");
 	b.len = 0;
 	options_repro(&o, o.scenario[0], METHOD_POSTCOPY, &b);
-	assert_string_equal(b.p, "'a b' run --scenario running --seed 1 --method postcopy"
+	assert_string_equal(b.p, "'a b' run --scenario running --method postcopy --seed 1"
 				 " --irqchip split --without avx,la57");
 	b.len = 0;
 	setup(state);
@@ -55,10 +56,106 @@ static void words(void **state)
 	o.timeout_s = 7;
 	o.strict = o.keep = o.verbose = o.quiet = true;
 	options_words(&o, o.scenario[1], &b);
-	assert_string_equal(b.p, " --scenario halted --seed 1 --accel tcg --machine q35"
-				 " --break digest --timeout 7 --nudge 0.5 --strict --keep --verbose"
-				 " --quiet");
+	assert_string_equal(b.p,
+			    " --scenario halted --seed 1 --timeout 7 --nudge 0.5 --strict"
+			    " --accel tcg --machine q35 --keep --verbose --quiet --break digest");
 	buf_free(&b);
+}
+
+/* A good value of @row; NULL: it takes none. */
+static const char *sample(const struct option_row *row, char text[40])
+{
+	static const struct {
+		const char *name, *value;
+	} own[] = {{"for", "90"},	  {"method", "post*,file"}, {"shard", "2/3"},
+		   {"nudge", "0.25"},	  {"order", "nested-last"}, {"freeze", "after=7"},
+		   {"pages", "delay=30"}, {"each-param", "ept=0,1"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!strcmp(own[i].name, row->name))
+			return own[i].value;
+	if (row->kind == KIND_NUMBER)
+		snprintf(text, 40, "%llu", (unsigned long long)row->max);
+	else if (row->arg && strchr(row->arg, '|') && row->kind != KIND_L0)
+		snprintf(text, 40, "%s", strrchr(row->arg, '|') + 1);
+	else
+		snprintf(text, 40, "it-is");
+	return row->arg ? text : NULL;
+}
+
+/* Sets @to to what @line says. */
+static void parse(enum command command, char *line, struct options *to)
+{
+	struct err e = {0};
+
+	options_init(to);
+	to->command = command;
+	for (char *at = line, *word; (word = options_next_word(&at));) {
+		const struct option_row *row =
+			option_find(1u << command, word + 2, strlen(word + 2));
+
+		if (!row)
+			fail_msg("no option %s", word);
+		else if (option_read(to, row, row->arg ? options_next_word(&at) : NULL, &e))
+			fail_msg("%s: %s", word, e.text);
+	}
+}
+
+/* Each option of each command: what its words say is what was said, and is said again. */
+static void each_option(void **state)
+{
+	(void)state;
+	for (enum command c = 0; c < COMMANDS; c++)
+		for (unsigned i = 0; i < option_row_count; i++) {
+			const struct option_row *row = &option_rows[i];
+			struct buf said = {0}, first = {0}, again = {0};
+			struct options one, two;
+			char text[40], *line;
+			const char *value = sample(row, text);
+
+			if (!(row->commands & 1u << c))
+				continue;
+			buf_printf(&said, " %s", row->word);
+			if (value) {
+				buf_printf(&said, " ");
+				buf_shell_quote(&said, value);
+			}
+			line = xstrdup(said.p);
+			parse(c, line, &one);
+			options_words(&one, NULL, &first);
+			if (!strstr(buf_text(&first), said.p) != (row->repeated == NEVER))
+				fail_msg("'%s' became '%s'", said.p, buf_text(&first));
+			if (first.p) {
+				char *words = xstrdup(first.p);
+
+				parse(c, words, &two);
+				options_words(&two, NULL, &again);
+				assert_string_equal(again.p, first.p);
+				free(words);
+			}
+			free(line);
+			buf_free(&said);
+			buf_free(&first);
+			buf_free(&again);
+		}
+}
+
+/* What the commands take for granted is good, and said to a lab. */
+static void defaults(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	for (enum command c = 0; c < COMMANDS; c++)
+		for (unsigned i = 0; i < COMMAND_DEFAULTS && commands[c].defaults[i].option; i++) {
+			const char *name = commands[c].defaults[i].option;
+			const struct option_row *row = option_find(~0u, name, strlen(name));
+
+			options_init(&o);
+			if (!row || !row->arg ||
+			    option_read(&o, row, commands[c].defaults[i].value, &e))
+				fail_msg("%s: --%s: %s", commands[c].name, name, e.text);
+		}
 }
 
 static char *joined(char **args)
@@ -117,8 +214,8 @@ static void lab_repeats(void **state)
 	o.orders = o.count_on = true;
 	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/my log"));
 	assert_contains(text, "|--|./midflight|soak|--lab=no|--image=./l1.elf|--log=out|");
-	assert_contains(text, "|--shown-log=LOG|--scenario|r*|--seed|1|--for|600|--orders|"
-			      "--count-on|");
+	assert_contains(text, "|--shown-log=LOG|--scenario|r*|--for|600|--orders|--count-on|"
+			      "--seed|1|");
 	assert_null(strstr(text, "--shown-started"));
 	assert_null(strstr(text + position(text, "|--|"), "/my log"));
 	free(text);
@@ -437,6 +534,8 @@ int main(void)
 		cmocka_unit_test(shard_words),
 		cmocka_unit_test_setup(shards, setup),
 		cmocka_unit_test_setup(words, setup),
+		cmocka_unit_test(each_option),
+		cmocka_unit_test(defaults),
 		cmocka_unit_test_setup(lab, setup),
 		cmocka_unit_test_setup(lab_repeats, setup),
 		cmocka_unit_test_setup(lab_commands, setup),

@@ -51,6 +51,7 @@ static void which_option(void **state)
 	check("", "run", "--", "--"); /* behind it there are no options */
 	check("--scenario --methods --image --verbose --help ", "list", "");
 	check("", "save", ""); /* a file */
+	check("flight freeze ", "help", "hop", "f");
 }
 
 static void values(void **state)

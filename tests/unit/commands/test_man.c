@@ -24,9 +24,9 @@ static int teardown(void **state)
 
 static void sections(void **state)
 {
-	static const char *const names[] = {"NAME",	"SYNOPSIS",    "DESCRIPTION", "COMMANDS",
-					    "OPTIONS",	"EXIT STATUS", "ENVIRONMENT", "FILES",
-					    "EXAMPLES", "SEE ALSO"};
+	static const char *const names[] = {"NAME",	"SYNOPSIS", "DESCRIPTION", "CONCEPTS",
+					    "COMMANDS", "OPTIONS",  "EXIT STATUS", "ENVIRONMENT",
+					    "FILES",	"EXAMPLES", "SEE ALSO"};
 	const char *at = page.p;
 
 	(void)state;
@@ -43,6 +43,7 @@ static void sections(void **state)
 	}
 	assert_contains(page.p, "\n.B MIDFLIGHT_CACHE\n");
 	assert_contains(page.p, "\n.B NO_COLOR\n");
+	assert_contains(page.p, "\n.B hop\nOne time ");
 }
 
 /* Text with the name as roff has it; the caller frees it. */
@@ -68,10 +69,10 @@ static void tables(void **state)
 		free(head);
 	}
 	for (unsigned i = 0; i < option_row_count; i++) {
-		const struct argp_option *o = &option_rows[i].option;
+		const struct option_row *o = &option_rows[i];
 		char *tag = escaped("\\fB\\-\\-", o->name, "\\fR");
 
-		if (!(o->flags & OPTION_HIDDEN) == !strstr(page.p, tag))
+		if (!o->help == !!strstr(page.p, tag))
 			fail_msg("--%s: there, or not, against its table", o->name);
 		free(tag);
 	}

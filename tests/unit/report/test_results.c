@@ -206,7 +206,7 @@ static void replay_round(void **state)
 	for (unsigned i = 0; i < r.count; i++)
 		buf_printf(&words, "%s ", r.words[i]);
 	/* This result alone, without shard, QEMU and what only says how much to show. */
-	assert_string_equal(words.p, "--scenario=halted --seed=1 --method=postcopy "
+	assert_string_equal(words.p, "--scenario=halted --method=postcopy --seed=1 "
 				     "--only=halted.postcopy ");
 	assert_null(r.words[r.count]);
 	assert_int_equal(json_array_size(json_object_get(r.failed, "checks")), 1); /* each once */

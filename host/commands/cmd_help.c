@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `midflight help`: what a hop, a flight, a control, ... is; and the screen of `midflight --help`.
+#include "host/commands/cmd.h"
+#include "host/commands/help.h"
+#include "host/cli/commands.h"
+#include "host/cli/parse.h"
+
+#include <string.h>
+
+#define COLUMNS 80
+
+const struct concept concepts[] = {
+#define CONCEPT(name, text) {name, text},
+#include "host/commands/concepts.def"
+#undef CONCEPT
+};
+const unsigned concept_count = ARRAY_SIZE(concepts);
+
+void help_commands(struct buf *text)
+{
+	static const char *const groups[COMMAND_GROUPS] = {
+		[GROUP_RUN] = "run and look",
+		[GROUP_KVM] = "experiments",
+		[GROUP_LAB] = "the lab",
+		[GROUP_MACHINES] = "for machines",
+	};
+
+	buf_printf(text, "Usage: midflight COMMAND [OPTION...]    (its options: COMMAND --help)\n"
+			 "Tests that KVM keeps an L2 guest alive when the VM around it is "
+			 "saved/restored.\n");
+	for (enum command_group g = 0; g < COMMAND_GROUPS; g++) {
+		const char *group = groups[g];
+
+		for (enum command c = 0; c < COMMANDS; c++)
+			if (commands[c].title && commands[c].group == g) {
+				buf_printf(text, "%-12s %-10s %s\n", group, commands[c].name,
+					   commands[c].title);
+				group = "";
+			}
+	}
+}
+
+bool help_concept(const char *name, struct buf *text)
+{
+	unsigned i = 0;
+	size_t column;
+
+	while (i < concept_count && strcmp(concepts[i].name, name) != 0)
+		i++;
+	if (i == concept_count)
+		return false;
+	buf_printf(text, "%s:", name);
+	column = strlen(name) + 1;
+	for (const char *p = concepts[i].text; *p; p += strspn(p, " ")) {
+		const size_t len = strcspn(p, " ");
+
+		column += 1 + len;
+		buf_printf(text, "%s%.*s", column < COLUMNS ? " " : "\n  ", (int)len, p);
+		if (column >= COLUMNS)
+			column = 2 + len;
+		p += len;
+	}
+	buf_printf(text, "\n");
+	return true;
+}
+
+/* Ends the program if @name is a command. */
+static void help_command(struct options *o, char *name)
+{
+	static char program[] = "midflight", help[] = "--help";
+	char *words[] = {program, name, help, NULL};
+
+	cmd_line_parse(o, 3, words);
+}
+
+int cmd_help(struct options *o)
+{
+	struct options other;
+	struct buf text = {0};
+	struct err e = {0};
+
+	for (unsigned i = 0; i < o->file_count; i++) {
+		if (help_concept(o->files[i], &text))
+			continue;
+		buf_free(&text);
+		options_init(&other);
+		help_command(&other, o->files[i]);
+		err_set(&e, "there is no such word (`midflight help` shows all)");
+		return give_up_on(o->files[i], &e);
+	}
+	if (!o->file_count) {
+		buf_printf(&text, "`midflight help WORD` says what it is, in two sentences:\n");
+		for (unsigned i = 0; i < concept_count; i++)
+			buf_printf(&text, "  %s\n", concepts[i].name);
+		buf_printf(&text, "`midflight help COMMAND` lists a command's options.\n");
+	}
+	fputs(text.p, stdout);
+	buf_free(&text);
+	return 0;
+}
