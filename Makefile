@@ -205,7 +205,7 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 
 unit: $(UNIT_TESTS) $(B)/fuzz_snapshot $(B)/fuzz_inputs
 
-$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot/snapshot.o $(B)/san/base/util.o
+$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(patsubst %,$(B)/san/%.o,snapshot/snapshot snapshot/snapshot_file base/util)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^
 
