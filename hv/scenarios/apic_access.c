@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's APIC in xAPIC mode, memory-mapped over L1's APIC-access page; told of below. */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define APIC_GPA     0xfee00000
 #define APIC_VA	     L2_SPARE_VA(0)

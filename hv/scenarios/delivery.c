@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The delivery of L2's own events is interrupted by a missing page; told of below. */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 enum what { INTERRUPT, INT_80, UD2, INT_3 }; /* l2guest/halves/delivery.c */
 

@@ -5,10 +5,10 @@
  * below.
  */
 #include "hv/exits.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/x2apic.h"
 
 #define VECTOR 0x93

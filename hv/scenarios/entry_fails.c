@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VM entries that fail, each right behind the snapshot; told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define ERROR_CONTROLS	 7 /* VM-instruction error numbers */
 #define ERROR_HOST_STATE 8

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The EPT that L1 builds: large pages, flags, faults, changes, log, switching; told of below. */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define BEFORE 0xbef0be00bef0be01
 #define AFTER  0xaf7e7000af7e7002

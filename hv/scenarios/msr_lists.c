@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The VM-entry MSR-load area and the VM-exit MSR areas around a snapshot; all told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "l2guest/steps.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 /* SDM, "MSR Entry Format". */

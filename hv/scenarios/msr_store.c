@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `running` with a VM-exit MSR-store area; the scenario is told of below. */
+#include "hv/page_names.h"
 #include "hv/running.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 /* SDM, "MSR Entry Format". */
 struct msr_entry {

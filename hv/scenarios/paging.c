@@ -2,11 +2,11 @@
 /* L2's own paging: without EPT, PAE, none at all, with and without VPID; told of below. */
 #include "hv/ept.h"
 #include "hv/flat_code.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define FIRST  0x11a11a1111a11a11
 #define SECOND 0x22b22b2222b22b22

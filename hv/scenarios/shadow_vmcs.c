@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `running` with a shadow VMCS behind the VMCS link pointer; the scenario is told of below. */
+#include "hv/page_names.h"
 #include "hv/running.h"
 #include "hv/scenario.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define SHADOW_INDICATOR (1u << 31)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An SMI meets L1 or L2, and the snapshot lies around or within its handler; told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/smm.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 #define INTR_INFO_EXTERNAL (1ull << 31) /* valid, type external interrupt */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1 in VMX root operation, and the VMCSs that it has: current, launched, shadow; told of below. */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "l2guest/rare_state.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define SHADOW_INDICATOR (1u << 31)
 

@@ -3,10 +3,10 @@
  * What exits and what does not, by bitmaps, lists, thresholds and the virtual APIC. SDM, chapters
  * "VMX Non-Root Operation" and "APIC Virtualization and Virtual Interrupts".
  */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "tests/emulator/code.h"

@@ -5,10 +5,10 @@
  * Support for Address Translation".
  */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "tests/emulator/code.h"
 
 #define READ_BYTE  "\x8a\x07" /* MOV (%rdi), %al */

@@ -4,10 +4,10 @@
  * for a defect that an emulator had (lab/README.md).
  */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 #define SHADOW_INDICATOR (1u << 31)

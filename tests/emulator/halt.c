@@ -5,10 +5,10 @@
  * sleep of an L2 that nothing wakes.
  */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
