@@ -35,4 +35,4 @@ static void run(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_msr_store_tsc, NEEDS(L2_APICV, VMX_CPU_TSC_OFFSETTING), "", .run = run);
+SCENARIO(cpu_msr_store_tsc, NEEDS(L2_APICV, VMX_CPU_TSC_OFFSETTING), RUN(run));
