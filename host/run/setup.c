@@ -180,7 +180,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,
 		.hop_files = o->command == CMD_RUN || o->command == CMD_PAGES ||
-			    o->command == CMD_REPLAY,
+			     o->command == CMD_REPLAY,
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,
