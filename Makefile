@@ -54,7 +54,7 @@ SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-point
 	-fno-sanitize-recover=all
 
 .PHONY: all help run check unit lint iso lab kernel-config deps docs man install uninstall deb format clean
-all: $(B)/midflight $(B)/midflight.elf $(addsuffix /midflight,$(X86))
+all: $(B)/midflight $(B)/midflight.elf $(B)/scenarios $(addsuffix /midflight,$(X86))
 
 help:
 	@echo 'make run      take snapshots of a running L2, restore them, say pass or fail'
@@ -141,6 +141,11 @@ $(B)/host/html/html_page.o $(B)/san/html/html_page.o: host/html/html_page.css ho
 $(B)/midflight.elf: $(L1_BASE) $(L1_SCENARIOS) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) $(GUEST_LDFLAGS) -T linker.ld -o $@ $(L1_BASE) $(L1_SCENARIOS)
+
+# The runner reads what the image says of its scenarios: else a wrong proof would fail the run alone.
+$(B)/scenarios: $(B)/midflight.elf $(B)/midflight
+	$(call say,CHECK,$<)
+	$(Q)$(B)/midflight list --image $< > $@
 
 # The same kernel with other scenarios: what the lab depends on, checked on the bare emulator.
 $(B)/emucheck.elf: $(L1_BASE) $(EMUCHECK) linker.ld

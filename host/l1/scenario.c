@@ -135,6 +135,8 @@ static void tidy_needs(char *needs)
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
 {
+	struct err why = {0};
+
 	*s = (struct scenario){.title = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
@@ -164,8 +166,11 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 		err_set(e, "about scenario %s: that is no name", s->name);
 		return -1;
 	}
-	if (proof_check(NULL, s->proof, e) || proof_check(NULL, s->proof1, e))
+	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why)) {
+		err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)", s->name,
+			why.text);
 		return -1;
+	}
 	if (!*s->proof1 != (s->vcpus < 2)) {
 		err_set(e, "about scenario %s: %s", s->name,
 			*s->proof1 ? "proof1 without a second vCPU"
