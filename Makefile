@@ -54,7 +54,7 @@ SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-point
 	-fno-sanitize-recover=all
 
 .PHONY: all help run check unit lint iso lab kernel-config deps docs man install uninstall deb format clean
-all: $(B)/midflight $(B)/midflight.elf $(addsuffix /midflight,$(X86))
+all: $(B)/midflight $(B)/midflight.elf $(B)/scenarios $(addsuffix /midflight,$(X86))
 
 help:
 	@echo 'make run      take snapshots of a running L2, restore them, say pass or fail'
@@ -142,6 +142,11 @@ $(B)/midflight.elf: $(L1_BASE) $(L1_SCENARIOS) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) $(GUEST_LDFLAGS) -T linker.ld -o $@ $(L1_BASE) $(L1_SCENARIOS)
 
+# The runner reads what the image says of its scenarios: else a wrong proof would fail the run alone.
+$(B)/scenarios: $(B)/midflight.elf $(B)/midflight
+	$(call say,CHECK,$<)
+	$(Q)$(B)/midflight list --image $< > $@
+
 # The same kernel with other scenarios: what the lab depends on, checked on the bare emulator.
 $(B)/emucheck.elf: $(L1_BASE) $(EMUCHECK) linker.ld
 	$(call say,LD,$@)
@@ -205,7 +210,7 @@ $(B)/unit/%: tests/unit/%.c $(HOST_SAN)
 
 unit: $(UNIT_TESTS) $(B)/fuzz_snapshot $(B)/fuzz_inputs
 
-$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(B)/san/snapshot/snapshot.o $(B)/san/base/util.o
+$(B)/fuzz_snapshot: tests/fuzz_snapshot.c $(patsubst %,$(B)/san/%.o,snapshot/snapshot snapshot/snapshot_file base/util)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Builds EPT tables from the page pool; every table page is announced. */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "lib/cpu.h"
-#include "lib/page.h"
 
 #define EPT_WB	   (6ull << 3)
 #define ROOT_SHIFT 39

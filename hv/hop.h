@@ -13,7 +13,7 @@ struct l2;
 void freeze_point(void);
 
 /*
- * Tells the host, in .fly before the freeze point, what its act (about, `act:`) needs: the vector
+ * Tells the host, in .fly before the freeze point, what its ACT() needs: the vector
  * it sends, and the posted-interrupt descriptor of @l2 (NULL: none).
  */
 void expect_vector(uint8_t vector, const struct l2 *l2);

@@ -2,9 +2,9 @@
 /* Maps single pages for an L2; hv/l2_create.c builds the rest. */
 #include "hv/l2_map.h"
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 void l2_map(struct l2 *l2, uint64_t va, uint64_t gpa, const void *page)
 {

@@ -2,11 +2,11 @@
 /* VMX capability reporting; SDM, appendix "VMX Capability Reporting Facility". */
 #include "hv/vmx_caps.h"
 #include "boot/cpus.h"
+#include "hv/page_names.h"
 #include "hv/vmcs.h"
 #include "hv/vmx.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/print.h"
 
 #define FEATURE_CONTROL_LOCKED	    (1ull << 0)

@@ -9,7 +9,6 @@
 
 static uint8_t pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static size_t used;
-static bool announcing = true;
 
 void *page_alloc_n(size_t n)
 {
@@ -28,27 +27,7 @@ void *page_alloc(void)
 	return page_alloc_n(1);
 }
 
-void *page_alloc_named(const char *name)
-{
-	void *p = page_alloc();
-
-	page_announce(name, p, 1);
-	return p;
-}
-
 void page_free_all(void)
 {
 	used = 0;
-}
-
-void page_announce_nothing(void)
-{
-	announcing = false;
-}
-
-void page_announce(const char *name, const void *addr, size_t pages)
-{
-	if (!announcing)
-		return;
-	ktap_event("page", "name=\"%s\" gpa=0x%lx pages=%lu", name, page_gpa(addr), pages);
 }

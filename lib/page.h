@@ -12,17 +12,8 @@ void *page_alloc(void);
 /* @n zeroed pages in a row. */
 void *page_alloc_n(size_t n);
 
-/* As page_alloc, announced to the host as `page name=@name`. */
-void *page_alloc_named(const char *name);
-
 /* Gives all pages back; no pointer to one may be used afterwards. */
 void page_free_all(void);
-
-/* Announces that @pages pages from @addr play the role @name (SDM name where there is one). */
-void page_announce(const char *name, const void *addr, size_t pages);
-
-/* From now on no page is announced: nobody is there who asks for it, and each line takes time. */
-void page_announce_nothing(void);
 
 static inline uint64_t page_gpa(const void *p)
 {

@@ -36,7 +36,7 @@ check_version() { # NAME VERSION COMMAND...: check, if NAME's first word is of V
 
 cppcheck_c() { # DIR...
 	cppcheck --enable=warning,portability,performance --inline-suppr --error-exitcode=1 -q \
-		--std=c11 -I. -D__x86_64__ --suppress=missingIncludeSystem "$@"
+		--std=c11 -I. -D__x86_64__ -D__cppcheck__ --suppress=missingIncludeSystem "$@"
 }
 
 # Scripts by their first line, so that a new one cannot be forgotten.

@@ -6,20 +6,21 @@
 
 #include <string.h>
 
-static const char *const freezes[] = {[AT_SOON] = "as soon as L1 is about to enter L2",
-				      [AT_PORT] = "at an instruction of L1's or L2's choice",
-				      [AT_PAGE] = "while KVM asks for a page",
-				      [AT_BLOCKED] = "when the vCPU sleeps in KVM_RUN"};
+static const char *const freezes[FREEZES] = {
+#define F(id, name, text) [AT_##id] = text,
+#include "hv/freezes.def"
+#undef F
+};
 
 static const char *const acts[ACTS] = {
 #define A(id, name, text) [ACT_##id] = text,
-#include "host/l1/acts.def"
+#include "hv/acts.def"
 #undef A
 };
 
 static const char *const whens[WHENS] = {
 #define W(id, name, text) [WHEN_##id] = text,
-#include "host/l1/act_whens.def"
+#include "hv/act_whens.def"
 #undef W
 };
 

@@ -237,7 +237,7 @@ static void set_up(struct flight *f, const struct flight_config *config,
 	f->result = result;
 	f->random = config->seed;
 	f->method = config->method;
-	if (config->timeline && !config->control)
+	if (config->hop_files && !config->control)
 		f->timeline = timeline_create();
 	flight_phase(f, "start");
 	f->assembler.on_line = flight_on_line;
@@ -308,6 +308,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		count_oracles(f); /* the end of a VM is L0's doing, too */
 		judge_l0(f);
 		keep_l0_log(f);
+		flight_pages_write(f);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,
 				      strerror(errno));

@@ -30,7 +30,7 @@ struct flight_config {
 	unsigned miss_limit;	   /* snapshots of one hop that may miss L2 in a row */
 	bool any_state;		   /* tests only: a snapshot need not find L2 on the CPU */
 	bool keep_snapshot;	   /* keep the last one even of a pass */
-	bool timeline;		   /* write timeline-HOP.json for each hop; a control has none */
+	bool hop_files;		   /* write pages-HOP.* and, unless a control, timeline-HOP.json */
 	unsigned save_hop; /* at this hop freeze, save, keep the snapshot and end; 0: at none */
 	const struct flight_resume *resume; /* go on from there instead of booting, or NULL */
 	struct vm_config vm;		    /* qemu, machine, cpu, accel, image, dir, memory_mib */

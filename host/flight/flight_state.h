@@ -87,6 +87,11 @@ void flight_timeline_end(struct flight *f);
 /* The vectors that are on their way in @part, the snapshot of vCPU @vcpu. */
 void flight_timeline_vectors(struct flight *f, unsigned vcpu, const struct snapshot *part);
 
+/* ---- flight_pages.c ----------------------------------------------------------------------- */
+
+/* Writes what the restored VM of each hop asked for. */
+void flight_pages_write(const struct flight *f);
+
 /* ---- flight_saved.c: what was saved at last, f->saved --------------------------------------- */
 
 /* Bytes of its file, or of guest memory and state; 0: nothing was saved. */

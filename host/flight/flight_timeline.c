@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 static const char *const act_names[ACTS] = {
-#define A(id, name, text) name,
-#include "host/l1/acts.def"
+#define A(id, name, text) #name,
+#include "hv/acts.def"
 #undef A
 };
 

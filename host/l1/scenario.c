@@ -30,18 +30,21 @@ static const struct {
 #undef T
 };
 
-static const char *const freezes[] = {
-	[AT_SOON] = "soon", [AT_PORT] = "port", [AT_PAGE] = "page", [AT_BLOCKED] = "blocked"};
+static const char *const freezes[FREEZES] = {
+#define F(id, name, text) [AT_##id] = #name,
+#include "hv/freezes.def"
+#undef F
+};
 
 static const char *const acts[ACTS] = {
-#define A(id, name, text) [ACT_##id] = name,
-#include "host/l1/acts.def"
+#define A(id, name, text) [ACT_##id] = #name,
+#include "hv/acts.def"
 #undef A
 };
 
 static const char *const whens[WHENS] = {
-#define W(id, name, text) [WHEN_##id] = name,
-#include "host/l1/act_whens.def"
+#define W(id, name, text) [WHEN_##id] = #name,
+#include "hv/act_whens.def"
 #undef W
 };
 
@@ -88,7 +91,7 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 			return 0;
 		}
 	if (!strcmp(key, "freeze")) {
-		n = index_of(freezes, ARRAY_SIZE(freezes), value, strlen(value));
+		n = index_of(freezes, FREEZES, value, strlen(value));
 		s->freeze = (enum scenario_freeze)n;
 		return n < 0 ? -1 : 0;
 	}
@@ -132,6 +135,8 @@ static void tidy_needs(char *needs)
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
 {
+	struct err why = {0};
+
 	*s = (struct scenario){.title = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
@@ -161,8 +166,11 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 		err_set(e, "about scenario %s: that is no name", s->name);
 		return -1;
 	}
-	if (proof_check(NULL, s->proof, e) || proof_check(NULL, s->proof1, e))
+	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why)) {
+		err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)", s->name,
+			why.text);
 		return -1;
+	}
 	if (!*s->proof1 != (s->vcpus < 2)) {
 		err_set(e, "about scenario %s: %s", s->name,
 			*s->proof1 ? "proof1 without a second vCPU"

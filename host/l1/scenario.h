@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the host knows of a scenario. It stands in L1's image, section .debug_scenarios, as text:
- * each scenario is lines of `key: value` up to a NUL (hv/scenario.h, SCENARIO()).
+ * each scenario is lines of `key: value` up to a NUL, written by SCENARIO() of hv/scenario.h.
  *
- *   name needs                     written by SCENARIO()
+ *   name needs                     its name, what the CPU must offer
  *   title                          one line
  *   promise host bug failure       for people: what the architecture promises (SDM chapter title),
  *                                  what the host does, which bug it models, how a failure looks
- *   freeze                         when the VM is frozen:
+ *   freeze                         when the VM is frozen, a name of hv/freezes.def:
  *                                  soon     as soon as the host has heard of `ready`
  *                                  port     at the next freeze point of L1 or L2
  *                                  page     at the first touch, behind a freeze point, of the
@@ -16,7 +16,7 @@
  *   vcpus                          2: L1 has a second vCPU; without this key it has one
  *   proof                          what a snapshot must show to count (host/snapshot/proof.h)
  *   proof1                         the same of the second vCPU
- *   act                            WHAT WHEN: names of acts.def and act_whens.def
+ *   act                            WHAT WHEN: names of hv/acts.def and hv/act_whens.def
  *   posts                          yes: the host posts interrupts (posts.def)
  *   quick                          yes: runs unasked with every driver
  */
@@ -28,17 +28,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum scenario_freeze { AT_SOON, AT_PORT, AT_PAGE, AT_BLOCKED };
+enum scenario_freeze {
+#define F(id, name, text) AT_##id,
+#include "hv/freezes.def"
+#undef F
+	FREEZES
+};
 
 enum act {
 #define A(id, name, text) ACT_##id,
-#include "host/l1/acts.def"
+#include "hv/acts.def"
 #undef A
 	ACTS
 };
 enum act_when {
 #define W(id, name, text) WHEN_##id,
-#include "host/l1/act_whens.def"
+#include "hv/act_whens.def"
 #undef W
 	WHENS
 };

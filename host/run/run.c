@@ -119,41 +119,21 @@ static void keep_results(void *arg, struct report *report)
 	}
 }
 
-/* What each restored VM asked for, as pages-HOP.txt and pages-HOP.json. */
-static void write_pages(const struct run *r, const char *name, const struct flight_result *result)
+/* What the restored VM asked for, of the first hop unless of all; QEMU's wire does not tell it. */
+static void print_pages(const struct run *r, const char *name, const struct flight_result *result)
 {
-	char *dir = xasprintf("%s/%s", r->setup.log, name);
-	const char *late = r->o->pages_config.late;
-	struct err e = {0};
-
-	/* Of QEMU's requests the wire tells the page alone, which report_moves() says. */
 	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {
 		const struct hop_record *hop = &result->hop[i];
 		struct buf text = {0};
-		char file[40];
-		json_t *json;
-		char *dump;
 
-		if (!hop->fetch)
+		if (!hop->fetch || (i && !r->o->verbose))
 			continue;
-		pages_report(hop->fetch, hop->fetches, known_kernel(), late, &text);
-		snprintf(file, sizeof(file), "pages-%u.txt", i + 1);
-		if (write_file(dir, file, text.p, text.len, 0666, &e))
-			fprintf(stderr, "midflight: %s\n", e.text);
-		json = pages_report_json(hop->fetch, hop->fetches, known_kernel(), late);
-		dump = json_dumps(json, JSON_INDENT(1));
-		snprintf(file, sizeof(file), "pages-%u.json", i + 1);
-		if (dump && write_file(dir, file, dump, strlen(dump), 0666, &e))
-			fprintf(stderr, "midflight: %s\n", e.text);
-		if (i == 0 || r->o->verbose) {
-			fprintf(r->out, "# %s: hop %u\n", name, i + 1);
-			print_lines(r->out, "#   ", text.p);
-		}
-		free(dump);
-		json_decref(json);
+		pages_report(hop->fetch, hop->fetches, known_kernel(), r->o->pages_config.late,
+			     &text);
+		fprintf(r->out, "# %s: hop %u\n", name, i + 1);
+		print_lines(r->out, "#   ", text.p);
 		buf_free(&text);
 	}
-	free(dir);
 }
 
 /* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
@@ -211,7 +191,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		else
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
-		write_pages(r, entry.name, &result);
+		print_pages(r, entry.name, &result);
 		entry.known =
 			l0_log_death(&lack) != L0_QUIET
 				? NULL

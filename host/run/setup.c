@@ -179,8 +179,8 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.tsc_khz = s->probe.tsc_khz,
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,
-		.timeline = o->command == CMD_RUN || o->command == CMD_PAGES ||
-			    o->command == CMD_REPLAY,
+		.hop_files = o->command == CMD_RUN || o->command == CMD_PAGES ||
+			     o->command == CMD_REPLAY,
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,

@@ -98,7 +98,7 @@ static bool fails(void *arg, const struct options *o, const char *what)
 	config.scenario = s->item.scenario;
 	config.control = s->item.control;
 	config.post = s->item.post;
-	config.timeline = false;
+	config.hop_files = false;
 	config.l0_log = s->l0_log;
 	config.vm.dir = dir;
 	if (options_lack(o, config.scenario, config.driver))

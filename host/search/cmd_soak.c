@@ -43,7 +43,7 @@ static void fly(struct soak *s, struct flight_config *config, const char *run, c
 
 	config->vm.dir = dir;
 	config->l0_log = s->l0_log;
-	config->timeline = false;
+	config->hop_files = false;
 	if (dir)
 		flight_run(config, r);
 	else

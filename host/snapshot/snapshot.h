@@ -8,10 +8,11 @@
 
 #include "host/base/util.h"
 
-#define SNAPSHOT_PAGE	     4096
-#define SNAPSHOT_NAME_MAX    40		  /* bytes of a section's name, with its NUL */
-#define SNAPSHOT_MEMORY_MAX  (1ull << 34) /* bytes of guest memory that a file may claim */
-#define SNAPSHOT_SECTION_MAX (64u << 20)  /* bytes of one section */
+#define SNAPSHOT_PAGE	      4096
+#define SNAPSHOT_NAME_MAX     40 /* bytes of a section's name, with its NUL */
+#define SNAPSHOT_SECTIONS_MAX 4096
+#define SNAPSHOT_MEMORY_MAX   (1ull << 34) /* bytes of guest memory that a file may claim */
+#define SNAPSHOT_SECTION_MAX  (64u << 20)  /* bytes of one section */
 
 struct snapshot_section {
 	char name[SNAPSHOT_NAME_MAX];
@@ -43,13 +44,22 @@ void snapshot_set_memory(struct snapshot *s, const void *memory, uint64_t size);
 /* The page at guest-physical @gpa (zeros for one that was left out); NULL beyond memory_size. */
 const void *snapshot_page(const struct snapshot *s, uint64_t gpa);
 
+/* Page @i, which is in memory, if the file has it: one that was cleared later is left out, too. */
+const uint8_t *snapshot_stored(const struct snapshot *s, uint64_t i);
+extern const uint8_t snapshot_zeros[SNAPSHOT_PAGE];
+
+/* Throws memory away for @size bytes of zeros. */
+void snapshot_alloc_memory(struct snapshot *s, uint64_t size);
+
 /* Bytes of guest memory and state, 0: nothing was saved. */
 size_t snapshot_bytes(const struct snapshot *s);
 
 /* Hash of all of it: equal for snapshots that snapshot_encode() gives equal bytes for. */
 uint64_t snapshot_hash(const struct snapshot *s);
 
-/* Appends the file's bytes. */
+/* ---- the file (snapshot_file.c) ------------------------------------------------------------ */
+
+/* Appends its bytes. */
 void snapshot_encode(const struct snapshot *s, struct buf *file);
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's APIC in xAPIC mode, memory-mapped over L1's APIC-access page; told of below. */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define APIC_GPA     0xfee00000
 #define APIC_VA	     L2_SPARE_VA(0)
@@ -100,33 +100,30 @@ static void fly_eoi(void)
 		L2_TOOK(&l2, 0x92, 0x51);
 }
 
-#define ABOUT                                                                                    \
-	"bug: before 7.3 a lost APIC-access page is not noticed; Griffoul 2025: stale mapping\n" \
-	"failure: an access that reaches plain memory or L1's own APIC, or a wrong exit\n"       \
-	"freeze: port\n"
+#define ABOUT                                                                                     \
+	BUG("before 7.3 a lost APIC-access page is not noticed; Griffoul 2025: stale mapping"),   \
+		FAILURE("an access that reaches plain memory or L1's own APIC, or a wrong exit"), \
+		FREEZE(port)
 SCENARIO(apic_access, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW, VMX_CPU2_VIRT_APIC_ACCESSES),
-	 "title: L2 uses a memory-mapped APIC that L1 emulates\n"
-	 "promise: SDM, Virtualizing Memory-Mapped APIC Accesses: TPR is virtualized, any other "
-	 "access to the APIC-access page causes a VM exit\n"
-	 "host: snapshot between L2's accesses\n" ABOUT
-	 "proof: l2 runnable vtpr=0x30 SECONDARY_VM_EXEC_CONTROL&1 "
-	 "!SECONDARY_VM_EXEC_CONTROL&0x110\n",
-	 .fly = fly_access);
+	 FLY(fly_access), TITLE("L2 uses a memory-mapped APIC that L1 emulates"),
+	 PROMISE("SDM, Virtualizing Memory-Mapped APIC Accesses: TPR is virtualized, any other "
+		 "access to the APIC-access page causes a VM exit"),
+	 HOST("snapshot between L2's accesses"), ABOUT,
+	 PROOF("l2 runnable vtpr=0x30 SECONDARY_VM_EXEC_CONTROL&1 "
+	       "!SECONDARY_VM_EXEC_CONTROL&0x110"));
 SCENARIO(apic_access_registers,
 	 NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW, VMX_CPU2_VIRT_APIC_ACCESSES,
 	       VMX_CPU2_APIC_REGISTER_VIRT),
-	 "title: L2 uses a memory-mapped APIC with APIC-register virtualization\n"
-	 "promise: SDM, Virtualizing Memory-Mapped APIC Accesses and APIC-Write VM Exits: reads "
-	 "come "
-	 "from the virtual-APIC page, writes go there and cause a trap-like VM exit\n"
-	 "host: snapshot between L2's accesses\n" ABOUT
-	 "proof: l2 runnable vtpr=0x30 SECONDARY_VM_EXEC_CONTROL&0x101\n",
-	 .fly = fly_registers);
-SCENARIO(apic_access_eoi, NEEDS(L2_APICV, VMX_CPU2_VIRT_APIC_ACCESSES),
-	 "title: L2 is about to do a memory-mapped EOI\n"
-	 "promise: SDM, EOI Virtualization: it takes the vector out of VISR and evaluates what is "
-	 "pending\n"
-	 "host: snapshot in L2's handler, right before the EOI\n" ABOUT
-	 "proof: l2 runnable svi=0x92 visr:0x92 rvi=0x51 virr:0x51 "
-	 "SECONDARY_VM_EXEC_CONTROL&0x301\n",
-	 .fly = fly_eoi);
+	 FLY(fly_registers),
+	 TITLE("L2 uses a memory-mapped APIC with APIC-register virtualization"),
+	 PROMISE("SDM, Virtualizing Memory-Mapped APIC Accesses and APIC-Write VM Exits: reads "
+		 "come from the virtual-APIC page, writes go there and cause a trap-like VM exit"),
+	 HOST("snapshot between L2's accesses"), ABOUT,
+	 PROOF("l2 runnable vtpr=0x30 SECONDARY_VM_EXEC_CONTROL&0x101"));
+SCENARIO(
+	apic_access_eoi, NEEDS(L2_APICV, VMX_CPU2_VIRT_APIC_ACCESSES), FLY(fly_eoi),
+	TITLE("L2 is about to do a memory-mapped EOI"),
+	PROMISE("SDM, EOI Virtualization: it takes the vector out of VISR and evaluates what is "
+		"pending"),
+	HOST("snapshot in L2's handler, right before the EOI"), ABOUT,
+	PROOF("l2 runnable svi=0x92 visr:0x92 rvi=0x51 virr:0x51 SECONDARY_VM_EXEC_CONTROL&0x301"));

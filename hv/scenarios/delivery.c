@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The delivery of L2's own events is interrupted by a missing page; told of below. */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 enum what { INTERRUPT, INT_80, UD2, INT_3 }; /* l2guest/halves/delivery.c */
 
@@ -128,57 +128,48 @@ static void fly_missing_ud(void)
 	missing(UD2, &stack);
 }
 
-#define FAILURE	   "failure: the event lost, doubled, or of another type\n"
-#define NONE_KNOWN "bug: none known\n" FAILURE
-#define VIOLATION                                                                                  \
-	"promise: SDM, Information for VM Exits That Occur During Event Delivery: the exit tells " \
-	"the event, and L1 can inject it again\n"                                                  \
-	"host: snapshot in L1 right behind the VM exit\n" FAILURE "freeze: port\n"
-SCENARIO(vectoring_irq, NEEDS(L2_APICV),
-	 "title: L2's IDT is not mapped when a virtual interrupt comes: EPT violation\n" VIOLATION
-	 "bug: none known\n"
-	 "proof: !l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000051 svi=0x51 "
-	 "rvi=0x43\n",
-	 .fly = fly_vectoring_irq);
-SCENARIO(
-	vectoring_int, NEEDS(L2_APICV),
-	"title: L2's stack is not mapped when it executes INT: EPT violation\n" VIOLATION
-	"bug: found here: KVM writes the length of INT to VM_ENTRY_INSTRUCTION_LEN, which is L1's\n"
-	"proof: !l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000480 "
-	"VM_EXIT_INSTRUCTION_LEN=2\n",
-	.fly = fly_vectoring_int);
-SCENARIO(vectoring_int3, NEEDS(L2_APICV),
-	 "title: L2's IDT is not mapped when it executes INT3: EPT violation\n" VIOLATION
-	 "bug: none known\n"
-	 "proof: !l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000603 "
-	 "VM_EXIT_INSTRUCTION_LEN=1\n",
-	 .fly = fly_vectoring_int3);
-SCENARIO(vectoring_ud, NEEDS(L2_APICV),
-	 "title: L2's IDT is not mapped when it gets #UD: EPT violation\n" VIOLATION
-	 "bug: none known\n"
-	 "proof: !l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000306\n",
-	 .fly = fly_vectoring_ud);
+#define EVENT_LOST FAILURE("the event lost, doubled, or of another type")
+#define NONE_KNOWN BUG("none known"), EVENT_LOST
+#define VIOLATION                                                                                 \
+	PROMISE("SDM, Information for VM Exits That Occur During Event Delivery: the exit tells " \
+		"the event, and L1 can inject it again"),                                         \
+		HOST("snapshot in L1 right behind the VM exit"), EVENT_LOST, FREEZE(port)
+SCENARIO(vectoring_irq, NEEDS(L2_APICV), FLY(fly_vectoring_irq),
+	 TITLE("L2's IDT is not mapped when a virtual interrupt comes: EPT violation"), VIOLATION,
+	 BUG("none known"),
+	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000051 svi=0x51 "
+	       "rvi=0x43"));
+SCENARIO(vectoring_int, NEEDS(L2_APICV), FLY(fly_vectoring_int),
+	 TITLE("L2's stack is not mapped when it executes INT: EPT violation"), VIOLATION,
+	 BUG("found here: KVM writes the length of INT to VM_ENTRY_INSTRUCTION_LEN, which is L1's"),
+	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000480 "
+	       "VM_EXIT_INSTRUCTION_LEN=2"));
+SCENARIO(vectoring_int3, NEEDS(L2_APICV), FLY(fly_vectoring_int3),
+	 TITLE("L2's IDT is not mapped when it executes INT3: EPT violation"), VIOLATION,
+	 BUG("none known"),
+	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000603 "
+	       "VM_EXIT_INSTRUCTION_LEN=1"));
+SCENARIO(vectoring_ud, NEEDS(L2_APICV), FLY(fly_vectoring_ud),
+	 TITLE("L2's IDT is not mapped when it gets #UD: EPT violation"), VIOLATION,
+	 BUG("none known"),
+	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000306"));
 
-#define MISSING                                                                                 \
-	"promise: SDM, Event Delivery: an event is delivered once; a page that the host lacks " \
-	"shows to nobody\n"                                                                     \
-	"host: snapshot while KVM waits for a page that the delivery needs\n" NONE_KNOWN        \
-	"freeze: page\n"
-SCENARIO(delivery_idt, NEEDS(L2_APICV),
-	 "title: the delivery of a virtual interrupt waits for the page of L2's IDT\n" MISSING
-	 "proof: l2 events.interrupt.injected=1 events.interrupt.nr=0x51 svi=0x51 rvi=0x43 "
-	 "rax=0x1d7ab1e\n",
-	 .fly = fly_missing_idt);
-SCENARIO(delivery_stack, NEEDS(L2_APICV),
-	 "title: the delivery of a virtual interrupt waits for the page of L2's stack\n" MISSING
-	 "proof: l2 events.interrupt.injected=1 events.interrupt.nr=0x51 svi=0x51 rvi=0x43 "
-	 "rax=0x1d7ab1e\n",
-	 .fly = fly_missing_stack);
-SCENARIO(delivery_int, NEEDS(L2_APICV),
-	 "title: the delivery of L2's INT 0x80 waits for the page of L2's stack\n" MISSING
-	 "proof: l2 events.exception.injected=0 events.nmi.injected=0 rax=0x1d7ab1e\n",
-	 .fly = fly_missing_int);
-SCENARIO(delivery_ud, NEEDS(L2_APICV),
-	 "title: the delivery of L2's #UD waits for the page of L2's stack\n" MISSING
-	 "proof: l2 events.exception.injected=1 events.exception.nr=6 rax=0x1d7ab1e\n",
-	 .fly = fly_missing_ud);
+#define MISSING                                                                                  \
+	PROMISE("SDM, Event Delivery: an event is delivered once; a page that the host lacks "   \
+		"shows to nobody"),                                                              \
+		HOST("snapshot while KVM waits for a page that the delivery needs"), NONE_KNOWN, \
+		FREEZE(page)
+SCENARIO(delivery_idt, NEEDS(L2_APICV), FLY(fly_missing_idt),
+	 TITLE("the delivery of a virtual interrupt waits for the page of L2's IDT"), MISSING,
+	 PROOF("l2 events.interrupt.injected=1 events.interrupt.nr=0x51 svi=0x51 rvi=0x43 "
+	       "rax=0x1d7ab1e"));
+SCENARIO(delivery_stack, NEEDS(L2_APICV), FLY(fly_missing_stack),
+	 TITLE("the delivery of a virtual interrupt waits for the page of L2's stack"), MISSING,
+	 PROOF("l2 events.interrupt.injected=1 events.interrupt.nr=0x51 svi=0x51 rvi=0x43 "
+	       "rax=0x1d7ab1e"));
+SCENARIO(delivery_int, NEEDS(L2_APICV), FLY(fly_missing_int),
+	 TITLE("the delivery of L2's INT 0x80 waits for the page of L2's stack"), MISSING,
+	 PROOF("l2 events.exception.injected=0 events.nmi.injected=0 rax=0x1d7ab1e"));
+SCENARIO(delivery_ud, NEEDS(L2_APICV), FLY(fly_missing_ud),
+	 TITLE("the delivery of L2's #UD waits for the page of L2's stack"), MISSING,
+	 PROOF("l2 events.exception.injected=1 events.exception.nr=6 rax=0x1d7ab1e"));

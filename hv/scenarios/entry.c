@@ -5,10 +5,10 @@
  * below.
  */
 #include "hv/exits.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/x2apic.h"
 
 #define VECTOR 0x93
@@ -149,67 +149,53 @@ static void fly_injected(void)
 		L2_TOOK(&l2, 0x61, 0x71, 0x41);
 }
 
-#define PROMISE "promise: SDM, VM Entries: VM entry is one step; what it owes happens once\n"
-#define AT	"host: snapshot while KVM waits inside the VM entry for "
-#define BUG	"bug: Levitsky 2021: a migration hits nested_run_pending\n"
+#define ONE_STEP PROMISE("SDM, VM Entries: VM entry is one step; what it owes happens once")
+#define AT	 "snapshot while KVM waits inside the VM entry for "
+#define LEVITSKY BUG("Levitsky 2021: a migration hits nested_run_pending")
 
-SCENARIO(entry_vmresume, NEEDS(L2_APICV),
-	 "title: VMRESUME with virtual interrupts pending\n" PROMISE AT
-	 "the virtual-APIC page\n" BUG "failure: a vector missing, doubled or out of order\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending rvi=0x72 virr:0x53 virr:0x51\n",
-	 .fly = fly_vmresume);
-SCENARIO(entry_pi_desc, NEEDS(L2_APICV),
-	 "title: VMRESUME with nothing pending\n" PROMISE AT "the posted-interrupt descriptor\n" BUG
-	 "failure: an interrupt from nowhere, or none when one is posted later\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending rvi=0 !on\n",
-	 .fly = fly_pi_desc);
-SCENARIO(entry_notified, NEEDS(L2_APICV),
-	 "title: VMRESUME with a posted-interrupt notification pending in L1's APIC\n"
-	 "promise: SDM, Posted-Interrupt Processing: a notification that is pending at VM entry is "
-	 "processed behind it\n" AT "the virtual-APIC page\n"
-	 "bug: nested.pi_pending is part of no ioctl\n"
-	 "failure: the posting stays in the PIR\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending on pir:0x51\n",
-	 .fly = fly_notified);
-SCENARIO(entry_msr_bitmap, NEEDS(L2_APICV),
-	 "title: VMRESUME that waits for the MSR bitmap\n" PROMISE AT "the MSR bitmap\n" BUG
-	 "failure: L2's EOI has no effect, or exits\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending rvi=0x51\n",
-	 .fly = fly_msr_bitmap);
-SCENARIO(entry_msr_load, NEEDS(L2_APICV),
-	 "title: VMRESUME that waits for its MSR-load list\n"
-	 "promise: SDM, Loading MSRs: VM entry loads each MSR of the list\n" AT
-	 "the VM-entry MSR-load list\n" BUG "failure: L2 reads another value\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending VM_ENTRY_MSR_LOAD_COUNT=1 msr:0xc0000102=0x7edcba980000\n",
-	 .fly = fly_msr_load);
-SCENARIO(
-	entry_irq, NEEDS(L2_APICV),
-	"title: VMRESUME with an external interrupt pending in L1's APIC\n"
-	"promise: SDM, External-Interrupt Exiting: a pending interrupt causes a VM exit behind the "
-	"VM entry, before L2's first instruction\n" AT "the virtual-APIC page\n" BUG
-	"failure: L2 runs first, or L1 never hears of it\n"
-	"freeze: page\n"
-	"proof: l2 run-pending irr:0x93 rvi=0x51\n",
-	.fly = fly_irq);
-SCENARIO(entry_mtf, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG),
-	 "title: VMLAUNCH with monitor trap flag\n"
-	 "promise: SDM, Monitor Trap Flag: without an injected event the VM exit comes behind L2's "
-	 "first instruction\n" AT "the virtual-APIC page\n" BUG
-	 "failure: no exit, or too early or late\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending !mtf-pending CPU_BASED_VM_EXEC_CONTROL&0x8000000\n",
-	 .fly = fly_mtf);
-SCENARIO(entry_injected_rvi, NEEDS(L2_APICV),
-	 "title: VM entry injects an interrupt while others are pending in RVI\n"
-	 "promise: SDM, Event Injection: the injected event is delivered behind the VM entry, "
-	 "before "
-	 "pending virtual interrupts\n" AT "the virtual-APIC page\n" BUG
-	 "failure: a vector missing, doubled or out of order\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending rvi=0x71 virr:0x41\n",
-	 .fly = fly_injected);
+SCENARIO(entry_vmresume, NEEDS(L2_APICV), FLY(fly_vmresume),
+	 TITLE("VMRESUME with virtual interrupts pending"), ONE_STEP,
+	 HOST(AT "the virtual-APIC page"), LEVITSKY,
+	 FAILURE("a vector missing, doubled or out of order"), FREEZE(page),
+	 PROOF("l2 run-pending rvi=0x72 virr:0x53 virr:0x51"));
+SCENARIO(entry_pi_desc, NEEDS(L2_APICV), FLY(fly_pi_desc), TITLE("VMRESUME with nothing pending"),
+	 ONE_STEP, HOST(AT "the posted-interrupt descriptor"), LEVITSKY,
+	 FAILURE("an interrupt from nowhere, or none when one is posted later"), FREEZE(page),
+	 PROOF("l2 run-pending rvi=0 !on"));
+SCENARIO(entry_notified, NEEDS(L2_APICV), FLY(fly_notified),
+	 TITLE("VMRESUME with a posted-interrupt notification pending in L1's APIC"),
+	 PROMISE("SDM, Posted-Interrupt Processing: a notification that is pending at VM entry is "
+		 "processed behind it"),
+	 HOST(AT "the virtual-APIC page"), BUG("nested.pi_pending is part of no ioctl"),
+	 FAILURE("the posting stays in the PIR"), FREEZE(page),
+	 PROOF("l2 run-pending on pir:0x51"));
+SCENARIO(entry_msr_bitmap, NEEDS(L2_APICV), FLY(fly_msr_bitmap),
+	 TITLE("VMRESUME that waits for the MSR bitmap"), ONE_STEP, HOST(AT "the MSR bitmap"),
+	 LEVITSKY, FAILURE("L2's EOI has no effect, or exits"), FREEZE(page),
+	 PROOF("l2 run-pending rvi=0x51"));
+SCENARIO(entry_msr_load, NEEDS(L2_APICV), FLY(fly_msr_load),
+	 TITLE("VMRESUME that waits for its MSR-load list"),
+	 PROMISE("SDM, Loading MSRs: VM entry loads each MSR of the list"),
+	 HOST(AT "the VM-entry MSR-load list"), LEVITSKY, FAILURE("L2 reads another value"),
+	 FREEZE(page),
+	 PROOF("l2 run-pending VM_ENTRY_MSR_LOAD_COUNT=1 msr:0xc0000102=0x7edcba980000"));
+SCENARIO(entry_irq, NEEDS(L2_APICV), FLY(fly_irq),
+	 TITLE("VMRESUME with an external interrupt pending in L1's APIC"),
+	 PROMISE("SDM, External-Interrupt Exiting: a pending interrupt causes a VM exit behind the "
+		 "VM entry, before L2's first instruction"),
+	 HOST(AT "the virtual-APIC page"), LEVITSKY,
+	 FAILURE("L2 runs first, or L1 never hears of it"), FREEZE(page),
+	 PROOF("l2 run-pending irr:0x93 rvi=0x51"));
+SCENARIO(entry_mtf, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG), FLY(fly_mtf),
+	 TITLE("VMLAUNCH with monitor trap flag"),
+	 PROMISE("SDM, Monitor Trap Flag: without an injected event the VM exit comes behind L2's "
+		 "first instruction"),
+	 HOST(AT "the virtual-APIC page"), LEVITSKY, FAILURE("no exit, or too early or late"),
+	 FREEZE(page), PROOF("l2 run-pending !mtf-pending CPU_BASED_VM_EXEC_CONTROL&0x8000000"));
+SCENARIO(entry_injected_rvi, NEEDS(L2_APICV), FLY(fly_injected),
+	 TITLE("VM entry injects an interrupt while others are pending in RVI"),
+	 PROMISE("SDM, Event Injection: the injected event is delivered behind the VM entry, "
+		 "before pending virtual interrupts"),
+	 HOST(AT "the virtual-APIC page"), LEVITSKY,
+	 FAILURE("a vector missing, doubled or out of order"), FREEZE(page),
+	 PROOF("l2 run-pending rvi=0x71 virr:0x41"));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VM entries that fail, each right behind the snapshot; told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define ERROR_CONTROLS	 7 /* VM-instruction error numbers */
 #define ERROR_HOST_STATE 8
@@ -103,36 +103,30 @@ static void fly_msr_load(void)
 		ktap_check("MSR that the list loads", 0x1000, rdmsr(MSR_IA32_KERNEL_GS_BASE));
 }
 
-#define ABOUT                                                                                      \
-	"host: snapshot in L1 right before VMLAUNCH\n"                                             \
-	"bug: none known\n"                                                                        \
-	"failure: the entry succeeds or fails in another way, or L1's state is not what the host-" \
-	"state area or the state before the entry says\n"                                          \
-	"freeze: port\n"
-#define VMFAIL_PROMISE                                                                            \
-	"promise: SDM, Checks on VMX Controls and Host-State Area: VMfailValid with error 7 for " \
-	"controls, 8 for host state; nothing else changes\n"
-#define EXIT_PROMISE                                                                              \
-	"promise: SDM, VM-Entry Failures During or After Loading Guest State: the host state is " \
-	"loaded, bit 31 of the exit reason is set, the launch state stays clear\n"
+#define ABOUT                                                                                    \
+	HOST("snapshot in L1 right before VMLAUNCH"), BUG("none known"),                         \
+		FAILURE("the entry succeeds or fails in another way, or L1's state is not what " \
+			"the host-state area or the state before the entry says"),               \
+		FREEZE(port)
+#define VMFAIL_PROMISE                                                                           \
+	PROMISE("SDM, Checks on VMX Controls and Host-State Area: VMfailValid with error 7 for " \
+		"controls, 8 for host state; nothing else changes")
+#define EXIT_PROMISE                                                                             \
+	PROMISE("SDM, VM-Entry Failures During or After Loading Guest State: the host state is " \
+		"loaded, bit 31 of the exit reason is set, the launch state stays clear")
 
-SCENARIO(entry_fail_control, NEEDS(L2_BASE),
-	 "title: the next VM entry fails because of a control\n" VMFAIL_PROMISE ABOUT
-	 "proof: vmcs12 !l2 VIRTUAL_PROCESSOR_ID=0\n",
-	 .fly = fly_control);
-SCENARIO(entry_fail_host, NEEDS(L2_BASE),
-	 "title: the next VM entry fails because of the host state\n" VMFAIL_PROMISE ABOUT
-	 "proof: vmcs12 !l2 !HOST_CR4&0x2000\n",
-	 .fly = fly_host);
-SCENARIO(entry_fail_guest, NEEDS(L2_BASE),
-	 "title: the next VM entry fails because of the guest state\n" EXIT_PROMISE ABOUT
-	 "proof: vmcs12 !l2 GUEST_RFLAGS=0\n",
-	 .fly = fly_guest);
-SCENARIO(entry_fail_link, NEEDS(L2_BASE),
-	 "title: the next VM entry fails because of the VMCS link pointer\n" EXIT_PROMISE ABOUT
-	 "proof: vmcs12 !l2 !VMCS_LINK_POINTER&0x8000000000000000\n",
-	 .fly = fly_link_pointer);
-SCENARIO(entry_fail_msr, NEEDS(L2_BASE),
-	 "title: the next VM entry fails at the third entry of its MSR list\n" EXIT_PROMISE ABOUT
-	 "proof: vmcs12 !l2 VM_ENTRY_MSR_LOAD_COUNT=3\n",
-	 .fly = fly_msr_load);
+SCENARIO(entry_fail_control, NEEDS(L2_BASE), FLY(fly_control),
+	 TITLE("the next VM entry fails because of a control"), VMFAIL_PROMISE, ABOUT,
+	 PROOF("vmcs12 !l2 VIRTUAL_PROCESSOR_ID=0"));
+SCENARIO(entry_fail_host, NEEDS(L2_BASE), FLY(fly_host),
+	 TITLE("the next VM entry fails because of the host state"), VMFAIL_PROMISE, ABOUT,
+	 PROOF("vmcs12 !l2 !HOST_CR4&0x2000"));
+SCENARIO(entry_fail_guest, NEEDS(L2_BASE), FLY(fly_guest),
+	 TITLE("the next VM entry fails because of the guest state"), EXIT_PROMISE, ABOUT,
+	 PROOF("vmcs12 !l2 GUEST_RFLAGS=0"));
+SCENARIO(entry_fail_link, NEEDS(L2_BASE), FLY(fly_link_pointer),
+	 TITLE("the next VM entry fails because of the VMCS link pointer"), EXIT_PROMISE, ABOUT,
+	 PROOF("vmcs12 !l2 !VMCS_LINK_POINTER&0x8000000000000000"));
+SCENARIO(entry_fail_msr, NEEDS(L2_BASE), FLY(fly_msr_load),
+	 TITLE("the next VM entry fails at the third entry of its MSR list"), EXIT_PROMISE, ABOUT,
+	 PROOF("vmcs12 !l2 VM_ENTRY_MSR_LOAD_COUNT=3"));

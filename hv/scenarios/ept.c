@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The EPT that L1 builds: large pages, flags, faults, changes, log, switching; told of below. */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define BEFORE 0xbef0be00bef0be01
 #define AFTER  0xaf7e7000af7e7002
@@ -82,18 +82,17 @@ static bool possible_1g(char *why, size_t size)
 }
 
 #define LARGE_ABOUT(size)                                                                         \
-	"title: L2 reaches its memory through a " size " EPT page\n"                              \
-	"promise: SDM, EPT Translation Mechanism: an entry with bit 7 set maps a page of its "    \
-	"level\n"                                                                                 \
-	"host: snapshot in L2 between accesses through the page; the restored KVM has no shadow " \
-	"of it\n"                                                                                 \
-	"bug: none known\n"                                                                       \
-	"failure: L2 or L1 reads something else than the other one wrote\n"                       \
-	"freeze: port\n"                                                                          \
-	"proof: l2 runnable\n"
+	TITLE("L2 reaches its memory through a " size " EPT page"),                               \
+		PROMISE("SDM, EPT Translation Mechanism: an entry with bit 7 set maps a page of " \
+			"its level"),                                                             \
+		HOST("snapshot in L2 between accesses through the page; the restored KVM has no " \
+		     "shadow of it"),                                                             \
+		BUG("none known"),                                                                \
+		FAILURE("L2 or L1 reads something else than the other one wrote"), FREEZE(port),  \
+		PROOF("l2 runnable")
 
-SCENARIO(ept_2m, NEEDS(L2_BASE), LARGE_ABOUT("2-MiB"), .possible = possible_2m, .fly = fly_2m);
-SCENARIO(ept_1g, NEEDS(L2_BASE), LARGE_ABOUT("1-GiB"), .possible = possible_1g, .fly = fly_1g);
+SCENARIO(ept_2m, NEEDS(L2_BASE), FLY(fly_2m, .possible = possible_2m), LARGE_ABOUT("2-MiB"));
+SCENARIO(ept_1g, NEEDS(L2_BASE), FLY(fly_1g, .possible = possible_1g), LARGE_ABOUT("1-GiB"));
 
 /* ---- accessed and dirty flags --------------------------------------------------------------- */
 
@@ -153,29 +152,22 @@ static void fly_ad_cleared(void)
 	check_flags(2, false, false);
 }
 
-#define AD_PROMISE "promise: SDM, Accessed and Dirty Flags for EPT: "
+#define AD_PROMISE "SDM, Accessed and Dirty Flags for EPT: "
 
-SCENARIO(ept_ad, NEEDS(L2_BASE),
-	 "title: L2 sets accessed and dirty flags in L1's EPT before and after the snapshot\n" //
-	 AD_PROMISE
-	 "the processor sets the accessed flag of each entry that it uses, and the dirty "
-	 "flag of one that maps a page written to\n"
-	 "host: snapshot in L2 between the accesses\n"
-	 "bug: none known\n"
-	 "failure: a flag is missing, or the dirty flag of a page that was only read\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable EPT_POINTER&0x40\n",
-	 .possible = possible_ad, .fly = fly_ad);
+SCENARIO(ept_ad, NEEDS(L2_BASE), FLY(fly_ad, .possible = possible_ad),
+	 TITLE("L2 sets accessed and dirty flags in L1's EPT before and after the snapshot"),
+	 PROMISE(AD_PROMISE "the processor sets the accessed flag of each entry that it uses, and "
+			    "the dirty flag of one that maps a page written to"),
+	 HOST("snapshot in L2 between the accesses"), BUG("none known"),
+	 FAILURE("a flag is missing, or the dirty flag of a page that was only read"), FREEZE(port),
+	 PROOF("l2 runnable EPT_POINTER&0x40"));
 
-SCENARIO(ept_ad_cleared, NEEDS(L2_BASE),
-	 "title: L1 has cleared dirty flags in its EPT and not yet flushed\n" AD_PROMISE
-	 "after INVEPT, accesses set cleared flags again\n"
-	 "host: snapshot in L1 between the change of the entries and INVEPT\n"
-	 "bug: none known\n"
-	 "failure: a write that leaves the flag clear, which loses data of whoever trusts it\n"
-	 "freeze: port\n"
-	 "proof: vmcs12 !l2 EPT_POINTER&0x40\n",
-	 .possible = possible_ad, .fly = fly_ad_cleared);
+SCENARIO(ept_ad_cleared, NEEDS(L2_BASE), FLY(fly_ad_cleared, .possible = possible_ad),
+	 TITLE("L1 has cleared dirty flags in its EPT and not yet flushed"),
+	 PROMISE(AD_PROMISE "after INVEPT, accesses set cleared flags again"),
+	 HOST("snapshot in L1 between the change of the entries and INVEPT"), BUG("none known"),
+	 FAILURE("a write that leaves the flag clear, which loses data of whoever trusts it"),
+	 FREEZE(port), PROOF("vmcs12 !l2 EPT_POINTER&0x40"));
 
 /* ---- violations and misconfigurations ------------------------------------------------------- */
 
@@ -283,35 +275,31 @@ static void fly_execute_only(void)
 	read_was(3, CODE);
 }
 
-#define FAULT_PROMISE                                                                           \
-	"promise: SDM, EPT-Induced VM Exits: such an access causes a VM exit, which saves the " \
-	"guest-physical address, for violations the kind of access, too\n"
-#define FAULT_REST                                                                                 \
-	"bug: none known\n"                                                                        \
-	"failure: another exit, another address or qualification, or an access done that was not " \
-	"allowed\n"                                                                                \
-	"freeze: port\n"
-#define FAULT_IN_L2                                                               \
-	FAULT_PROMISE "host: snapshot in L2 right before the access\n" FAULT_REST \
-		      "proof: l2 runnable\n"
-#define FAULT_IN_L1(reason)                                                                       \
-	FAULT_PROMISE "host: snapshot in L1 right behind the exit, nothing read yet\n" FAULT_REST \
-		      "proof: vmcs12 !l2 VM_EXIT_REASON=" reason "\n"
+#define FAULT_PROMISE                                                                          \
+	PROMISE("SDM, EPT-Induced VM Exits: such an access causes a VM exit, which saves the " \
+		"guest-physical address, for violations the kind of access, too")
+#define FAULT_REST                                                                                \
+	BUG("none known"),                                                                        \
+		FAILURE("another exit, another address or qualification, or an access done that " \
+			"was not allowed"),                                                       \
+		FREEZE(port)
+#define FAULT_IN_L2                                                                \
+	FAULT_PROMISE, HOST("snapshot in L2 right before the access"), FAULT_REST, \
+		PROOF("l2 runnable")
+#define FAULT_IN_L1(reason)                                                                        \
+	FAULT_PROMISE, HOST("snapshot in L1 right behind the exit, nothing read yet"), FAULT_REST, \
+		PROOF("vmcs12 !l2 VM_EXIT_REASON=" reason)
 
-SCENARIO(ept_violation, NEEDS(L2_BASE),
-	 "title: L2's first write after the snapshot is an EPT violation\n" FAULT_IN_L2,
-	 .fly = fly_violation);
-SCENARIO(ept_violation_l1, NEEDS(L2_BASE),
-	 "title: L1 right behind an EPT violation\n" FAULT_IN_L1("48"), .fly = fly_violation_l1);
-SCENARIO(ept_misconfig, NEEDS(L2_BASE),
-	 "title: L2's first write after the snapshot meets a misconfigured EPT entry\n" FAULT_IN_L2,
-	 .fly = fly_misconfig);
-SCENARIO(ept_misconfig_l1, NEEDS(L2_BASE),
-	 "title: L1 right behind an EPT misconfiguration\n" FAULT_IN_L1("49"),
-	 .fly = fly_misconfig_l1);
-SCENARIO(ept_execute_only, NEEDS(L2_BASE),
-	 "title: L2 may execute a page that it may not read\n" FAULT_IN_L2,
-	 .possible = possible_execute_only, .fly = fly_execute_only);
+SCENARIO(ept_violation, NEEDS(L2_BASE), FLY(fly_violation),
+	 TITLE("L2's first write after the snapshot is an EPT violation"), FAULT_IN_L2);
+SCENARIO(ept_violation_l1, NEEDS(L2_BASE), FLY(fly_violation_l1),
+	 TITLE("L1 right behind an EPT violation"), FAULT_IN_L1("48"));
+SCENARIO(ept_misconfig, NEEDS(L2_BASE), FLY(fly_misconfig),
+	 TITLE("L2's first write after the snapshot meets a misconfigured EPT entry"), FAULT_IN_L2);
+SCENARIO(ept_misconfig_l1, NEEDS(L2_BASE), FLY(fly_misconfig_l1),
+	 TITLE("L1 right behind an EPT misconfiguration"), FAULT_IN_L1("49"));
+SCENARIO(ept_execute_only, NEEDS(L2_BASE), FLY(fly_execute_only, .possible = possible_execute_only),
+	 TITLE("L2 may execute a page that it may not read"), FAULT_IN_L2);
 
 /* ---- changes and INVEPT --------------------------------------------------------------------- */
 
@@ -362,30 +350,24 @@ static void fly_change_flushed(void)
 	change(BEHIND_INVALIDATION);
 }
 
-#define CHANGE_PROMISE                                                                           \
-	"promise: SDM, Invalidating Cached EPT-Based Information: after INVEPT L2 uses the EPT " \
-	"as "                                                                                    \
-	"it then is\n"
-#define CHANGE_REST                                                        \
-	"bug: none known\n"                                                \
-	"failure: L2 still reads, or writes to, the page that was there\n" \
-	"freeze: port\n"
+#define CHANGE_PROMISE                                                                             \
+	PROMISE("SDM, Invalidating Cached EPT-Based Information: after INVEPT L2 uses the EPT as " \
+		"it then is")
+#define CHANGE_REST                                                                          \
+	BUG("none known"), FAILURE("L2 still reads, or writes to, the page that was there"), \
+		FREEZE(port)
 
-SCENARIO(
-	ept_change_l2, NEEDS(L2_BASE),
-	"title: L1 changes its EPT and flushes after L2 was restored\n" CHANGE_PROMISE
-	"host: snapshot in L2, which has read through the entry that L1 changes later\n" CHANGE_REST
-	"proof: l2 runnable\n",
-	.fly = fly_change_l2);
-SCENARIO(ept_change_stale, NEEDS(L2_BASE),
-	 "title: L1 has changed its EPT and not yet flushed\n" CHANGE_PROMISE
-	 "host: snapshot in L1 between change and INVEPT\n" CHANGE_REST "proof: vmcs12 !l2\n",
-	 .fly = fly_change_stale);
-SCENARIO(ept_change_flushed, NEEDS(L2_BASE),
-	 "title: L1 has changed its EPT and flushed\n" CHANGE_PROMISE
-	 "host: snapshot in L1 behind INVEPT, before the next VM entry\n" CHANGE_REST
-	 "proof: vmcs12 !l2\n",
-	 .fly = fly_change_flushed);
+SCENARIO(ept_change_l2, NEEDS(L2_BASE), FLY(fly_change_l2),
+	 TITLE("L1 changes its EPT and flushes after L2 was restored"), CHANGE_PROMISE,
+	 HOST("snapshot in L2, which has read through the entry that L1 changes later"),
+	 CHANGE_REST, PROOF("l2 runnable"));
+SCENARIO(ept_change_stale, NEEDS(L2_BASE), FLY(fly_change_stale),
+	 TITLE("L1 has changed its EPT and not yet flushed"), CHANGE_PROMISE,
+	 HOST("snapshot in L1 between change and INVEPT"), CHANGE_REST, PROOF("vmcs12 !l2"));
+SCENARIO(ept_change_flushed, NEEDS(L2_BASE), FLY(fly_change_flushed),
+	 TITLE("L1 has changed its EPT and flushed"), CHANGE_PROMISE,
+	 HOST("snapshot in L1 behind INVEPT, before the next VM entry"), CHANGE_REST,
+	 PROOF("vmcs12 !l2"));
 
 /* ---- in the middle of a walk ---------------------------------------------------------------- */
 
@@ -408,15 +390,11 @@ static void fly_walk(void)
 	ktap_check("what L2 wrote", AFTER, *page);
 }
 
-SCENARIO(ept_walk, NEEDS(L2_BASE),
-	 "title: in the middle of a walk through L1's EPT\n"
-	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
-	 "host: snapshot while KVM waits for the page of an EPT table that L2's access needs\n"
-	 "bug: none known\n"
-	 "failure: an EPT violation that is none, the access lost or done twice\n"
-	 "freeze: page\n"
-	 "proof: l2 runnable\n",
-	 .fly = fly_walk);
+SCENARIO(ept_walk, NEEDS(L2_BASE), FLY(fly_walk), TITLE("in the middle of a walk through L1's EPT"),
+	 PROMISE("SDM, EPT Translation Mechanism: L2's accesses go where the EPT says"),
+	 HOST("snapshot while KVM waits for the page of an EPT table that L2's access needs"),
+	 BUG("none known"), FAILURE("an EPT violation that is none, the access lost or done twice"),
+	 FREEZE(page), PROOF("l2 runnable"));
 
 /* ---- page-modification log ------------------------------------------------------------------ */
 
@@ -472,22 +450,20 @@ static void fly_pml_page(void)
 }
 
 #define PML_ABOUT                                                                                \
-	"promise: SDM, Page-Modification Logging: each first write to a page logs its address; " \
-	"when there is no room, it causes a VM exit instead\n"                                   \
-	"bug: none known\n"                                                                      \
-	"failure: an address lost, doubled or in another place, or no exit when the log is full\n"
+	PROMISE("SDM, Page-Modification Logging: each first write to a page logs its address; "  \
+		"when there is no room, it causes a VM exit instead"),                           \
+		BUG("none known"),                                                               \
+		FAILURE("an address lost, doubled or in another place, or no exit when the log " \
+			"is full")
 
-SCENARIO(pml, NEEDS(L2_BASE, VMX_CPU2_PML),
-	 "title: the page-modification log is in use and soon full\n"
-	 "host: snapshot in L2 between logged writes\n" PML_ABOUT "freeze: port\n"
-	 "proof: l2 runnable GUEST_PML_INDEX=1\n",
-	 .possible = possible_ad, .fly = fly_pml);
-SCENARIO(pml_page, NEEDS(L2_BASE, VMX_CPU2_PML),
-	 "title: in the middle of a write that is logged\n"
-	 "host: snapshot while KVM waits for the page of the page-modification log\n" PML_ABOUT
-	 "freeze: page\n"
-	 "proof: l2 runnable GUEST_PML_INDEX=0\n",
-	 .possible = possible_ad, .fly = fly_pml_page);
+SCENARIO(pml, NEEDS(L2_BASE, VMX_CPU2_PML), FLY(fly_pml, .possible = possible_ad),
+	 TITLE("the page-modification log is in use and soon full"),
+	 HOST("snapshot in L2 between logged writes"), PML_ABOUT, FREEZE(port),
+	 PROOF("l2 runnable GUEST_PML_INDEX=1"));
+SCENARIO(pml_page, NEEDS(L2_BASE, VMX_CPU2_PML), FLY(fly_pml_page, .possible = possible_ad),
+	 TITLE("in the middle of a write that is logged"),
+	 HOST("snapshot while KVM waits for the page of the page-modification log"), PML_ABOUT,
+	 FREEZE(page), PROOF("l2 runnable GUEST_PML_INDEX=0"));
 
 /* ---- EPTP switching ------------------------------------------------------------------------- */
 
@@ -557,23 +533,19 @@ static bool possible_eptp_switch(char *why, size_t size)
 	return vmx_vmfunc_cap(VMFUNC_CAP_EPTP_SWITCHING, "EPTP switching", why, size);
 }
 
-#define EPTP_ABOUT                                                                                 \
-	"promise: SDM, EPTP Switching: VMFUNC loads the EPT pointer from the list into the VMCS\n" \
-	"bug: none known\n"                                                                        \
-	"failure: L2 reads through the wrong EPT, or VMFUNC exits\n"
+#define EPTP_ABOUT                                                                                \
+	PROMISE("SDM, EPTP Switching: VMFUNC loads the EPT pointer from the list into the VMCS"), \
+		BUG("none known"), FAILURE("L2 reads through the wrong EPT, or VMFUNC exits")
 
 SCENARIO(eptp_switch, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
-	 "title: L2 has switched to the second EPT by VMFUNC\n"
-	 "host: snapshot in L2 behind VMFUNC: the EPT pointer that L1 wrote is not the one in "
-	 "use\n" EPTP_ABOUT "freeze: port\n"
-	 "proof: l2 runnable VM_FUNCTION_CONTROL=1\n",
-	 .possible = possible_eptp_switch, .fly = fly_eptp_switch);
+	 FLY(fly_eptp_switch, .possible = possible_eptp_switch),
+	 TITLE("L2 has switched to the second EPT by VMFUNC"),
+	 HOST("snapshot in L2 behind VMFUNC: the EPT pointer that L1 wrote is not the one in use"),
+	 EPTP_ABOUT, FREEZE(port), PROOF("l2 runnable VM_FUNCTION_CONTROL=1"));
 SCENARIO(eptp_list_page, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
-	 "title: in the middle of VMFUNC\n"
-	 "host: snapshot while KVM waits for the page of the EPTP list\n" EPTP_ABOUT
-	 "freeze: page\n"
-	 "proof: l2 runnable VM_FUNCTION_CONTROL=1\n",
-	 .possible = possible_eptp_switch, .fly = fly_eptp_list);
+	 FLY(fly_eptp_list, .possible = possible_eptp_switch), TITLE("in the middle of VMFUNC"),
+	 HOST("snapshot while KVM waits for the page of the EPTP list"), EPTP_ABOUT, FREEZE(page),
+	 PROOF("l2 runnable VM_FUNCTION_CONTROL=1"));
 
 /* ---- five levels ---------------------------------------------------------------------------- */
 
@@ -596,13 +568,9 @@ static bool possible_5_level(char *why, size_t size)
 	return vmx_ept_cap(EPT_CAP_WALK_5, "5-level EPT", why, size);
 }
 
-SCENARIO(
-	ept_5_level, NEEDS(L2_BASE),
-	"title: L1's EPT has five levels\n"
-	"promise: SDM, EPT Translation Mechanism: the EPT pointer says how many levels a walk has\n"
-	"host: snapshot in L2\n"
-	"bug: none known\n"
-	"failure: L2 cannot go on, or KVM_SET_NESTED_STATE refused\n"
-	"freeze: port\n"
-	"proof: l2 runnable EPT_POINTER&0x20\n",
-	.possible = possible_5_level, .fly = fly_5_level);
+SCENARIO(ept_5_level, NEEDS(L2_BASE), FLY(fly_5_level, .possible = possible_5_level),
+	 TITLE("L1's EPT has five levels"),
+	 PROMISE("SDM, EPT Translation Mechanism: the EPT pointer says how many levels a walk has"),
+	 HOST("snapshot in L2"), BUG("none known"),
+	 FAILURE("L2 cannot go on, or KVM_SET_NESTED_STATE refused"), FREEZE(port),
+	 PROOF("l2 runnable EPT_POINTER&0x20"));

@@ -71,28 +71,26 @@ static void fly(const struct row *row)
 	l2_tells(&l2, 1);
 }
 
-#define EXITS_PROMISE "promise: SDM, Instructions That Cause VM Exits: "
-#define EXITS_REST                                                                            \
-	"host: snapshot right before the instruction; L2 executes it first of all\n"          \
-	"bug: none known; what L1 wants to see of L2 is in vmcs12 alone, KVM derives vmcs02 " \
-	"from it anew\n"                                                                      \
-	"failure: the instruction is executed in L2 without L1, or the exit's reason, "       \
-	"qualification, RIP or length are wrong\n"                                            \
-	"freeze: port\n"                                                                      \
-	"proof: l2 runnable "
+#define EXITS_PROMISE "SDM, Instructions That Cause VM Exits: "
+#define EXITS_REST                                                                             \
+	HOST("snapshot right before the instruction; L2 executes it first of all"),            \
+		BUG("none known; what L1 wants to see of L2 is in vmcs12 alone, KVM derives "  \
+		    "vmcs02 from it anew"),                                                    \
+		FAILURE("the instruction is executed in L2 without L1, or the exit's reason, " \
+			"qualification, RIP or length are wrong"),                             \
+		FREEZE(port)
 
-#define EXITS(id, name, insn_, control_, need_, possible_, proof_, ...)             \
-	static void fly_##id(void)                                                  \
-	{                                                                           \
-		static const struct row row = {                                     \
-			.insn = INSN_##insn_, .control = control_, __VA_ARGS__};    \
-                                                                                    \
-		fly(&row);                                                          \
-	}                                                                           \
-	SCENARIO(id, NEEDS(L2_BASE, need_),                                         \
-		 "title: " name " exits to L1 after a restore\n" EXITS_PROMISE name \
-		 "\n" EXITS_REST proof_ "\n",                                       \
-		 .possible = possible_, .fly = fly_##id)
+#define EXITS(id, name, insn_, control_, need_, possible_, proof_, ...)                   \
+	static void fly_##id(void)                                                        \
+	{                                                                                 \
+		static const struct row row = {                                           \
+			.insn = INSN_##insn_, .control = control_, __VA_ARGS__};          \
+                                                                                          \
+		fly(&row);                                                                \
+	}                                                                                 \
+	SCENARIO(id, NEEDS(L2_BASE, need_), FLY(fly_##id, .possible = possible_),         \
+		 TITLE(name " exits to L1 after a restore"), PROMISE(EXITS_PROMISE name), \
+		 EXITS_REST, PROOF("l2 runnable " proof_))
 
 #define PRIMARY(id, name, insn, control, bit, ...)                \
 	EXITS(id, name, insn, VMX_##control, VMX_##control, NULL, \
@@ -197,16 +195,13 @@ static void fly_none(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(exit_none, NEEDS(L2_BASE),
-	 "title: what L1 lets L2 execute does not exit after a restore\n" EXITS_PROMISE
-	 "with the control 0 there is no VM exit\n"
-	 "host: snapshot right before RDTSC, INVLPG, MOV DR, PAUSE, RDRAND, SIDT, STR, MOV CR3\n"
-	 "bug: none known\n"
-	 "failure: an exit that L1 did not ask for\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable !CPU_BASED_VM_EXEC_CONTROL&0x200 !CPU_BASED_VM_EXEC_CONTROL&0x1000 "
-	 "!CPU_BASED_VM_EXEC_CONTROL&0x800000 !SECONDARY_VM_EXEC_CONTROL&0x4\n",
-	 .fly = fly_none);
+SCENARIO(exit_none, NEEDS(L2_BASE), FLY(fly_none),
+	 TITLE("what L1 lets L2 execute does not exit after a restore"),
+	 PROMISE(EXITS_PROMISE "with the control 0 there is no VM exit"),
+	 HOST("snapshot right before RDTSC, INVLPG, MOV DR, PAUSE, RDRAND, SIDT, STR, MOV CR3"),
+	 BUG("none known"), FAILURE("an exit that L1 did not ask for"), FREEZE(port),
+	 PROOF("l2 runnable !CPU_BASED_VM_EXEC_CONTROL&0x200 !CPU_BASED_VM_EXEC_CONTROL&0x1000 "
+	       "!CPU_BASED_VM_EXEC_CONTROL&0x800000 !SECONDARY_VM_EXEC_CONTROL&0x4"));
 
 static bool has_cr3_target(char *why, size_t size)
 {
@@ -232,11 +227,9 @@ static void fly_cr3_target(void)
 }
 
 SCENARIO(exit_cr3_target, NEEDS(L2_BASE, VMX_CPU_CR3_LOAD_EXITING),
-	 "title: MOV to CR3 of a CR3-target value does not exit after a restore\n" EXITS_PROMISE
-	 "MOV to CR3 exits unless the value is among the CR3-target values\n"
-	 "host: snapshot right before the instruction\n"
-	 "bug: none known\n"
-	 "failure: an exit that L1 did not ask for\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x8000 CR3_TARGET_COUNT=1\n",
-	 .possible = has_cr3_target, .fly = fly_cr3_target);
+	 FLY(fly_cr3_target, .possible = has_cr3_target),
+	 TITLE("MOV to CR3 of a CR3-target value does not exit after a restore"),
+	 PROMISE(EXITS_PROMISE "MOV to CR3 exits unless the value is among the CR3-target values"),
+	 HOST("snapshot right before the instruction"), BUG("none known"),
+	 FAILURE("an exit that L1 did not ask for"), FREEZE(port),
+	 PROOF("l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x8000 CR3_TARGET_COUNT=1"));

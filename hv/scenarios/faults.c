@@ -136,82 +136,55 @@ static void fly_ud_l2(void)
 	}
 }
 
-#define BITMAP "promise: SDM, Exception Bitmap: an exception whose bit is set causes a VM exit"
-#define QUEUED "bug: Linux 4.20, KVM_CAP_EXCEPTION_PAYLOAD: pending and injected were one\n"
-#define BEFORE "host: snapshot of L2 before the first of them\n"
+#define BITMAP "SDM, Exception Bitmap: an exception whose bit is set causes a VM exit"
+#define QUEUED BUG("Linux 4.20, KVM_CAP_EXCEPTION_PAYLOAD: pending and injected were one")
+#define BEFORE HOST("snapshot of L2 before the first of them")
 
-SCENARIO(pf_match, NEEDS(L2_APICV),
-	 "title: L1 intercepts page faults by write, L2 takes those by read\n" BITMAP
-	 "; for #PF mask and match select\n" BEFORE "bug: none known\n"
-	 "failure: the wrong one of both exits\n"
-	 "freeze: port\n"
-	 "proof: l2 EXCEPTION_BITMAP&0x4000 PAGE_FAULT_ERROR_CODE_MASK=2 "
-	 "PAGE_FAULT_ERROR_CODE_MATCH=2\n",
-	 .fly = fly_pf_match);
-SCENARIO(pf_mismatch, NEEDS(L2_APICV),
-	 "title: L1 intercepts page faults but those by write, with the bit clear\n" BITMAP
-	 "; for #PF mask and match reverse it\n" BEFORE "bug: none known\n"
-	 "failure: the wrong one of both exits\n"
-	 "freeze: port\n"
-	 "proof: l2 EXCEPTION_BITMAP=0 PAGE_FAULT_ERROR_CODE_MASK=2 "
-	 "PAGE_FAULT_ERROR_CODE_MATCH=2\n",
-	 .fly = fly_pf_mismatch);
-SCENARIO(exceptions, NEEDS(L2_APICV),
-	 "title: L1 intercepts #UD and #GP, L2 takes #DE and #BP through its IDT\n" BITMAP
-	 "\n" BEFORE "bug: none known\n"
-	 "failure: one goes to the wrong place, or with a wrong RIP or error code\n"
-	 "freeze: port\n"
-	 "proof: l2 EXCEPTION_BITMAP=0x2040\n",
-	 .fly = fly_exceptions);
-SCENARIO(triple_fault, NEEDS(L2_APICV),
-	 "title: L2 about to triple-fault\n"
-	 "promise: SDM, Other Causes of VM Exits: a triple fault causes a VM exit\n"
-	 "host: snapshot of L2 without an IDT, right before #UD\n"
-	 "bug: none known\n"
-	 "failure: the VM shuts down, or L2 goes on\n"
-	 "freeze: port\n"
-	 "proof: l2 GUEST_IDTR_LIMIT=0\n",
-	 .fly = fly_triple_fault);
-SCENARIO(triple_fault_l1, NEEDS(L2_APICV),
-	 "title: L1 behind the triple fault of its L2\n"
-	 "promise: SDM, Other Causes of VM Exits: a triple fault causes a VM exit\n"
-	 "host: snapshot in L1, before it has read the exit\n"
-	 "bug: none known\n"
-	 "failure: another exit reason, a field lost, or L2 cannot go on\n"
-	 "freeze: port\n"
-	 "proof: vmcs12 !l2 VM_EXIT_REASON=2 !events.triple_fault.pending=1\n",
-	 .fly = fly_triple_fault_l1);
-SCENARIO(ud_exit_restored, NEEDS(L2_APICV),
-	 "title: the host queues #UD before the restored L2 is entered, L1 intercepts it\n" BITMAP
-	 "\n"
-	 "host: snapshot of L2; KVM_SET_VCPU_EVENTS between restore and first KVM_RUN\n" QUEUED
-	 "failure: L2 gets it, or it is lost\n"
-	 "freeze: port\n"
-	 "act: exception restored\n"
-	 "proof: l2 EXCEPTION_BITMAP=0x40\n",
-	 .possible = hop_host_there, .fly = fly_ud_exit);
-SCENARIO(ud_exit_paused, NEEDS(L2_APICV),
-	 "title: #UD pending in L2 when it is saved, L1 intercepts it\n" BITMAP "\n"
-	 "host: KVM_SET_VCPU_EVENTS between pause and save\n" QUEUED
-	 "failure: L2 gets it, or it is lost\n"
-	 "freeze: port\n"
-	 "act: exception paused\n"
-	 "proof: l2 EXCEPTION_BITMAP=0x40\n",
-	 .possible = hop_host_there, .fly = fly_ud_exit);
-SCENARIO(ud_l2_restored, NEEDS(L2_APICV),
-	 "title: the host queues #UD before the restored L2 is entered, L2 takes it\n" BITMAP
-	 ", others do not\n"
-	 "host: snapshot of L2; KVM_SET_VCPU_EVENTS between restore and first KVM_RUN\n" QUEUED
-	 "failure: it exits to L1, is lost or doubled\n"
-	 "freeze: port\n"
-	 "act: exception restored\n"
-	 "proof: l2 EXCEPTION_BITMAP=0\n",
-	 .possible = hop_host_there, .fly = fly_ud_l2);
-SCENARIO(ud_l2_paused, NEEDS(L2_APICV),
-	 "title: #UD pending in L2 when it is saved, L2 takes it\n" BITMAP ", others do not\n"
-	 "host: KVM_SET_VCPU_EVENTS between pause and save\n" QUEUED
-	 "failure: it exits to L1, is lost or doubled\n"
-	 "freeze: port\n"
-	 "act: exception paused\n"
-	 "proof: l2 EXCEPTION_BITMAP=0\n",
-	 .possible = hop_host_there, .fly = fly_ud_l2);
+SCENARIO(pf_match, NEEDS(L2_APICV), FLY(fly_pf_match),
+	 TITLE("L1 intercepts page faults by write, L2 takes those by read"),
+	 PROMISE(BITMAP "; for #PF mask and match select"), BEFORE, BUG("none known"),
+	 FAILURE("the wrong one of both exits"), FREEZE(port),
+	 PROOF("l2 EXCEPTION_BITMAP&0x4000 PAGE_FAULT_ERROR_CODE_MASK=2 "
+	       "PAGE_FAULT_ERROR_CODE_MATCH=2"));
+SCENARIO(pf_mismatch, NEEDS(L2_APICV), FLY(fly_pf_mismatch),
+	 TITLE("L1 intercepts page faults but those by write, with the bit clear"),
+	 PROMISE(BITMAP "; for #PF mask and match reverse it"), BEFORE, BUG("none known"),
+	 FAILURE("the wrong one of both exits"), FREEZE(port),
+	 PROOF("l2 EXCEPTION_BITMAP=0 PAGE_FAULT_ERROR_CODE_MASK=2 PAGE_FAULT_ERROR_CODE_MATCH=2"));
+SCENARIO(exceptions, NEEDS(L2_APICV), FLY(fly_exceptions),
+	 TITLE("L1 intercepts #UD and #GP, L2 takes #DE and #BP through its IDT"), PROMISE(BITMAP),
+	 BEFORE, BUG("none known"),
+	 FAILURE("one goes to the wrong place, or with a wrong RIP or error code"), FREEZE(port),
+	 PROOF("l2 EXCEPTION_BITMAP=0x2040"));
+SCENARIO(triple_fault, NEEDS(L2_APICV), FLY(fly_triple_fault), TITLE("L2 about to triple-fault"),
+	 PROMISE("SDM, Other Causes of VM Exits: a triple fault causes a VM exit"),
+	 HOST("snapshot of L2 without an IDT, right before #UD"), BUG("none known"),
+	 FAILURE("the VM shuts down, or L2 goes on"), FREEZE(port), PROOF("l2 GUEST_IDTR_LIMIT=0"));
+SCENARIO(triple_fault_l1, NEEDS(L2_APICV), FLY(fly_triple_fault_l1),
+	 TITLE("L1 behind the triple fault of its L2"),
+	 PROMISE("SDM, Other Causes of VM Exits: a triple fault causes a VM exit"),
+	 HOST("snapshot in L1, before it has read the exit"), BUG("none known"),
+	 FAILURE("another exit reason, a field lost, or L2 cannot go on"), FREEZE(port),
+	 PROOF("vmcs12 !l2 VM_EXIT_REASON=2 !events.triple_fault.pending=1"));
+SCENARIO(ud_exit_restored, NEEDS(L2_APICV), FLY(fly_ud_exit, .possible = hop_host_there),
+	 TITLE("the host queues #UD before the restored L2 is entered, L1 intercepts it"),
+	 PROMISE(BITMAP),
+	 HOST("snapshot of L2; KVM_SET_VCPU_EVENTS between restore and first KVM_RUN"), QUEUED,
+	 FAILURE("L2 gets it, or it is lost"), FREEZE(port), ACT(exception, restored),
+	 PROOF("l2 EXCEPTION_BITMAP=0x40"));
+SCENARIO(ud_exit_paused, NEEDS(L2_APICV), FLY(fly_ud_exit, .possible = hop_host_there),
+	 TITLE("#UD pending in L2 when it is saved, L1 intercepts it"), PROMISE(BITMAP),
+	 HOST("KVM_SET_VCPU_EVENTS between pause and save"), QUEUED,
+	 FAILURE("L2 gets it, or it is lost"), FREEZE(port), ACT(exception, paused),
+	 PROOF("l2 EXCEPTION_BITMAP=0x40"));
+SCENARIO(ud_l2_restored, NEEDS(L2_APICV), FLY(fly_ud_l2, .possible = hop_host_there),
+	 TITLE("the host queues #UD before the restored L2 is entered, L2 takes it"),
+	 PROMISE(BITMAP ", others do not"),
+	 HOST("snapshot of L2; KVM_SET_VCPU_EVENTS between restore and first KVM_RUN"), QUEUED,
+	 FAILURE("it exits to L1, is lost or doubled"), FREEZE(port), ACT(exception, restored),
+	 PROOF("l2 EXCEPTION_BITMAP=0"));
+SCENARIO(ud_l2_paused, NEEDS(L2_APICV), FLY(fly_ud_l2, .possible = hop_host_there),
+	 TITLE("#UD pending in L2 when it is saved, L2 takes it"),
+	 PROMISE(BITMAP ", others do not"), HOST("KVM_SET_VCPU_EVENTS between pause and save"),
+	 QUEUED, FAILURE("it exits to L1, is lost or doubled"), FREEZE(port),
+	 ACT(exception, paused), PROOF("l2 EXCEPTION_BITMAP=0"));

@@ -92,52 +92,44 @@ static void fly_halted_init(void)
 		wake();
 }
 
-#define BUG                                                                                   \
-	"bug: 2026, KVM: nVMX: Ensure KVM_REQ_GET_NESTED_STATE_PAGES is cleared on VM-Exit\n" \
-	"failure: no VM exit, a second one, or L2 goes on elsewhere\n"
-#define RESTORED "host: snapshot of the running L2; the event between restore and first KVM_RUN\n"
-#define PAUSED	 "host: snapshot of the running L2 behind which the event has come already\n"
-#define PORT	 "freeze: port\nproof: l2 runnable !run-pending\n"
-#define HALTED	 "freeze: blocked\nproof: l2 halted\n"
-#define NMI	 "promise: SDM, VM-execution control NMI exiting: an NMI causes a VM exit\n"
-#define IRQ	 "promise: SDM, VM-execution control external-interrupt exiting: it causes a VM exit\n"
-#define INIT                                                                                  \
-	"promise: SDM, INIT signals: in VMX non-root operation they cause VM exits; in root " \
-	"operation they are blocked\n"
+#define STALE_REQUEST                                                                        \
+	BUG("2026, KVM: nVMX: Ensure KVM_REQ_GET_NESTED_STATE_PAGES is cleared on VM-Exit"), \
+		FAILURE("no VM exit, a second one, or L2 goes on elsewhere")
+#define RESTORED HOST("snapshot of the running L2; the event between restore and first KVM_RUN")
+#define PAUSED	 HOST("snapshot of the running L2 behind which the event has come already")
+#define PORT	 FREEZE(port), PROOF("l2 runnable !run-pending")
+#define HALTED	 FREEZE(blocked), PROOF("l2 halted")
+#define NMI	 PROMISE("SDM, VM-execution control NMI exiting: an NMI causes a VM exit")
+#define IRQ	 PROMISE("SDM, VM-execution control external-interrupt exiting: it causes a VM exit")
+#define INIT                                                                                 \
+	PROMISE("SDM, INIT signals: in VMX non-root operation they cause VM exits; in root " \
+		"operation they are blocked")
 
-SCENARIO(forced_nmi_restored, NEEDS(L2_APICV),
-	 "title: an NMI before the restored L2 is entered\n" NMI RESTORED BUG
-	 "act: nmi restored\n" PORT,
-	 .possible = hop_host_there, .fly = fly_nmi);
-SCENARIO(forced_nmi_paused, NEEDS(L2_APICV),
-	 "title: an NMI between pause and save, L2 active\n" NMI PAUSED BUG
-	 "act: nmi paused\n" PORT,
-	 .possible = hop_host_there, .fly = fly_nmi);
-SCENARIO(forced_irq_restored, NEEDS(L2_APICV),
-	 "title: an interrupt for L1 before the restored L2 is entered\n" IRQ RESTORED BUG
-	 "act: irq restored\n" PORT,
-	 .possible = hop_host_there, .fly = fly_irq);
-SCENARIO(forced_irq_paused, NEEDS(L2_APICV),
-	 "title: an interrupt for L1 between pause and save, L2 active\n" IRQ PAUSED BUG
-	 "act: irq paused\n" PORT,
-	 .possible = hop_host_there, .fly = fly_irq);
-SCENARIO(forced_irq_noack, NEEDS(L2_BASE),
-	 "title: an interrupt that the VM exit does not acknowledge, before the restored L2 is "
-	 "entered\n" IRQ RESTORED BUG "act: irq restored\n" PORT,
-	 .possible = hop_host_there, .fly = fly_irq_noack);
-SCENARIO(forced_init_restored, NEEDS(L2_APICV),
-	 "title: an INIT signal before the restored L2 is entered\n" INIT RESTORED BUG
-	 "act: init restored\n" PORT,
-	 .possible = hop_host_there, .fly = fly_init);
-SCENARIO(forced_init_paused, NEEDS(L2_APICV),
-	 "title: an INIT signal between pause and save, L2 active\n" INIT PAUSED BUG
-	 "act: init paused\n" PORT,
-	 .possible = hop_host_there, .fly = fly_init);
-SCENARIO(forced_halted_irq, NEEDS(L2_APICV),
-	 "title: an interrupt for L1 before the restored, sleeping L2 is entered\n" IRQ RESTORED BUG
-	 "act: irq restored\n" HALTED,
-	 .possible = hop_host_there, .fly = fly_halted_irq);
-SCENARIO(forced_halted_init, NEEDS(L2_APICV),
-	 "title: an INIT signal before the restored, sleeping L2 is entered\n" INIT RESTORED BUG
-	 "act: init restored\n" HALTED,
-	 .possible = hop_host_there, .fly = fly_halted_init);
+SCENARIO(forced_nmi_restored, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+	 TITLE("an NMI before the restored L2 is entered"), NMI, RESTORED, STALE_REQUEST,
+	 ACT(nmi, restored), PORT);
+SCENARIO(forced_nmi_paused, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+	 TITLE("an NMI between pause and save, L2 active"), NMI, PAUSED, STALE_REQUEST,
+	 ACT(nmi, paused), PORT);
+SCENARIO(forced_irq_restored, NEEDS(L2_APICV), FLY(fly_irq, .possible = hop_host_there),
+	 TITLE("an interrupt for L1 before the restored L2 is entered"), IRQ, RESTORED,
+	 STALE_REQUEST, ACT(irq, restored), PORT);
+SCENARIO(forced_irq_paused, NEEDS(L2_APICV), FLY(fly_irq, .possible = hop_host_there),
+	 TITLE("an interrupt for L1 between pause and save, L2 active"), IRQ, PAUSED, STALE_REQUEST,
+	 ACT(irq, paused), PORT);
+SCENARIO(forced_irq_noack, NEEDS(L2_BASE), FLY(fly_irq_noack, .possible = hop_host_there),
+	 TITLE("an interrupt that the VM exit does not acknowledge, before the restored L2 is "
+	       "entered"),
+	 IRQ, RESTORED, STALE_REQUEST, ACT(irq, restored), PORT);
+SCENARIO(forced_init_restored, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+	 TITLE("an INIT signal before the restored L2 is entered"), INIT, RESTORED, STALE_REQUEST,
+	 ACT(init, restored), PORT);
+SCENARIO(forced_init_paused, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+	 TITLE("an INIT signal between pause and save, L2 active"), INIT, PAUSED, STALE_REQUEST,
+	 ACT(init, paused), PORT);
+SCENARIO(forced_halted_irq, NEEDS(L2_APICV), FLY(fly_halted_irq, .possible = hop_host_there),
+	 TITLE("an interrupt for L1 before the restored, sleeping L2 is entered"), IRQ, RESTORED,
+	 STALE_REQUEST, ACT(irq, restored), HALTED);
+SCENARIO(forced_halted_init, NEEDS(L2_APICV), FLY(fly_halted_init, .possible = hop_host_there),
+	 TITLE("an INIT signal before the restored, sleeping L2 is entered"), INIT, RESTORED,
+	 STALE_REQUEST, ACT(init, restored), HALTED);

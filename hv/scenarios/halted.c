@@ -76,18 +76,15 @@ static void run(void)
 	l2_destroy_all();
 }
 
-SCENARIO(halted, NEEDS(L2_APICV),
-	 "title: a posted interrupt wakes an L2 that sleeps in HLT\n"
-	 "promise: SDM, Posted-Interrupt Processing: the notification is processed in the HLT "
-	 "activity state as well, and the virtual interrupt that it makes pending ends that "
-	 "state\n"
-	 "host: freezes the VM while L2 sleeps (HLT exiting is off) with a posting on its way\n"
-	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022, never merged): "
-	 "a restored vCPU that blocks at once never maps the virtual-APIC page, so KVM takes the "
-	 "notification for nothing\n"
-	 "failure: L2 stays asleep for ever; the host's nudge (an NMI) brings L1 back on the CPU, "
-	 "and L1 tells where the interrupt got stuck: lost wake-up\n"
-	 "freeze: soon\n"
-	 "proof: l2 halted\n"
-	 "quick: yes\n",
-	 .run = run);
+SCENARIO(halted, NEEDS(L2_APICV), RUN(run),
+	 TITLE("a posted interrupt wakes an L2 that sleeps in HLT"),
+	 PROMISE("SDM, Posted-Interrupt Processing: the notification is processed in the HLT "
+		 "activity state as well, and the virtual interrupt that it makes pending ends "
+		 "that state"),
+	 HOST("freezes the VM while L2 sleeps (HLT exiting is off) with a posting on its way"),
+	 BUG("KVM: x86: Get vmcs12 pages before checking pending interrupts (2022, never merged): "
+	     "a restored vCPU that blocks at once never maps the virtual-APIC page, so KVM takes "
+	     "the notification for nothing"),
+	 FAILURE("L2 stays asleep for ever; the host's nudge (an NMI) brings L1 back on the CPU, "
+		 "and L1 tells where the interrupt got stuck: lost wake-up"),
+	 FREEZE(soon), PROOF("l2 halted"), QUICK);

@@ -13,13 +13,9 @@ static void fly(void)
 		ktap_check("activity state after the NMI", 1, vmcs_read(GUEST_ACTIVITY_STATE));
 }
 
-SCENARIO(halted_nmi, NEEDS(L2_BASE),
-	 "title: an NMI takes an L2 that sleeps in HLT back to L1\n"
-	 "promise: SDM, VM-execution control NMI exiting: an NMI causes a VM exit, also from HLT\n"
-	 "host: snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again\n"
-	 "bug: none known\n"
-	 "failure: L2 sleeps on, or exits for another reason\n"
-	 "freeze: blocked\n"
-	 "act: nmi blocked\n"
-	 "proof: l2 halted\n",
-	 .possible = hop_host_there, .fly = fly);
+SCENARIO(halted_nmi, NEEDS(L2_BASE), FLY(fly, .possible = hop_host_there),
+	 TITLE("an NMI takes an L2 that sleeps in HLT back to L1"),
+	 PROMISE("SDM, VM-execution control NMI exiting: an NMI causes a VM exit, also from HLT"),
+	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),
+	 BUG("none known"), FAILURE("L2 sleeps on, or exits for another reason"), FREEZE(blocked),
+	 ACT(nmi, blocked), PROOF("l2 halted"));

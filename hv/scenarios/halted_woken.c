@@ -181,126 +181,101 @@ static void fly_shutdown(void)
 			   vmcs_read(GUEST_ACTIVITY_STATE));
 }
 
-#define PROMISE_IRQ                                                                                \
-	"promise: SDM, External-Interrupt Exiting and Acknowledge Interrupt on Exit: an external " \
-	"interrupt causes a VM exit, also from HLT, and is acknowledged\n"
-#define LEVITSKY  "bug: Levitsky 2021: a pending event forces an exit between restore and entry\n"
-#define SLEEPS_ON "failure: L2 sleeps on, or exits for another reason\n"
-#define BLOCKED	  "freeze: blocked\n"
+#define PROMISE_IRQ                                                                               \
+	PROMISE("SDM, External-Interrupt Exiting and Acknowledge Interrupt on Exit: an external " \
+		"interrupt causes a VM exit, also from HLT, and is acknowledged")
+#define LEVITSKY  BUG("Levitsky 2021: a pending event forces an exit between restore and entry")
+#define SLEEPS_ON FAILURE("L2 sleeps on, or exits for another reason")
+#define BLOCKED	  FREEZE(blocked)
 
-SCENARIO(halted_irq_blocked, NEEDS(L2_APICV),
-	 "title: an interrupt for L1 ends the sleep of an L2 with nothing pending\n" PROMISE_IRQ
-	 "host: snapshot of the sleeping L2; the interrupt when the restored vCPU has blocked\n"
-	 "bug: none known\n" SLEEPS_ON BLOCKED "act: irq blocked\n"
-	 "proof: l2 halted !on rvi=0 !irr:0x60 rflags&0x200 GUEST_ACTIVITY_STATE=1\n",
-	 .fly = fly_irq);
-SCENARIO(halted_irq_paused, NEEDS(L2_APICV),
-	 "title: an interrupt for L1 has come to a halted L2 when it is saved\n" PROMISE_IRQ
-	 "host: stops the sleeping L2, sends the interrupt, saves: it waits in L1's IRR\n" LEVITSKY
-		 SLEEPS_ON BLOCKED "act: irq paused\n"
-	 "proof: l2 halted rvi=0 rflags&0x200 GUEST_ACTIVITY_STATE=1\n",
-	 .fly = fly_irq);
+SCENARIO(halted_irq_blocked, NEEDS(L2_APICV), FLY(fly_irq),
+	 TITLE("an interrupt for L1 ends the sleep of an L2 with nothing pending"), PROMISE_IRQ,
+	 HOST("snapshot of the sleeping L2; the interrupt when the restored vCPU has blocked"),
+	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(irq, blocked),
+	 PROOF("l2 halted !on rvi=0 !irr:0x60 rflags&0x200 GUEST_ACTIVITY_STATE=1"));
+SCENARIO(halted_irq_paused, NEEDS(L2_APICV), FLY(fly_irq),
+	 TITLE("an interrupt for L1 has come to a halted L2 when it is saved"), PROMISE_IRQ,
+	 HOST("stops the sleeping L2, sends the interrupt, saves: it waits in L1's IRR"), LEVITSKY,
+	 SLEEPS_ON, BLOCKED, ACT(irq, paused),
+	 PROOF("l2 halted rvi=0 rflags&0x200 GUEST_ACTIVITY_STATE=1"));
 
-#define PROMISE_NMI "promise: SDM, NMI exiting: an NMI causes a VM exit, also from HLT\n"
-SCENARIO(halted_nmi_paused, NEEDS(L2_APICV),
-	 "title: an NMI is pending when a halted L2 is saved\n" PROMISE_NMI
-	 "host: stops the sleeping L2, sends the NMI, saves\n"
-	 "bug: found here: the restored NMI is only queued, and L2 seems to "
-	 "wake\n" SLEEPS_ON BLOCKED "act: nmi paused\n"
-	 "proof: l2 halted rvi=0 events.nmi.pending=0\n",
-	 .possible = hop_host_there, .fly = fly_nmi);
-SCENARIO(halted_nmi_restored, NEEDS(L2_APICV),
-	 "title: an NMI comes to a halted L2 before the first KVM_RUN\n" PROMISE_NMI
-	 "host: snapshot of the sleeping L2; the NMI between restore and KVM_RUN\n" LEVITSKY
-		 SLEEPS_ON BLOCKED "act: nmi restored\n"
-	 "proof: l2 halted rvi=0 events.nmi.pending=0\n",
-	 .possible = hop_host_there, .fly = fly_nmi);
+#define PROMISE_NMI PROMISE("SDM, NMI exiting: an NMI causes a VM exit, also from HLT")
+SCENARIO(halted_nmi_paused, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+	 TITLE("an NMI is pending when a halted L2 is saved"), PROMISE_NMI,
+	 HOST("stops the sleeping L2, sends the NMI, saves"),
+	 BUG("found here: the restored NMI is only queued, and L2 seems to wake"), SLEEPS_ON,
+	 BLOCKED, ACT(nmi, paused), PROOF("l2 halted rvi=0 events.nmi.pending=0"));
+SCENARIO(halted_nmi_restored, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+	 TITLE("an NMI comes to a halted L2 before the first KVM_RUN"), PROMISE_NMI,
+	 HOST("snapshot of the sleeping L2; the NMI between restore and KVM_RUN"), LEVITSKY,
+	 SLEEPS_ON, BLOCKED, ACT(nmi, restored), PROOF("l2 halted rvi=0 events.nmi.pending=0"));
 
-#define PROMISE_INIT                                                                               \
-	"promise: SDM, Other Causes of VM Exits: an INIT signal causes a VM exit, also from HLT; " \
-	"it does not reset the processor\n"
-SCENARIO(halted_init_blocked, NEEDS(L2_APICV),
-	 "title: an INIT takes a halted L2 back to L1\n" PROMISE_INIT
-	 "host: snapshot of the sleeping L2; the INIT when the restored vCPU has blocked\n"
-	 "bug: none known\n" SLEEPS_ON BLOCKED "act: init blocked\n"
-	 "proof: l2 halted rvi=0 events.smi.latched_init=0\n",
-	 .possible = hop_host_there, .fly = fly_init);
-SCENARIO(halted_init_paused, NEEDS(L2_APICV),
-	 "title: an INIT is pending when a halted L2 is saved\n" PROMISE_INIT
-	 "host: stops the sleeping L2, sends the INIT, saves: KVM_GET_MP_STATE looks at "
-	 "it\n"
-	 "bug: found here: KVM_GET_MP_STATE takes the VM exit, the events were saved "
-	 "before\n" SLEEPS_ON BLOCKED "act: init paused\n"
-	 "proof: l2 halted rvi=0 events.smi.latched_init=0\n",
-	 .possible = hop_host_there, .fly = fly_init);
+#define PROMISE_INIT                                                                              \
+	PROMISE("SDM, Other Causes of VM Exits: an INIT signal causes a VM exit, also from HLT; " \
+		"it does not reset the processor")
+SCENARIO(halted_init_blocked, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+	 TITLE("an INIT takes a halted L2 back to L1"), PROMISE_INIT,
+	 HOST("snapshot of the sleeping L2; the INIT when the restored vCPU has blocked"),
+	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(init, blocked),
+	 PROOF("l2 halted rvi=0 events.smi.latched_init=0"));
+SCENARIO(halted_init_paused, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+	 TITLE("an INIT is pending when a halted L2 is saved"), PROMISE_INIT,
+	 HOST("stops the sleeping L2, sends the INIT, saves: KVM_GET_MP_STATE looks at it"),
+	 BUG("found here: KVM_GET_MP_STATE takes the VM exit, the events were saved before"),
+	 SLEEPS_ON, BLOCKED, ACT(init, paused), PROOF("l2 halted rvi=0 events.smi.latched_init=0"));
 
-#define PROMISE_RVI                                                                               \
-	"promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery: " \
-	"the interrupt ends HLT if RVI is above VPPR and RFLAGS.IF is 1, and only then\n"
-SCENARIO(halted_if_clear, NEEDS(L2_APICV),
-	 "title: a virtual interrupt does not wake an L2 that sleeps with IF=0\n" PROMISE_RVI
-	 "host: snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again\n"
-	 "bug: none known\n"
-	 "failure: L2 wakes by itself, or the interrupt is lost by the time L2 sets IF\n" BLOCKED
-	 "act: nmi blocked\n"
-	 "proof: l2 halted rvi=0x51 virr:0x51 !rflags&0x200 GUEST_ACTIVITY_STATE=1\n",
-	 .possible = hop_host_there, .fly = fly_if_clear);
-SCENARIO(halted_vppr, NEEDS(L2_APICV),
-	 "title: a virtual interrupt of VPPR's class does not wake a halted L2\n" PROMISE_RVI
-	 "host: snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again\n"
-	 "bug: none known\n"
-	 "failure: L2 wakes in spite of VPPR, or not when L1 lowers VTPR and enters it "
-	 "asleep\n" BLOCKED "act: nmi blocked\n"
-	 "proof: l2 halted rvi=0x5f virr:0x5f vtpr=0x50 vppr=0x50 rflags&0x200\n",
-	 .possible = hop_host_there, .fly = fly_vppr);
+#define PROMISE_RVI                                                                              \
+	PROMISE("SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery: " \
+		"the interrupt ends HLT if RVI is above VPPR and RFLAGS.IF is 1, and only then")
+SCENARIO(halted_if_clear, NEEDS(L2_APICV), FLY(fly_if_clear, .possible = hop_host_there),
+	 TITLE("a virtual interrupt does not wake an L2 that sleeps with IF=0"), PROMISE_RVI,
+	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),
+	 BUG("none known"),
+	 FAILURE("L2 wakes by itself, or the interrupt is lost by the time L2 sets IF"), BLOCKED,
+	 ACT(nmi, blocked),
+	 PROOF("l2 halted rvi=0x51 virr:0x51 !rflags&0x200 GUEST_ACTIVITY_STATE=1"));
+SCENARIO(halted_vppr, NEEDS(L2_APICV), FLY(fly_vppr, .possible = hop_host_there),
+	 TITLE("a virtual interrupt of VPPR's class does not wake a halted L2"), PROMISE_RVI,
+	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),
+	 BUG("none known"),
+	 FAILURE("L2 wakes in spite of VPPR, or not when L1 lowers VTPR and enters it asleep"),
+	 BLOCKED, ACT(nmi, blocked),
+	 PROOF("l2 halted rvi=0x5f virr:0x5f vtpr=0x50 vppr=0x50 rflags&0x200"));
 
-SCENARIO(hlt_entry_vppr, NEEDS(L2_APICV),
-	 "title: L1 lowers VTPR and enters L2 asleep again: what was pending wakes it\n"
-	 "promise: SDM, Loading Guest Non-Register State: with virtual-interrupt delivery VM entry "
-	 "causes PPR virtualization and then evaluates pending virtual interrupts\n"
-	 "host: snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again\n"
-	 "bug: found here: KVM looks at the VPPR of before the VM entry\n"
-	 "failure: L2 sleeps on until something else wakes it\n" BLOCKED "act: nmi blocked\n"
-	 "proof: l2 halted rvi=0x5f virr:0x5f vtpr=0x50 vppr=0x50 rflags&0x200\n",
-	 .possible = hop_host_there, .fly = fly_vppr_entry);
+SCENARIO(hlt_entry_vppr, NEEDS(L2_APICV), FLY(fly_vppr_entry, .possible = hop_host_there),
+	 TITLE("L1 lowers VTPR and enters L2 asleep again: what was pending wakes it"),
+	 PROMISE("SDM, Loading Guest Non-Register State: with virtual-interrupt delivery VM entry "
+		 "causes PPR virtualization and then evaluates pending virtual interrupts"),
+	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),
+	 BUG("found here: KVM looks at the VPPR of before the VM entry"),
+	 FAILURE("L2 sleeps on until something else wakes it"), BLOCKED, ACT(nmi, blocked),
+	 PROOF("l2 halted rvi=0x5f virr:0x5f vtpr=0x50 vppr=0x50 rflags&0x200"));
 
-#define PROMISE_ENTRY                                                                         \
-	"promise: SDM, Activity State: after VM entry with activity state HLT the processor " \
-	"sleeps "                                                                             \
-	"until an event that ends HLT\n"
-SCENARIO(hlt_entry, NEEDS(L2_APICV),
-	 "title: L1 enters L2 asleep (activity state HLT), and nothing is pending\n" PROMISE_ENTRY
-	 "host: snapshot of the sleeping L2; an interrupt when the restored vCPU has blocked\n"
-	 "bug: none known\n" SLEEPS_ON BLOCKED "act: irq blocked\n"
-	 "proof: l2 halted rvi=0 !irr:0x60 GUEST_ACTIVITY_STATE=1\n",
-	 .fly = fly_entry);
-SCENARIO(hlt_entry_rvi, NEEDS(L2_APICV),
-	 "title: L1 enters L2 asleep with virtual interrupts pending: it wakes at "
-	 "once\n" PROMISE_ENTRY
-	 "host: snapshot while KVM waits inside VMRESUME for the virtual-APIC page\n"
-	 "bug: none known\n"
-	 "failure: L2 sleeps on, or takes the interrupts twice or out of order\n"
-	 "freeze: page\n"
-	 "proof: l2 rvi=0x92 virr:0x51 virr:0x92\n",
-	 .fly = fly_entry_rvi);
+#define PROMISE_ENTRY                                                                        \
+	PROMISE("SDM, Activity State: after VM entry with activity state HLT the processor " \
+		"sleeps until an event that ends HLT")
+SCENARIO(hlt_entry, NEEDS(L2_APICV), FLY(fly_entry),
+	 TITLE("L1 enters L2 asleep (activity state HLT), and nothing is pending"), PROMISE_ENTRY,
+	 HOST("snapshot of the sleeping L2; an interrupt when the restored vCPU has blocked"),
+	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(irq, blocked),
+	 PROOF("l2 halted rvi=0 !irr:0x60 GUEST_ACTIVITY_STATE=1"));
+SCENARIO(hlt_entry_rvi, NEEDS(L2_APICV), FLY(fly_entry_rvi),
+	 TITLE("L1 enters L2 asleep with virtual interrupts pending: it wakes at once"),
+	 PROMISE_ENTRY, HOST("snapshot while KVM waits inside VMRESUME for the virtual-APIC page"),
+	 BUG("none known"), FAILURE("L2 sleeps on, or takes the interrupts twice or out of order"),
+	 FREEZE(page), PROOF("l2 rvi=0x92 virr:0x51 virr:0x92"));
 SCENARIO(
-	hlt_entry_injected, NEEDS(L2_APICV),
-	"title: L1 enters L2 asleep and injects an interrupt: it wakes at once\n"
-	"promise: SDM, Activity State and Event Injection: an event that VM entry injects ends the "
-	"inactive state\n"
-	"host: snapshot while KVM waits inside VMRESUME for the virtual-APIC page\n"
-	"bug: Levitsky 2021: events of L1's VM entry lost when a migration hits "
-	"nested_run_pending\n"
-	"failure: L2 sleeps on, or the interrupt is lost or doubled\n"
-	"freeze: page\n"
-	"proof: l2 run-pending runnable VM_ENTRY_INTR_INFO_FIELD=0x80000043\n",
-	.fly = fly_entry_injected);
+	hlt_entry_injected, NEEDS(L2_APICV), FLY(fly_entry_injected),
+	TITLE("L1 enters L2 asleep and injects an interrupt: it wakes at once"),
+	PROMISE("SDM, Activity State and Event Injection: an event that VM entry injects ends the "
+		"inactive state"),
+	HOST("snapshot while KVM waits inside VMRESUME for the virtual-APIC page"),
+	BUG("Levitsky 2021: events of L1's VM entry lost when a migration hits nested_run_pending"),
+	FAILURE("L2 sleeps on, or the interrupt is lost or doubled"), FREEZE(page),
+	PROOF("l2 run-pending runnable VM_ENTRY_INTR_INFO_FIELD=0x80000043"));
 SCENARIO(shutdown_entry, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
-	 "title: L1 enters L2 in the activity state shutdown\n"
-	 "promise: SDM, Activity State: only the VMX-preemption timer, NMI, INIT and SMI end it\n"
-	 "host: snapshot while KVM waits inside VMLAUNCH for the virtual-APIC page\n"
-	 "bug: none known\n"
-	 "failure: L2 runs\n"
-	 "freeze: page\n"
-	 "proof: l2 GUEST_ACTIVITY_STATE=2\n",
-	 .possible = shutdown_possible, .fly = fly_shutdown);
+	 FLY(fly_shutdown, .possible = shutdown_possible),
+	 TITLE("L1 enters L2 in the activity state shutdown"),
+	 PROMISE("SDM, Activity State: only the VMX-preemption timer, NMI, INIT and SMI end it"),
+	 HOST("snapshot while KVM waits inside VMLAUNCH for the virtual-APIC page"),
+	 BUG("none known"), FAILURE("L2 runs"), FREEZE(page), PROOF("l2 GUEST_ACTIVITY_STATE=2"));

@@ -46,40 +46,39 @@ static void inject(uint32_t info, unsigned len, bool in_delivery)
 	ktap_check("injected once", 0, vmcs_read(VM_ENTRY_INTR_INFO_FIELD) >> 31);
 }
 
-#define ABOUT                                                                           \
-	"promise: SDM, Event Injection: VM entry delivers the event through L2's IDT\n" \
-	"failure: the event lost, doubled, or with another error code or RIP\n"         \
-	"freeze: page\n"
-#define LEVITSKY                                                                  \
-	"bug: Levitsky 2021: events of L1's VM entry lost when a migration hits " \
-	"nested_run_pending\n"
-#define NONE_KNOWN "bug: none known\n"
-#define INT1_LOST  "bug: found here: KVM drops INT1 when its delivery meets an EPT violation\n"
-#define SOFT_LOST                                                                           \
-	"bug: found here: KVM_GET_VCPU_EVENTS leaves out software events, as if RIP stood " \
-	"at an instruction that brings them again\n"
-#define INJECT(id, what, info, len, bug, proof_info)                                    \
-	static void fly_inject_##id(void)                                               \
-	{                                                                               \
-		inject(info, len, false);                                               \
-	}                                                                               \
-	SCENARIO(inject_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS),                    \
-		 "title: L1 injects " what ", and L2 has not begun\n" ABOUT bug         \
-		 "host: snapshot while KVM waits inside VMRESUME for the virtual-APIC " \
-		 "page: nested_run_pending\n"                                           \
-		 "proof: l2 run-pending VM_ENTRY_INTR_INFO_FIELD=" proof_info "\n",     \
-		 .fly = fly_inject_##id)
-#define DELIVER(id, what, info, len, bug, proof_terms)                                             \
-	static void fly_deliver_##id(void)                                                         \
-	{                                                                                          \
-		inject(info, len, true);                                                           \
-	}                                                                                          \
-	SCENARIO(deliver_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS),                              \
-		 "title: the delivery of " what " that L1 has injected is interrupted\n" ABOUT bug \
-		 "host: snapshot while KVM waits for the page of L2's IDT, as it would "           \
-		 "for any page that is swapped out\n"                                              \
-		 "proof: l2 !run-pending " proof_terms "\n",                                       \
-		 .fly = fly_deliver_##id)
+#define ABOUT                                                                          \
+	PROMISE("SDM, Event Injection: VM entry delivers the event through L2's IDT"), \
+		FAILURE("the event lost, doubled, or with another error code or RIP"), \
+		FREEZE(page)
+#define LEVITSKY                                                                 \
+	BUG("Levitsky 2021: events of L1's VM entry lost when a migration hits " \
+	    "nested_run_pending")
+#define NONE_KNOWN BUG("none known")
+#define INT1_LOST  BUG("found here: KVM drops INT1 when its delivery meets an EPT violation")
+#define SOFT_LOST                                                                                \
+	BUG("found here: KVM_GET_VCPU_EVENTS leaves out software events, as if RIP stood at an " \
+	    "instruction that brings them again")
+#define INJECT(id, what, info, len, bug, proof_info)                                         \
+	static void fly_inject_##id(void)                                                    \
+	{                                                                                    \
+		inject(info, len, false);                                                    \
+	}                                                                                    \
+	SCENARIO(inject_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS), FLY(fly_inject_##id),   \
+		 TITLE("L1 injects " what ", and L2 has not begun"), ABOUT, bug,             \
+		 HOST("snapshot while KVM waits inside VMRESUME for the virtual-APIC page: " \
+		      "nested_run_pending"),                                                 \
+		 PROOF("l2 run-pending VM_ENTRY_INTR_INFO_FIELD=" proof_info))
+#define DELIVER(id, what, info, len, bug, proof_terms)                                          \
+	static void fly_deliver_##id(void)                                                      \
+	{                                                                                       \
+		inject(info, len, true);                                                        \
+	}                                                                                       \
+	SCENARIO(deliver_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS), FLY(fly_deliver_##id),    \
+		 TITLE("the delivery of " what " that L1 has injected is interrupted"), ABOUT,  \
+		 bug,                                                                           \
+		 HOST("snapshot while KVM waits for the page of L2's IDT, as it would for any " \
+		      "page that is swapped out"),                                              \
+		 PROOF("l2 !run-pending " proof_terms))
 
 INJECT(irq, "an external interrupt", intr_info(INTR_EXTERNAL, 0x43), 0, LEVITSKY, "0x80000043");
 INJECT(nmi, "an NMI", intr_info(INTR_NMI, VECTOR_NMI), 0, LEVITSKY, "0x80000202");

@@ -60,22 +60,19 @@ static void fly_pass_b(void)
 	fly_pass(PORT_B, PORT_A);
 }
 
-#define IO_PROMISE "promise: SDM, I/O-Bitmap Addresses: a port exits if its bit is 1\n"
-#define IO_REST(proof)                                                                 \
-	"bug: none known; KVM reads the bitmaps' pages only when L2 does I/O\n"        \
-	"failure: an access passes that L1 wants to see, or exits that L1 lets pass\n" \
-	"freeze: port\n"                                                               \
-	"proof: " proof "\n"
+#define IO_PROMISE PROMISE("SDM, I/O-Bitmap Addresses: a port exits if its bit is 1")
+#define IO_REST(proof)                                                                        \
+	BUG("none known; KVM reads the bitmaps' pages only when L2 does I/O"),                \
+		FAILURE("an access passes that L1 wants to see, or exits that L1 lets pass"), \
+		FREEZE(port), PROOF(proof)
 #define IO_BITMAPS_ON "CPU_BASED_VM_EXEC_CONTROL&0x2000000"
 
-SCENARIO(io_pass_a, NEEDS(L2_BASE),
-	 "title: OUT to a port that I/O bitmap A lets pass\n" IO_PROMISE
-	 "host: snapshot in L2 right before it\n" IO_REST("l2 runnable " IO_BITMAPS_ON),
-	 .fly = fly_pass_a);
-SCENARIO(io_pass_b, NEEDS(L2_BASE),
-	 "title: OUT to a port that I/O bitmap B lets pass\n" IO_PROMISE
-	 "host: snapshot in L2 right before it\n" IO_REST("l2 runnable " IO_BITMAPS_ON),
-	 .fly = fly_pass_b);
+SCENARIO(io_pass_a, NEEDS(L2_BASE), FLY(fly_pass_a),
+	 TITLE("OUT to a port that I/O bitmap A lets pass"), IO_PROMISE,
+	 HOST("snapshot in L2 right before it"), IO_REST("l2 runnable " IO_BITMAPS_ON));
+SCENARIO(io_pass_b, NEEDS(L2_BASE), FLY(fly_pass_b),
+	 TITLE("OUT to a port that I/O bitmap B lets pass"), IO_PROMISE,
+	 HOST("snapshot in L2 right before it"), IO_REST("l2 runnable " IO_BITMAPS_ON));
 
 static void fly_changed(void)
 {
@@ -90,11 +87,10 @@ static void fly_changed(void)
 		out_exits(PORT_B);
 }
 
-SCENARIO(io_bitmap_changed, NEEDS(L2_BASE),
-	 "title: L1 changes both I/O bitmaps, is frozen, and enters L2 again\n" IO_PROMISE
-	 "host: snapshot in L1 between the change and VMRESUME\n" IO_REST(
-		 "vmcs12 !l2 " IO_BITMAPS_ON),
-	 .fly = fly_changed);
+SCENARIO(io_bitmap_changed, NEEDS(L2_BASE), FLY(fly_changed),
+	 TITLE("L1 changes both I/O bitmaps, is frozen, and enters L2 again"), IO_PROMISE,
+	 HOST("snapshot in L1 between the change and VMRESUME"),
+	 IO_REST("vmcs12 !l2 " IO_BITMAPS_ON));
 
 static void fly_unconditional(void)
 {
@@ -114,11 +110,10 @@ static void fly_unconditional(void)
 	out_passes(PORT_B);
 }
 
-SCENARIO(io_unconditional, NEEDS(L2_BASE, VMX_CPU_UNCOND_IO_EXITING),
-	 "title: unconditional I/O exiting, then bitmaps, then neither\n"
-	 "promise: SDM, Primary Processor-Based VM-Execution Controls: unconditional I/O exiting "
-	 "is ignored if use I/O bitmaps is 1\n"
-	 "host: snapshot in L1 right before VMLAUNCH\n" IO_REST(
-		 "vmcs12 !l2 CPU_BASED_VM_EXEC_CONTROL&0x1000000 "
-		 "!CPU_BASED_VM_EXEC_CONTROL&0x2000000"),
-	 .fly = fly_unconditional);
+SCENARIO(io_unconditional, NEEDS(L2_BASE, VMX_CPU_UNCOND_IO_EXITING), FLY(fly_unconditional),
+	 TITLE("unconditional I/O exiting, then bitmaps, then neither"),
+	 PROMISE("SDM, Primary Processor-Based VM-Execution Controls: unconditional I/O exiting is "
+		 "ignored if use I/O bitmaps is 1"),
+	 HOST("snapshot in L1 right before VMLAUNCH"),
+	 IO_REST("vmcs12 !l2 CPU_BASED_VM_EXEC_CONTROL&0x1000000 "
+		 "!CPU_BASED_VM_EXEC_CONTROL&0x2000000"));

@@ -91,39 +91,33 @@ static void fly_window(void)
 		L2_TOOK(&l2, LOW);
 }
 
-#define ABOUT                                                                               \
-	"bug: none known\n"                                                                 \
-	"failure: an interrupt of L1 lost, doubled, or in the wrong register of its APIC\n" \
-	"freeze: port\n"
-SCENARIO(irq_ack_l1, NEEDS(L2_BASE),
-	 "title: L1 has an external-interrupt exit before it, acknowledged; another one waits\n"
-	 "promise: SDM, Acknowledge Interrupt on Exit: the exit tells the vector and moves it from "
-	 "IRR to ISR\n"
-	 "host: snapshot in L1 right behind the VM exit\n" ABOUT
-	 "proof: !l2 vmcs12 isr:0x60 !irr:0x60 irr:0x43 VM_EXIT_REASON=1 "
-	 "VM_EXIT_INTR_INFO=0x80000060\n",
-	 .fly = fly_ack);
-SCENARIO(irq_noack_l1, NEEDS(L2_BASE),
-	 "title: L1 has an external-interrupt exit before it, not acknowledged\n"
-	 "promise: SDM, Acknowledge Interrupt on Exit: without it the interrupt stays pending\n"
-	 "host: snapshot in L1 right behind the VM exit\n" ABOUT
-	 "proof: !l2 vmcs12 irr:0x60 !isr:0x60 irr:0x43 VM_EXIT_REASON=1 "
-	 "!VM_EXIT_INTR_INFO&0x80000000\n",
-	 .fly = fly_no_ack);
-SCENARIO(irq_to_l2, NEEDS(L2_BASE),
-	 "title: without external-interrupt exiting L1's interrupts wait for L2's IF\n"
-	 "promise: SDM, External-Interrupt Exiting: without it they are delivered through the "
-	 "guest's IDT\n"
-	 "host: snapshot of L2 with IF=0\n" ABOUT
-	 "proof: l2 runnable irr:0x60 irr:0x43 !rflags&0x200 !PIN_BASED_VM_EXEC_CONTROL&1\n",
-	 .fly = fly_to_l2);
-SCENARIO(intr_window, NEEDS(L2_BASE, VMX_CPU_INTR_WINDOW_EXITING),
-	 "title: L1 waits for L2's interrupt window\n"
-	 "promise: SDM, Interrupt-Window Exiting: a VM exit at the first instruction boundary with "
-	 "IF=1 and no blocking by STI\n"
-	 "host: snapshot of L2 with IF=0\n"
-	 "bug: none known\n"
-	 "failure: no exit, one too early, or the injected interrupt lost\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable !rflags&0x200 CPU_BASED_VM_EXEC_CONTROL&4\n",
-	 .fly = fly_window);
+#define ABOUT                                                                                      \
+	BUG("none known"),                                                                         \
+		FAILURE("an interrupt of L1 lost, doubled, or in the wrong register of its APIC"), \
+		FREEZE(port)
+SCENARIO(irq_ack_l1, NEEDS(L2_BASE), FLY(fly_ack),
+	 TITLE("L1 has an external-interrupt exit before it, acknowledged; another one waits"),
+	 PROMISE("SDM, Acknowledge Interrupt on Exit: the exit tells the vector and moves it from "
+		 "IRR to ISR"),
+	 HOST("snapshot in L1 right behind the VM exit"), ABOUT,
+	 PROOF("!l2 vmcs12 isr:0x60 !irr:0x60 irr:0x43 VM_EXIT_REASON=1 "
+	       "VM_EXIT_INTR_INFO=0x80000060"));
+SCENARIO(irq_noack_l1, NEEDS(L2_BASE), FLY(fly_no_ack),
+	 TITLE("L1 has an external-interrupt exit before it, not acknowledged"),
+	 PROMISE("SDM, Acknowledge Interrupt on Exit: without it the interrupt stays pending"),
+	 HOST("snapshot in L1 right behind the VM exit"), ABOUT,
+	 PROOF("!l2 vmcs12 irr:0x60 !isr:0x60 irr:0x43 VM_EXIT_REASON=1 "
+	       "!VM_EXIT_INTR_INFO&0x80000000"));
+SCENARIO(irq_to_l2, NEEDS(L2_BASE), FLY(fly_to_l2),
+	 TITLE("without external-interrupt exiting L1's interrupts wait for L2's IF"),
+	 PROMISE("SDM, External-Interrupt Exiting: without it they are delivered through the "
+		 "guest's IDT"),
+	 HOST("snapshot of L2 with IF=0"), ABOUT,
+	 PROOF("l2 runnable irr:0x60 irr:0x43 !rflags&0x200 !PIN_BASED_VM_EXEC_CONTROL&1"));
+SCENARIO(intr_window, NEEDS(L2_BASE, VMX_CPU_INTR_WINDOW_EXITING), FLY(fly_window),
+	 TITLE("L1 waits for L2's interrupt window"),
+	 PROMISE("SDM, Interrupt-Window Exiting: a VM exit at the first instruction boundary with "
+		 "IF=1 and no blocking by STI"),
+	 HOST("snapshot of L2 with IF=0"), BUG("none known"),
+	 FAILURE("no exit, one too early, or the injected interrupt lost"), FREEZE(port),
+	 PROOF("l2 runnable !rflags&0x200 CPU_BASED_VM_EXEC_CONTROL&4"));

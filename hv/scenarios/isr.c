@@ -109,70 +109,56 @@ static void fly_halted(void)
 	SCRIPT_ENDS(l2, 0x92, LEFT, 2, LEFT, 0x54, LEFT, 0x43, LEFT);
 }
 
-#define IN_SERVICE                                                                          \
-	"promise: SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the "      \
-	"highest vector in service; an interrupt of its class or below waits for its EOI, " \
-	"which gives SVI back to the next one in VISR\n"
-#define FAILURE                                                                                 \
-	"bug: none known\n"                                                                     \
-	"failure: a vector missing, doubled or out of order, an EOI that ends another vector, " \
-	"or a wrong PPR\n"                                                                      \
-	"freeze: port\n"
+#define IN_SERVICE                                                                                \
+	PROMISE("SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the highest "     \
+		"vector in service; an interrupt of its class or below waits for its EOI, which " \
+		"gives SVI back to the next one in VISR")
+#define WRONG_ORDER                                                                            \
+	BUG("none known"),                                                                     \
+		FAILURE("a vector missing, doubled or out of order, an EOI that ends another " \
+			"vector, or a wrong PPR"),                                             \
+		FREEZE(port)
 
-SCENARIO(isr_eoi, NEEDS(L2_APICV),
-	 "title: L2 in an interrupt handler, no EOI given\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE
-	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0 vppr=0x50 !rflags&0x200\n",
-	 .fly = fly_eoi);
-SCENARIO(isr_lower, NEEDS(L2_APICV),
-	 "title: L2 in a handler, vectors of the same and of a lower class pending\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE
-	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x52 virr:0x52 virr:0x43 rflags&0x200\n",
-	 .fly = fly_lower);
-SCENARIO(isr_higher, NEEDS(L2_APICV),
-	 "title: L2 in a handler, a higher vector waits for RFLAGS.IF, a lower one for "
-	 "EOI\n" IN_SERVICE "host: snapshot in the handler\n" FAILURE
-	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x92 virr:0x92 virr:0x43 !rflags&0x200\n",
-	 .fly = fly_higher);
-SCENARIO(isr_again, NEEDS(L2_APICV),
-	 "title: the same vector in service and pending once more\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE
-	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x51 virr:0x51 rflags&0x200\n",
-	 .fly = fly_again);
-SCENARIO(isr_behind_vtpr, NEEDS(L2_APICV),
-	 "title: L2 in a handler, a vector of a higher class waits behind VTPR\n" IN_SERVICE
-	 "host: snapshot in the handler\n" FAILURE
-	 "proof: l2 runnable svi=0x51 visr:0x51 vtpr=0x70 vppr=0x70 rvi=0x62 virr:0x62 virr:0x43 "
-	 "rflags&0x200\n",
-	 .fly = fly_behind_vtpr);
-SCENARIO(isr_nested2, NEEDS(L2_APICV),
-	 "title: L2 in two nested handlers, a vector of a lower class pending\n" IN_SERVICE
-	 "host: snapshot in the inner handler\n" FAILURE
-	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 rvi=0x43 virr:0x43 vppr=0x90\n",
-	 .fly = fly_nested2);
-SCENARIO(isr_nested3, NEEDS(L2_APICV),
-	 "title: L2 in three nested handlers, a pending vector waits for two EOIs\n" IN_SERVICE
-	 "host: snapshot in the innermost handler\n" FAILURE
-	 "proof: l2 runnable svi=0x92 visr:0x92 visr:0x51 visr:0x43 rvi=0x52 virr:0x52 vppr=0x90\n",
-	 .fly = fly_nested3);
-SCENARIO(eoi_given, NEEDS(L2_APICV),
-	 "title: L2 has just given the EOI, the handler's IRET is still to come\n" IN_SERVICE
-	 "host: snapshot right behind the EOI\n" FAILURE
-	 "proof: l2 runnable svi=0 !visr:0x51 rvi=0x43 virr:0x43 vppr=0 !rflags&0x200\n",
-	 .fly = fly_eoi_given);
-SCENARIO(
-	eoi_inner, NEEDS(L2_APICV),
-	"title: L2 has just given the EOI of the inner of two nested handlers\n" IN_SERVICE
-	"host: snapshot right behind that EOI\n" FAILURE
-	"proof: l2 runnable svi=0x51 visr:0x51 !visr:0x92 rvi=0x54 virr:0x54 virr:0x43 vppr=0x50\n",
-	.fly = fly_eoi_inner);
-SCENARIO(isr_halted, NEEDS(L2_APICV),
-	 "title: L2 sleeps in a handler; what is pending may not wake it\n"
-	 "promise: SDM, Evaluation of Pending Virtual Interrupts: an interrupt of the class in "
-	 "service or below is not recognized, nor does it end the HLT activity state\n"
-	 "host: snapshot of the sleeping L2; later L1's timer takes it back to L1\n"
-	 "bug: none known\n"
-	 "failure: L2 wakes by itself, or not at all\n"
-	 "freeze: blocked\n"
-	 "proof: l2 halted svi=0x51 visr:0x51 rvi=0x54 virr:0x54 virr:0x43 rflags&0x200\n",
-	 .fly = fly_halted);
+SCENARIO(isr_eoi, NEEDS(L2_APICV), FLY(fly_eoi), TITLE("L2 in an interrupt handler, no EOI given"),
+	 IN_SERVICE, HOST("snapshot in the handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0 vppr=0x50 !rflags&0x200"));
+SCENARIO(isr_lower, NEEDS(L2_APICV), FLY(fly_lower),
+	 TITLE("L2 in a handler, vectors of the same and of a lower class pending"), IN_SERVICE,
+	 HOST("snapshot in the handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0x52 virr:0x52 virr:0x43 rflags&0x200"));
+SCENARIO(isr_higher, NEEDS(L2_APICV), FLY(fly_higher),
+	 TITLE("L2 in a handler, a higher vector waits for RFLAGS.IF, a lower one for EOI"),
+	 IN_SERVICE, HOST("snapshot in the handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0x92 virr:0x92 virr:0x43 !rflags&0x200"));
+SCENARIO(isr_again, NEEDS(L2_APICV), FLY(fly_again),
+	 TITLE("the same vector in service and pending once more"), IN_SERVICE,
+	 HOST("snapshot in the handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0x51 virr:0x51 rflags&0x200"));
+SCENARIO(isr_behind_vtpr, NEEDS(L2_APICV), FLY(fly_behind_vtpr),
+	 TITLE("L2 in a handler, a vector of a higher class waits behind VTPR"), IN_SERVICE,
+	 HOST("snapshot in the handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 vtpr=0x70 vppr=0x70 rvi=0x62 virr:0x62 virr:0x43 "
+	       "rflags&0x200"));
+SCENARIO(isr_nested2, NEEDS(L2_APICV), FLY(fly_nested2),
+	 TITLE("L2 in two nested handlers, a vector of a lower class pending"), IN_SERVICE,
+	 HOST("snapshot in the inner handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x92 visr:0x92 visr:0x51 rvi=0x43 virr:0x43 vppr=0x90"));
+SCENARIO(isr_nested3, NEEDS(L2_APICV), FLY(fly_nested3),
+	 TITLE("L2 in three nested handlers, a pending vector waits for two EOIs"), IN_SERVICE,
+	 HOST("snapshot in the innermost handler"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x92 visr:0x92 visr:0x51 visr:0x43 rvi=0x52 virr:0x52 vppr=0x90"));
+SCENARIO(eoi_given, NEEDS(L2_APICV), FLY(fly_eoi_given),
+	 TITLE("L2 has just given the EOI, the handler's IRET is still to come"), IN_SERVICE,
+	 HOST("snapshot right behind the EOI"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0 !visr:0x51 rvi=0x43 virr:0x43 vppr=0 !rflags&0x200"));
+SCENARIO(eoi_inner, NEEDS(L2_APICV), FLY(fly_eoi_inner),
+	 TITLE("L2 has just given the EOI of the inner of two nested handlers"), IN_SERVICE,
+	 HOST("snapshot right behind that EOI"), WRONG_ORDER,
+	 PROOF("l2 runnable svi=0x51 visr:0x51 !visr:0x92 rvi=0x54 virr:0x54 virr:0x43 vppr=0x50"));
+SCENARIO(isr_halted, NEEDS(L2_APICV), FLY(fly_halted),
+	 TITLE("L2 sleeps in a handler; what is pending may not wake it"),
+	 PROMISE("SDM, Evaluation of Pending Virtual Interrupts: an interrupt of the class in "
+		 "service or below is not recognized, nor does it end the HLT activity state"),
+	 HOST("snapshot of the sleeping L2; later L1's timer takes it back to L1"),
+	 BUG("none known"), FAILURE("L2 wakes by itself, or not at all"), FREEZE(blocked),
+	 PROOF("l2 halted svi=0x51 visr:0x51 rvi=0x54 virr:0x54 virr:0x43 rflags&0x200"));

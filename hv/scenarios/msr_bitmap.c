@@ -87,19 +87,16 @@ static void fly_write_high(void)
 	fly_bit(MSR_IA32_KERNEL_GS_BASE, true);
 }
 
-#define BITMAP_REST(proof)                                                                      \
-	"bug: none known; KVM merges L1's "                                                     \
-	"map with its own at VM entry and when it restores, and looks at L1's again at exits\n" \
-	"failure: an access passes that L1 wants to see, or exits that L1 lets pass\n"          \
-	"freeze: " proof "\n"
-#define BITMAP_BIT(id, fn, text)                                                           \
-	SCENARIO(id, NEEDS(L2_BASE),                                                       \
-		 "title: the MSR bitmap intercepts L2's " text "\n"                        \
-		 "promise: SDM, MSR-Bitmap Address: an access exits if its bit is 1\n"     \
-		 "host: snapshot in L2; then the direction that passes, then the "         \
-		 "other\n" BITMAP_REST(                                                    \
-			 "port\nproof: l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x10000000"), \
-		 .fly = fn)
+#define BITMAP_REST                                                                               \
+	BUG("none known; KVM merges L1's map with its own at VM entry and when it restores, and " \
+	    "looks at L1's again at exits"),                                                      \
+		FAILURE("an access passes that L1 wants to see, or exits that L1 lets pass")
+#define BITMAP_BIT(id, fn, text)                                                             \
+	SCENARIO(id, NEEDS(L2_BASE), FLY(fn), TITLE("the MSR bitmap intercepts L2's " text), \
+		 PROMISE("SDM, MSR-Bitmap Address: an access exits if its bit is 1"),        \
+		 HOST("snapshot in L2; then the direction that passes, then the other"),     \
+		 BITMAP_REST, FREEZE(port),                                                  \
+		 PROOF("l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x10000000"))
 BITMAP_BIT(msr_bitmap_read_low, fly_read_low, "reads of a low MSR");
 BITMAP_BIT(msr_bitmap_write_low, fly_write_low, "writes to a low MSR");
 BITMAP_BIT(msr_bitmap_read_high, fly_read_high, "reads of a high MSR");
@@ -135,19 +132,18 @@ static void fly_changed_l2(void)
 	fly_changed(false);
 }
 
-#define BITMAP_CHANGED                                                                           \
-	"promise: SDM, MSR-Bitmap Address and VMCS Format: the bitmap is memory; L1 may change " \
-	"it between two VM entries without VMWRITE\n"
+#define BITMAP_CHANGED                                                                             \
+	PROMISE("SDM, MSR-Bitmap Address and VMCS Format: the bitmap is memory; L1 may change it " \
+		"between two VM entries without VMWRITE")
 
-SCENARIO(msr_bitmap_changed, NEEDS(L2_BASE),
-	 "title: L1 changes the MSR bitmap, is frozen, and enters L2 again\n" BITMAP_CHANGED
-	 "host: snapshot in L1 between the change and VMRESUME\n" BITMAP_REST(
-		 "port\nproof: vmcs12 !l2"),
-	 .fly = fly_changed_l1);
-SCENARIO(msr_bitmap_changed_late, NEEDS(L2_BASE),
-	 "title: L1 changes the MSR bitmap at the first VM exit behind a restore\n" BITMAP_CHANGED
-	 "host: snapshot in L2 with the old bitmap\n" BITMAP_REST("port\nproof: l2 runnable"),
-	 .fly = fly_changed_l2);
+SCENARIO(msr_bitmap_changed, NEEDS(L2_BASE), FLY(fly_changed_l1),
+	 TITLE("L1 changes the MSR bitmap, is frozen, and enters L2 again"), BITMAP_CHANGED,
+	 HOST("snapshot in L1 between the change and VMRESUME"), BITMAP_REST, FREEZE(port),
+	 PROOF("vmcs12 !l2"));
+SCENARIO(msr_bitmap_changed_late, NEEDS(L2_BASE), FLY(fly_changed_l2),
+	 TITLE("L1 changes the MSR bitmap at the first VM exit behind a restore"), BITMAP_CHANGED,
+	 HOST("snapshot in L2 with the old bitmap"), BITMAP_REST, FREEZE(port),
+	 PROOF("l2 runnable"));
 
 static void fly_page(void)
 {
@@ -160,12 +156,11 @@ static void fly_page(void)
 		l2_tells(&l2, 1);
 }
 
-SCENARIO(msr_bitmap_page, NEEDS(L2_BASE),
-	 "title: the MSR bitmap's page comes late, during VMLAUNCH\n"
-	 "promise: SDM, VM Entries: VM entry is one step; MSR-Bitmap Address\n"
-	 "host: snapshot while KVM waits inside VMLAUNCH for the MSR bitmap\n" BITMAP_REST(
-		 "page\nproof: l2 run-pending"),
-	 .fly = fly_page);
+SCENARIO(msr_bitmap_page, NEEDS(L2_BASE), FLY(fly_page),
+	 TITLE("the MSR bitmap's page comes late, during VMLAUNCH"),
+	 PROMISE("SDM, VM Entries: VM entry is one step; MSR-Bitmap Address"),
+	 HOST("snapshot while KVM waits inside VMLAUNCH for the MSR bitmap"), BITMAP_REST,
+	 FREEZE(page), PROOF("l2 run-pending"));
 
 static void fly_off(void)
 {
@@ -178,11 +173,9 @@ static void fly_off(void)
 		ktap_check("value that L2 read", EMULATED, l2.shared->val[3]);
 }
 
-SCENARIO(
-	msr_bitmap_off, NEEDS(L2_BASE),
-	"title: without an MSR bitmap every access of L2 exits\n"
-	"promise: SDM, Instructions That Cause VM Exits Conditionally: RDMSR and WRMSR exit if the "
-	"control use MSR bitmaps is 0\n"
-	"host: snapshot in L2, right before WRMSR and RDMSR\n" BITMAP_REST(
-		"port\nproof: l2 runnable !CPU_BASED_VM_EXEC_CONTROL&0x10000000"),
-	.fly = fly_off);
+SCENARIO(msr_bitmap_off, NEEDS(L2_BASE), FLY(fly_off),
+	 TITLE("without an MSR bitmap every access of L2 exits"),
+	 PROMISE("SDM, Instructions That Cause VM Exits Conditionally: RDMSR and WRMSR exit if the "
+		 "control use MSR bitmaps is 0"),
+	 HOST("snapshot in L2, right before WRMSR and RDMSR"), BITMAP_REST, FREEZE(port),
+	 PROOF("l2 runnable !CPU_BASED_VM_EXEC_CONTROL&0x10000000"));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The VM-entry MSR-load area and the VM-exit MSR areas around a snapshot; all told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "l2guest/steps.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 /* SDM, "MSR Entry Format". */
@@ -107,29 +107,26 @@ static void fly_exit_lists(void)
 		read(0, l1_own);
 }
 
-#define LISTS_REST                                                             \
-	"bug: none known; the MSRs travel by KVM_SET_MSRS, and KVM reads the " \
-	"lists in its own time\n"                                              \
-	"failure: a list is used twice or not at all, or L1's and L2's values are mixed up\n"
-#define L2_OWN "msr:0xc0000102=0x7fff33330000 msr:0xc0000082=0x7fff44440000\n"
+#define LISTS_REST                                                                               \
+	BUG("none known; the MSRs travel by KVM_SET_MSRS, and KVM reads the lists in its own "   \
+	    "time"),                                                                             \
+		FAILURE("a list is used twice or not at all, or L1's and L2's values are mixed " \
+			"up")
+#define L2_OWN "msr:0xc0000102=0x7fff33330000 msr:0xc0000082=0x7fff44440000"
 
-SCENARIO(msr_entry_load, NEEDS(L2_BASE),
-	 "title: L2 has changed MSRs that the VM-entry MSR-load area gave it\n"
-	 "promise: SDM, Loading MSRs: the area is loaded at VM entry, and at no other time\n"
-	 "host: snapshot in L2 behind its writes\n" LISTS_REST "freeze: port\n"
-	 "proof: l2 runnable VM_ENTRY_MSR_LOAD_COUNT=2 " L2_OWN,
-	 .fly = fly_entry_load);
-SCENARIO(msr_entry_load_page, NEEDS(L2_BASE),
-	 "title: the VM-entry MSR-load area's page comes late, during VMLAUNCH\n"
-	 "promise: SDM, Loading MSRs: L2's first instruction finds them all loaded\n"
-	 "host: snapshot while KVM waits inside VMLAUNCH for the area\n" LISTS_REST "freeze: page\n"
-	 "proof: l2 run-pending VM_ENTRY_MSR_LOAD_COUNT=2\n",
-	 .fly = fly_entry_load_page);
-SCENARIO(msr_exit_lists, NEEDS(L2_BASE),
-	 "title: VM-exit MSR-store and MSR-load areas separate L2's MSRs from L1's\n"
-	 "promise: SDM, Saving MSRs and Loading MSRs: a VM exit first stores L2's, then loads "
-	 "L1's\n"
-	 "host: snapshot in L2; the first VM exit comes behind the restore\n" LISTS_REST
-	 "freeze: port\n"
-	 "proof: l2 runnable VM_EXIT_MSR_STORE_COUNT=2 VM_EXIT_MSR_LOAD_COUNT=2 " L2_OWN,
-	 .fly = fly_exit_lists);
+SCENARIO(msr_entry_load, NEEDS(L2_BASE), FLY(fly_entry_load),
+	 TITLE("L2 has changed MSRs that the VM-entry MSR-load area gave it"),
+	 PROMISE("SDM, Loading MSRs: the area is loaded at VM entry, and at no other time"),
+	 HOST("snapshot in L2 behind its writes"), LISTS_REST, FREEZE(port),
+	 PROOF("l2 runnable VM_ENTRY_MSR_LOAD_COUNT=2 " L2_OWN));
+SCENARIO(msr_entry_load_page, NEEDS(L2_BASE), FLY(fly_entry_load_page),
+	 TITLE("the VM-entry MSR-load area's page comes late, during VMLAUNCH"),
+	 PROMISE("SDM, Loading MSRs: L2's first instruction finds them all loaded"),
+	 HOST("snapshot while KVM waits inside VMLAUNCH for the area"), LISTS_REST, FREEZE(page),
+	 PROOF("l2 run-pending VM_ENTRY_MSR_LOAD_COUNT=2"));
+SCENARIO(msr_exit_lists, NEEDS(L2_BASE), FLY(fly_exit_lists),
+	 TITLE("VM-exit MSR-store and MSR-load areas separate L2's MSRs from L1's"),
+	 PROMISE("SDM, Saving MSRs and Loading MSRs: a VM exit first stores L2's, then loads L1's"),
+	 HOST("snapshot in L2; the first VM exit comes behind the restore"), LISTS_REST,
+	 FREEZE(port),
+	 PROOF("l2 runnable VM_EXIT_MSR_STORE_COUNT=2 VM_EXIT_MSR_LOAD_COUNT=2 " L2_OWN));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `running` with a VM-exit MSR-store area; the scenario is told of below. */
+#include "hv/page_names.h"
 #include "hv/running.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 /* SDM, "MSR Entry Format". */
 struct msr_entry {
@@ -45,14 +45,11 @@ static void run(void)
 	running_fly(prepare, check);
 }
 
-SCENARIO(msr_store, NEEDS(L2_APICV),
-	 "title: L2 runs with a VM-exit MSR-store area\n"
-	 "promise: SDM, VM-Exit Controls for MSRs and Saving MSRs: at each VM exit the processor "
-	 "stores the listed MSRs in memory\n"
-	 "host: as in running; KVM reads the list when it restores the nested state (it looks for "
-	 "IA32_TSC), so its page is asked for in KVM_SET_NESTED_STATE itself\n"
-	 "bug: none known\n"
-	 "failure: a stored MSR that is not what L2 had, or a VM that ends with a VMX abort\n"
-	 "freeze: soon\n"
-	 "proof: l2 runnable !VM_EXIT_MSR_STORE_COUNT=0\n",
-	 .run = run);
+SCENARIO(msr_store, NEEDS(L2_APICV), RUN(run), TITLE("L2 runs with a VM-exit MSR-store area"),
+	 PROMISE("SDM, VM-Exit Controls for MSRs and Saving MSRs: at each VM exit the processor "
+		 "stores the listed MSRs in memory"),
+	 HOST("as in running; KVM reads the list when it restores the nested state (it looks for "
+	      "IA32_TSC), so its page is asked for in KVM_SET_NESTED_STATE itself"),
+	 BUG("none known"),
+	 FAILURE("a stored MSR that is not what L2 had, or a VM that ends with a VMX abort"),
+	 FREEZE(soon), PROOF("l2 runnable !VM_EXIT_MSR_STORE_COUNT=0"));

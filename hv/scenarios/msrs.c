@@ -80,22 +80,19 @@ static void fly_shared(const struct row *row)
 	wrmsr(row->msr, own);
 }
 
-#define MSR_SCENARIO(id, how, needs, possible_, title, promise, proof, ...)                   \
-	static void fly_##id(void)                                                            \
-	{                                                                                     \
-		static const struct row row = {__VA_ARGS__};                                  \
-                                                                                              \
-		how(&row);                                                                    \
-	}                                                                                     \
-	SCENARIO(id, NEEDS(L2_BASE, needs),                                                   \
-		 "title: " title "\npromise: SDM, " promise                                   \
-		 "\nhost: snapshot behind L2's write of the MSR\n"                            \
-		 "bug: none known; the restore writes the MSR by KVM_SET_MSRS and once more " \
-		 "through vmcs12, in an order that nobody has promised\n"                     \
-		 "failure: L2 reads L1's value or its own first one, or L1 reads L2's\n"      \
-		 "freeze: port\n"                                                             \
-		 "proof: l2 runnable " proof "\n",                                            \
-		 .possible = possible_, .fly = fly_##id)
+#define MSR_SCENARIO(id, how, needs, possible_, title, promise, proof, ...)                     \
+	static void fly_##id(void)                                                              \
+	{                                                                                       \
+		static const struct row row = {__VA_ARGS__};                                    \
+                                                                                                \
+		how(&row);                                                                      \
+	}                                                                                       \
+	SCENARIO(id, NEEDS(L2_BASE, needs), FLY(fly_##id, .possible = possible_), TITLE(title), \
+		 PROMISE("SDM, " promise), HOST("snapshot behind L2's write of the MSR"),       \
+		 BUG("none known; the restore writes the MSR by KVM_SET_MSRS and once more "    \
+		     "through vmcs12, in an order that nobody has promised"),                   \
+		 FAILURE("L2 reads L1's value or its own first one, or L1 reads L2's"),         \
+		 FREEZE(port), PROOF("l2 runnable " proof))
 
 #define SWITCHED "Loading Guest State, Saving Guest State and Loading Host State: "
 

@@ -123,57 +123,51 @@ static void fly_all(void)
 	ktap_check("what L2 wrote", WRITTEN, *l2_data_page(&l2, 1));
 }
 
-#define PAGE_ABOUT                                                                              \
-	"bug: Griffoul 2025: KVM keeps using the host memory that such a page had when L2 was " \
-	"entered\n"                                                                             \
-	"freeze: port\n"
-#define REFILL                                                                                   \
-	" is thrown away by madvise() and written again with the same content, as a VMM with a " \
-	"balloon or late pages may do it, before the restored L2 goes on (without a snapshot: "  \
-	"while L2 stands still)\n" PAGE_ABOUT "act: refill restored\n"
+#define PAGE_ABOUT                                                                             \
+	BUG("Griffoul 2025: KVM keeps using the host memory that such a page had when L2 was " \
+	    "entered"),                                                                        \
+		FREEZE(port)
+#define REFILL(page)                                                                              \
+	HOST("with L2 active, " page                                                              \
+	     " is thrown away by madvise() and written again with the same content, as a VMM "    \
+	     "with a balloon or late pages may do it, before the restored L2 goes on (without a " \
+	     "snapshot: while L2 stands still)"),                                                 \
+		PAGE_ABOUT, ACT(refill, restored)
 
-SCENARIO(
-	refill_vapic, NEEDS(L2_APICV),
-	"title: the virtual-APIC page gets other host memory while L2 is active\n"
-	"promise: SDM, Virtualizing MSR-Based APIC Accesses: L2's TPR is in the virtual-APIC page\n"
-	"failure: what L2 writes to its TPR does not arrive in L1's memory\n"
-	"host: with L2 active, the virtual-APIC page" REFILL "proof: l2 runnable vtpr=0\n",
-	.fly = fly_vapic);
-SCENARIO(refill_descriptor, NEEDS(L2_APICV),
-	 "title: the posted-interrupt descriptor gets other host memory while L2 is active\n"
-	 "promise: SDM, Posted-Interrupt Processing: the processor clears ON and moves the PIR to "
-	 "VIRR\n"
-	 "failure: the posting stays in the descriptor, or is taken twice\n"
-	 "host: with L2 active, the descriptor's page" REFILL "proof: l2 runnable on pir:0x92\n",
-	 .fly = fly_descriptor);
-SCENARIO(refill_msr_bitmap, NEEDS(L2_BASE),
-	 "title: the MSR bitmap gets other host memory while L2 is active\n"
-	 "promise: SDM, MSR-Bitmap Address: the bitmap says which MSR accesses exit\n"
-	 "failure: an access exits that should pass, or passes that should exit\n"
-	 "host: with L2 active, the MSR bitmap" REFILL "proof: l2 runnable\n",
-	 .fly = fly_msr_bitmap);
-SCENARIO(refill_ept_root, NEEDS(L2_BASE),
-	 "title: the root of L1's EPT gets other host memory while L2 is active\n"
-	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
-	 "failure: an EPT violation, or L2 and L1 see different memory\n"
-	 "host: with L2 active, the root of the EPT" REFILL "proof: l2 runnable\n",
-	 .fly = fly_ept_root);
-SCENARIO(refill_l2_code, NEEDS(L2_BASE),
-	 "title: the page that L2 executes gets other host memory\n"
-	 "promise: SDM, EPT Translation Mechanism: L2's accesses go where the EPT says\n"
-	 "failure: L2 executes or writes something else than the page\n"
-	 "host: with L2 active, the page that it executes" REFILL "proof: l2 runnable\n",
-	 .fly = fly_code);
-SCENARIO(move_l2, NEEDS(L2_APICV),
-	 "title: all memory gets other host addresses while L2 is active\n"
-	 "promise: SDM, APIC Virtualization and Virtual Interrupts: virtual-APIC page and "
-	 "descriptor are where the VMCS says\n"
-	 "host: with L2 active, the VMM deletes the memory slot and sets it anew with a copy, "
-	 "before the restored L2 goes on (without a snapshot: while L2 stands still)\n"
-	 "failure: TPR, a posting or L2's memory is not the one that L1 sees\n" PAGE_ABOUT
-	 "act: move restored\n"
-	 "proof: l2 runnable vtpr=0 on pir:0x92\n",
-	 .fly = fly_all);
+SCENARIO(refill_vapic, NEEDS(L2_APICV), FLY(fly_vapic),
+	 TITLE("the virtual-APIC page gets other host memory while L2 is active"),
+	 PROMISE("SDM, Virtualizing MSR-Based APIC Accesses: L2's TPR is in the virtual-APIC page"),
+	 FAILURE("what L2 writes to its TPR does not arrive in L1's memory"),
+	 REFILL("the virtual-APIC page"), PROOF("l2 runnable vtpr=0"));
+SCENARIO(refill_descriptor, NEEDS(L2_APICV), FLY(fly_descriptor),
+	 TITLE("the posted-interrupt descriptor gets other host memory while L2 is active"),
+	 PROMISE("SDM, Posted-Interrupt Processing: the processor clears ON and moves the PIR to "
+		 "VIRR"),
+	 FAILURE("the posting stays in the descriptor, or is taken twice"),
+	 REFILL("the descriptor's page"), PROOF("l2 runnable on pir:0x92"));
+SCENARIO(refill_msr_bitmap, NEEDS(L2_BASE), FLY(fly_msr_bitmap),
+	 TITLE("the MSR bitmap gets other host memory while L2 is active"),
+	 PROMISE("SDM, MSR-Bitmap Address: the bitmap says which MSR accesses exit"),
+	 FAILURE("an access exits that should pass, or passes that should exit"),
+	 REFILL("the MSR bitmap"), PROOF("l2 runnable"));
+SCENARIO(refill_ept_root, NEEDS(L2_BASE), FLY(fly_ept_root),
+	 TITLE("the root of L1's EPT gets other host memory while L2 is active"),
+	 PROMISE("SDM, EPT Translation Mechanism: L2's accesses go where the EPT says"),
+	 FAILURE("an EPT violation, or L2 and L1 see different memory"),
+	 REFILL("the root of the EPT"), PROOF("l2 runnable"));
+SCENARIO(refill_l2_code, NEEDS(L2_BASE), FLY(fly_code),
+	 TITLE("the page that L2 executes gets other host memory"),
+	 PROMISE("SDM, EPT Translation Mechanism: L2's accesses go where the EPT says"),
+	 FAILURE("L2 executes or writes something else than the page"),
+	 REFILL("the page that it executes"), PROOF("l2 runnable"));
+SCENARIO(move_l2, NEEDS(L2_APICV), FLY(fly_all),
+	 TITLE("all memory gets other host addresses while L2 is active"),
+	 PROMISE("SDM, APIC Virtualization and Virtual Interrupts: virtual-APIC page and "
+		 "descriptor are where the VMCS says"),
+	 HOST("with L2 active, the VMM deletes the memory slot and sets it anew with a copy, "
+	      "before the restored L2 goes on (without a snapshot: while L2 stands still)"),
+	 FAILURE("TPR, a posting or L2's memory is not the one that L1 sees"), PAGE_ABOUT,
+	 ACT(move, restored), PROOF("l2 runnable vtpr=0 on pir:0x92"));
 
 /* ---- two roles ------------------------------------------------------------------------------ */
 
@@ -203,20 +197,16 @@ static void fly_two_bitmaps(void)
 	reads_msrs();
 }
 
-#define TWO_ABOUT                                                      \
-	"host: snapshot in L2; KVM maps the page once for each role\n" \
-	"bug: none known\n"                                            \
-	"failure: the restore fails, or one of the roles is lost\n"    \
-	"freeze: port\n"
+#define TWO_ABOUT                                                                        \
+	HOST("snapshot in L2; KVM maps the page once for each role"), BUG("none known"), \
+		FAILURE("the restore fails, or one of the roles is lost"), FREEZE(port)
 
-SCENARIO(
-	vapic_with_descriptor, NEEDS(L2_APICV),
-	"title: the posted-interrupt descriptor lies in the virtual-APIC page\n"
-	"promise: SDM, Posted-Interrupt Processing: the descriptor may be at any address that is a "
-	"multiple of 64\n" TWO_ABOUT "proof: l2 runnable on pir:0x92\n",
-	.fly = fly_vapic_and_descriptor);
-SCENARIO(two_bitmaps, NEEDS(L2_BASE),
-	 "title: MSR bitmap and I/O bitmap are one page\n"
-	 "promise: SDM, MSR-Bitmap Address and I/O-Bitmap Addresses: the processor only reads "
-	 "them\n" TWO_ABOUT "proof: l2 runnable\n",
-	 .fly = fly_two_bitmaps);
+SCENARIO(vapic_with_descriptor, NEEDS(L2_APICV), FLY(fly_vapic_and_descriptor),
+	 TITLE("the posted-interrupt descriptor lies in the virtual-APIC page"),
+	 PROMISE("SDM, Posted-Interrupt Processing: the descriptor may be at any address that is a "
+		 "multiple of 64"),
+	 TWO_ABOUT, PROOF("l2 runnable on pir:0x92"));
+SCENARIO(two_bitmaps, NEEDS(L2_BASE), FLY(fly_two_bitmaps),
+	 TITLE("MSR bitmap and I/O bitmap are one page"),
+	 PROMISE("SDM, MSR-Bitmap Address and I/O-Bitmap Addresses: the processor only reads them"),
+	 TWO_ABOUT, PROOF("l2 runnable"));

@@ -2,11 +2,11 @@
 /* L2's own paging: without EPT, PAE, none at all, with and without VPID; told of below. */
 #include "hv/ept.h"
 #include "hv/flat_code.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define FIRST  0x11a11a1111a11a11
 #define SECOND 0x22b22b2222b22b22
@@ -95,21 +95,18 @@ static void fly_no_ept_cr3(void)
 }
 
 #define NO_EPT_ABOUT                                                                             \
-	"promise: SDM, Paging: the processor translates by the tables that CR3 names, and by a " \
-	"changed entry after INVLPG or MOV to CR3\n"                                             \
-	"host: snapshot in L2, whose physical memory is L1's\n"                                  \
-	"bug: Levitsky 2022: L2 without EPT dies of a page fault after many migrations\n"        \
-	"failure: L2 reads another page, or takes a page fault\n"                                \
-	"freeze: port\n"
+	PROMISE("SDM, Paging: the processor translates by the tables that CR3 names, and by a "  \
+		"changed entry after INVLPG or MOV to CR3"),                                     \
+		HOST("snapshot in L2, whose physical memory is L1's"),                           \
+		BUG("Levitsky 2022: L2 without EPT dies of a page fault after many migrations"), \
+		FAILURE("L2 reads another page, or takes a page fault"), FREEZE(port)
 
-SCENARIO(no_ept, NEEDS(L2_BASE),
-	 "title: L2 without EPT changes its page tables and CR3\n" NO_EPT_ABOUT
-	 "proof: l2 runnable !SECONDARY_VM_EXEC_CONTROL&2\n",
-	 .fly = fly_no_ept);
-SCENARIO(no_ept_cr3, NEEDS(L2_BASE),
-	 "title: L2 without EPT has loaded another CR3 than L1 gave it\n" NO_EPT_ABOUT
-	 "proof: l2 runnable !SECONDARY_VM_EXEC_CONTROL&2\n",
-	 .fly = fly_no_ept_cr3);
+SCENARIO(no_ept, NEEDS(L2_BASE), FLY(fly_no_ept),
+	 TITLE("L2 without EPT changes its page tables and CR3"), NO_EPT_ABOUT,
+	 PROOF("l2 runnable !SECONDARY_VM_EXEC_CONTROL&2"));
+SCENARIO(no_ept_cr3, NEEDS(L2_BASE), FLY(fly_no_ept_cr3),
+	 TITLE("L2 without EPT has loaded another CR3 than L1 gave it"), NO_EPT_ABOUT,
+	 PROOF("l2 runnable !SECONDARY_VM_EXEC_CONTROL&2"));
 
 /* ---- INVVPID and VPID ----------------------------------------------------------------------- */
 
@@ -219,43 +216,34 @@ static bool possible_single(char *why, size_t size)
 			   size);
 }
 
-#define INVVPID_PROMISE                                                                          \
-	"promise: SDM, Operations that Invalidate Cached Mappings: after INVVPID L2 translates " \
-	"by "                                                                                    \
-	"its page tables as they then are\n"
-#define VPID_0_PROMISE                                                                          \
-	"promise: SDM, Operations that Invalidate Cached Mappings: without VPID each VM entry " \
-	"and "                                                                                  \
-	"exit drops cached translations\n"
-#define STALE_REST                                           \
-	"bug: none known\n"                                  \
-	"failure: L2 reads the page that was there before\n" \
-	"freeze: port\n"
+#define INVVPID_PROMISE                                                                            \
+	PROMISE("SDM, Operations that Invalidate Cached Mappings: after INVVPID L2 translates by " \
+		"its page tables as they then are")
+#define VPID_0_PROMISE                                                                             \
+	PROMISE("SDM, Operations that Invalidate Cached Mappings: without VPID each VM entry and " \
+		"exit drops cached translations")
+#define STALE_REST \
+	BUG("none known"), FAILURE("L2 reads the page that was there before"), FREEZE(port)
 
-SCENARIO(invvpid_address, NEEDS(L2_BASE),
-	 "title: L1 has changed an entry of L2's page table and not yet flushed\n" INVVPID_PROMISE
-	 "host: snapshot in L1 between change and INVVPID\n" STALE_REST "proof: vmcs12 !l2\n",
-	 .possible = possible_address, .fly = fly_invvpid_address);
-SCENARIO(invvpid_single, NEEDS(L2_BASE),
-	 "title: L1 has changed an entry of L2's page table and flushed\n" INVVPID_PROMISE
-	 "host: snapshot in L1 behind INVVPID, before the next VM entry\n" STALE_REST
-	 "proof: vmcs12 !l2\n",
-	 .possible = possible_single, .fly = fly_invvpid_single);
-SCENARIO(invvpid_no_ept, NEEDS(L2_BASE),
-	 "title: the same without EPT: an entry changed and not yet flushed\n" INVVPID_PROMISE
-	 "host: snapshot in L1 between change and INVVPID\n" STALE_REST
-	 "proof: vmcs12 !l2 !SECONDARY_VM_EXEC_CONTROL&2\n",
-	 .possible = possible_address, .fly = fly_invvpid_no_ept);
-SCENARIO(vpid_0, NEEDS(L2_BASE),
-	 "title: L2 without VPID: L1 has changed an entry of L2's page table\n" VPID_0_PROMISE
-	 "host: snapshot in L1 between the change and the next VM entry\n" STALE_REST
-	 "proof: vmcs12 !l2 !SECONDARY_VM_EXEC_CONTROL&0x20 VIRTUAL_PROCESSOR_ID=0\n",
-	 .fly = fly_vpid_0);
-SCENARIO(vpid_0_l2, NEEDS(L2_BASE),
-	 "title: L2 without VPID changes its page table\n" VPID_0_PROMISE
-	 "host: snapshot in L2 before the change\n" STALE_REST
-	 "proof: l2 runnable !SECONDARY_VM_EXEC_CONTROL&0x20 VIRTUAL_PROCESSOR_ID=0\n",
-	 .fly = fly_vpid_0_l2);
+SCENARIO(invvpid_address, NEEDS(L2_BASE), FLY(fly_invvpid_address, .possible = possible_address),
+	 TITLE("L1 has changed an entry of L2's page table and not yet flushed"), INVVPID_PROMISE,
+	 HOST("snapshot in L1 between change and INVVPID"), STALE_REST, PROOF("vmcs12 !l2"));
+SCENARIO(invvpid_single, NEEDS(L2_BASE), FLY(fly_invvpid_single, .possible = possible_single),
+	 TITLE("L1 has changed an entry of L2's page table and flushed"), INVVPID_PROMISE,
+	 HOST("snapshot in L1 behind INVVPID, before the next VM entry"), STALE_REST,
+	 PROOF("vmcs12 !l2"));
+SCENARIO(invvpid_no_ept, NEEDS(L2_BASE), FLY(fly_invvpid_no_ept, .possible = possible_address),
+	 TITLE("the same without EPT: an entry changed and not yet flushed"), INVVPID_PROMISE,
+	 HOST("snapshot in L1 between change and INVVPID"), STALE_REST,
+	 PROOF("vmcs12 !l2 !SECONDARY_VM_EXEC_CONTROL&2"));
+SCENARIO(vpid_0, NEEDS(L2_BASE), FLY(fly_vpid_0),
+	 TITLE("L2 without VPID: L1 has changed an entry of L2's page table"), VPID_0_PROMISE,
+	 HOST("snapshot in L1 between the change and the next VM entry"), STALE_REST,
+	 PROOF("vmcs12 !l2 !SECONDARY_VM_EXEC_CONTROL&0x20 VIRTUAL_PROCESSOR_ID=0"));
+SCENARIO(vpid_0_l2, NEEDS(L2_BASE), FLY(fly_vpid_0_l2),
+	 TITLE("L2 without VPID changes its page table"), VPID_0_PROMISE,
+	 HOST("snapshot in L2 before the change"), STALE_REST,
+	 PROOF("l2 runnable !SECONDARY_VM_EXEC_CONTROL&0x20 VIRTUAL_PROCESSOR_ID=0"));
 
 /* ---- L2s that are not in 64-bit mode -------------------------------------------------------- */
 
@@ -367,34 +355,31 @@ static void fly_pae_no_ept_changed(void)
 	pae(true);
 }
 
-#define PAE_ABOUT                                                                              \
-	"bug: Levitsky 2021: PAE entries loaded from the wrong memory, 64-bit L1 with PAE L2 " \
-	"fails\n"                                                                              \
-	"freeze: port\n"
-#define PAE_RUNS                                                                              \
-	"promise: SDM, PAE Paging: the four entries of the page-directory-pointer table are " \
-	"registers of the processor, loaded with CR3 or by VM entry\n"                        \
-	"host: snapshot in L2\n"                                                              \
-	"failure: a triple fault, or L2 reads another page\n" PAE_ABOUT
-#define PAE_CHANGED                                                                               \
-	"promise: SDM, PDPTE Registers: the processor uses the entries that it loaded with CR3, " \
-	"also when memory has changed, until CR3 is loaded again\n"                               \
-	"host: snapshot in L2 after it has changed an entry in memory\n"                          \
-	"failure: L2 reads through the entry in memory, or triple-faults\n" PAE_ABOUT
-#define PAE_EPT	   "proof: l2 runnable !efer&0x400 SECONDARY_VM_EXEC_CONTROL&2\n"
-#define PAE_NO_EPT "proof: l2 runnable !efer&0x400 !SECONDARY_VM_EXEC_CONTROL&2\n"
+#define PAE_ABOUT                                                                             \
+	BUG("Levitsky 2021: PAE entries loaded from the wrong memory, 64-bit L1 with PAE L2 " \
+	    "fails"),                                                                         \
+		FREEZE(port)
+#define PAE_RUNS                                                                             \
+	PROMISE("SDM, PAE Paging: the four entries of the page-directory-pointer table are " \
+		"registers of the processor, loaded with CR3 or by VM entry"),               \
+		HOST("snapshot in L2"), FAILURE("a triple fault, or L2 reads another page"), \
+		PAE_ABOUT
+#define PAE_CHANGED                                                                              \
+	PROMISE("SDM, PDPTE Registers: the processor uses the entries that it loaded with CR3, " \
+		"also when memory has changed, until CR3 is loaded again"),                      \
+		HOST("snapshot in L2 after it has changed an entry in memory"),                  \
+		FAILURE("L2 reads through the entry in memory, or triple-faults"), PAE_ABOUT
+#define PAE_EPT	   PROOF("l2 runnable !efer&0x400 SECONDARY_VM_EXEC_CONTROL&2")
+#define PAE_NO_EPT PROOF("l2 runnable !efer&0x400 !SECONDARY_VM_EXEC_CONTROL&2")
 
-SCENARIO(pae, NEEDS(L2_BASE), "title: L2 runs with PAE paging\n" PAE_RUNS PAE_EPT, .fly = fly_pae);
-SCENARIO(pae_changed, NEEDS(L2_BASE),
-	 "title: L2 with PAE paging has changed a loaded entry in memory\n" PAE_CHANGED PAE_EPT,
-	 .fly = fly_pae_changed);
-SCENARIO(pae_no_ept, NEEDS(L2_BASE),
-	 "title: L2 runs with PAE paging and without EPT\n" PAE_RUNS PAE_NO_EPT,
-	 .fly = fly_pae_no_ept);
-SCENARIO(pae_no_ept_changed, NEEDS(L2_BASE),
-	 "title: L2 with PAE paging and without EPT has changed a loaded entry in "
-	 "memory\n" PAE_CHANGED PAE_NO_EPT,
-	 .fly = fly_pae_no_ept_changed);
+SCENARIO(pae, NEEDS(L2_BASE), FLY(fly_pae), TITLE("L2 runs with PAE paging"), PAE_RUNS, PAE_EPT);
+SCENARIO(pae_changed, NEEDS(L2_BASE), FLY(fly_pae_changed),
+	 TITLE("L2 with PAE paging has changed a loaded entry in memory"), PAE_CHANGED, PAE_EPT);
+SCENARIO(pae_no_ept, NEEDS(L2_BASE), FLY(fly_pae_no_ept),
+	 TITLE("L2 runs with PAE paging and without EPT"), PAE_RUNS, PAE_NO_EPT);
+SCENARIO(pae_no_ept_changed, NEEDS(L2_BASE), FLY(fly_pae_no_ept_changed),
+	 TITLE("L2 with PAE paging and without EPT has changed a loaded entry in memory"),
+	 PAE_CHANGED, PAE_NO_EPT);
 
 /* Real mode, then protected mode with the segments as they are. */
 #define REAL_GPA 0x8000
@@ -445,13 +430,10 @@ static void fly_real_mode(void)
 	ktap_check("GUEST_RSP", PAGE_SIZE, vmcs_read(GUEST_RSP));
 }
 
-SCENARIO(real_mode, NEEDS(L2_BASE, VMX_CPU2_UNRESTRICTED_GUEST),
-	 "title: L2 runs in real mode, later in protected mode\n"
-	 "promise: SDM, Unrestricted Guests: L2 may run without paging and in real mode\n"
-	 "host: snapshot in L2 in real mode\n"
-	 "bug: none known\n"
-	 "failure: a segment base, limit or access right that is not real mode's; INT goes astray; "
-	 "a VM entry that fails\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable !cr0&1 !GUEST_CR0&1 GUEST_CS_BASE=0x8000\n",
-	 .fly = fly_real_mode);
+SCENARIO(real_mode, NEEDS(L2_BASE, VMX_CPU2_UNRESTRICTED_GUEST), FLY(fly_real_mode),
+	 TITLE("L2 runs in real mode, later in protected mode"),
+	 PROMISE("SDM, Unrestricted Guests: L2 may run without paging and in real mode"),
+	 HOST("snapshot in L2 in real mode"), BUG("none known"),
+	 FAILURE("a segment base, limit or access right that is not real mode's; INT goes astray; "
+		 "a VM entry that fails"),
+	 FREEZE(port), PROOF("l2 runnable !cr0&1 !GUEST_CR0&1 GUEST_CS_BASE=0x8000"));

@@ -183,61 +183,51 @@ static bool can_enter_hlt(char *why, size_t size)
 	return vmx_misc_cap(MISC_CAP_HLT, "no VM entry into HLT", why, size);
 }
 
-#define PROCESSING                                                                              \
-	"promise: SDM, Posted-Interrupt Processing: only the notification vector, arriving or " \
-	"pending when L2 is entered, moves the PIR to VIRR and RVI, and then all of it; L1 is " \
-	"not told\n"
-#define FAILURE                                                                                \
-	"bug: none known\n"                                                                    \
-	"failure: a vector missing, doubled, out of order, or taken before its notification\n" \
-	"freeze: port\n"
+#define PROCESSING                                                                                \
+	PROMISE("SDM, Posted-Interrupt Processing: only the notification vector, arriving or "    \
+		"pending when L2 is entered, moves the PIR to VIRR and RVI, and then all of it; " \
+		"L1 is not told")
+#define TOO_EARLY                                                                       \
+	BUG("none known"),                                                              \
+		FAILURE("a vector missing, doubled, out of order, or taken before its " \
+			"notification"),                                                \
+		FREEZE(port)
 
-SCENARIO(pir_notified, NEEDS(L2_APICV),
-	 "title: posted interrupts, merged with pending ones, wait behind RFLAGS.IF=0\n" PROCESSING
-	 "host: snapshot in L2 after the notification was processed\n" FAILURE
-	 "proof: l2 runnable rvi=0x92 virr:0x92 virr:0x51 virr:0x47 virr:0x43 !pir:0x92 !pir:0x47 "
-	 "!on "
-	 "!irr:0xf2\n",
-	 .fly = fly_notified);
-SCENARIO(pir_unnotified, NEEDS(L2_APICV),
-	 "title: interrupts posted with ON=1, but not notified\n" PROCESSING
-	 "host: snapshot in L2 with RFLAGS.IF=1\n" FAILURE
-	 "proof: l2 runnable pir:0x92 pir:0x51 pir:0x43 on !sn rvi=0 !irr:0xf2 rflags&0x200\n",
-	 .fly = fly_unnotified);
-SCENARIO(pir_no_on, NEEDS(L2_APICV),
-	 "title: interrupts posted in the PIR, ON not yet set\n" PROCESSING
-	 "host: snapshot in L2 with RFLAGS.IF=1, as if the sender was between its two "
-	 "steps\n" FAILURE
-	 "proof: l2 runnable pir:0x92 pir:0x51 pir:0x43 !on rvi=0 !irr:0xf2 rflags&0x200\n",
-	 .fly = fly_no_on);
-SCENARIO(pir_sn, NEEDS(L2_APICV),
-	 "title: interrupts posted with ON=1 and SN=1, notified later nevertheless\n" PROCESSING
-	 "host: snapshot in L2 with RFLAGS.IF=1\n" FAILURE
-	 "proof: l2 runnable pir:0x92 pir:0x51 pir:0x43 on sn rvi=0 !irr:0xf2 rflags&0x200\n",
-	 .fly = fly_sn);
-SCENARIO(nv_pending, NEEDS(L2_APICV),
-	 "title: the notification is pending in L1's local APIC right before VM entry\n" PROCESSING
-	 "host: snapshot in L1\n" FAILURE
-	 "proof: vmxon vmcs12 !l2 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on\n",
-	 .fly = fly_pending);
-SCENARIO(nv_and_higher, NEEDS(L2_APICV),
-	 "title: notification and a higher vector pending in L1 right before VM entry\n" PROCESSING
-	 "host: snapshot in L1\n" FAILURE
-	 "proof: vmxon vmcs12 !l2 irr:0xf2 irr:0xf8 pir:0x92 pir:0x51 pir:0x43 on\n",
-	 .fly = fly_and_higher);
-SCENARIO(nv_and_lower, NEEDS(L2_APICV),
-	 "title: notification and a lower vector pending in L1 right before VM entry\n" PROCESSING
-	 "host: snapshot in L1\n" FAILURE
-	 "proof: vmxon vmcs12 !l2 irr:0xf2 irr:0x35 pir:0x92 pir:0x51 pir:0x43 on\n",
-	 .fly = fly_and_lower);
-SCENARIO(nv_behind_isr, NEEDS(L2_APICV),
-	 "title: the notification waits for L1's EOI of a vector of its class\n" PROCESSING
-	 "host: snapshot in L1, between the VM exit that acknowledged that "
-	 "vector and L1's EOI\n" FAILURE
-	 "proof: vmxon vmcs12 !l2 isr:0xf8 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on\n",
-	 .fly = fly_behind_isr);
-SCENARIO(nv_into_hlt, NEEDS(L2_APICV),
-	 "title: the notification is pending right before a halted L2 is entered\n" PROCESSING
-	 "host: snapshot in L1, GUEST_ACTIVITY_STATE=1 (HLT)\n" FAILURE
-	 "proof: vmxon vmcs12 !l2 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on GUEST_ACTIVITY_STATE=1\n",
-	 .possible = can_enter_hlt, .fly = fly_into_hlt);
+SCENARIO(pir_notified, NEEDS(L2_APICV), FLY(fly_notified),
+	 TITLE("posted interrupts, merged with pending ones, wait behind RFLAGS.IF=0"), PROCESSING,
+	 HOST("snapshot in L2 after the notification was processed"), TOO_EARLY,
+	 PROOF("l2 runnable rvi=0x92 virr:0x92 virr:0x51 virr:0x47 virr:0x43 !pir:0x92 !pir:0x47 "
+	       "!on !irr:0xf2"));
+SCENARIO(pir_unnotified, NEEDS(L2_APICV), FLY(fly_unnotified),
+	 TITLE("interrupts posted with ON=1, but not notified"), PROCESSING,
+	 HOST("snapshot in L2 with RFLAGS.IF=1"), TOO_EARLY,
+	 PROOF("l2 runnable pir:0x92 pir:0x51 pir:0x43 on !sn rvi=0 !irr:0xf2 rflags&0x200"));
+SCENARIO(pir_no_on, NEEDS(L2_APICV), FLY(fly_no_on),
+	 TITLE("interrupts posted in the PIR, ON not yet set"), PROCESSING,
+	 HOST("snapshot in L2 with RFLAGS.IF=1, as if the sender was between its two steps"),
+	 TOO_EARLY,
+	 PROOF("l2 runnable pir:0x92 pir:0x51 pir:0x43 !on rvi=0 !irr:0xf2 rflags&0x200"));
+SCENARIO(pir_sn, NEEDS(L2_APICV), FLY(fly_sn),
+	 TITLE("interrupts posted with ON=1 and SN=1, notified later nevertheless"), PROCESSING,
+	 HOST("snapshot in L2 with RFLAGS.IF=1"), TOO_EARLY,
+	 PROOF("l2 runnable pir:0x92 pir:0x51 pir:0x43 on sn rvi=0 !irr:0xf2 rflags&0x200"));
+SCENARIO(nv_pending, NEEDS(L2_APICV), FLY(fly_pending),
+	 TITLE("the notification is pending in L1's local APIC right before VM entry"), PROCESSING,
+	 HOST("snapshot in L1"), TOO_EARLY,
+	 PROOF("vmxon vmcs12 !l2 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on"));
+SCENARIO(nv_and_higher, NEEDS(L2_APICV), FLY(fly_and_higher),
+	 TITLE("notification and a higher vector pending in L1 right before VM entry"), PROCESSING,
+	 HOST("snapshot in L1"), TOO_EARLY,
+	 PROOF("vmxon vmcs12 !l2 irr:0xf2 irr:0xf8 pir:0x92 pir:0x51 pir:0x43 on"));
+SCENARIO(nv_and_lower, NEEDS(L2_APICV), FLY(fly_and_lower),
+	 TITLE("notification and a lower vector pending in L1 right before VM entry"), PROCESSING,
+	 HOST("snapshot in L1"), TOO_EARLY,
+	 PROOF("vmxon vmcs12 !l2 irr:0xf2 irr:0x35 pir:0x92 pir:0x51 pir:0x43 on"));
+SCENARIO(nv_behind_isr, NEEDS(L2_APICV), FLY(fly_behind_isr),
+	 TITLE("the notification waits for L1's EOI of a vector of its class"), PROCESSING,
+	 HOST("snapshot in L1, between the VM exit that acknowledged that vector and L1's EOI"),
+	 TOO_EARLY, PROOF("vmxon vmcs12 !l2 isr:0xf8 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on"));
+SCENARIO(nv_into_hlt, NEEDS(L2_APICV), FLY(fly_into_hlt, .possible = can_enter_hlt),
+	 TITLE("the notification is pending right before a halted L2 is entered"), PROCESSING,
+	 HOST("snapshot in L1, GUEST_ACTIVITY_STATE=1 (HLT)"), TOO_EARLY,
+	 PROOF("vmxon vmcs12 !l2 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on GUEST_ACTIVITY_STATE=1"));

@@ -151,20 +151,17 @@ static bool possible(char *why, size_t size)
 }
 
 #define ABOUT                                                                                     \
-	"promise: SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and " \
-	"then sends the notification vector, may count on it\n"                                   \
-	"host: posts right before it stops the vCPU, between stop and save, between restore and " \
-	"the first KVM_RUN, when the restored vCPU has blocked, or not at all\n"                  \
-	"bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n"             \
-	"failure: lost wake-up (L2 asleep with the posting in the PIR), interrupt lost, "         \
-	"interrupt "                                                                              \
-	"taken twice, or a wake-up without a posting\n"                                           \
-	"freeze: soon\n"                                                                          \
-	"posts: yes\n"
-SCENARIO(posted_halted, NEEDS(L2_APICV),
-	 "title: the host posts an interrupt to an L2 that sleeps in HLT\n" ABOUT
-	 "proof: l2 halted\n",
-	 .possible = possible, .run = run_halted);
-SCENARIO(posted_running, NEEDS(L2_APICV),
-	 "title: the host posts an interrupt to an L2 that computes\n" ABOUT "proof: l2 runnable\n",
-	 .possible = possible, .run = run_running);
+	PROMISE("SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and "  \
+		"then sends the notification vector, may count on it"),                           \
+		HOST("posts right before it stops the vCPU, between stop and save, between "      \
+		     "restore and the first KVM_RUN, when the restored vCPU has blocked, or not " \
+		     "at all"),                                                                   \
+		BUG("KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)"),      \
+		FAILURE("lost wake-up (L2 asleep with the posting in the PIR), interrupt lost, "  \
+			"interrupt taken twice, or a wake-up without a posting"),                 \
+		FREEZE(soon), POSTS
+SCENARIO(posted_halted, NEEDS(L2_APICV), RUN(run_halted, .possible = possible),
+	 TITLE("the host posts an interrupt to an L2 that sleeps in HLT"), ABOUT,
+	 PROOF("l2 halted"));
+SCENARIO(posted_running, NEEDS(L2_APICV), RUN(run_running, .possible = possible),
+	 TITLE("the host posts an interrupt to an L2 that computes"), ABOUT, PROOF("l2 runnable"));

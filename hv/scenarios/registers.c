@@ -12,11 +12,11 @@ static bool val(unsigned i, const char *check, uint64_t expected)
 	return ktap_check(check, expected, l2.shared->val[i]);
 }
 
-#define REGS_HOST "host: snapshot in L2, which then reads them all before any VM exit\n"
-#define REGS_REST                                                              \
-	"failure: a register that L2 reads differently, or a field of vmcs12 " \
-	"that L1 does not find again\n"                                        \
-	"freeze: port\n"
+#define REGS_HOST HOST("snapshot in L2, which then reads them all before any VM exit")
+#define REGS_REST                                                                              \
+	FAILURE("a register that L2 reads differently, or a field of vmcs12 that L1 does not " \
+		"find again"),                                                                 \
+		FREEZE(port)
 
 /* ---- CR0 and CR4 ---------------------------------------------------------------------------- */
 
@@ -53,15 +53,16 @@ static void fly_cr(void)
 	val(5, "L2's CR4 without its bits", reads4);
 }
 
-SCENARIO(regs_cr, NEEDS(L2_BASE),
-	 "title: bits of CR0 and CR4 that L2 owns, and such that L1 owns and shadows\n"
-	 "promise: SDM, Changes to Instruction Behavior in VMX Non-Root Operation: MOV, SMSW, CLTS "
-	 "and LMSW see L1's read shadow in masked bits and the register in the others\n" REGS_HOST
-	 "bug: cr-read-shadow-lost: KVM_SET_SREGS writes the real register over the shadow of "
-	 "vmcs02\n" REGS_REST
-	 "proof: l2 runnable GUEST_CR0&0x10008 !GUEST_CR0&0x40000 GUEST_CR4&0x8c "
-	 "!GUEST_CR4&0x40 CR0_READ_SHADOW=0x40000 CR4_READ_SHADOW=0x40 cr0&0x8 cr4&0x8c\n",
-	 .fly = fly_cr);
+SCENARIO(regs_cr, NEEDS(L2_BASE), FLY(fly_cr),
+	 TITLE("bits of CR0 and CR4 that L2 owns, and such that L1 owns and shadows"),
+	 PROMISE("SDM, Changes to Instruction Behavior in VMX Non-Root Operation: MOV, SMSW, CLTS "
+		 "and LMSW see L1's read shadow in masked bits and the register in the others"),
+	 REGS_HOST,
+	 BUG("cr-read-shadow-lost: KVM_SET_SREGS writes the real register over the shadow of "
+	     "vmcs02"),
+	 REGS_REST,
+	 PROOF("l2 runnable GUEST_CR0&0x10008 !GUEST_CR0&0x40000 GUEST_CR4&0x8c !GUEST_CR4&0x40 "
+	       "CR0_READ_SHADOW=0x40000 CR4_READ_SHADOW=0x40 cr0&0x8 cr4&0x8c"));
 
 /* ---- debug registers ------------------------------------------------------------------------ */
 
@@ -103,20 +104,20 @@ static void fly_debug_unsaved(void)
 	fly_debug(false);
 }
 
-#define REGS_DEBUG                                                                       \
-	"promise: SDM, Debug Exceptions, and VM-exit control save debug controls: L2's " \
-	"breakpoints are its own registers; DR7 is saved in vmcs12 only with that "      \
-	"control\n" REGS_HOST                                                            \
-	"bug: none known; DR7 travels in vmcs12 and by KVM_SET_DEBUGREGS\n" REGS_REST    \
-	"proof: l2 runnable dr7=0x90402 dr6=0xffff0ff8 dr1=0x111111110000 "
+#define REGS_DEBUG                                                                            \
+	PROMISE("SDM, Debug Exceptions, and VM-exit control save debug controls: L2's "       \
+		"breakpoints are its own registers; DR7 is saved in vmcs12 only with that "   \
+		"control"),                                                                   \
+		REGS_HOST, BUG("none known; DR7 travels in vmcs12 and by KVM_SET_DEBUGREGS"), \
+		REGS_REST
+#define REGS_BREAKPOINT "l2 runnable dr7=0x90402 dr6=0xffff0ff8 dr1=0x111111110000 "
 
-SCENARIO(regs_debug, NEEDS(L2_BASE),
-	 "title: L2 meets a breakpoint that it set before the snapshot\n" REGS_DEBUG
-	 "GUEST_DR7=0x90402\n",
-	 .fly = fly_debug_saved);
-SCENARIO(regs_debug_unsaved, NEEDS(L2_BASE),
-	 "title: the same without load and save debug controls\n" REGS_DEBUG "GUEST_DR7=0x400\n",
-	 .fly = fly_debug_unsaved);
+SCENARIO(regs_debug, NEEDS(L2_BASE), FLY(fly_debug_saved),
+	 TITLE("L2 meets a breakpoint that it set before the snapshot"), REGS_DEBUG,
+	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x90402"));
+SCENARIO(regs_debug_unsaved, NEEDS(L2_BASE), FLY(fly_debug_unsaved),
+	 TITLE("the same without load and save debug controls"), REGS_DEBUG,
+	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x400"));
 
 #define DEBUGCTL_BTF 2
 
@@ -140,14 +141,14 @@ static void fly_debugctl(void)
 }
 
 /* The proof cannot name the value: a VMM that does not have the bit reads back 0, rightly. */
-SCENARIO(regs_debugctl, NEEDS(L2_BASE),
-	 "title: L1 has set IA32_DEBUGCTL.BTF for L2\n"
-	 "promise: SDM, Loading Guest Control Registers, Debug Registers, and MSRs, and VM-exit "
-	 "control save debug controls: L2 has an IA32_DEBUGCTL of its own\n" REGS_HOST
-	 "bug: by reading alone: older kernels have IA32_DEBUGCTL in no MSR list, so it travels in "
-	 "vmcs12, where the restore looks for it only if nested_run_pending\n" REGS_REST
-	 "proof: l2 runnable VM_ENTRY_CONTROLS&0x4 VM_EXIT_CONTROLS&0x4\n",
-	 .fly = fly_debugctl);
+SCENARIO(regs_debugctl, NEEDS(L2_BASE), FLY(fly_debugctl),
+	 TITLE("L1 has set IA32_DEBUGCTL.BTF for L2"),
+	 PROMISE("SDM, Loading Guest Control Registers, Debug Registers, and MSRs, and VM-exit "
+		 "control save debug controls: L2 has an IA32_DEBUGCTL of its own"),
+	 REGS_HOST,
+	 BUG("by reading alone: older kernels have IA32_DEBUGCTL in no MSR list, so it travels in "
+	     "vmcs12, where the restore looks for it only if nested_run_pending"),
+	 REGS_REST, PROOF("l2 runnable VM_ENTRY_CONTROLS&0x4 VM_EXIT_CONTROLS&0x4"));
 
 /* ---- RFLAGS --------------------------------------------------------------------------------- */
 
@@ -164,12 +165,11 @@ static void fly_flags(void)
 		val(0, "L2's RFLAGS", RFLAGS_L2);
 }
 
-SCENARIO(regs_flags, NEEDS(L2_BASE),
-	 "title: every flag in L2's RFLAGS that does no harm\n"
-	 "promise: SDM, Loading Guest RIP, RSP, RFLAGS, and SSP: VM entry loads RFLAGS "
-	 "whole\n" REGS_HOST "bug: none known\n" REGS_REST
-	 "proof: l2 runnable rflags=0x3c7cd7 GUEST_RFLAGS=0x3c7cd7\n",
-	 .fly = fly_flags);
+SCENARIO(regs_flags, NEEDS(L2_BASE), FLY(fly_flags),
+	 TITLE("every flag in L2's RFLAGS that does no harm"),
+	 PROMISE("SDM, Loading Guest RIP, RSP, RFLAGS, and SSP: VM entry loads RFLAGS whole"),
+	 REGS_HOST, BUG("none known"), REGS_REST,
+	 PROOF("l2 runnable rflags=0x3c7cd7 GUEST_RFLAGS=0x3c7cd7"));
 
 /* ---- descriptor tables and segments --------------------------------------------------------- */
 
@@ -201,12 +201,11 @@ static void fly_tables(void)
 	ktap_check("GUEST_FS_BASE", l2.shared->data_va + 0x2000, vmcs_read(GUEST_FS_BASE));
 }
 
-SCENARIO(regs_tables, NEEDS(L2_BASE),
-	 "title: L2 has moved its GDT and IDT by LGDT and LIDT\n"
-	 "promise: SDM, Saving Segment Registers and Descriptor-Table Registers\n" REGS_HOST
-	 "bug: none known; KVM_SET_SREGS writes vmcs02, the nested state vmcs12\n" REGS_REST
-	 "proof: l2 runnable GUEST_GDTR_LIMIT=0x2f GUEST_IDTR_LIMIT=0x7ff\n",
-	 .fly = fly_tables);
+SCENARIO(regs_tables, NEEDS(L2_BASE), FLY(fly_tables),
+	 TITLE("L2 has moved its GDT and IDT by LGDT and LIDT"),
+	 PROMISE("SDM, Saving Segment Registers and Descriptor-Table Registers"), REGS_HOST,
+	 BUG("none known; KVM_SET_SREGS writes vmcs02, the nested state vmcs12"), REGS_REST,
+	 PROOF("l2 runnable GUEST_GDTR_LIMIT=0x2f GUEST_IDTR_LIMIT=0x7ff"));
 
 #define WRITE(seg, selector, base, limit, ar)                 \
 	do {                                                  \
@@ -247,13 +246,12 @@ static void fly_segments(void)
 	ktap_check("GUEST_FS_BASE", l2.shared->data_va + 0x2000, vmcs_read(GUEST_FS_BASE));
 }
 
-SCENARIO(regs_segments, NEEDS(L2_BASE),
-	 "title: segments with unusual bases, limits and rights, an LDT, an unusable one\n"
-	 "promise: SDM, Loading Guest Segment Registers and Saving Segment Registers\n" REGS_HOST
-	 "bug: none known; KVM_SET_SREGS writes vmcs02, the nested state vmcs12\n" REGS_REST
-	 "proof: l2 runnable GUEST_LDTR_LIMIT=0xf GUEST_DS_AR_BYTES=0xc0f7 GUEST_GS_LIMIT=0x12345 "
-	 "GUEST_ES_AR_BYTES&0x10000\n",
-	 .fly = fly_segments);
+SCENARIO(regs_segments, NEEDS(L2_BASE), FLY(fly_segments),
+	 TITLE("segments with unusual bases, limits and rights, an LDT, an unusable one"),
+	 PROMISE("SDM, Loading Guest Segment Registers and Saving Segment Registers"), REGS_HOST,
+	 BUG("none known; KVM_SET_SREGS writes vmcs02, the nested state vmcs12"), REGS_REST,
+	 PROOF("l2 runnable GUEST_LDTR_LIMIT=0xf GUEST_DS_AR_BYTES=0xc0f7 GUEST_GS_LIMIT=0x12345 "
+	       "GUEST_ES_AR_BYTES&0x10000"));
 
 /* ---- SYSCALL -------------------------------------------------------------------------------- */
 
@@ -271,12 +269,12 @@ static void fly_syscall(void)
 	ktap_check("DF in R11", RFLAGS_DF, l2.shared->val[1] & RFLAGS_DF);
 }
 
-SCENARIO(regs_syscall, NEEDS(L2_BASE),
-	 "title: L2 executes SYSCALL, which lives by four MSRs\n"
-	 "promise: SDM, SYSCALL: IA32_EFER.SCE, IA32_STAR, IA32_LSTAR and IA32_FMASK\n" REGS_HOST
-	 "bug: none known\n" REGS_REST "proof: l2 runnable GUEST_IA32_EFER=0x501 "
-	 "msr:0xc0000081=0x800000000 msr:0xc0000084=0x400\n",
-	 .fly = fly_syscall);
+SCENARIO(
+	regs_syscall, NEEDS(L2_BASE), FLY(fly_syscall),
+	TITLE("L2 executes SYSCALL, which lives by four MSRs"),
+	PROMISE("SDM, SYSCALL: IA32_EFER.SCE, IA32_STAR, IA32_LSTAR and IA32_FMASK"), REGS_HOST,
+	BUG("none known"), REGS_REST,
+	PROOF("l2 runnable GUEST_IA32_EFER=0x501 msr:0xc0000081=0x800000000 msr:0xc0000084=0x400"));
 
 /* ---- XCR0 and what it enables --------------------------------------------------------------- */
 
@@ -329,14 +327,15 @@ static void fly_avx512(void)
 	fly_xsave(XCR0_AVX512 | (cpuid(0xd, 0).eax & XCR0_PKRU));
 }
 
-#define REGS_XSAVE                                                                                \
-	"promise: SDM, XSETBV exits unconditionally; XCR0 and the registers behind it belong to " \
-	"no VMCS\n" REGS_HOST "bug: none known; XCRS and XSAVE have ioctls of their own, in an "  \
-	"order that matters\n" REGS_REST "proof: l2 runnable cr4&0x40000\n"
+#define REGS_XSAVE                                                                               \
+	PROMISE("SDM, XSETBV exits unconditionally; XCR0 and the registers behind it belong to " \
+		"no VMCS"),                                                                      \
+		REGS_HOST,                                                                       \
+		BUG("none known; XCRS and XSAVE have ioctls of their own, in an order that "     \
+		    "matters"),                                                                  \
+		REGS_REST, PROOF("l2 runnable cr4&0x40000")
 
-SCENARIO(regs_avx, NEEDS(L2_BASE),
-	 "title: x87, SSE and AVX registers of L2 with odd rounding modes\n" REGS_XSAVE,
-	 .possible = has_avx, .fly = fly_avx);
-SCENARIO(regs_avx512, NEEDS(L2_BASE),
-	 "title: L2 has more in XCR0 than L1 had: AVX-512 (and PKRU)\n" REGS_XSAVE,
-	 .possible = has_avx512, .fly = fly_avx512);
+SCENARIO(regs_avx, NEEDS(L2_BASE), FLY(fly_avx, .possible = has_avx),
+	 TITLE("x87, SSE and AVX registers of L2 with odd rounding modes"), REGS_XSAVE);
+SCENARIO(regs_avx512, NEEDS(L2_BASE), FLY(fly_avx512, .possible = has_avx512),
+	 TITLE("L2 has more in XCR0 than L1 had: AVX-512 (and PKRU)"), REGS_XSAVE);

@@ -16,14 +16,12 @@ static void fly(void)
 		L2_TOOK(&l2, 0x51);
 }
 
-SCENARIO(run_pending, NEEDS(L2_APICV),
-	 "title: VMLAUNCH done, L2's first instruction not yet executed\n"
-	 "promise: SDM, VM Entries: VM entry is one step; what it loads and injects happens once\n"
-	 "host: snapshot while KVM waits inside VMLAUNCH for the virtual-APIC page: "
-	 "nested_run_pending\n"
-	 "bug: Levitsky 2021: events of L1's VM entry lost when a migration hits "
-	 "nested_run_pending\n"
-	 "failure: L2 starts twice or not at all, or the pending interrupt is lost\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending\n",
-	 .fly = fly);
+SCENARIO(
+	run_pending, NEEDS(L2_APICV), FLY(fly),
+	TITLE("VMLAUNCH done, L2's first instruction not yet executed"),
+	PROMISE("SDM, VM Entries: VM entry is one step; what it loads and injects happens once"),
+	HOST("snapshot while KVM waits inside VMLAUNCH for the virtual-APIC page: "
+	     "nested_run_pending"),
+	BUG("Levitsky 2021: events of L1's VM entry lost when a migration hits nested_run_pending"),
+	FAILURE("L2 starts twice or not at all, or the pending interrupt is lost"), FREEZE(page),
+	PROOF("l2 run-pending"));

@@ -8,18 +8,15 @@ static void run(void)
 	running_fly(NULL, NULL);
 }
 
-SCENARIO(running, NEEDS(L2_APICV),
-	 "title: L2 computes and takes posted interrupts; nothing may be lost, doubled or changed\n"
-	 "promise: SDM, Posted-Interrupt Processing and Virtual-Interrupt Delivery: a notification "
-	 "that arrives in VMX non-root operation moves the PIR to VIRR and delivers without a VM "
-	 "exit\n"
-	 "host: freezes the VM while L2 computes with all its registers live\n"
-	 "bug: vmcs12 pages lost on restore; a stale MSR bitmap, with which L2's EOI goes to L1's "
-	 "APIC; registers restored in part\n"
-	 "failure: a digest or page that differs from L1's own model, a vector counted zero or two "
-	 "times, a VMCS field that L1 wrote and no longer reads back, an exit that L1 did not ask "
-	 "for\n"
-	 "freeze: soon\n"
-	 "proof: l2 runnable\n"
-	 "quick: yes\n",
-	 .run = run);
+SCENARIO(running, NEEDS(L2_APICV), RUN(run),
+	 TITLE("L2 computes and takes posted interrupts; nothing may be lost, doubled or changed"),
+	 PROMISE("SDM, Posted-Interrupt Processing and Virtual-Interrupt Delivery: a notification "
+		 "that arrives in VMX non-root operation moves the PIR to VIRR and delivers "
+		 "without a VM exit"),
+	 HOST("freezes the VM while L2 computes with all its registers live"),
+	 BUG("vmcs12 pages lost on restore; a stale MSR bitmap, with which L2's EOI goes to L1's "
+	     "APIC; registers restored in part"),
+	 FAILURE("a digest or page that differs from L1's own model, a vector counted zero or two "
+		 "times, a VMCS field that L1 wrote and no longer reads back, an exit that L1 did "
+		 "not ask for"),
+	 FREEZE(soon), PROOF("l2 runnable"), QUICK);

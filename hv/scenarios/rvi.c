@@ -97,64 +97,52 @@ static void fly_mov_ss(void)
 	ENDS_WITH_THREE(l2);
 }
 
-#define PROMISE                                                                         \
-	"promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt " \
-	"Delivery: a pending virtual interrupt is delivered as soon as priority, "      \
-	"RFLAGS.IF and blocking by STI and MOV SS allow it, not earlier\n"
-#define FAILURE \
-	"failure: a vector missing, doubled, out of order, or taken at another instruction\n"
+#define DELIVERED                                                                                  \
+	PROMISE("SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery: a " \
+		"pending virtual interrupt is delivered as soon as priority, RFLAGS.IF and "       \
+		"blocking by STI and MOV SS allow it, not earlier")
+#define MISPLACED \
+	FAILURE("a vector missing, doubled, out of order, or taken at another instruction")
 
-SCENARIO(rvi_if_on, NEEDS(L2_APICV),
-	 "title: virtual interrupts pending with RFLAGS.IF=1, to be taken at once\n" PROMISE
-	 "host: snapshot right behind an instruction in the shadow of STI\n"
-	 "bug: none known\n" FAILURE "freeze: port\n"
-	 "proof: l2 runnable rvi=0x92 svi=0 virr:0x92 virr:0x51 virr:0x43 rflags&0x200\n",
-	 .fly = fly_if_on);
-SCENARIO(rvi_self_ipi, NEEDS(L2_APICV),
-	 "title: L2 has sent three self-IPIs with RFLAGS.IF=0\n"
-	 "promise: SDM, Self-IPI Virtualization: the vector is pending in VIRR and RVI at once\n"
-	 "host: snapshot right behind the last WRMSR\n"
-	 "bug: none known\n" FAILURE "freeze: port\n"
-	 "proof: l2 runnable rvi=0x92 svi=0 virr:0x92 virr:0x51 virr:0x43 !rflags&0x200\n",
-	 .fly = fly_self_ipi);
-SCENARIO(rvi_behind_vtpr, NEEDS(L2_APICV),
-	 "title: virtual interrupts wait behind VTPR with RFLAGS.IF=1\n"
-	 "promise: SDM, TPR Virtualization and PPR Virtualization: an interrupt is delivered when "
-	 "L2 has lowered its TPR below the interrupt's priority class\n"
-	 "host: snapshot with VTPR=0x90, 0x92 the highest that is pending\n"
-	 "bug: none known\n" FAILURE "freeze: port\n"
-	 "proof: l2 runnable rvi=0x92 vtpr=0x90 vppr=0x90 virr:0x51 virr:0x43 rflags&0x200\n",
-	 .fly = fly_behind_vtpr);
-SCENARIO(sti_shadow, NEEDS(L2_APICV),
-	 "title: virtual interrupts pending in the shadow of STI\n" PROMISE
-	 "host: snapshot between STI and the next instruction, whose page is missing\n"
-	 "bug: none known\n" FAILURE "freeze: page\n"
-	 "proof: l2 runnable rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
-	 "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2\n",
-	 .fly = fly_sti_shadow);
-SCENARIO(sti_hlt, NEEDS(L2_APICV),
-	 "title: virtual interrupts pending between STI and HLT\n" PROMISE
-	 "host: snapshot between STI and HLT, whose page is missing\n"
-	 "bug: none known\n"
-	 "failure: interrupts taken before HLT, and L2 sleeps for ever\n"
-	 "freeze: page\n"
-	 "proof: l2 runnable rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
-	 "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2\n",
-	 .fly = fly_sti_hlt);
-SCENARIO(sti_hlt_idle, NEEDS(L2_APICV),
-	 "title: between STI and HLT with nothing pending, woken later by a notification\n" PROMISE
-	 "host: snapshot between STI and HLT, whose page is missing\n"
-	 "bug: none known\n"
-	 "failure: L2 sleeps for ever\n"
-	 "freeze: page\n"
-	 "proof: l2 runnable rvi=0 pir:0x92 pir:0x51 pir:0x43 on !irr:0xf2 rflags&0x200 "
-	 "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2\n",
-	 .fly = fly_sti_hlt_idle);
-SCENARIO(mov_ss_shadow, NEEDS(L2_APICV),
-	 "title: virtual interrupts pending, blocked by MOV SS for one instruction\n" PROMISE
-	 "host: snapshot behind the VM entry that loads this blocking; the page of L2's next "
-	 "instruction is missing\n"
-	 "bug: none known\n" FAILURE "freeze: page\n"
-	 "proof: l2 runnable !run-pending rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
-	 "GUEST_INTERRUPTIBILITY_INFO=2 events.interrupt.shadow=1\n",
-	 .fly = fly_mov_ss);
+SCENARIO(rvi_if_on, NEEDS(L2_APICV), FLY(fly_if_on),
+	 TITLE("virtual interrupts pending with RFLAGS.IF=1, to be taken at once"), DELIVERED,
+	 HOST("snapshot right behind an instruction in the shadow of STI"), BUG("none known"),
+	 MISPLACED, FREEZE(port),
+	 PROOF("l2 runnable rvi=0x92 svi=0 virr:0x92 virr:0x51 virr:0x43 rflags&0x200"));
+SCENARIO(rvi_self_ipi, NEEDS(L2_APICV), FLY(fly_self_ipi),
+	 TITLE("L2 has sent three self-IPIs with RFLAGS.IF=0"),
+	 PROMISE("SDM, Self-IPI Virtualization: the vector is pending in VIRR and RVI at once"),
+	 HOST("snapshot right behind the last WRMSR"), BUG("none known"), MISPLACED, FREEZE(port),
+	 PROOF("l2 runnable rvi=0x92 svi=0 virr:0x92 virr:0x51 virr:0x43 !rflags&0x200"));
+SCENARIO(rvi_behind_vtpr, NEEDS(L2_APICV), FLY(fly_behind_vtpr),
+	 TITLE("virtual interrupts wait behind VTPR with RFLAGS.IF=1"),
+	 PROMISE("SDM, TPR Virtualization and PPR Virtualization: an interrupt is delivered when "
+		 "L2 has lowered its TPR below the interrupt's priority class"),
+	 HOST("snapshot with VTPR=0x90, 0x92 the highest that is pending"), BUG("none known"),
+	 MISPLACED, FREEZE(port),
+	 PROOF("l2 runnable rvi=0x92 vtpr=0x90 vppr=0x90 virr:0x51 virr:0x43 rflags&0x200"));
+SCENARIO(sti_shadow, NEEDS(L2_APICV), FLY(fly_sti_shadow),
+	 TITLE("virtual interrupts pending in the shadow of STI"), DELIVERED,
+	 HOST("snapshot between STI and the next instruction, whose page is missing"),
+	 BUG("none known"), MISPLACED, FREEZE(page),
+	 PROOF("l2 runnable rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
+	       "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2"));
+SCENARIO(sti_hlt, NEEDS(L2_APICV), FLY(fly_sti_hlt),
+	 TITLE("virtual interrupts pending between STI and HLT"), DELIVERED,
+	 HOST("snapshot between STI and HLT, whose page is missing"), BUG("none known"),
+	 FAILURE("interrupts taken before HLT, and L2 sleeps for ever"), FREEZE(page),
+	 PROOF("l2 runnable rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
+	       "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2"));
+SCENARIO(sti_hlt_idle, NEEDS(L2_APICV), FLY(fly_sti_hlt_idle),
+	 TITLE("between STI and HLT with nothing pending, woken later by a notification"),
+	 DELIVERED, HOST("snapshot between STI and HLT, whose page is missing"), BUG("none known"),
+	 FAILURE("L2 sleeps for ever"), FREEZE(page),
+	 PROOF("l2 runnable rvi=0 pir:0x92 pir:0x51 pir:0x43 on !irr:0xf2 rflags&0x200 "
+	       "GUEST_INTERRUPTIBILITY_INFO=1 events.interrupt.shadow=2"));
+SCENARIO(mov_ss_shadow, NEEDS(L2_APICV), FLY(fly_mov_ss),
+	 TITLE("virtual interrupts pending, blocked by MOV SS for one instruction"), DELIVERED,
+	 HOST("snapshot behind the VM entry that loads this blocking; the page of L2's next "
+	      "instruction is missing"),
+	 BUG("none known"), MISPLACED, FREEZE(page),
+	 PROOF("l2 runnable !run-pending rvi=0x92 virr:0x51 virr:0x43 rflags&0x200 "
+	       "GUEST_INTERRUPTIBILITY_INFO=2 events.interrupt.shadow=1"));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `running` with a shadow VMCS behind the VMCS link pointer; the scenario is told of below. */
+#include "hv/page_names.h"
 #include "hv/running.h"
 #include "hv/scenario.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define SHADOW_INDICATOR (1u << 31)
 
@@ -35,17 +35,14 @@ static void run(void)
 	running_fly(prepare, check);
 }
 
-SCENARIO(
-	shadow_vmcs, NEEDS(L2_APICV, VMX_CPU2_VMCS_SHADOWING),
-	"title: L2 runs with a shadow VMCS behind the VMCS link pointer\n"
-	"promise: SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link "
-	"pointer names; the processor checks its revision identifier at VM entry\n"
-	"host: as in running; KVM reads the header of that VMCS when it restores the nested state, "
-	"so its page is asked for in KVM_SET_NESTED_STATE itself, and writes the whole page at "
-	"each exit to L1\n"
-	"bug: none known\n"
-	"failure: KVM_SET_NESTED_STATE refused, a VM entry that fails, a changed revision "
-	"identifier\n"
-	"freeze: soon\n"
-	"proof: l2 runnable shadow-vmcs12\n",
-	.run = run);
+SCENARIO(shadow_vmcs, NEEDS(L2_APICV, VMX_CPU2_VMCS_SHADOWING), RUN(run),
+	 TITLE("L2 runs with a shadow VMCS behind the VMCS link pointer"),
+	 PROMISE("SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link "
+		 "pointer names; the processor checks its revision identifier at VM entry"),
+	 HOST("as in running; KVM reads the header of that VMCS when it restores the nested state, "
+	      "so its page is asked for in KVM_SET_NESTED_STATE itself, and writes the whole page "
+	      "at each exit to L1"),
+	 BUG("none known"),
+	 FAILURE("KVM_SET_NESTED_STATE refused, a VM entry that fails, a changed revision "
+		 "identifier"),
+	 FREEZE(soon), PROOF("l2 runnable shadow-vmcs12"));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An SMI meets L1 or L2, and the snapshot lies around or within its handler; told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/smm.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 #define INTR_INFO_EXTERNAL (1ull << 31) /* valid, type external interrupt */
@@ -151,135 +151,91 @@ static void fly_twice(void)
 }
 
 /* Without a host there is nobody to send an SMI. */
-#define ABOUT                                                                                      \
-	"promise: SDM, System Management Mode, Default Treatment of SMIs and SMM with VMX "        \
-	"Operation and SMX Operation: an SMI leaves VMX operation for a while, and RSM brings "    \
-	"everything back, non-root operation included\n"                                           \
-	"bug: Tsukata 2023: nested state of a vCPU in SMM refused on migration (EINVAL); and the " \
-	"selftests restore nested state last because KVM must know of SMM first\n"
-#define IN_HANDLER                                                                      \
-	"host: an SMI; snapshot at a freeze point inside the handler, where KVM keeps " \
-	"VMXON and L2 apart\n"
+#define ABOUT                                                                                     \
+	PROMISE("SDM, System Management Mode, Default Treatment of SMIs and SMM with VMX "        \
+		"Operation and SMX Operation: an SMI leaves VMX operation for a while, and RSM "  \
+		"brings everything back, non-root operation included"),                           \
+		BUG("Tsukata 2023: nested state of a vCPU in SMM refused on migration (EINVAL); " \
+		    "and the selftests restore nested state last because KVM must know of SMM "   \
+		    "first")
+#define IN_HANDLER                                                                               \
+	HOST("an SMI; snapshot at a freeze point inside the handler, where KVM keeps VMXON and " \
+	     "L2 apart")
 
-SCENARIO(smi_in_l1_vmxon, NEEDS(L2_BASE),
-	 "title: an SMI meets L1 that has no current VMCS; frozen in the handler\n" ABOUT IN_HANDLER
-	 "failure: VMXON lost, or in force within SMM: a fault in the handler\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm !smm-l2 !l2 vmxon !vmcs12 events.smi.smm=1\n",
-	 .possible = hop_host_there, .fly = fly_l1_vmxon);
-SCENARIO(smi_in_l1, NEEDS(L2_BASE),
-	 "title: an SMI meets L1 that has a current VMCS; frozen in the handler\n" ABOUT IN_HANDLER
-	 "failure: the current VMCS or its fields lost behind RSM\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm !smm-l2 !l2 vmxon vmcs12 events.smi.smm=1\n",
-	 .possible = hop_host_there, .fly = fly_l1);
-SCENARIO(smi_in_l2, NEEDS(L2_APICV),
-	 "title: an SMI meets L2; frozen in the handler\n" ABOUT IN_HANDLER
-	 "failure: RSM leads to L1, to nowhere, or to an L2 with other registers\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 vmxon vmcs12 events.smi.smm=1\n",
-	 .possible = hop_host_there, .fly = fly_l2);
-SCENARIO(
-	smi_read_shadow, NEEDS(L2_APICV),
-	"title: an SMI meets L2 that reads other bits in CR0 and CR4 than there are; frozen in the "
-	"handler\n" ABOUT IN_HANDLER "failure: behind RSM L2 reads the bits that L1 hides from it\n"
-	"freeze: port\n"
-	"act: smi first\n"
-	"proof: smm smm-l2 !l2 events.smi.smm=1\n",
-	.possible = hop_host_there, .fly = fly_l2_hiding);
-SCENARIO(smi_in_l2_rvi, NEEDS(L2_APICV),
-	 "title: an SMI meets L2 with virtual interrupts behind RFLAGS.IF=0; frozen in the "
-	 "handler\n" ABOUT IN_HANDLER
-	 "failure: RVI or a vector lost behind RSM, or taken with RFLAGS.IF=0\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 events.smi.smm=1 rvi=0x51 virr:0x51 virr:0x43\n",
-	 .possible = hop_host_there, .fly = fly_l2_rvi);
-SCENARIO(smi_in_l2_irq, NEEDS(L2_BASE),
-	 "title: an interrupt for L1 waits while an SMI that met L2 is handled; frozen in the "
-	 "handler\n" ABOUT IN_HANDLER "failure: L2 goes on behind RSM, or the vector is lost\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 events.smi.smm=1 irr:0x61\n",
-	 .possible = hop_host_there, .fly = fly_irq);
-SCENARIO(smi_in_l2_nmi, NEEDS(L2_BASE),
-	 "title: an NMI waits while an SMI that met L2 is handled; frozen in the handler\n" ABOUT
-		 IN_HANDLER "failure: L2 goes on behind RSM, or the NMI is lost\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 events.smi.smm=1 events.nmi.pending=1 events.nmi.masked=1\n",
-	 .possible = hop_host_there, .fly = fly_nmi);
-SCENARIO(smi_in_l2_init, NEEDS(L2_BASE),
-	 "title: an INIT waits while an SMI that met L2 is handled; frozen in the handler\n" ABOUT
-		 IN_HANDLER "failure: L2 goes on behind RSM, or the INIT is lost\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 events.smi.smm=1 events.smi.latched_init=1\n",
-	 .possible = hop_host_there, .fly = fly_init);
-SCENARIO(smi_in_l2_twice, NEEDS(L2_BASE),
-	 "title: a second SMI waits while one that met L2 is handled; frozen in the handler\n" ABOUT
-		 IN_HANDLER "failure: the second SMI lost, or taken within the first handler\n"
-	 "freeze: port\n"
-	 "act: smi first\n"
-	 "proof: smm smm-l2 !l2 events.smi.smm=1 events.smi.pending=1\n",
-	 .possible = hop_host_there, .fly = fly_twice);
-SCENARIO(smi_rsm_done, NEEDS(L2_APICV),
-	 "title: RSM executed, L2 not yet entered again\n" ABOUT
-	 "host: an SMI; snapshot while KVM waits within RSM for the state-save area: "
-	 "nested_run_pending\n"
-	 "failure: L2 starts with other registers, twice, or not at all\n"
-	 "freeze: page\n"
-	 "act: smi first\n"
-	 "proof: l2 run-pending !smm !smm-l2 events.smi.smm=0\n",
-	 .possible = hop_host_there, .fly = fly_l2);
-SCENARIO(smi_pending, NEEDS(L2_APICV),
-	 "title: an SMI is pending when L2 is saved\n" ABOUT
-	 "host: snapshot at an instruction of L2; an SMI before the save\n"
-	 "failure: the SMI lost or handled twice, or L2 goes on with other registers\n"
-	 "freeze: port\n"
-	 "act: smi paused\n"
-	 "proof: l2 runnable !smm events.smi.smm=0\n",
-	 .possible = hop_host_there, .fly = fly_l2_rvi);
-SCENARIO(smi_restored, NEEDS(L2_APICV),
-	 "title: an SMI before the restored L2 runs for the first time\n" ABOUT
-	 "host: snapshot at an instruction of L2; an SMI before the first KVM_RUN, when no "
-	 "page of vmcs12 is mapped yet\n"
-	 "failure: the SMI lost or handled twice, or L2 goes on with other registers\n"
-	 "freeze: port\n"
-	 "act: smi restored\n"
-	 "proof: l2 runnable rvi=0x51 events.smi.smm=0\n",
-	 .possible = hop_host_there, .fly = fly_l2_rvi);
-SCENARIO(smi_halted, NEEDS(L2_BASE),
-	 "title: an SMI meets a restored L2 that sleeps in HLT\n" ABOUT
-	 "host: snapshot of the sleeping L2; an SMI when the restored vCPU has blocked again\n"
-	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
-	 "freeze: blocked\n"
-	 "act: smi blocked\n"
-	 "proof: l2 halted\n",
-	 .possible = hop_host_there, .fly = fly_halted);
-SCENARIO(smi_halted_paused, NEEDS(L2_BASE),
-	 "title: an SMI is pending when an L2 that sleeps in HLT is saved\n" ABOUT
-	 "host: snapshot of the sleeping L2; an SMI before the save\n"
-	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
-	 "freeze: blocked\n"
-	 "act: smi paused\n"
-	 "proof: l2 halted\n",
-	 .possible = hop_host_there, .fly = fly_halted);
-SCENARIO(smi_halted_restored, NEEDS(L2_BASE),
-	 "title: an SMI before a restored L2 that sleeps in HLT runs for the first time\n" ABOUT
-	 "host: snapshot of the sleeping L2; an SMI before the first KVM_RUN\n"
-	 "failure: L2 sleeps through the SMI, or the interrupt behind RSM is lost\n"
-	 "freeze: blocked\n"
-	 "act: smi restored\n"
-	 "proof: l2 halted\n",
-	 .possible = hop_host_there, .fly = fly_halted);
-SCENARIO(smi_from_hlt, NEEDS(L2_BASE),
-	 "title: an SMI meets an L2 that sleeps in HLT; frozen in the handler\n" ABOUT IN_HANDLER
-	 "failure: RSM does not lead to L2, or the interrupt behind RSM is lost\n"
-	 "freeze: port\n"
-	 "act: smi asleep\n"
-	 "proof: smm smm-l2 !l2 runnable events.smi.smm=1 irr:0x61\n",
-	 .possible = hop_host_there, .fly = fly_halted);
+SCENARIO(smi_in_l1_vmxon, NEEDS(L2_BASE), FLY(fly_l1_vmxon, .possible = hop_host_there),
+	 TITLE("an SMI meets L1 that has no current VMCS; frozen in the handler"), ABOUT,
+	 IN_HANDLER, FAILURE("VMXON lost, or in force within SMM: a fault in the handler"),
+	 FREEZE(port), ACT(smi, first), PROOF("smm !smm-l2 !l2 vmxon !vmcs12 events.smi.smm=1"));
+SCENARIO(smi_in_l1, NEEDS(L2_BASE), FLY(fly_l1, .possible = hop_host_there),
+	 TITLE("an SMI meets L1 that has a current VMCS; frozen in the handler"), ABOUT, IN_HANDLER,
+	 FAILURE("the current VMCS or its fields lost behind RSM"), FREEZE(port), ACT(smi, first),
+	 PROOF("smm !smm-l2 !l2 vmxon vmcs12 events.smi.smm=1"));
+SCENARIO(smi_in_l2, NEEDS(L2_APICV), FLY(fly_l2, .possible = hop_host_there),
+	 TITLE("an SMI meets L2; frozen in the handler"), ABOUT, IN_HANDLER,
+	 FAILURE("RSM leads to L1, to nowhere, or to an L2 with other registers"), FREEZE(port),
+	 ACT(smi, first), PROOF("smm smm-l2 !l2 vmxon vmcs12 events.smi.smm=1"));
+SCENARIO(smi_read_shadow, NEEDS(L2_APICV), FLY(fly_l2_hiding, .possible = hop_host_there),
+	 TITLE("an SMI meets L2 that reads other bits in CR0 and CR4 than there are; frozen in the "
+	       "handler"),
+	 ABOUT, IN_HANDLER, FAILURE("behind RSM L2 reads the bits that L1 hides from it"),
+	 FREEZE(port), ACT(smi, first), PROOF("smm smm-l2 !l2 events.smi.smm=1"));
+SCENARIO(smi_in_l2_rvi, NEEDS(L2_APICV), FLY(fly_l2_rvi, .possible = hop_host_there),
+	 TITLE("an SMI meets L2 with virtual interrupts behind RFLAGS.IF=0; frozen in the handler"),
+	 ABOUT, IN_HANDLER, FAILURE("RVI or a vector lost behind RSM, or taken with RFLAGS.IF=0"),
+	 FREEZE(port), ACT(smi, first),
+	 PROOF("smm smm-l2 !l2 events.smi.smm=1 rvi=0x51 virr:0x51 virr:0x43"));
+SCENARIO(smi_in_l2_irq, NEEDS(L2_BASE), FLY(fly_irq, .possible = hop_host_there),
+	 TITLE("an interrupt for L1 waits while an SMI that met L2 is handled; frozen in the "
+	       "handler"),
+	 ABOUT, IN_HANDLER, FAILURE("L2 goes on behind RSM, or the vector is lost"), FREEZE(port),
+	 ACT(smi, first), PROOF("smm smm-l2 !l2 events.smi.smm=1 irr:0x61"));
+SCENARIO(smi_in_l2_nmi, NEEDS(L2_BASE), FLY(fly_nmi, .possible = hop_host_there),
+	 TITLE("an NMI waits while an SMI that met L2 is handled; frozen in the handler"), ABOUT,
+	 IN_HANDLER, FAILURE("L2 goes on behind RSM, or the NMI is lost"), FREEZE(port),
+	 ACT(smi, first),
+	 PROOF("smm smm-l2 !l2 events.smi.smm=1 events.nmi.pending=1 events.nmi.masked=1"));
+SCENARIO(smi_in_l2_init, NEEDS(L2_BASE), FLY(fly_init, .possible = hop_host_there),
+	 TITLE("an INIT waits while an SMI that met L2 is handled; frozen in the handler"), ABOUT,
+	 IN_HANDLER, FAILURE("L2 goes on behind RSM, or the INIT is lost"), FREEZE(port),
+	 ACT(smi, first), PROOF("smm smm-l2 !l2 events.smi.smm=1 events.smi.latched_init=1"));
+SCENARIO(smi_in_l2_twice, NEEDS(L2_BASE), FLY(fly_twice, .possible = hop_host_there),
+	 TITLE("a second SMI waits while one that met L2 is handled; frozen in the handler"), ABOUT,
+	 IN_HANDLER, FAILURE("the second SMI lost, or taken within the first handler"),
+	 FREEZE(port), ACT(smi, first),
+	 PROOF("smm smm-l2 !l2 events.smi.smm=1 events.smi.pending=1"));
+SCENARIO(smi_rsm_done, NEEDS(L2_APICV), FLY(fly_l2, .possible = hop_host_there),
+	 TITLE("RSM executed, L2 not yet entered again"), ABOUT,
+	 HOST("an SMI; snapshot while KVM waits within RSM for the state-save area: "
+	      "nested_run_pending"),
+	 FAILURE("L2 starts with other registers, twice, or not at all"), FREEZE(page),
+	 ACT(smi, first), PROOF("l2 run-pending !smm !smm-l2 events.smi.smm=0"));
+SCENARIO(smi_pending, NEEDS(L2_APICV), FLY(fly_l2_rvi, .possible = hop_host_there),
+	 TITLE("an SMI is pending when L2 is saved"), ABOUT,
+	 HOST("snapshot at an instruction of L2; an SMI before the save"),
+	 FAILURE("the SMI lost or handled twice, or L2 goes on with other registers"), FREEZE(port),
+	 ACT(smi, paused), PROOF("l2 runnable !smm events.smi.smm=0"));
+SCENARIO(smi_restored, NEEDS(L2_APICV), FLY(fly_l2_rvi, .possible = hop_host_there),
+	 TITLE("an SMI before the restored L2 runs for the first time"), ABOUT,
+	 HOST("snapshot at an instruction of L2; an SMI before the first KVM_RUN, when no page of "
+	      "vmcs12 is mapped yet"),
+	 FAILURE("the SMI lost or handled twice, or L2 goes on with other registers"), FREEZE(port),
+	 ACT(smi, restored), PROOF("l2 runnable rvi=0x51 events.smi.smm=0"));
+SCENARIO(smi_halted, NEEDS(L2_BASE), FLY(fly_halted, .possible = hop_host_there),
+	 TITLE("an SMI meets a restored L2 that sleeps in HLT"), ABOUT,
+	 HOST("snapshot of the sleeping L2; an SMI when the restored vCPU has blocked again"),
+	 FAILURE("L2 sleeps through the SMI, or the interrupt behind RSM is lost"), FREEZE(blocked),
+	 ACT(smi, blocked), PROOF("l2 halted"));
+SCENARIO(smi_halted_paused, NEEDS(L2_BASE), FLY(fly_halted, .possible = hop_host_there),
+	 TITLE("an SMI is pending when an L2 that sleeps in HLT is saved"), ABOUT,
+	 HOST("snapshot of the sleeping L2; an SMI before the save"),
+	 FAILURE("L2 sleeps through the SMI, or the interrupt behind RSM is lost"), FREEZE(blocked),
+	 ACT(smi, paused), PROOF("l2 halted"));
+SCENARIO(smi_halted_restored, NEEDS(L2_BASE), FLY(fly_halted, .possible = hop_host_there),
+	 TITLE("an SMI before a restored L2 that sleeps in HLT runs for the first time"), ABOUT,
+	 HOST("snapshot of the sleeping L2; an SMI before the first KVM_RUN"),
+	 FAILURE("L2 sleeps through the SMI, or the interrupt behind RSM is lost"), FREEZE(blocked),
+	 ACT(smi, restored), PROOF("l2 halted"));
+SCENARIO(smi_from_hlt, NEEDS(L2_BASE), FLY(fly_halted, .possible = hop_host_there),
+	 TITLE("an SMI meets an L2 that sleeps in HLT; frozen in the handler"), ABOUT, IN_HANDLER,
+	 FAILURE("RSM does not lead to L2, or the interrupt behind RSM is lost"), FREEZE(port),
+	 ACT(smi, asleep), PROOF("smm smm-l2 !l2 runnable events.smi.smm=1 irr:0x61"));

@@ -263,102 +263,79 @@ static bool possible(char *why, size_t size)
 	return hop_host_there(why, size) && ap_there(why, size);
 }
 
-#define FROZEN_1 "host: two vCPUs; snapshot at a freeze point of the first, "
-#define POSTING                                                                                   \
-	"promise: SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and " \
-	"then sends the notification vector if ON was 0, may count on it\n"
-#define POSTING_LOST                                                                              \
-	"failure: the second CPU's L2 never takes what the first posted, and as ON stays set no " \
-	"later sender notifies again\n"
-#define SMP          \
-	"vcpus: 2\n" \
-	"freeze: port\n"
-#define ASLEEP SMP "act: irq asleep\n"
-SCENARIO(smp_post_running, NEEDS(L2_APICV),
-	 "title: one vCPU posts to an L2 that computes on the other\n" POSTING FROZEN_1
-	 "right before it posts, with L2 on the second\n"
-	 "bug: none known\n" POSTING_LOST SMP "proof: !l2 runnable vmxon\n"
-	 "proof1: l2 runnable\n",
-	 .possible = possible, .fly = fly_post_running);
-SCENARIO(smp_on_running, NEEDS(L2_APICV),
-	 "title: one vCPU has set ON, not yet notified; the other's L2 computes\n" POSTING FROZEN_1
-	 "between ON and the notification, with L2 on the second\n"
-	 "bug: none known\n" POSTING_LOST SMP "proof: !l2 runnable vmxon\n"
-	 "proof1: l2 runnable pir:0x51 on\n",
-	 .possible = possible, .fly = fly_on_running);
-SCENARIO(smp_post_halted, NEEDS(L2_APICV),
-	 "title: one vCPU posts to an L2 that sleeps in HLT on the other\n" POSTING FROZEN_1
-	 "right before it posts, with L2 asleep on the second\n"
-	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
-		 ASLEEP "proof: !l2 runnable vmxon\n"
-	 "proof1: l2 halted\n",
-	 .possible = possible, .fly = fly_post_halted);
-SCENARIO(smp_on_halted, NEEDS(L2_APICV),
-	 "title: one vCPU has set ON, not yet notified; the other's L2 sleeps in HLT\n" POSTING
-		 FROZEN_1 "between ON and the notification, with L2 asleep on the second\n"
-	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
-		 ASLEEP "proof: !l2 runnable vmxon\n"
-	 "proof1: l2 halted pir:0x51 on\n",
-	 .possible = possible, .fly = fly_on_halted);
-SCENARIO(smp_port_1, NEEDS(L2_APICV),
-	 "title: L2 on the second vCPU, L1 on the first\n"
-	 "promise: SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery\n"
-	 "host: two vCPUs; snapshot at an instruction of the second one's L2, IF=0\n"
-	 "bug: none known\n"
-	 "failure: a vector missing or doubled, or the state of one vCPU on the other\n" SMP
-	 "proof: !l2 runnable vmxon !vmcs12\n"
-	 "proof1: l2 runnable rvi=0x51 !rflags&0x200\n",
-	 .possible = possible, .fly = fly_port);
-SCENARIO(smp_both_running, NEEDS(L2_APICV),
-	 "title: an L2 on each vCPU, both run\n" POSTING FROZEN_1
-	 "within its L2, with the second in its own\n"
-	 "bug: none known\n" POSTING_LOST SMP "proof: l2 runnable rvi=0x51\n"
-	 "proof1: l2 runnable !rvi=0x51\n",
-	 .possible = possible, .fly = fly_both_running);
-SCENARIO(smp_both_halted, NEEDS(L2_APICV),
-	 "title: an L2 on each vCPU, one sleeps in HLT\n" POSTING FROZEN_1
-	 "within its L2, with the second one's L2 asleep\n"
-	 "bug: KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)\n" POSTING_LOST
-		 ASLEEP "proof: l2 runnable rvi=0x51\n"
-	 "proof1: l2 halted\n",
-	 .possible = possible, .fly = fly_both_halted);
-#define MOVES                                                                                 \
-	"promise: SDM, Software Use of Virtual-Machine Control Structures: after VMCLEAR on " \
-	"one processor the VMCS may be made current on another\n"                             \
-	"bug: none known\n"                                                                   \
-	"failure: a field of the VMCS lost or stale, or L2 does not go on where it stopped\n"
-SCENARIO(smp_vmcs_cleared, NEEDS(L2_APICV),
-	 "title: a VMCS on its way from one vCPU to the other: cleared, current on none\n" MOVES
-		 FROZEN_1 "between VMCLEAR on it and VMPTRLD on the second\n" SMP
-	 "proof: vmxon !vmcs12 !l2\n"
-	 "proof1: vmxon !vmcs12 !l2\n",
-	 .possible = possible, .fly = fly_moved);
-SCENARIO(smp_vmcs_loaded, NEEDS(L2_APICV),
-	 "title: a VMCS that came from the first vCPU is current on the second\n" MOVES
-	 "host: two vCPUs; snapshot at a freeze point of the second, before it enters L2\n" SMP
-	 "proof: vmxon !vmcs12 !l2\n"
-	 "proof1: vmxon vmcs12 !l2\n",
-	 .possible = possible, .fly = fly_moved_frozen);
-SCENARIO(smp_init, NEEDS(L2_APICV),
-	 "title: one vCPU sends INIT to the other, whose L2 sleeps in HLT\n"
-	 "promise: SDM, Other Causes of VM Exits: INIT causes a VM exit, from HLT too\n" FROZEN_1
-	 "right before it sends INIT\n"
-	 "bug: none known\n"
-	 "failure: L2 sleeps on, or the second CPU is reset\n" ASLEEP "proof: !l2 runnable\n"
-	 "proof1: l2 halted\n",
-	 .possible = possible, .fly = fly_init);
+#define FROZEN_1 "two vCPUs; snapshot at a freeze point of the first, "
+#define POSTING                                                                                  \
+	PROMISE("SDM, Posted-Interrupt Processing: whoever sets a bit in the PIR, then ON, and " \
+		"then sends the notification vector if ON was 0, may count on it")
+#define POSTING_LOST                                                                             \
+	FAILURE("the second CPU's L2 never takes what the first posted, and as ON stays set no " \
+		"later sender notifies again")
+#define SMP    VCPUS(2), FREEZE(port)
+#define ASLEEP SMP, ACT(irq, asleep)
+SCENARIO(smp_post_running, NEEDS(L2_APICV), FLY(fly_post_running, .possible = possible),
+	 TITLE("one vCPU posts to an L2 that computes on the other"), POSTING,
+	 HOST(FROZEN_1 "right before it posts, with L2 on the second"), BUG("none known"),
+	 POSTING_LOST, SMP, PROOF("!l2 runnable vmxon"), PROOF1("l2 runnable"));
+SCENARIO(smp_on_running, NEEDS(L2_APICV), FLY(fly_on_running, .possible = possible),
+	 TITLE("one vCPU has set ON, not yet notified; the other's L2 computes"), POSTING,
+	 HOST(FROZEN_1 "between ON and the notification, with L2 on the second"), BUG("none known"),
+	 POSTING_LOST, SMP, PROOF("!l2 runnable vmxon"), PROOF1("l2 runnable pir:0x51 on"));
+SCENARIO(smp_post_halted, NEEDS(L2_APICV), FLY(fly_post_halted, .possible = possible),
+	 TITLE("one vCPU posts to an L2 that sleeps in HLT on the other"), POSTING,
+	 HOST(FROZEN_1 "right before it posts, with L2 asleep on the second"),
+	 BUG("KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)"), POSTING_LOST,
+	 ASLEEP, PROOF("!l2 runnable vmxon"), PROOF1("l2 halted"));
+SCENARIO(smp_on_halted, NEEDS(L2_APICV), FLY(fly_on_halted, .possible = possible),
+	 TITLE("one vCPU has set ON, not yet notified; the other's L2 sleeps in HLT"), POSTING,
+	 HOST(FROZEN_1 "between ON and the notification, with L2 asleep on the second"),
+	 BUG("KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)"), POSTING_LOST,
+	 ASLEEP, PROOF("!l2 runnable vmxon"), PROOF1("l2 halted pir:0x51 on"));
+SCENARIO(smp_port_1, NEEDS(L2_APICV), FLY(fly_port, .possible = possible),
+	 TITLE("L2 on the second vCPU, L1 on the first"),
+	 PROMISE("SDM, Evaluation of Pending Virtual Interrupts and Virtual-Interrupt Delivery"),
+	 HOST("two vCPUs; snapshot at an instruction of the second one's L2, IF=0"),
+	 BUG("none known"),
+	 FAILURE("a vector missing or doubled, or the state of one vCPU on the other"), SMP,
+	 PROOF("!l2 runnable vmxon !vmcs12"), PROOF1("l2 runnable rvi=0x51 !rflags&0x200"));
+SCENARIO(smp_both_running, NEEDS(L2_APICV), FLY(fly_both_running, .possible = possible),
+	 TITLE("an L2 on each vCPU, both run"), POSTING,
+	 HOST(FROZEN_1 "within its L2, with the second in its own"), BUG("none known"),
+	 POSTING_LOST, SMP, PROOF("l2 runnable rvi=0x51"), PROOF1("l2 runnable !rvi=0x51"));
+SCENARIO(smp_both_halted, NEEDS(L2_APICV), FLY(fly_both_halted, .possible = possible),
+	 TITLE("an L2 on each vCPU, one sleeps in HLT"), POSTING,
+	 HOST(FROZEN_1 "within its L2, with the second one's L2 asleep"),
+	 BUG("KVM: x86: Get vmcs12 pages before checking pending interrupts (2022)"), POSTING_LOST,
+	 ASLEEP, PROOF("l2 runnable rvi=0x51"), PROOF1("l2 halted"));
+#define MOVES                                                                                    \
+	PROMISE("SDM, Software Use of Virtual-Machine Control Structures: after VMCLEAR on one " \
+		"processor the VMCS may be made current on another"),                            \
+		BUG("none known"),                                                               \
+		FAILURE("a field of the VMCS lost or stale, or L2 does not go on where it "      \
+			"stopped")
+SCENARIO(smp_vmcs_cleared, NEEDS(L2_APICV), FLY(fly_moved, .possible = possible),
+	 TITLE("a VMCS on its way from one vCPU to the other: cleared, current on none"), MOVES,
+	 HOST(FROZEN_1 "between VMCLEAR on it and VMPTRLD on the second"), SMP,
+	 PROOF("vmxon !vmcs12 !l2"), PROOF1("vmxon !vmcs12 !l2"));
+SCENARIO(smp_vmcs_loaded, NEEDS(L2_APICV), FLY(fly_moved_frozen, .possible = possible),
+	 TITLE("a VMCS that came from the first vCPU is current on the second"), MOVES,
+	 HOST("two vCPUs; snapshot at a freeze point of the second, before it enters L2"), SMP,
+	 PROOF("vmxon !vmcs12 !l2"), PROOF1("vmxon vmcs12 !l2"));
+SCENARIO(smp_init, NEEDS(L2_APICV), FLY(fly_init, .possible = possible),
+	 TITLE("one vCPU sends INIT to the other, whose L2 sleeps in HLT"),
+	 PROMISE("SDM, Other Causes of VM Exits: INIT causes a VM exit, from HLT too"),
+	 HOST(FROZEN_1 "right before it sends INIT"), BUG("none known"),
+	 FAILURE("L2 sleeps on, or the second CPU is reset"), ASLEEP, PROOF("!l2 runnable"),
+	 PROOF1("l2 halted"));
 static bool sipi_possible(char *why, size_t size)
 {
 	return possible(why, size) &&
 	       vmx_misc_cap(MISC_CAP_WAIT_FOR_SIPI, "activity state wait-for-SIPI", why, size);
 }
 
-SCENARIO(smp_sipi, NEEDS(L2_APICV),
-	 "title: one vCPU sends a SIPI to the other, whose L2 waits for it\n"
-	 "promise: SDM, Other Causes of VM Exits: a SIPI causes a VM exit in the wait-for-SIPI "
-	 "state\n" FROZEN_1 "right before it sends the SIPI\n"
-	 "bug: none known\n"
-	 "failure: L2 waits on, or the vector in the exit qualification is wrong\n" ASLEEP
-	 "proof: !l2 runnable\n"
-	 "proof1: l2 init-received GUEST_ACTIVITY_STATE=3\n",
-	 .possible = sipi_possible, .fly = fly_sipi);
+SCENARIO(smp_sipi, NEEDS(L2_APICV), FLY(fly_sipi, .possible = sipi_possible),
+	 TITLE("one vCPU sends a SIPI to the other, whose L2 waits for it"),
+	 PROMISE("SDM, Other Causes of VM Exits: a SIPI causes a VM exit in the wait-for-SIPI "
+		 "state"),
+	 HOST(FROZEN_1 "right before it sends the SIPI"), BUG("none known"),
+	 FAILURE("L2 waits on, or the vector in the exit qualification is wrong"), ASLEEP,
+	 PROOF("!l2 runnable"), PROOF1("l2 init-received GUEST_ACTIVITY_STATE=3"));

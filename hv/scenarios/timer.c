@@ -152,57 +152,42 @@ static void fly_in_l1(void)
 		check_used(value - vmcs_read(VMX_PREEMPTION_TIMER_VALUE), 0, rdtsc() - begin);
 }
 
-#define PROMISE "promise: SDM, VMX-Preemption Timer: it counts TSC ticks in VMX non-root operation"
-#define RUNNING "host: snapshot of L2 while the timer counts\n"
-#define BUG	"bug: Linux 5.8, KVM: nVMX: Fix VMX preemption timer migration\n"
+#define COUNTS	  "SDM, VMX-Preemption Timer: it counts TSC ticks in VMX non-root operation"
+#define RUNNING	  HOST("snapshot of L2 while the timer counts")
+#define MIGRATION BUG("Linux 5.8, KVM: nVMX: Fix VMX preemption timer migration")
 
 SCENARIO(timer_saved, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer counts, its value is saved on VM exit\n" PROMISE
-	 ", and the exit saves what is left\n" RUNNING BUG
-	 "failure: the value saved does not agree with the TSC\n"
-	 "freeze: port\n"
-	 "proof: l2 preemption-timer\n",
-	 .fly = fly_saved);
+	 FLY(fly_saved), TITLE("VMX-preemption timer counts, its value is saved on VM exit"),
+	 PROMISE(COUNTS ", and the exit saves what is left"), RUNNING, MIGRATION,
+	 FAILURE("the value saved does not agree with the TSC"), FREEZE(port),
+	 PROOF("l2 preemption-timer"));
 SCENARIO(timer_unsaved, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer counts, its value is not saved on VM exit\n" PROMISE
-	 "; without the control the field stays\n" RUNNING BUG "failure: the field changes\n"
-	 "freeze: port\n"
-	 "proof: l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0x40000000\n",
-	 .fly = fly_unsaved);
+	 FLY(fly_unsaved), TITLE("VMX-preemption timer counts, its value is not saved on VM exit"),
+	 PROMISE(COUNTS "; without the control the field stays"), RUNNING, MIGRATION,
+	 FAILURE("the field changes"), FREEZE(port),
+	 PROOF("l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0x40000000"));
 SCENARIO(timer_fires, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer fires behind the restore\n" PROMISE
-	 " and causes a VM exit at 0\n" RUNNING BUG
-	 "failure: too early, too late or never, or twice\n"
-	 "freeze: port\n"
-	 "proof: l2 preemption-timer\n",
-	 .fly = fly_fires);
+	 FLY(fly_fires), TITLE("VMX-preemption timer fires behind the restore"),
+	 PROMISE(COUNTS " and causes a VM exit at 0"), RUNNING, MIGRATION,
+	 FAILURE("too early, too late or never, or twice"), FREEZE(port),
+	 PROOF("l2 preemption-timer"));
 SCENARIO(timer_short, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: the VMX-preemption timer runs out while L2 is frozen\n" PROMISE
-	 " and causes a VM exit at 0\n"
-	 "host: snapshot of L2 when the timer is due, but KVM was not in L2 to see it\n"
-	 "bug: nested.preemption_timer_expired is part of no ioctl\n"
-	 "failure: it never fires\n"
-	 "freeze: port\n"
-	 "proof: l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0\n",
-	 .fly = fly_short);
+	 FLY(fly_short), TITLE("the VMX-preemption timer runs out while L2 is frozen"),
+	 PROMISE(COUNTS " and causes a VM exit at 0"),
+	 HOST("snapshot of L2 when the timer is due, but KVM was not in L2 to see it"),
+	 BUG("nested.preemption_timer_expired is part of no ioctl"), FAILURE("it never fires"),
+	 FREEZE(port), PROOF("l2 preemption-timer VMX_PREEMPTION_TIMER_VALUE=0"));
 SCENARIO(timer_zero, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer at 0 at VM entry\n" PROMISE
-	 " and causes a VM exit at 0, before L2's first instruction\n"
-	 "host: snapshot while KVM waits inside VMRESUME for the virtual-APIC page\n"
-	 "bug: nested.preemption_timer_expired is part of no ioctl\n"
-	 "failure: it never fires\n"
-	 "freeze: page\n"
-	 "proof: l2 run-pending VMX_PREEMPTION_TIMER_VALUE=0\n",
-	 .fly = fly_zero);
+	 FLY(fly_zero), TITLE("VMX-preemption timer at 0 at VM entry"),
+	 PROMISE(COUNTS " and causes a VM exit at 0, before L2's first instruction"),
+	 HOST("snapshot while KVM waits inside VMRESUME for the virtual-APIC page"),
+	 BUG("nested.preemption_timer_expired is part of no ioctl"), FAILURE("it never fires"),
+	 FREEZE(page), PROOF("l2 run-pending VMX_PREEMPTION_TIMER_VALUE=0"));
 SCENARIO(timer_halted, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer ends L2's sleep\n" PROMISE ", in activity state HLT too\n"
-	 "host: snapshot of the sleeping L2\n" BUG "failure: L2 sleeps on\n"
-	 "freeze: blocked\n"
-	 "proof: l2 halted preemption-timer\n",
-	 .fly = fly_halted);
+	 FLY(fly_halted), TITLE("VMX-preemption timer ends L2's sleep"),
+	 PROMISE(COUNTS ", in activity state HLT too"), HOST("snapshot of the sleeping L2"),
+	 MIGRATION, FAILURE("L2 sleeps on"), FREEZE(blocked), PROOF("l2 halted preemption-timer"));
 SCENARIO(timer_in_l1, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "title: VMX-preemption timer stands still in L1\n" PROMISE " only\n"
-	 "host: snapshot in L1, between two entries of L2\n" BUG "failure: L1's time counts\n"
-	 "freeze: port\n"
-	 "proof: vmcs12 !l2 !preemption-timer\n",
-	 .fly = fly_in_l1);
+	 FLY(fly_in_l1), TITLE("VMX-preemption timer stands still in L1"), PROMISE(COUNTS " only"),
+	 HOST("snapshot in L1, between two entries of L2"), MIGRATION, FAILURE("L1's time counts"),
+	 FREEZE(port), PROOF("vmcs12 !l2 !preemption-timer"));

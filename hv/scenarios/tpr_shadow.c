@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A TPR shadow, and nothing else of APICv; told of below. */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 static struct l2 l2;
 
@@ -54,23 +54,16 @@ static void fly_threshold(void)
 		check_end();
 }
 
-SCENARIO(tpr_shadow, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW),
-	 "title: L2's CR8 is its TPR shadow, without any more of APICv\n"
-	 "promise: SDM, Virtualizing CR8-Based TPR Accesses: MOV from and to CR8 use VTPR\n"
-	 "host: snapshot between L2's write of CR8 and its read\n"
-	 "bug: none known\n"
-	 "failure: L2 reads L1's TPR, or changes it\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable vtpr=0x90 cr8=0 TPR_THRESHOLD=0\n",
-	 .fly = fly_shadow);
-SCENARIO(
-	tpr_threshold, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW),
-	"title: L2 is about to lower its TPR below L1's threshold\n"
-	"promise: SDM, TPR Virtualization: VTPR[7:4] below the TPR threshold causes a trap-like VM "
-	"exit\n"
-	"host: snapshot before L2's write of CR8\n"
-	"bug: none known\n"
-	"failure: no exit, or one with the write not done\n"
-	"freeze: port\n"
-	"proof: l2 runnable vtpr=0x90 cr8=0 TPR_THRESHOLD=6\n",
-	.fly = fly_threshold);
+SCENARIO(tpr_shadow, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW), FLY(fly_shadow),
+	 TITLE("L2's CR8 is its TPR shadow, without any more of APICv"),
+	 PROMISE("SDM, Virtualizing CR8-Based TPR Accesses: MOV from and to CR8 use VTPR"),
+	 HOST("snapshot between L2's write of CR8 and its read"), BUG("none known"),
+	 FAILURE("L2 reads L1's TPR, or changes it"), FREEZE(port),
+	 PROOF("l2 runnable vtpr=0x90 cr8=0 TPR_THRESHOLD=0"));
+SCENARIO(tpr_threshold, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW), FLY(fly_threshold),
+	 TITLE("L2 is about to lower its TPR below L1's threshold"),
+	 PROMISE("SDM, TPR Virtualization: VTPR[7:4] below the TPR threshold causes a trap-like VM "
+		 "exit"),
+	 HOST("snapshot before L2's write of CR8"), BUG("none known"),
+	 FAILURE("no exit, or one with the write not done"), FREEZE(port),
+	 PROOF("l2 runnable vtpr=0x90 cr8=0 TPR_THRESHOLD=6"));

@@ -67,25 +67,25 @@ static void fly_scaling(void)
 	fly_tsc(true);
 }
 
-#define TSC_REST                                                                               \
-	"host: snapshot in L2 right before RDTSC\n"                                            \
-	"bug: tsc-synced-to-startup; KVM keeps L1's offset and L2's apart and userspace sets " \
-	"only L1's TSC\n"                                                                      \
-	"failure: L2 reads a TSC that L1's own before and behind does not bound\n"             \
-	"freeze: port\n"
+#define TSC_REST                                                                                 \
+	HOST("snapshot in L2 right before RDTSC"),                                               \
+		BUG("tsc-synced-to-startup; KVM keeps L1's offset and L2's apart and userspace " \
+		    "sets only L1's TSC"),                                                       \
+		FAILURE("L2 reads a TSC that L1's own before and behind does not bound"),        \
+		FREEZE(port)
 
-SCENARIO(tsc_offset, NEEDS(L2_BASE, VMX_CPU_TSC_OFFSETTING),
-	 "title: L2's TSC stays L1's plus the offset\n"
-	 "promise: SDM, Changes to Instruction Behavior in VMX Non-Root Operation: RDTSC returns "
-	 "the TSC plus the TSC offset\n" TSC_REST
-	 "proof: l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x8 TSC_OFFSET=0x123456789abc0000\n",
-	 .fly = fly_offset);
+SCENARIO(tsc_offset, NEEDS(L2_BASE, VMX_CPU_TSC_OFFSETTING), FLY(fly_offset),
+	 TITLE("L2's TSC stays L1's plus the offset"),
+	 PROMISE("SDM, Changes to Instruction Behavior in VMX Non-Root Operation: RDTSC returns "
+		 "the TSC plus the TSC offset"),
+	 TSC_REST,
+	 PROOF("l2 runnable CPU_BASED_VM_EXEC_CONTROL&0x8 TSC_OFFSET=0x123456789abc0000"));
 SCENARIO(tsc_scaling, NEEDS(L2_BASE, VMX_CPU_TSC_OFFSETTING, VMX_CPU2_TSC_SCALING),
-	 "title: L2's TSC stays one and a half times L1's plus the offset\n"
-	 "promise: SDM, Changes to Instruction Behavior in VMX Non-Root Operation: RDTSC returns "
-	 "the TSC times the multiplier, shifted, plus the offset\n" TSC_REST
-	 "proof: l2 runnable SECONDARY_VM_EXEC_CONTROL&0x2000000 TSC_MULTIPLIER=0x1800000000000\n",
-	 .fly = fly_scaling);
+	 FLY(fly_scaling), TITLE("L2's TSC stays one and a half times L1's plus the offset"),
+	 PROMISE("SDM, Changes to Instruction Behavior in VMX Non-Root Operation: RDTSC returns "
+		 "the TSC times the multiplier, shifted, plus the offset"),
+	 TSC_REST,
+	 PROOF("l2 runnable SECONDARY_VM_EXEC_CONTROL&0x2000000 TSC_MULTIPLIER=0x1800000000000"));
 
 /* ---- L1's deadline -------------------------------------------------------------------------- */
 
@@ -136,23 +136,19 @@ static void fly_deadline_l2(void)
 	fly_deadline(false);
 }
 
-#define DEADLINE_PROMISE                                                                \
-	"promise: SDM, TSC-Deadline Mode: one interrupt, once the TSC has come to the " \
-	"deadline; it causes a VM exit of L2\n"
-#define DEADLINE_REST                                                                        \
-	"bug: kata-containers 13798, firecracker 4666: local APIC and MSRs restored in the " \
-	"wrong order lose an armed deadline\n"                                               \
-	"failure: no interrupt (L2 waits for ever), an early one, or two\n"                  \
-	"freeze: port\n"
+#define DEADLINE_PROMISE                                                                         \
+	PROMISE("SDM, TSC-Deadline Mode: one interrupt, once the TSC has come to the deadline; " \
+		"it causes a VM exit of L2")
+#define DEADLINE_REST                                                                             \
+	BUG("kata-containers 13798, firecracker 4666: local APIC and MSRs restored in the wrong " \
+	    "order lose an armed deadline"),                                                      \
+		FAILURE("no interrupt (L2 waits for ever), an early one, or two"), FREEZE(port)
 
-SCENARIO(tsc_deadline_l2, NEEDS(L2_BASE),
-	 "title: L1's TSC deadline is armed while L2 runs\n" DEADLINE_PROMISE
-	 "host: snapshot in L2, before the deadline\n" DEADLINE_REST
-	 "proof: l2 runnable !msr:0x6e0=0 !irr:0x61\n",
-	 .possible = has_deadline, .fly = fly_deadline_l2);
-SCENARIO(tsc_deadline_l1, NEEDS(L2_BASE),
-	 "title: L1's TSC deadline is armed while L1 runs, and L2 runs when it "
-	 "comes\n" DEADLINE_PROMISE
-	 "host: snapshot in L1 right before VMLAUNCH, before the deadline\n" DEADLINE_REST
-	 "proof: vmcs12 !l2 !msr:0x6e0=0 !irr:0x61\n",
-	 .possible = has_deadline, .fly = fly_deadline_l1);
+SCENARIO(tsc_deadline_l2, NEEDS(L2_BASE), FLY(fly_deadline_l2, .possible = has_deadline),
+	 TITLE("L1's TSC deadline is armed while L2 runs"), DEADLINE_PROMISE,
+	 HOST("snapshot in L2, before the deadline"), DEADLINE_REST,
+	 PROOF("l2 runnable !msr:0x6e0=0 !irr:0x61"));
+SCENARIO(tsc_deadline_l1, NEEDS(L2_BASE), FLY(fly_deadline_l1, .possible = has_deadline),
+	 TITLE("L1's TSC deadline is armed while L1 runs, and L2 runs when it comes"),
+	 DEADLINE_PROMISE, HOST("snapshot in L1 right before VMLAUNCH, before the deadline"),
+	 DEADLINE_REST, PROOF("vmcs12 !l2 !msr:0x6e0=0 !irr:0x61"));

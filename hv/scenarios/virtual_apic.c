@@ -111,39 +111,32 @@ static void fly_no_register_virt(void)
 }
 
 #define EOI                                                                                      \
-	"promise: SDM, EOI Virtualization: the EOI of a vector in the EOI-exit bitmap causes a " \
-	"trap-like VM exit with the vector as qualification\n"                                   \
-	"bug: none known\n"                                                                      \
-	"failure: no exit, another vector, SVI not updated, or the next interrupt lost\n"        \
-	"freeze: port\n"
-SCENARIO(eoi_exit, NEEDS(L2_APICV),
-	 "title: L2 is about to do an EOI that L1 wants to hear of\n" EOI
-	 "host: snapshot in L2's handler, right before the EOI\n"
-	 "proof: l2 runnable svi=0x51 visr:0x51 rvi=0x43 virr:0x43 EOI_EXIT_BITMAP1=0x20000\n",
-	 .fly = fly_eoi_exit);
-SCENARIO(eoi_exit_l1, NEEDS(L2_APICV),
-	 "title: L1 has an EOI-induced VM exit before it\n" EOI
-	 "host: snapshot in L1 right behind the VM exit\n"
-	 "proof: !l2 vmcs12 VM_EXIT_REASON=45 EXIT_QUALIFICATION=0x51 svi=0 rvi=0x43\n",
-	 .fly = fly_eoi_exit_l1);
-SCENARIO(x2apic_reads, NEEDS(L2_APICV),
-	 "title: L2 reads its virtual x2APIC in a handler\n"
-	 "promise: SDM, Virtualizing RDMSR: with APIC-register virtualization RDMSR of an x2APIC "
-	 "MSR reads the virtual-APIC page\n"
-	 "host: snapshot in L2's handler\n"
-	 "bug: a stale MSR bitmap: L2 reads L1's own APIC\n"
-	 "failure: a register that is not what the virtual-APIC page says\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable svi=0x92 visr:0x92 rvi=0x51 virr:0x43 vtpr=0x20 vppr=0x90\n",
-	 .fly = fly_reads);
-SCENARIO(no_register_virt, NEEDS(L2_APICV),
-	 "title: virtual-interrupt delivery without APIC-register virtualization\n"
-	 "promise: SDM, Virtualizing RDMSR and Virtualizing WRMSR: TPR, EOI and self-IPI are "
-	 "virtualized, other MSRs are for the MSR bitmap\n"
-	 "host: snapshot in L2's handler\n"
-	 "bug: a stale MSR bitmap: L2's EOI goes to L1's own APIC\n"
-	 "failure: L2 reads L1's registers, or an interrupt stays in service\n"
-	 "freeze: port\n"
-	 "proof: l2 runnable svi=0x92 visr:0x92 rvi=0x51 !SECONDARY_VM_EXEC_CONTROL&0x100 "
-	 "SECONDARY_VM_EXEC_CONTROL&0x210\n",
-	 .fly = fly_no_register_virt);
+	PROMISE("SDM, EOI Virtualization: the EOI of a vector in the EOI-exit bitmap causes a "  \
+		"trap-like VM exit with the vector as qualification"),                           \
+		BUG("none known"),                                                               \
+		FAILURE("no exit, another vector, SVI not updated, or the next interrupt lost"), \
+		FREEZE(port)
+SCENARIO(eoi_exit, NEEDS(L2_APICV), FLY(fly_eoi_exit),
+	 TITLE("L2 is about to do an EOI that L1 wants to hear of"), EOI,
+	 HOST("snapshot in L2's handler, right before the EOI"),
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0x43 virr:0x43 EOI_EXIT_BITMAP1=0x20000"));
+SCENARIO(eoi_exit_l1, NEEDS(L2_APICV), FLY(fly_eoi_exit_l1),
+	 TITLE("L1 has an EOI-induced VM exit before it"), EOI,
+	 HOST("snapshot in L1 right behind the VM exit"),
+	 PROOF("!l2 vmcs12 VM_EXIT_REASON=45 EXIT_QUALIFICATION=0x51 svi=0 rvi=0x43"));
+SCENARIO(x2apic_reads, NEEDS(L2_APICV), FLY(fly_reads),
+	 TITLE("L2 reads its virtual x2APIC in a handler"),
+	 PROMISE("SDM, Virtualizing RDMSR: with APIC-register virtualization RDMSR of an x2APIC "
+		 "MSR reads the virtual-APIC page"),
+	 HOST("snapshot in L2's handler"), BUG("a stale MSR bitmap: L2 reads L1's own APIC"),
+	 FAILURE("a register that is not what the virtual-APIC page says"), FREEZE(port),
+	 PROOF("l2 runnable svi=0x92 visr:0x92 rvi=0x51 virr:0x43 vtpr=0x20 vppr=0x90"));
+SCENARIO(no_register_virt, NEEDS(L2_APICV), FLY(fly_no_register_virt),
+	 TITLE("virtual-interrupt delivery without APIC-register virtualization"),
+	 PROMISE("SDM, Virtualizing RDMSR and Virtualizing WRMSR: TPR, EOI and self-IPI are "
+		 "virtualized, other MSRs are for the MSR bitmap"),
+	 HOST("snapshot in L2's handler"),
+	 BUG("a stale MSR bitmap: L2's EOI goes to L1's own APIC"),
+	 FAILURE("L2 reads L1's registers, or an interrupt stays in service"), FREEZE(port),
+	 PROOF("l2 runnable svi=0x92 visr:0x92 rvi=0x51 !SECONDARY_VM_EXEC_CONTROL&0x100 "
+	       "SECONDARY_VM_EXEC_CONTROL&0x210"));

@@ -87,41 +87,31 @@ static void fly_exit(void)
 	l2_tells(&l2, 1);
 }
 
-#define PROMISE                                                                          \
-	"promise: SDM, Virtual NMIs and Interruptibility State: an injected NMI starts " \
-	"virtual-NMI blocking, which IRET ends and VM exits save\n"
-#define HANDLER "host: snapshot in L2's NMI handler\n"
-#define PROOF	"proof: l2 runnable GUEST_INTERRUPTIBILITY_INFO=8"
-SCENARIO(virtual_nmi, NEEDS(L2_BASE, VMX_PIN_VIRTUAL_NMIS),
-	 "title: L2 is in its handler of an injected NMI\n" PROMISE HANDLER
-	 "bug: found here: KVM does not notice that L1's injection blocks NMIs\n"
-	 "failure: the blocking is lost, or IRET does not end it\n"
-	 "freeze: port\n" PROOF "\n",
-	 .fly = fly_blocked);
+#define BLOCKING                                                                        \
+	PROMISE("SDM, Virtual NMIs and Interruptibility State: an injected NMI starts " \
+		"virtual-NMI blocking, which IRET ends and VM exits save")
+#define HANDLER HOST("snapshot in L2's NMI handler")
+#define BLOCKED "l2 runnable GUEST_INTERRUPTIBILITY_INFO=8"
+SCENARIO(virtual_nmi, NEEDS(L2_BASE, VMX_PIN_VIRTUAL_NMIS), FLY(fly_blocked),
+	 TITLE("L2 is in its handler of an injected NMI"), BLOCKING, HANDLER,
+	 BUG("found here: KVM does not notice that L1's injection blocks NMIs"),
+	 FAILURE("the blocking is lost, or IRET does not end it"), FREEZE(port), PROOF(BLOCKED));
 SCENARIO(virtual_nmi_real, NEEDS(L2_BASE, VMX_PIN_VIRTUAL_NMIS),
-	 "title: an NMI for L1 comes while L2 is in its own NMI handler\n" PROMISE
-	 "host: snapshot in L2's NMI handler; an NMI between restore and the first KVM_RUN\n"
-	 "bug: none known\n"
-	 "failure: the NMI is blocked, or L2's blocking is lost\n"
-	 "freeze: port\n"
-	 "act: nmi restored\n" PROOF "\n",
-	 .possible = hop_host_there, .fly = fly_real);
+	 FLY(fly_real, .possible = hop_host_there),
+	 TITLE("an NMI for L1 comes while L2 is in its own NMI handler"), BLOCKING,
+	 HOST("snapshot in L2's NMI handler; an NMI between restore and the first KVM_RUN"),
+	 BUG("none known"), FAILURE("the NMI is blocked, or L2's blocking is lost"), FREEZE(port),
+	 ACT(nmi, restored), PROOF(BLOCKED));
 SCENARIO(nmi_window, NEEDS(L2_BASE, VMX_PIN_VIRTUAL_NMIS, VMX_CPU_NMI_WINDOW_EXITING),
-	 "title: L1 waits for L2's NMI window, and L2 is in its NMI handler\n"
-	 "promise: SDM, NMI-Window Exiting: a VM exit when there is no virtual-NMI "
-	 "blocking\n" HANDLER "bug: none known\n"
-	 "failure: an exit too early, none behind IRET, or an NMI lost\n"
-	 "freeze: port\n" PROOF " CPU_BASED_VM_EXEC_CONTROL&0x400000\n",
-	 .fly = fly_window);
-SCENARIO(
-	nmi_exit_l1, NEEDS(L2_BASE),
-	"title: L1 has an NMI exit before it, and the next NMI waits for L1's IRET\n"
-	"promise: SDM, Handling Multiple NMIs, and VM exits due to NMIs: they block NMIs until the "
-	"next IRET\n"
-	"host: snapshot in L1 right behind the VM exit\n"
-	"bug: none known\n"
-	"failure: the second NMI comes too early, or never\n"
-	"freeze: port\n"
-	"proof: !l2 vmcs12 events.nmi.masked=1 events.nmi.pending=1 VM_EXIT_REASON=0 "
-	"VM_EXIT_INTR_INFO=0x80000202\n",
-	.fly = fly_exit);
+	 FLY(fly_window), TITLE("L1 waits for L2's NMI window, and L2 is in its NMI handler"),
+	 PROMISE("SDM, NMI-Window Exiting: a VM exit when there is no virtual-NMI blocking"),
+	 HANDLER, BUG("none known"), FAILURE("an exit too early, none behind IRET, or an NMI lost"),
+	 FREEZE(port), PROOF(BLOCKED " CPU_BASED_VM_EXEC_CONTROL&0x400000"));
+SCENARIO(nmi_exit_l1, NEEDS(L2_BASE), FLY(fly_exit),
+	 TITLE("L1 has an NMI exit before it, and the next NMI waits for L1's IRET"),
+	 PROMISE("SDM, Handling Multiple NMIs, and VM exits due to NMIs: they block NMIs until the "
+		 "next IRET"),
+	 HOST("snapshot in L1 right behind the VM exit"), BUG("none known"),
+	 FAILURE("the second NMI comes too early, or never"), FREEZE(port),
+	 PROOF("!l2 vmcs12 events.nmi.masked=1 events.nmi.pending=1 VM_EXIT_REASON=0 "
+	       "VM_EXIT_INTR_INFO=0x80000202"));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1 in VMX root operation, and the VMCSs that it has: current, launched, shadow; told of below. */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "l2guest/rare_state.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define SHADOW_INDICATOR (1u << 31)
 
@@ -192,18 +192,15 @@ static void fly_after_exit(void)
 	check_unused();
 }
 
-SCENARIO(
-	fields_after_exit, NEEDS(L2_BASE),
-	"title: L1 right behind an exit, no VMCS field read yet\n"
-	"promise: SDM, Saving Guest State: a VM exit saves all guest state, and leaves control and "
-	"host fields alone\n"
-	"host: snapshot in L1 behind the first exit of an L2 that has changed segments, tables, "
-	"CR0, CR4 and MSRs: KVM collects many of these fields only at the first VMREAD\n"
-	"bug: none known\n"
-	"failure: a field with the value from before the exit, or with another one's\n"
-	"freeze: port\n"
-	"proof: vmxon vmcs12 !l2 VM_EXIT_REASON=18\n",
-	.fly = fly_after_exit);
+SCENARIO(fields_after_exit, NEEDS(L2_BASE), FLY(fly_after_exit),
+	 TITLE("L1 right behind an exit, no VMCS field read yet"),
+	 PROMISE("SDM, Saving Guest State: a VM exit saves all guest state, and leaves control and "
+		 "host fields alone"),
+	 HOST("snapshot in L1 behind the first exit of an L2 that has changed segments, tables, "
+	      "CR0, CR4 and MSRs: KVM collects many of these fields only at the first VMREAD"),
+	 BUG("none known"),
+	 FAILURE("a field with the value from before the exit, or with another one's"),
+	 FREEZE(port), PROOF("vmxon vmcs12 !l2 VM_EXIT_REASON=18"));
 
 static void fly_cleared(void)
 {
@@ -224,16 +221,13 @@ static void fly_cleared(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(fields_cleared, NEEDS(L2_BASE),
-	 "title: the current VMCS was cleared and loaded again, not launched\n"
-	 "promise: SDM, Virtual-Machine Control Structures: VMCLEAR makes the launch state clear "
-	 "and keeps the data; VMRESUME then fails with error 5\n"
-	 "host: snapshot in L1 behind VMPTRLD\n"
-	 "bug: none known\n"
-	 "failure: a field changed, VMRESUME succeeds or VMLAUNCH fails\n"
-	 "freeze: port\n"
-	 "proof: vmxon vmcs12 !l2 launch_state=0\n",
-	 .fly = fly_cleared);
+SCENARIO(fields_cleared, NEEDS(L2_BASE), FLY(fly_cleared),
+	 TITLE("the current VMCS was cleared and loaded again, not launched"),
+	 PROMISE("SDM, Virtual-Machine Control Structures: VMCLEAR makes the launch state clear "
+		 "and keeps the data; VMRESUME then fails with error 5"),
+	 HOST("snapshot in L1 behind VMPTRLD"), BUG("none known"),
+	 FAILURE("a field changed, VMRESUME succeeds or VMLAUNCH fails"), FREEZE(port),
+	 PROOF("vmxon vmcs12 !l2 launch_state=0"));
 
 /* ---- the current VMCS and VMXON ------------------------------------------------------------- */
 
@@ -266,16 +260,14 @@ static void fly_no_current(void)
 		again();
 }
 
-SCENARIO(vmclear_current, NEEDS(L2_BASE),
-	 "title: the current VMCS was cleared, so there is none\n"
-	 "promise: SDM, VMCLEAR: clearing the current VMCS leaves no current one; VMREAD and "
-	 "VMRESUME then give VMfailInvalid\n"
-	 "host: snapshot in L1 behind VMCLEAR\n"
-	 "bug: rust-vmm kvm issue 385: a header-only state taken for none\n"
-	 "failure: an instruction succeeds, or the VMCS is not in memory when it is loaded again\n"
-	 "freeze: port\n"
-	 "proof: vmxon !vmcs12 !l2\n",
-	 .fly = fly_no_current);
+SCENARIO(vmclear_current, NEEDS(L2_BASE), FLY(fly_no_current),
+	 TITLE("the current VMCS was cleared, so there is none"),
+	 PROMISE("SDM, VMCLEAR: clearing the current VMCS leaves no current one; VMREAD and "
+		 "VMRESUME then give VMfailInvalid"),
+	 HOST("snapshot in L1 behind VMCLEAR"),
+	 BUG("rust-vmm kvm issue 385: a header-only state taken for none"),
+	 FAILURE("an instruction succeeds, or the VMCS is not in memory when it is loaded again"),
+	 FREEZE(port), PROOF("vmxon !vmcs12 !l2"));
 
 static void fly_off(void)
 {
@@ -297,23 +289,21 @@ static void fly_off_vmxe(void)
 	again();
 }
 
-#define OFF_ABOUT                                                                             \
-	"promise: SDM, Leaving VMX Operation: VMXOFF leaves VMX operation; VMXON enters it "  \
-	"again, "                                                                             \
-	"and VMCSs that were cleared before are still in memory\n"                            \
-	"host: snapshot in L1 outside VMX operation\n"                                        \
-	"bug: Cyberus, Cloud Hypervisor issue 103: IA32_FEATURE_CONTROL refused on restore\n" \
-	"failure: VMXON fails or is #GP or #UD (trap in L1), or a VMCS has lost its data\n"   \
-	"freeze: port\n"
+#define OFF_ABOUT                                                                                  \
+	PROMISE("SDM, Leaving VMX Operation: VMXOFF leaves VMX operation; VMXON enters it again, " \
+		"and VMCSs that were cleared before are still in memory"),                         \
+		HOST("snapshot in L1 outside VMX operation"),                                      \
+		BUG("Cyberus, Cloud Hypervisor issue 103: IA32_FEATURE_CONTROL refused on "        \
+		    "restore"),                                                                    \
+		FAILURE("VMXON fails or is #GP or #UD (trap in L1), or a VMCS has lost its data"), \
+		FREEZE(port)
 
-SCENARIO(vmx_off, NEEDS(L2_BASE),
-	 "title: L1 is outside VMX operation, and CR4.VMXE is 0\n" OFF_ABOUT
-	 "proof: !vmxon !vmcs12 !l2 !cr4&0x2000\n",
-	 .fly = fly_off);
-SCENARIO(vmx_off_vmxe, NEEDS(L2_BASE),
-	 "title: L1 has executed VMXOFF and not yet cleared CR4.VMXE\n" OFF_ABOUT
-	 "proof: !vmxon !vmcs12 !l2 cr4&0x2000\n",
-	 .fly = fly_off_vmxe);
+SCENARIO(vmx_off, NEEDS(L2_BASE), FLY(fly_off),
+	 TITLE("L1 is outside VMX operation, and CR4.VMXE is 0"), OFF_ABOUT,
+	 PROOF("!vmxon !vmcs12 !l2 !cr4&0x2000"));
+SCENARIO(vmx_off_vmxe, NEEDS(L2_BASE), FLY(fly_off_vmxe),
+	 TITLE("L1 has executed VMXOFF and not yet cleared CR4.VMXE"), OFF_ABOUT,
+	 PROOF("!vmxon !vmcs12 !l2 cr4&0x2000"));
 
 static bool fails(const char *check, bool ok, uint32_t error)
 {
@@ -349,16 +339,13 @@ static void fly_vmxon_pointer(void)
 	vmx_on();
 }
 
-SCENARIO(vmxon_pointer, NEEDS(L2_BASE),
-	 "title: VMXON, VMCLEAR and VMPTRLD fail for the VMXON region\n"
-	 "promise: SDM, VM-Instruction Error Numbers: 3, 10 and 15: the processor knows its VMXON "
-	 "pointer\n"
-	 "host: snapshot in L1 with a current VMCS\n"
-	 "bug: none known\n"
-	 "failure: one of them succeeds, or fails with another error\n"
-	 "freeze: port\n"
-	 "proof: vmxon vmcs12 !l2\n",
-	 .fly = fly_vmxon_pointer);
+SCENARIO(vmxon_pointer, NEEDS(L2_BASE), FLY(fly_vmxon_pointer),
+	 TITLE("VMXON, VMCLEAR and VMPTRLD fail for the VMXON region"),
+	 PROMISE("SDM, VM-Instruction Error Numbers: 3, 10 and 15: the processor knows its VMXON "
+		 "pointer"),
+	 HOST("snapshot in L1 with a current VMCS"), BUG("none known"),
+	 FAILURE("one of them succeeds, or fails with another error"), FREEZE(port),
+	 PROOF("vmxon vmcs12 !l2"));
 
 /* ---- launch state and errors ---------------------------------------------------------------- */
 
@@ -376,16 +363,12 @@ static void fly_launched(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(launched, NEEDS(L2_BASE),
-	 "title: the current VMCS is launched\n"
-	 "promise: SDM, Virtual-Machine Control Structures: VMLAUNCH asks for a clear VMCS (error "
-	 "4), VMRESUME for a launched one\n"
-	 "host: snapshot in L1 behind an exit\n"
-	 "bug: none known\n"
-	 "failure: VMLAUNCH succeeds, or VMRESUME fails\n"
-	 "freeze: port\n"
-	 "proof: vmxon vmcs12 !l2 launch_state=1\n",
-	 .fly = fly_launched);
+SCENARIO(launched, NEEDS(L2_BASE), FLY(fly_launched), TITLE("the current VMCS is launched"),
+	 PROMISE("SDM, Virtual-Machine Control Structures: VMLAUNCH asks for a clear VMCS (error "
+		 "4), VMRESUME for a launched one"),
+	 HOST("snapshot in L1 behind an exit"), BUG("none known"),
+	 FAILURE("VMLAUNCH succeeds, or VMRESUME fails"), FREEZE(port),
+	 PROOF("vmxon vmcs12 !l2 launch_state=1"));
 
 static void fly_error(void)
 {
@@ -404,16 +387,12 @@ static void fly_error(void)
 		l2_tells(&l2, 1);
 }
 
-SCENARIO(
-	instruction_error, NEEDS(L2_BASE),
-	"title: a VMX instruction has failed, and its error number is not yet read\n"
-	"promise: SDM, VM-Instruction Error Field: the field holds the number of the last failure\n"
-	"host: snapshot in L1 behind the failure and writes of other fields\n"
-	"bug: none known\n"
-	"failure: another number, or a field that was written last is lost\n"
-	"freeze: port\n"
-	"proof: vmxon vmcs12 !l2 VM_INSTRUCTION_ERROR=12\n",
-	.fly = fly_error);
+SCENARIO(instruction_error, NEEDS(L2_BASE), FLY(fly_error),
+	 TITLE("a VMX instruction has failed, and its error number is not yet read"),
+	 PROMISE("SDM, VM-Instruction Error Field: the field holds the number of the last failure"),
+	 HOST("snapshot in L1 behind the failure and writes of other fields"), BUG("none known"),
+	 FAILURE("another number, or a field that was written last is lost"), FREEZE(port),
+	 PROOF("vmxon vmcs12 !l2 VM_INSTRUCTION_ERROR=12"));
 
 /* ---- two VMCSs ------------------------------------------------------------------------------ */
 
@@ -479,23 +458,18 @@ static void fly_two_l1(void)
 	two(true);
 }
 
-#define TWO_ABOUT                                                                              \
-	"promise: SDM, Virtual-Machine Control Structures: several VMCSs may be active; each " \
-	"keeps "                                                                               \
-	"its launch state and data while another is current\n"                                 \
-	"bug: none known\n"                                                                    \
-	"failure: one L2 has the other's state, or a VM entry fails\n"                         \
-	"freeze: port\n"
+#define TWO_ABOUT                                                                                \
+	PROMISE("SDM, Virtual-Machine Control Structures: several VMCSs may be active; each "    \
+		"keeps its launch state and data while another is current"),                     \
+		BUG("none known"), FAILURE("one L2 has the other's state, or a VM entry fails"), \
+		FREEZE(port)
 
-SCENARIO(two_vmcs_l2, NEEDS(L2_BASE),
-	 "title: one of two L2s runs, the other one's VMCS is launched and not current\n"
-	 "host: snapshot in the running L2\n" TWO_ABOUT "proof: l2 runnable\n",
-	 .fly = fly_two_l2);
-SCENARIO(two_vmcs_l1, NEEDS(L2_BASE),
-	 "title: L1 has two launched VMCSs\n"
-	 "host: snapshot in L1, which then goes on with the one that is not current\n" TWO_ABOUT
-	 "proof: vmxon vmcs12 !l2 launch_state=1\n",
-	 .fly = fly_two_l1);
+SCENARIO(two_vmcs_l2, NEEDS(L2_BASE), FLY(fly_two_l2),
+	 TITLE("one of two L2s runs, the other one's VMCS is launched and not current"),
+	 HOST("snapshot in the running L2"), TWO_ABOUT, PROOF("l2 runnable"));
+SCENARIO(two_vmcs_l1, NEEDS(L2_BASE), FLY(fly_two_l1), TITLE("L1 has two launched VMCSs"),
+	 HOST("snapshot in L1, which then goes on with the one that is not current"), TWO_ABOUT,
+	 PROOF("vmxon vmcs12 !l2 launch_state=1"));
 
 /* ---- shadow VMCSs --------------------------------------------------------------------------- */
 
@@ -532,16 +506,13 @@ static void fly_shadow_current(void)
 	again();
 }
 
-SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
-	 "title: the current VMCS is a shadow VMCS\n"
-	 "promise: SDM, Virtual-Machine Control Structures: VMREAD and VMWRITE work on a shadow "
-	 "VMCS; VMLAUNCH gives VMfailInvalid\n"
-	 "host: snapshot in L1 with a value of its own in each field\n"
-	 "bug: none known\n"
-	 "failure: KVM_SET_NESTED_STATE refused, a field changed, VMLAUNCH does not fail\n"
-	 "freeze: port\n"
-	 "proof: vmxon vmcs12 !l2 !shadow-vmcs12\n",
-	 .fly = fly_shadow_current);
+SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_current),
+	 TITLE("the current VMCS is a shadow VMCS"),
+	 PROMISE("SDM, Virtual-Machine Control Structures: VMREAD and VMWRITE work on a shadow "
+		 "VMCS; VMLAUNCH gives VMfailInvalid"),
+	 HOST("snapshot in L1 with a value of its own in each field"), BUG("none known"),
+	 FAILURE("KVM_SET_NESTED_STATE refused, a field changed, VMLAUNCH does not fail"),
+	 FREEZE(port), PROOF("vmxon vmcs12 !l2 !shadow-vmcs12"));
 
 /* @at_entry: the snapshot is when VMLAUNCH looks at the shadow VMCS. */
 static void shadow_access(bool at_entry)
@@ -603,20 +574,16 @@ static void fly_shadow_entry(void)
 	shadow_access(true);
 }
 
-#define SHADOW_ABOUT                                                                            \
-	"promise: SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link " \
-	"pointer names, unless a bitmap says that they exit\n"                                  \
-	"bug: none known\n"                                                                     \
-	"failure: L2, or L1 later, reads another value than L2 wrote\n"
+#define SHADOW_ABOUT                                                                           \
+	PROMISE("SDM, VMCS Shadowing: VMREAD and VMWRITE in L2 act on the VMCS that the link " \
+		"pointer names, unless a bitmap says that they exit"),                         \
+		BUG("none known"), FAILURE("L2, or L1 later, reads another value than L2 wrote")
 
-SCENARIO(shadow_access, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
-	 "title: L2 writes and reads a shadow VMCS\n"
-	 "host: snapshot in L2 between its VMWRITEs and VMREADs\n" SHADOW_ABOUT "freeze: port\n"
-	 "proof: l2 runnable shadow-vmcs12\n",
-	 .fly = fly_shadow_access);
-SCENARIO(shadow_entry, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING),
-	 "title: right behind VMLAUNCH with a shadow VMCS\n"
-	 "host: snapshot while KVM waits inside VMLAUNCH for the page of the shadow "
-	 "VMCS\n" SHADOW_ABOUT "freeze: page\n"
-	 "proof: l2 run-pending\n",
-	 .fly = fly_shadow_entry);
+SCENARIO(shadow_access, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_access),
+	 TITLE("L2 writes and reads a shadow VMCS"),
+	 HOST("snapshot in L2 between its VMWRITEs and VMREADs"), SHADOW_ABOUT, FREEZE(port),
+	 PROOF("l2 runnable shadow-vmcs12"));
+SCENARIO(shadow_entry, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_entry),
+	 TITLE("right behind VMLAUNCH with a shadow VMCS"),
+	 HOST("snapshot while KVM waits inside VMLAUNCH for the page of the shadow VMCS"),
+	 SHADOW_ABOUT, FREEZE(page), PROOF("l2 run-pending"));

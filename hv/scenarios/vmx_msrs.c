@@ -37,15 +37,12 @@ static void fly(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(vmx_msrs, NEEDS(L2_APICV),
-	 "title: L1 reads IA32_FEATURE_CONTROL and the VMX capability MSRs again\n"
-	 "promise: SDM, VMX Capability Reporting Facility: the capabilities of a processor do not "
-	 "change; and IA32_FEATURE_CONTROL is locked until RESET\n"
-	 "host: snapshot of L1 in VMX root operation, no current VMCS\n"
-	 "bug: VMXON faults after a restore that left out IA32_FEATURE_CONTROL; capability MSRs "
-	 "that "
-	 "KVM refuses once VMXON is restored\n"
-	 "failure: an MSR with another value, or VMXON fails\n"
-	 "freeze: port\n"
-	 "proof: vmxon !vmcs12 !l2\n",
-	 .fly = fly);
+SCENARIO(vmx_msrs, NEEDS(L2_APICV), FLY(fly),
+	 TITLE("L1 reads IA32_FEATURE_CONTROL and the VMX capability MSRs again"),
+	 PROMISE("SDM, VMX Capability Reporting Facility: the capabilities of a processor do not "
+		 "change; and IA32_FEATURE_CONTROL is locked until RESET"),
+	 HOST("snapshot of L1 in VMX root operation, no current VMCS"),
+	 BUG("VMXON faults after a restore that left out IA32_FEATURE_CONTROL; capability MSRs "
+	     "that KVM refuses once VMXON is restored"),
+	 FAILURE("an MSR with another value, or VMXON fails"), FREEZE(port),
+	 PROOF("vmxon !vmcs12 !l2"));

@@ -17,13 +17,10 @@ static void fly(void)
 	}
 }
 
-SCENARIO(vmxon_only, NEEDS(L2_BASE),
-	 "title: VMXON executed, no current VMCS\n"
-	 "promise: SDM, Virtual-Machine Control Structures: after VMXON there is no current VMCS "
-	 "until VMPTRLD\n"
-	 "host: snapshot with L1 in VMX root operation and KVM's nested state a bare header\n"
-	 "bug: rust-vmm kvm issue 385: a header-only state taken for none, and VMXON lost\n"
-	 "failure: #UD at L1's next VMX instruction (trap in L1)\n"
-	 "freeze: port\n"
-	 "proof: vmxon !vmcs12 !l2\n",
-	 .fly = fly);
+SCENARIO(vmxon_only, NEEDS(L2_BASE), FLY(fly), TITLE("VMXON executed, no current VMCS"),
+	 PROMISE("SDM, Virtual-Machine Control Structures: after VMXON there is no current VMCS "
+		 "until VMPTRLD"),
+	 HOST("snapshot with L1 in VMX root operation and KVM's nested state a bare header"),
+	 BUG("rust-vmm kvm issue 385: a header-only state taken for none, and VMXON lost"),
+	 FAILURE("#UD at L1's next VMX instruction (trap in L1)"), FREEZE(port),
+	 PROOF("vmxon !vmcs12 !l2"));

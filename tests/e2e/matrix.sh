@@ -28,6 +28,28 @@ holds "docs/scenarios.md is what the image says (else: make docs)" \
 holds "docs/methods.md is what the runner says (else: make docs)" \
 	cmp -s "$work/out" docs/methods.md
 
+# What is wrong about a scenario is found before it flies.
+makes_not() { # SED-SCRIPT REGEX...: what `make` says of an image that it has changed
+	what="(make) $1"
+	LC_ALL=C sed "$1" build/midflight.elf >"$work/midflight.elf"
+	ln -sf "$PWD/build/midflight" "$work/midflight"
+	holds "make fails: $1" [ "$(make B="$work" -o "$work/midflight" -o "$work/midflight.elf" \
+		"$work/scenarios" >"$work/out" 2>&1; echo $?)" = 2 ]
+	expect "make says why: $1" "${@:2}"
+}
+compiles_not() { # SED-SCRIPT REGEX...: what the compiler says of the scenario \`running\`
+	what="(compiler) $1"
+	sed "$1" hv/scenarios/running.c |
+		${CC:-gcc} -std=gnu11 -fsyntax-only -ffreestanding -I. -xc - >"$work/out" 2>&1
+	expect "it does not compile: $1" "${@:2}"
+}
+makes_not 's/proof: l2 runnable/proof: l2 runnabel/' "about scenario .*: in 'runnabel': there is no such term"
+makes_not 's/freeze: port/freeze: prot/' "about scenario .*: 'freeze: prot' makes no sense"
+compiles_not 's/FREEZE(soon)/FREEZE(sonn)/' 'FREEZE_sonn.* undeclared'
+compiles_not 's/QUICK/ACT(smy, first)/' 'ACT_smy.* undeclared'
+compiles_not 's/QUICK/VCPUS(3)/' 'VCPUS is 2 or not there'
+compiles_not 's/TITLE(/TITEL(/' 'TEXT_TITEL'
+
 # Known failures do not turn the exit status; everything else must pass.
 run 0 --driver kvm --loops 1 --timeout 10 --scenario all
 refuse "no scenario fails for an unknown reason" '^not ok [0-9]+ - [^#]*# (FAIL|ERROR|HANG|CRASH)'

@@ -115,8 +115,7 @@ static void idt_vectoring(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_exit_with_if_clear, NEEDS(L2_APICV), "", .run = exit_with_if_clear);
-SCENARIO(cpu_posted_interrupt, NEEDS(L2_APICV), "", .run = posted_interrupt);
-SCENARIO(cpu_notification_without_posting, NEEDS(L2_APICV), "",
-	 .run = notification_without_posting);
-SCENARIO(cpu_idt_vectoring, NEEDS(L2_APICV), "", .run = idt_vectoring);
+SCENARIO(cpu_exit_with_if_clear, NEEDS(L2_APICV), RUN(exit_with_if_clear));
+SCENARIO(cpu_posted_interrupt, NEEDS(L2_APICV), RUN(posted_interrupt));
+SCENARIO(cpu_notification_without_posting, NEEDS(L2_APICV), RUN(notification_without_posting));
+SCENARIO(cpu_idt_vectoring, NEEDS(L2_APICV), RUN(idt_vectoring));

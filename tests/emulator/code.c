@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Code for L2; code.h. */
 #include "tests/emulator/code.h"
+#include "hv/page_names.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 #define INSN_UD2 "\x0f\x0b"

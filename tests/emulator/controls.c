@@ -3,10 +3,10 @@
  * What exits and what does not, by bitmaps, lists, thresholds and the virtual APIC. SDM, chapters
  * "VMX Non-Root Operation" and "APIC Virtualization and Virtual Interrupts".
  */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "tests/emulator/code.h"
@@ -360,12 +360,12 @@ static void user_mode(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_msr_bitmap, NEEDS(L2_BASE), "", .run = msr_bitmap);
-SCENARIO(cpu_io_bitmaps, NEEDS(L2_BASE), "", .run = io_bitmaps);
-SCENARIO(cpu_cr3_target, NEEDS(L2_BASE, VMX_CPU_CR3_LOAD_EXITING), "", .possible = possible_targets,
-	 .run = cr3_target);
-SCENARIO(cpu_tpr_threshold, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW), "", .run = tpr_threshold);
-SCENARIO(cpu_descriptor_tables, NEEDS(L2_BASE, VMX_CPU2_DESC), "", .run = descriptor_tables);
-SCENARIO(cpu_tsc_offset, NEEDS(L2_BASE, VMX_CPU_TSC_OFFSETTING), "", .run = tsc_offset);
-SCENARIO(cpu_user_mode, NEEDS(L2_BASE, VMX_CPU_HLT_EXITING), "", .run = user_mode);
-SCENARIO(cpu_x2apic, NEEDS(L2_APICV), "", .run = x2apic);
+SCENARIO(cpu_msr_bitmap, NEEDS(L2_BASE), RUN(msr_bitmap));
+SCENARIO(cpu_io_bitmaps, NEEDS(L2_BASE), RUN(io_bitmaps));
+SCENARIO(cpu_cr3_target, NEEDS(L2_BASE, VMX_CPU_CR3_LOAD_EXITING),
+	 RUN(cr3_target, .possible = possible_targets));
+SCENARIO(cpu_tpr_threshold, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW), RUN(tpr_threshold));
+SCENARIO(cpu_descriptor_tables, NEEDS(L2_BASE, VMX_CPU2_DESC), RUN(descriptor_tables));
+SCENARIO(cpu_tsc_offset, NEEDS(L2_BASE, VMX_CPU_TSC_OFFSETTING), RUN(tsc_offset));
+SCENARIO(cpu_user_mode, NEEDS(L2_BASE, VMX_CPU_HLT_EXITING), RUN(user_mode));
+SCENARIO(cpu_x2apic, NEEDS(L2_APICV), RUN(x2apic));

@@ -582,8 +582,8 @@ static void bad_msr(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_entry_controls, NEEDS(L2_BASE), "", .run = bad_controls);
-SCENARIO(cpu_entry_host, NEEDS(L2_BASE), "", .run = bad_host);
-SCENARIO(cpu_entry_guest, NEEDS(L2_BASE), "", .run = bad_guest);
-SCENARIO(cpu_entry_limits, NEEDS(L2_BASE), "", .run = not_refused);
-SCENARIO(cpu_entry_msr_load, NEEDS(L2_BASE), "", .run = bad_msr);
+SCENARIO(cpu_entry_controls, NEEDS(L2_BASE), RUN(bad_controls));
+SCENARIO(cpu_entry_host, NEEDS(L2_BASE), RUN(bad_host));
+SCENARIO(cpu_entry_guest, NEEDS(L2_BASE), RUN(bad_guest));
+SCENARIO(cpu_entry_limits, NEEDS(L2_BASE), RUN(not_refused));
+SCENARIO(cpu_entry_msr_load, NEEDS(L2_BASE), RUN(bad_msr));

@@ -5,10 +5,10 @@
  * Support for Address Translation".
  */
 #include "hv/ept.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "tests/emulator/code.h"
 
 #define READ_BYTE  "\x8a\x07" /* MOV (%rdi), %al */
@@ -325,12 +325,10 @@ static void invalidations(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_ept_violation, NEEDS(L2_BASE), "", .run = violations);
-SCENARIO(cpu_ept_misconfig, NEEDS(L2_BASE), "", .run = misconfigurations);
-SCENARIO(cpu_ept_flags, NEEDS(L2_BASE), "", .possible = possible_ad, .run = flags);
-SCENARIO(cpu_pml, NEEDS(L2_BASE, VMX_CPU2_PML), "", .possible = possible_ad,
-	 .run = modification_log);
-SCENARIO(cpu_eptp_switching, NEEDS(L2_BASE, VMX_CPU2_VMFUNC), "", .possible = possible_switching,
-	 .run = eptp_switching);
-SCENARIO(cpu_invalidations, NEEDS(L2_BASE), "", .possible = possible_invalidations,
-	 .run = invalidations);
+SCENARIO(cpu_ept_violation, NEEDS(L2_BASE), RUN(violations));
+SCENARIO(cpu_ept_misconfig, NEEDS(L2_BASE), RUN(misconfigurations));
+SCENARIO(cpu_ept_flags, NEEDS(L2_BASE), RUN(flags, .possible = possible_ad));
+SCENARIO(cpu_pml, NEEDS(L2_BASE, VMX_CPU2_PML), RUN(modification_log, .possible = possible_ad));
+SCENARIO(cpu_eptp_switching, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
+	 RUN(eptp_switching, .possible = possible_switching));
+SCENARIO(cpu_invalidations, NEEDS(L2_BASE), RUN(invalidations, .possible = possible_invalidations));

@@ -323,17 +323,17 @@ static void delivery_faults(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_mtf, NEEDS(L2_BASE, VMX_CPU_MONITOR_TRAP_FLAG), "", .run = trap_flag);
+SCENARIO(cpu_mtf, NEEDS(L2_BASE, VMX_CPU_MONITOR_TRAP_FLAG), RUN(trap_flag));
 SCENARIO(cpu_timer_zero, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "", .possible = possible_hlt, .run = timer_zero);
+	 RUN(timer_zero, .possible = possible_hlt));
 SCENARIO(cpu_timer_counts, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER, VMX_EXIT_SAVE_PREEMPTION_TIMER),
-	 "", .run = timer_counts);
+	 RUN(timer_counts));
 SCENARIO(cpu_interrupt_window,
-	 NEEDS(L2_BASE, VMX_CPU_INTR_WINDOW_EXITING, VMX_PIN_PREEMPTION_TIMER), "",
-	 .possible = possible_hlt, .run = interrupt_window);
+	 NEEDS(L2_BASE, VMX_CPU_INTR_WINDOW_EXITING, VMX_PIN_PREEMPTION_TIMER),
+	 RUN(interrupt_window, .possible = possible_hlt));
 SCENARIO(cpu_nmi_window,
 	 NEEDS(L2_BASE, VMX_PIN_VIRTUAL_NMIS, VMX_CPU_NMI_WINDOW_EXITING, VMX_PIN_PREEMPTION_TIMER),
-	 "", .possible = possible_hlt, .run = nmi_window);
-SCENARIO(cpu_shutdown, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER, VMX_CPU_MONITOR_TRAP_FLAG), "",
-	 .possible = possible_shutdown, .run = shutdown_blocks);
-SCENARIO(cpu_delivery_faults, NEEDS(L2_BASE), "", .run = delivery_faults);
+	 RUN(nmi_window, .possible = possible_hlt));
+SCENARIO(cpu_shutdown, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER, VMX_CPU_MONITOR_TRAP_FLAG),
+	 RUN(shutdown_blocks, .possible = possible_shutdown));
+SCENARIO(cpu_delivery_faults, NEEDS(L2_BASE), RUN(delivery_faults));

@@ -4,10 +4,10 @@
  * for a defect that an emulator had (lab/README.md).
  */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 
 #define SHADOW_INDICATOR (1u << 31)
@@ -118,7 +118,6 @@ static void fetch_from_apic(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), "", .run = shadow_current);
-SCENARIO(cpu_register_operand, NEEDS(L2_BASE, VMX_CPU2_DESC), "", .run = register_operand);
-SCENARIO(cpu_fetch_from_apic, NEEDS(L2_BASE, VMX_CPU2_VIRT_APIC_ACCESSES), "",
-	 .run = fetch_from_apic);
+SCENARIO(cpu_shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), RUN(shadow_current));
+SCENARIO(cpu_register_operand, NEEDS(L2_BASE, VMX_CPU2_DESC), RUN(register_operand));
+SCENARIO(cpu_fetch_from_apic, NEEDS(L2_BASE, VMX_CPU2_VIRT_APIC_ACCESSES), RUN(fetch_from_apic));

@@ -5,10 +5,10 @@
  * sleep of an L2 that nothing wakes.
  */
 #include "hv/l2_map.h"
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
@@ -155,13 +155,12 @@ static void asleep_after_notification(void)
 	notification(0, true);
 }
 
-SCENARIO(cpu_hlt_virtual_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER), "",
-	 .run = virtual_interrupt);
-SCENARIO(cpu_hlt_pending_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER), "",
-	 .run = pending_interrupt);
-SCENARIO(cpu_hlt_activity_of_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER), "",
-	 .run = activity_of_interrupt);
-SCENARIO(cpu_hlt_activity_of_nmi, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER), "",
-	 .run = activity_of_nmi);
-SCENARIO(cpu_hlt_after_notification, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER), "",
-	 .run = asleep_after_notification);
+SCENARIO(cpu_hlt_virtual_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
+	 RUN(virtual_interrupt));
+SCENARIO(cpu_hlt_pending_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
+	 RUN(pending_interrupt));
+SCENARIO(cpu_hlt_activity_of_interrupt, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
+	 RUN(activity_of_interrupt));
+SCENARIO(cpu_hlt_activity_of_nmi, NEEDS(L2_BASE, VMX_PIN_PREEMPTION_TIMER), RUN(activity_of_nmi));
+SCENARIO(cpu_hlt_after_notification, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
+	 RUN(asleep_after_notification));

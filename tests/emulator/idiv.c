@@ -36,4 +36,4 @@ static void run(void)
 	}
 }
 
-SCENARIO(cpu_idiv, NEEDS(), "", .run = run);
+SCENARIO(cpu_idiv, NEEDS(), RUN(run));

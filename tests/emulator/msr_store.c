@@ -2,10 +2,10 @@
 /*
  * A VM exit stores IA32_TSC in the MSR-store area as it is: the TSC offset is for what L2 reads.
  */
+#include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
-#include "lib/page.h"
 
 #define OFFSET (1ull << 50)
 
@@ -35,4 +35,4 @@ static void run(void)
 	l2_destroy_all();
 }
 
-SCENARIO(cpu_msr_store_tsc, NEEDS(L2_APICV, VMX_CPU_TSC_OFFSETTING), "", .run = run);
+SCENARIO(cpu_msr_store_tsc, NEEDS(L2_APICV, VMX_CPU_TSC_OFFSETTING), RUN(run));

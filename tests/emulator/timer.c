@@ -22,4 +22,4 @@ static void run(void)
 	apic_drain();
 }
 
-SCENARIO(cpu_apic_timer, NEEDS(), "", .run = run);
+SCENARIO(cpu_apic_timer, NEEDS(), RUN(run));

@@ -243,4 +243,4 @@ static void run(void)
 	asm volatile("lidt %0" ::"m"(old));
 }
 
-SCENARIO(cpu_xsave, NEEDS(), "", .possible = possible, .run = run);
+SCENARIO(cpu_xsave, NEEDS(), RUN(run, .possible = possible));

@@ -338,8 +338,8 @@ static void fly_with(bool control, bool control_passed)
 		.tsc_khz = 1,
 		.method = play.pause ? METHOD_PAUSE : METHOD_FILE,
 		.miss_limit = 8,
-		.timeline = true,
-		.vm = {.dir = played_dir},
+		.hop_files = true,
+		.vm = {.dir = played_dir, .pages = &(struct pages_config){.mode = PAGES_REMOTE}},
 	};
 
 	flight_run(&config, &r);
@@ -618,6 +618,29 @@ static void interrupted(void **state)
 	expect(WORD_ERROR, "interrupted");
 }
 
+/* Removes what tells of the two pages of each hop. How many such files there were. */
+static unsigned pages_remove(void)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < 2 * HOPS; i++) {
+		char *name = xasprintf("pages-%u.%s", i / 2 + 1, i % 2 ? "json" : "txt");
+		char *path = xasprintf("%s/%s", played_dir, name);
+		struct buf text = {0};
+		struct err e = {0};
+
+		if (!read_file(played_dir, name, &text, &e)) {
+			found += strstr(buf_text(&text), "EPT table") &&
+				 strstr(buf_text(&text), "MSR bitmap");
+			unlink(path);
+		}
+		buf_free(&text);
+		free(path);
+		free(name);
+	}
+	return found;
+}
+
 /* A hop's file tells all up to the next one, though what the restored VM asked for comes later. */
 static void timelines(void **state)
 {
@@ -646,9 +669,11 @@ static void timelines(void **state)
 	}
 	assert_lane(played_dir, 3, "L1/L2", "verdict word=PASS");
 	assert_int_equal(timelines_remove(played_dir, HOPS + 1), HOPS);
+	assert_int_equal(pages_remove(), 2 * HOPS);
 	flight_result_free(&r);
 	fly(true); /* a control has none */
 	expect(WORD_PASS, NULL);
+	assert_int_equal(pages_remove(), 0);
 	assert_int_equal(timelines_remove(played_dir, HOPS), 0);
 	assert_false(r.hop[0].timeline);
 }

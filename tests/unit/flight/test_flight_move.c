@@ -345,7 +345,7 @@ static void fly(enum method method)
 		.timeout_ns = 200 * NS_PER_MS,
 		.nudge_ns = 100 * NS_PER_MS,
 		.miss_limit = 4,
-		.timeline = true,
+		.hop_files = true,
 		.vm = {.dir = played_dir},
 	};
 

@@ -66,7 +66,8 @@ static void bad(void **state)
 	refused(GOOD "vcpus: 2\nproof1: asleep\n", "there is no such term");
 	refused(GOOD "colour: red\n", "'colour: red' makes no sense");
 	refused(GOOD "nonsense\n", "'nonsense' has no key");
-	refused("name: x\ntitle: y\nproof: l2 nonsense\n", "nonsense");
+	refused("name: x\ntitle: y\nproof: l2 nonsense\n",
+		"about scenario x: proof: in 'nonsense': there is no such term");
 }
 
 /* Any bytes are taken or refused, without harm. */

@@ -163,7 +163,7 @@ static void fly_by(enum method method, bool control, const char *machine)
 		.miss_limit = 3,
 		.any_state = true,
 		.keep_snapshot = true,
-		.timeline = true,
+		.hop_files = true,
 		.vm = {.qemu = "qemu-system-x86_64",
 		       .machine = machine,
 		       .cpu = "max",
