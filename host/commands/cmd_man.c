@@ -2,7 +2,6 @@
 // `midflight man`: prints the manual page, from the tables of commands and options.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
-#include "host/commands/man.h"
 
 #include <stdlib.h>
 #include <string.h>

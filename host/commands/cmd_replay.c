@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight replay`: repeats one result of an earlier run, in a run of its own.
-#include "host/commands/cmd_replay.h"
 #include "host/commands/cmd.h"
 #include "host/base/json.h"
 #include "host/lab/lab.h"

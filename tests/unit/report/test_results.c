@@ -4,7 +4,7 @@
 #include "tests/unit/results.h"
 #include "tests/unit/unit.h"
 
-#include "host/commands/cmd_replay.h"
+#include "host/commands/cmd.h"
 #include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
