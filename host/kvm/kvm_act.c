@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a scenario has the host do to a VM: events to the vCPU, changes of its memory.
-#include "host/kvm/kvm_act.h"
+#include "host/kvm/kvm_vm.h"
 
 #include <errno.h>
 #include <string.h>

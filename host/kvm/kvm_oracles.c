@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Restores a snapshot where it came from and into a new VM, and saves again; oracle.c compares.
 #include "host/kvm/guarded.h"
-#include "host/kvm/kvm_memory.h"
 #include "host/kvm/kvm_vm.h"
-#include "host/kvm/kvm_oracles.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
-#include "host/kvm/kvm_stats.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -100,7 +99,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		vcpu->run = NULL;
 		return err_errno(e, "mmap of the vCPU");
 	}
-	vcpu->stats = kvm_stats_open(vcpu->fd);
+	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
 	return bare ? 0 : set_cpuid(vm, n, e);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight minimise`: flies what a replay.json tells of with less and less (minimise_tries.h),
+// `midflight minimise`: flies what a replay.json tells of with less and less (minimise_tries.c),
 // all in one boot of the lab.
 #include "host/base/json.h"
 #include "host/l0/l0_log.h"
