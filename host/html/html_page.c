@@ -4,7 +4,6 @@
 #include "host/html/html_page.h"
 #include "host/html/html_escape.h"
 #include "host/vmm/method.h"
-#include "host/html/svg.h"
 
 #include <string.h>
 #include <midflight_version.h>

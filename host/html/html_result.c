@@ -2,7 +2,6 @@
 // One result in the HTML report: what was found, how to repeat it, and its hops.
 #include "host/html/html_escape.h"
 #include "host/html/html_page.h"
-#include "host/html/svg.h"
 
 #include <stdlib.h>
 #include <string.h>

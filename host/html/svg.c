@@ -2,7 +2,7 @@
 // The timeline of one hop as inline SVG. Colours stand in attributes, not in a style, so that the
 // picture is whole where a web server forbids inline styles; the page's style sheet may change
 // them.
-#include "host/html/svg.h"
+#include "host/html/html_page.h"
 #include "host/html/svg_parts.h"
 #include "host/html/html_escape.h"
 

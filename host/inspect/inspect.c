@@ -2,7 +2,6 @@
 // Reads a file into struct inspected, by its contents, and what printing and comparing share.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
 #include "host/snapshot/qemu_stream.h"
 #include "host/snapshot/vmcs12.h"
 

@@ -2,7 +2,6 @@
 // What changed between two decoded states.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
 #include "host/snapshot/oracle.h"
 #include "host/l1/page_names.h"
 #include "host/l1/protocol.h"

@@ -2,7 +2,6 @@
 // A decoded state as text for people.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
 #include "host/snapshot/oracle.h"
 #include "host/snapshot/saved_state.h"
 #include "host/snapshot/snapshot_vcpus.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // QEMU's migration stream as a snapshot: its fields go where KVM's structures have them.
-#include "host/inspect/inspect_qemu.h"
+#include "host/inspect/inspect_parts.h"
 
 #include "host/snapshot/qemu_stream.h"
 

@@ -3,7 +3,7 @@
 // block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
 // restore in the first vCPU's; the caller's thread, here, watches them.
 #include "host/kvm/kvm_threads.h"
-#include "host/pages/page_trap.h"
+#include "host/pages/pages.h"
 #include "host/base/signals.h"
 #include "host/snapshot/snapshot_vcpus.h"
 

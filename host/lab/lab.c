@@ -8,8 +8,10 @@
 #include "host/base/signals.h"
 
 #include <errno.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LAB_SECONDS_MAX 86400
@@ -20,6 +22,9 @@
 #define LAB_SOAK	30    /* our time of L0's */
 #define LAB_POINTS	10000 /* if only their distance is given */
 #define LAB_COLUMNS	60    /* of a matrix, at most */
+
+#define OUT_ENV "MIDFLIGHT_LAB_OUT" /* set by the lab: what comes out of it at the end */
+#define OUT	"out"		    /* what `keep` calls that directory */
 
 unsigned lab_seconds(const struct options *o)
 {
@@ -251,4 +256,23 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 	free_args(args);
 	free(script);
 	return -1;
+}
+
+int keep_files(const char *log, const char *first, const char *last)
+{
+	const char *out = getenv(OUT_ENV);
+	char *argv[] = {xstrdup("keep"), xasprintf(OUT "/%s", first), xasprintf(OUT "/%s", last),
+			NULL};
+	int ret = 0, status = 0;
+	pid_t pid;
+
+	if (out && !strcmp(out, log)) {
+		ret = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) ? -1 : 0;
+		while (!ret && waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				ret = -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
+		free(argv[i]);
+	return ret || status ? -1 : 0;
 }

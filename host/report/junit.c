@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // JUnit has no standard. Written here is what the readers have in common: testsuites, testsuite,
 // properties, testcase with failure, error or skipped, system-out.
-#include "host/report/junit.h"
+#include "host/report/result_json.h"
 #include "host/base/json.h"
 
 #include <stdlib.h>

@@ -2,8 +2,6 @@
 // result.json, for programs. Times are milliseconds, addresses hexadecimal strings.
 #include "host/report/result_json.h"
 #include "host/base/json.h"
-#include "host/report/junit.h"
-#include "host/report/move_words.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
 

@@ -53,4 +53,11 @@ int report_json_word(const json_t *result);
 /* Writes @top to the files that --json and --junit ask for. 0, or -1 with @e filled. */
 int report_json_copies(const struct options *o, const json_t *top, struct err *e);
 
+/*
+ * Appends @top, the object of result.json, as an XML document: one testsuite, a testcase for each
+ * result with class `driver.scenario`. Known bugs are skipped with their text (failures with
+ * --strict), and ERROR is an error. What @top lacks is left out: it may come from a file.
+ */
+void report_junit(const json_t *top, struct buf *xml);
+
 #endif

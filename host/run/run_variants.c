@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The same run on several kernels, with several modules or parameters of KVM, and one table.
-#include "host/run/run_variants.h"
 #include "host/base/jobs.h"
 #include "host/base/json.h"
 #include "host/cli/paths.h"

@@ -5,7 +5,7 @@
 #include "host/l0/kvm_probe.h"
 #include "host/lab/lab.h"
 #include "host/cli/plan.h"
-#include "host/qemu/qemu_args.h"
+#include "host/qemu/qemu_process.h"
 #include "host/report/ktap.h"
 
 #include <errno.h>

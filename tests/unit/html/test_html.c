@@ -9,7 +9,6 @@
 #include "host/html/html_escape.h"
 #include "host/base/json.h"
 #include "host/html/html_page.h"
-#include "host/html/svg.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

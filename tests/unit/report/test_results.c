@@ -8,7 +8,6 @@
 #include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
-#include "host/report/junit.h"
 #include "host/report/run_dir.h"
 
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/results.h"
 
 #include "host/run/merge.h"
-#include "host/report/move_words.h"
+#include "host/report/ktap.h"
 
 #include <unistd.h>
 

@@ -4,7 +4,7 @@
 
 #include "host/base/json.h"
 #include "host/report/result_json.h"
-#include "host/run/run_shards.h"
+#include "host/run/run.h"
 #include "host/base/signals.h"
 
 #include <signal.h>
