@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* HTML and SVG as text. Markup is appended by buf_printf(); every text that is not ours by these.
- */
+/* HTML and SVG as text. Every text that is not ours is appended by these, markup alone also by
+ * buf_printf(). */
 #ifndef HOST_HTML_HTML_ESCAPE_H
 #define HOST_HTML_HTML_ESCAPE_H
 
@@ -19,11 +19,10 @@ void html_clipped(struct buf *b, const char *s, size_t max);
 /* The characters of @s, as html_clipped() counts them. */
 size_t html_length(const char *s);
 
-/* As html_text(), of a format. */
+/*
+ * Appends @fmt, which is markup, with its arguments, of which each %s is text: %.40s as by
+ * html_clipped(), %.*s that many bytes. Beside these there are %u, %zu and %f.
+ */
 void html_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* Appends <TAG class="CLASS">TEXT</TAG>; no class if @class is NULL. */
-void html_element(struct buf *b, const char *tag, const char *class, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
 
 #endif

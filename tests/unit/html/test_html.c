@@ -74,10 +74,8 @@ static void clipped(void **state)
 	assert_string_equal(html.p, "ab");
 	assert_int_equal(html_length("\xc3\xa9<\xff"), 3);
 	buf_free(&html);
-	html_element(&html, "td", "n", "%s %d", "<", 7);
-	html_element(&html, "b", NULL, "%s", "x");
-	html_printf(&html, "%s", "&");
-	assert_string_equal(html.p, "<td class=\"n\">&lt; 7</td><b>x</b>&amp;");
+	html_printf(&html, "<td class=\"n\">%s %u</td><b>%.1s</b>%.*s", "<", 7, "xy", 1, "&<");
+	assert_string_equal(html.p, "<td class=\"n\">&lt; 7</td><b>x...</b>&amp;");
 }
 
 /* ---- timelines ---------------------------------------------------------------------------- */
