@@ -149,21 +149,18 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 static int repeat_begin(const struct options *o, const struct replay *r, struct setup *s,
 			struct err *e)
 {
-	if (!r->in_lab) {
-		err_set(e,
+	if (!r->in_lab)
+		return err_set(
+			e,
 			"%s: --exact repeats what run, sweep or soak did in the lab, without a "
 			"file of "
 			"yours; this is from something else",
 			o->file);
-		return -1;
-	}
 	if (setup(s, o, e) || scenarios_load(s->image, e) ||
 	    lab_job_is_ours(&r->job, runner_in_lab(), s->image, e))
 		return -1;
-	if (signals_init()) {
-		err_set(e, "cannot set up signals");
-		return -1;
-	}
+	if (signals_init())
+		return err_set(e, "cannot set up signals");
 	return run_dir_begin(s->log, e);
 }
 

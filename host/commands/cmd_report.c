@@ -26,8 +26,7 @@ static int check_plain(const char *path, struct err *e)
 
 	if (lstat(path, &st) || S_ISREG(st.st_mode))
 		return 0;
-	err_set(e, "%s is no plain file (--out names another)", path);
-	return -1;
+	return err_set(e, "%s is no plain file (--out names another)", path);
 }
 
 int cmd_report(struct options *o)

@@ -13,16 +13,12 @@ static int check_fetch(const json_t *f, struct err *e)
 	const json_t *waited = json_object_get(f, "waited_us"), *via = json_object_get(f, "via");
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!json_member(f, texts[i])) {
-			err_set(e, "a request has no good '%s'", texts[i]);
-			return -1;
-		}
+		if (!json_member(f, texts[i]))
+			return err_set(e, "a request has no good '%s'", texts[i]);
 	if (!json_is_integer(json_object_get(f, "order")) ||
 	    !(json_is_null(waited) || json_is_integer(waited)) ||
-	    !(json_is_null(via) || json_is_string(via))) {
-		err_set(e, "a request has no good 'order', 'waited_us' or 'via'");
-		return -1;
-	}
+	    !(json_is_null(via) || json_is_string(via)))
+		return err_set(e, "a request has no good 'order', 'waited_us' or 'via'");
 	return 0;
 }
 
@@ -100,10 +96,8 @@ int report_html_pages(const json_t *pages, struct buf *html, struct err *e)
 	size_t i;
 
 	findings = json_object_get(pages, "findings");
-	if (!json_is_array(list) || !answer || !json_is_array(findings)) {
-		err_set(e, "it has no 'fetches', 'findings' or 'answer'");
-		return -1;
-	}
+	if (!json_is_array(list) || !answer || !json_is_array(findings))
+		return err_set(e, "it has no 'fetches', 'findings' or 'answer'");
 	json_array_foreach(list, i, one) if (check_fetch(one, e)) return -1;
 	html_printf(html, "<p class=\"cap\">%.1000s</p>", answer);
 	json_array_foreach(findings, i, one)

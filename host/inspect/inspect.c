@@ -106,16 +106,13 @@ static int load_nested_state(struct inspected *i, const struct buf *file, struct
 	struct kvm_nested_state start = {0};
 
 	memcpy(&start, file->p, file->len < sizeof(start) ? file->len : sizeof(start));
-	if (start.size < file->len && !all_zero(file->p + start.size, file->len - start.size)) {
-		err_set(e, "%zu bytes stand behind a nested state of %u bytes",
-			file->len - start.size, start.size);
-		return -1;
-	}
-	if (start.size > file->len) {
-		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+	if (start.size < file->len && !all_zero(file->p + start.size, file->len - start.size))
+		return err_set(e, "%zu bytes stand behind a nested state of %u bytes",
+			       file->len - start.size, start.size);
+	if (start.size > file->len)
+		return err_set(
+			e, "truncated: the nested state says that it has %u bytes, %zu are there",
 			start.size, file->len);
-		return -1;
-	}
 	err_set(&i->memory, "a nested state has none");
 	snapshot_add(&i->s, "NESTED_STATE", file->p, start.size);
 	return 0;
@@ -154,12 +151,12 @@ static int load_any(struct inspected *i, const struct buf *file, struct err *e)
 		i->format = INSPECT_NESTED_STATE;
 		return load_nested_state(i, file, e);
 	}
-	err_set(e,
+	return err_set(
+		e,
 		"no format that is known (%zu bytes): neither a snapshot of midflight, nor a "
 		"buffer "
 		"of KVM_GET_NESTED_STATE, nor a migration stream of QEMU",
 		file->len);
-	return -1;
 }
 
 int inspect_load(struct inspected *i, const struct buf *file, struct err *e)

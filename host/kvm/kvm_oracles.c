@@ -82,8 +82,7 @@ static int set_tsc_far(const struct kvm_fds *fds, struct err *e)
 
 	if (ioctl(fds->vcpu, KVM_SET_MSRS, &tsc) == 1)
 		return 0;
-	err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
-	return -1;
+	return err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
 }
 
 static int new_vm(const struct snapshot *saved, const struct order *order,

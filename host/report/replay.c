@@ -245,27 +245,20 @@ static int take_words(struct replay *r, struct err *e)
 		const char *word = json_string_value(json_array_get(list, i)), *value = NULL;
 		const struct argp_option *option = word ? find_option(word) : NULL;
 
-		if (!option) {
-			err_set(e, "word %zu is no option that a replay may have", i + 1);
-			return -1;
-		}
+		if (!option)
+			return err_set(e, "word %zu is no option that a replay may have", i + 1);
 		if (option->arg)
 			value = json_string_value(json_array_get(list, ++i));
-		if (option->arg && (!value || !lab_job_plain(value))) {
-			err_set(e, "%s has no good value", word);
-			return -1;
-		}
+		if (option->arg && (!value || !lab_job_plain(value)))
+			return err_set(e, "%s has no good value", word);
 		/* What stands in a file must not name another one. */
-		if (!strcmp(word, "--order") && strpbrk(value, "/.")) {
-			err_set(e, "--order '%s' is a file", value);
-			return -1;
-		}
+		if (!strcmp(word, "--order") && strpbrk(value, "/."))
+			return err_set(e, "--order '%s' is a file", value);
 		r->words[r->count++] = value ? xasprintf("%s=%s", word, value) : xstrdup(word);
 	}
 	if (r->count && r->count < WORDS_MAX)
 		return 0;
-	err_set(e, "it has %s words", r->count ? "too many" : "no");
-	return -1;
+	return err_set(e, "it has %s words", r->count ? "too many" : "no");
 }
 
 /* It has these members and no others, and no text that cannot be printed. */
@@ -277,13 +270,11 @@ static int check_members(const json_t *object, const struct json_member *members
 	for (size_t i = 0; i < count; i++) {
 		if (lab_job_plain(json_text_of(object, members[i].key)))
 			continue;
-		err_set(e, "it has no good '%s'", members[i].key);
-		return -1;
+		return err_set(e, "it has no good '%s'", members[i].key);
 	}
 	if (json_object_size(object) == count)
 		return 0;
-	err_set(e, "it has members that do not belong there");
-	return -1;
+	return err_set(e, "it has members that do not belong there");
 }
 
 static int check_failed(const json_t *failed, struct err *e)
@@ -300,8 +291,7 @@ static int check_failed(const json_t *failed, struct err *e)
 		if (json_is_string(check) && lab_job_plain(json_string_value(check)) &&
 		    i < CHECKS_MAX)
 			continue;
-		err_set(e, "it has no good 'checks'");
-		return -1;
+		return err_set(e, "it has no good 'checks'");
 	}
 	return 0;
 }

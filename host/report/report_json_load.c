@@ -76,8 +76,7 @@ static int check_object(const char *what, const json_t *object, const struct jso
 		return -1;
 	if (json_object_size(object) == count)
 		return 0;
-	err_set(e, "%s has members that there are not", what);
-	return -1;
+	return err_set(e, "%s has members that there are not", what);
 }
 
 static bool is_hex(const char *text)
@@ -340,11 +339,9 @@ static int check_result(const json_t *top, size_t number, const json_t *result, 
 	if (CHECK(what, result, result_members, e))
 		return -1;
 	len = check_name(result, json_member(top, "method") != NULL);
-	if (!len) {
-		err_set(e, "%s is not called as one of scenario '%s' by method '%s'", what,
-			json_text_of(result, "scenario"), json_text_of(result, "method"));
-		return -1;
-	}
+	if (!len)
+		return err_set(e, "%s is not called as one of scenario '%s' by method '%s'", what,
+			       json_text_of(result, "scenario"), json_text_of(result, "method"));
 	wrong = wrong_rest(result, name);
 	if (!wrong)
 		wrong = wrong_word(result, word);
@@ -356,8 +353,7 @@ static int check_result(const json_t *top, size_t number, const json_t *result, 
 		wrong = wrong_known(result, word, len, json_text_of(top, "kernel"));
 	if (!wrong)
 		return 0;
-	err_set(e, "%s, %s, has %s", what, name, wrong);
-	return -1;
+	return err_set(e, "%s, %s, has %s", what, name, wrong);
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -430,8 +426,7 @@ static int check_counts(const json_t *top, struct err *e)
 	report_free(&r);
 	if (good)
 		return 0;
-	err_set(e, "its summary is not what its results come to");
-	return -1;
+	return err_set(e, "its summary is not what its results come to");
 }
 
 static int check_shard(const json_t *shard, struct err *e)
@@ -444,25 +439,20 @@ static int check_shard(const json_t *shard, struct err *e)
 		return -1;
 	if (k && k <= n && n <= SHARDS_MAX)
 		return 0;
-	err_set(e, "there is no shard %lld of %lld", (long long)k, (long long)n);
-	return -1;
+	return err_set(e, "there is no shard %lld of %lld", (long long)k, (long long)n);
 }
 
 int report_json_check(const json_t *top, struct err *e)
 {
-	if (!json_is_schema(top, RESULT_SCHEMA, RESULT_VERSION)) {
-		err_set(e, "it is no " RESULT_SCHEMA " of version %d", RESULT_VERSION);
-		return -1;
-	}
+	if (!json_is_schema(top, RESULT_SCHEMA, RESULT_VERSION))
+		return err_set(e, "it is no " RESULT_SCHEMA " of version %d", RESULT_VERSION);
 	if (CHECK("it", top, top_members, e) ||
 	    CHECK("the summary", json_object_get(top, "summary"), summary_members, e) ||
 	    CHECK("the environment", json_object_get(top, "environment"), environment_members, e) ||
 	    check_shard(json_object_get(top, "shard"), e))
 		return -1;
-	if (json_member_integer(top, "planned") > RESULTS_MAX) {
-		err_set(e, "'planned' is too large");
-		return -1;
-	}
+	if (json_member_integer(top, "planned") > RESULTS_MAX)
+		return err_set(e, "'planned' is too large");
 	return check_results(top, e) || check_counts(top, e) ? -1 : 0;
 }
 

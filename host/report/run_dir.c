@@ -223,18 +223,16 @@ static void clean(DIR *all)
 static int check(DIR *all, const char *log, struct err *e)
 {
 	/* Where a file system has no locks there is none. */
-	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
-		err_set(e, "another run writes to %s (--log names another directory)", log);
-		return -1;
-	}
+	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return err_set(e, "another run writes to %s (--log names another directory)", log);
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
 		const struct run_file *f = &run_files[i];
 
 		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
 			continue;
-		err_set(e, "%s/%s is of no run, and would be lost (--log names another directory)",
+		return err_set(
+			e, "%s/%s is of no run, and would be lost (--log names another directory)",
 			log, f->file.pattern);
-		return -1;
 	}
 	return 0;
 }

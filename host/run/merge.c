@@ -37,16 +37,14 @@ static int check_whole(struct shard_file *f, bool cut, struct err *e)
 	if (json_is_object(shard))
 		f->shard = (struct shard){(unsigned)json_member_integer(shard, "k"),
 					  (unsigned)json_member_integer(shard, "n")};
-	if (!cut && json_member_true(f->top, "interrupted")) {
-		err_set(e, "that run was interrupted");
-		return -1;
-	}
+	if (!cut && json_member_true(f->top, "interrupted"))
+		return err_set(e, "that run was interrupted");
 	json_array_foreach(f->results, i, result) got += !json_member_true(result, "control");
 	want = (json_member_integer(f->top, "planned") + f->shard.n - f->shard.k) / f->shard.n;
 	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
-	err_set(e, "it should have %lld results and has %lld", (long long)want, (long long)got);
-	return -1;
+	return err_set(e, "it should have %lld results and has %lld", (long long)want,
+		       (long long)got);
 }
 
 static int load(struct shard_file *f, bool cut, struct err *e)
@@ -59,8 +57,7 @@ static int load(struct shard_file *f, bool cut, struct err *e)
 	f->results = json_object_get(f->top, "results");
 	if (!check_whole(f, cut, &why))
 		return 0;
-	err_set(e, "%s: %s", f->path, why.text);
-	return -1;
+	return err_set(e, "%s: %s", f->path, why.text);
 }
 
 /* All are of one run. */
@@ -69,16 +66,14 @@ static int check_same(const struct shard_file *first, const struct shard_file *f
 	for (size_t i = 0; i < ARRAY_SIZE(same_members); i++) {
 		const char *key = same_members[i];
 
-		if (!json_equal(json_object_get(first->top, key), json_object_get(f->top, key))) {
-			err_set(e, "%s: its '%s' is not that of %s", f->path, key, first->path);
-			return -1;
-		}
+		if (!json_equal(json_object_get(first->top, key), json_object_get(f->top, key)))
+			return err_set(e, "%s: its '%s' is not that of %s", f->path, key,
+				       first->path);
 	}
 	if (f->shard.n == first->shard.n)
 		return 0;
-	err_set(e, "%s is shard %u of %u, but %s is one of %u", f->path, f->shard.k, f->shard.n,
-		first->path, first->shard.n);
-	return -1;
+	return err_set(e, "%s is shard %u of %u, but %s is one of %u", f->path, f->shard.k,
+		       f->shard.n, first->path, first->shard.n);
 }
 
 /*
@@ -91,19 +86,15 @@ static int sort_shards(struct shard_file *files, unsigned count, const struct sh
 	for (unsigned i = 0; i < count; i++) {
 		struct shard_file **place = &sorted[files[i].shard.k - 1];
 
-		if (*place) {
-			err_set(e, "%s is shard %u of %u, as %s is", files[i].path,
-				files[i].shard.k, n, (*place)->path);
-			return -1;
-		}
+		if (*place)
+			return err_set(e, "%s is shard %u of %u, as %s is", files[i].path,
+				       files[i].shard.k, n, (*place)->path);
 		*place = &files[i];
 	}
 	for (unsigned k = 0; k < n; k++)
-		if (!sorted[k] && k % whole->n == whole->k - 1) {
-			err_set(e, "shard %u of %u is missing (%s is shard %u)", k + 1, n,
-				files[0].path, files[0].shard.k);
-			return -1;
-		}
+		if (!sorted[k] && k % whole->n == whole->k - 1)
+			return err_set(e, "shard %u of %u is missing (%s is shard %u)", k + 1, n,
+				       files[0].path, files[0].shard.k);
 	return 0;
 }
 
@@ -205,10 +196,8 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 			add(m, list, worst, from);
 		}
 		free(control);
-		if (result && json_object_get(seen, name)) {
-			err_set(e, "%s: %s is there twice", f->path, name);
-			ret = -1;
-		}
+		if (result && json_object_get(seen, name))
+			ret = err_set(e, "%s: %s is there twice", f->path, name);
 		if (result) {
 			json_set(seen, name, json_true());
 			add(m, list, result, (unsigned)(f - files));

@@ -128,8 +128,7 @@ static int check_values(const char *option, char *const *values, unsigned number
 			good &= strcmp(name, value_name(values[n])) != 0;
 		if (good)
 			continue;
-		err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
-		return -1;
+		return err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
 	}
 	if (!number)
 		err_set(e, "%s: there is none", option);
@@ -144,11 +143,9 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 
 	if (check_values(option, values, number, e))
 		return -1;
-	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX) {
-		err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
-			(unsigned long long)count * number, VARIANTS_MAX);
-		return -1;
-	}
+	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX)
+		return err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
+			       (unsigned long long)count * number, VARIANTS_MAX);
 	for (unsigned i = 0; i < (unsigned)count * number; i++) {
 		const struct variant *from = &list[i / number];
 		const char *value = values[i % number];

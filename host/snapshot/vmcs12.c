@@ -161,16 +161,14 @@ int vmcs12_check(const void *buffer, size_t len, struct err *e)
 
 	if (!nested)
 		return -1;
-	if (nested->size > len) {
-		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+	if (nested->size > len)
+		return err_set(
+			e, "truncated: the nested state says that it has %u bytes, %zu are there",
 			nested->size, len);
-		return -1;
-	}
-	if (nested->size < sizeof(*nested)) {
-		err_set(e, "the nested state says that it has %u bytes, its header alone has %zu",
+	if (nested->size < sizeof(*nested))
+		return err_set(
+			e, "the nested state says that it has %u bytes, its header alone has %zu",
 			nested->size, sizeof(*nested));
-		return -1;
-	}
 	if (has_vmcs12(nested) && !vmcs12_in(buffer, nested->size, e))
 		return -1;
 	shadow = vmcs12_shadow_in(buffer, nested->size);
@@ -226,10 +224,8 @@ int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, st
 
 	if (!vmcs12)
 		return -1;
-	if (!in_use(vmcs12, name)) {
-		err_set(e, "vmcs12 does not use %s", name);
-		return -1;
-	}
+	if (!in_use(vmcs12, name))
+		return err_set(e, "vmcs12 does not use %s", name);
 	*gpa = get(vmcs12, name);
 	/* The low bits of an EPT pointer are about the tables. */
 	if (!strcmp(name, "EPT_POINTER"))
