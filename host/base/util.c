@@ -249,11 +249,10 @@ int check_writable(const char *path, struct err *e)
 	struct stat st;
 	int ret = 0;
 
-	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode))) {
+	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
 		ret = err_set(e, "%s is no name of a file", *path ? path : "''");
-	} else if (access(dir, W_OK | X_OK)) {
+	else if (access(dir, W_OK | X_OK))
 		ret = err_set(e, "cannot write %s: %s", path, strerror(errno));
-	}
 	free(dir);
 	return ret;
 }

@@ -29,8 +29,7 @@ static const json_t *find_result(const json_t *top, const char *name)
 	const json_t *result;
 	size_t i;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *its = json_member(result, "name");
 
 		if (its && !strcmp(its, name) && json_is_string(json_object_get(result, "word")))

@@ -216,8 +216,7 @@ static void add_results(struct report_page *p, unsigned run)
 
 	p->result = xrealloc(p->result, (p->results + json_array_size(p->run[run].results)) *
 						sizeof(*p->result));
-	json_array_foreach(p->run[run].results, i, json)
-	{
+	json_array_foreach(p->run[run].results, i, json) {
 		struct report_result *r = &p->result[p->results++];
 
 		*r = (struct report_result){

@@ -87,12 +87,11 @@ static void axis_title(const char *name, bool is_method, struct buf *html)
 {
 	const enum method method = is_method ? method_find(name) : METHODS;
 
-	if (method < METHODS) {
+	if (method < METHODS)
 		html_printf(html, " title=\"%s\"", method_info(method)->text);
-	} else if (is_method && !strcmp(name, REPORT_CONTROL)) {
+	else if (is_method && !strcmp(name, REPORT_CONTROL))
 		buf_printf(html, " title=\"the same without a move: what fails here too is not the "
 				 "move's\"");
-	}
 }
 
 static void head(const struct matrix *m, const struct report_page *p, struct buf *html)

@@ -163,15 +163,15 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 	for (unsigned i = 0; i < p->runs; i++)
 		json_object_foreach(
 			json_object_get(json_object_get(p->run[i].top, "environment"), sub), key,
-			value) if (!is_empty(value)) json_object_set(keys, key, value);
+			value)
+			if (!is_empty(value))
+				json_object_set(keys, key, value);
 	if (json_object_size(keys)) {
 		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
 			   json_object_size(keys));
 		runs_head(p, html);
 		json_object_foreach(keys, key, value)
-		{
 			fact_row(p, "environment", sub, key, key, html);
-		}
 		buf_printf(html, "</tbody></table></div></details>");
 	}
 	json_decref(keys);

@@ -98,10 +98,11 @@ int report_html_pages(const json_t *pages, struct buf *html, struct err *e)
 	findings = json_object_get(pages, "findings");
 	if (!json_is_array(list) || !answer || !json_is_array(findings))
 		return err_set(e, "it has no 'fetches', 'findings' or 'answer'");
-	json_array_foreach(list, i, one) if (check_fetch(one, e)) return -1;
+	json_array_foreach(list, i, one)
+		if (check_fetch(one, e))
+			return -1;
 	html_printf(html, "<p class=\"cap\">%.1000s</p>", answer);
-	json_array_foreach(findings, i, one)
-	{
+	json_array_foreach(findings, i, one) {
 		if (i == 20 || !json_member(one, "text"))
 			break;
 		html_printf(html, "<p class=\"bad\">%.400s</p>", json_member(one, "text"));

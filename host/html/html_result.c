@@ -95,8 +95,7 @@ static bool any_expected(const json_t *fails)
 	const json_t *fail;
 	size_t i, len;
 
-	json_array_foreach(fails, i, fail)
-	{
+	json_array_foreach(fails, i, fail) {
 		const char *evidence = json_member(fail, "evidence");
 
 		value_of(evidence ? evidence : "", "expected", &len);
@@ -121,8 +120,7 @@ static void checks(const struct report_result *r, struct buf *html)
 		"<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th class=\"n\">hop"
 		"</th><th>check</th>%s<th>evidence</th></tr></thead><tbody>",
 		columns ? "<th>expected</th><th>found</th>" : "");
-	json_array_foreach(list, i, fail)
-	{
+	json_array_foreach(list, i, fail) {
 		const char *check = json_member(fail, "check"), *error = json_member(fail, "error");
 		const char *evidence = json_member(fail, "evidence");
 
@@ -155,8 +153,7 @@ static void oracles(const struct report_result *r, struct buf *html)
 		return;
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th>oracle"
 			 "</th><th>field</th><th>what it found</th></tr></thead><tbody>");
-	json_array_foreach(list, i, one)
-	{
+	json_array_foreach(list, i, one) {
 		static const char *const keys[] = {"oracle", "field", "text"};
 
 		if (i == ROWS_MAX)
@@ -187,8 +184,7 @@ static void findings(const struct report_result *r, struct buf *html)
 	buf_printf(html, "<ul class=\"fi\">");
 	if (refused)
 		html_printf(html, "<li>KVM refused the restore: %.1000s</li>", refused);
-	json_array_foreach(list, i, one)
-	{
+	json_array_foreach(list, i, one) {
 		if (i == ROWS_MAX)
 			break;
 		html_printf(html, "<li>%.1000s</li>", json_string_value(one));
@@ -311,8 +307,9 @@ static bool hop_failed(const struct report_result *r, json_int_t hop)
 	const json_t *fail;
 	size_t i;
 
-	json_array_foreach(list_of(r, "fails"), i,
-			   fail) if (json_member_integer(fail, "hop") == hop) return true;
+	json_array_foreach(list_of(r, "fails"), i, fail)
+		if (json_member_integer(fail, "hop") == hop)
+			return true;
 	return false;
 }
 

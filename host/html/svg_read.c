@@ -62,8 +62,7 @@ static int read_lane(const json_t *j, struct lane *lane, unsigned number, struct
 	if (!lane->name || !json_is_array(events) || json_array_size(events) > EVENTS_MAX)
 		return err_set(e, "lane %u has no name, no events or too many", number);
 	lane->event = xcalloc(json_array_size(events), sizeof(*lane->event));
-	json_array_foreach(events, i, event)
-	{
+	json_array_foreach(events, i, event) {
 		if (read_event(event, &lane->event[i], &why))
 			return err_set(e, "lane %u: event %zu %s", number, i + 1, why.text);
 		lane->events++;
@@ -138,8 +137,9 @@ int svg_read(const json_t *j, struct timeline *t, const char *result, unsigned h
 		return err_set(e, "is not of this result and hop");
 	if (!json_is_array(lanes) || json_array_size(lanes) > LANES_MAX)
 		return err_set(e, "has no lanes, or more than %d", LANES_MAX);
-	json_array_foreach(lanes, i, lane) if (read_lane(lane, &t->lane[t->lanes++],
-							 (unsigned)i + 1, e)) return -1;
+	json_array_foreach(lanes, i, lane)
+		if (read_lane(lane, &t->lane[t->lanes++], (unsigned)i + 1, e))
+			return -1;
 	t->dropped = json_number_value(json_object_get(j, "dropped"));
 	find_moments(t);
 	return 0;

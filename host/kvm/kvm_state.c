@@ -311,13 +311,12 @@ static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section
 		memmove(msrs->entries, msrs->entries + done + 1, n * sizeof(*entry));
 		msrs->nmsrs = n;
 	}
-	if (done < 0) {
+	if (done < 0)
 		ret = err_errno(e, "KVM_SET_MSRS");
-	} else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT)) {
+	else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT))
 		ret = err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
 			      msrs->entries[done].index,
 			      (unsigned long long)msrs->entries[done].data, done, wanted);
-	}
 	guarded_free(msrs, size);
 	return ret;
 }

@@ -50,8 +50,7 @@ static int read_ran(struct coverage_symbol *s, const json_t *ran, struct err *e)
 	json_int_t end = 0;
 	size_t i;
 
-	json_array_foreach(ran, i, range)
-	{
+	json_array_foreach(ran, i, range) {
 		const json_t *from = json_array_get(range, 0), *to = json_array_get(range, 1);
 
 		if (json_array_size(range) != 2 || !json_is_integer(from) || !json_is_integer(to) ||
@@ -112,10 +111,8 @@ static int read_module(struct coverage_module *m, const json_t *module, struct e
 	functions = json_object_get(module, "functions");
 	m->symbol = xcalloc(json_array_size(functions) + 1, sizeof(*m->symbol));
 	json_array_foreach(functions, i, function)
-	{
 		if (read_symbol(m, function, &bytes, e))
 			return -1;
-	}
 	return 0;
 }
 
@@ -134,8 +131,7 @@ static int read_run(struct coverage *c, const json_t *top, struct err *e)
 	modules = json_object_get(top, "modules");
 	if (json_array_size(modules) != COVERAGE_MODULES)
 		return err_set(e, "the file has not %d modules", COVERAGE_MODULES);
-	json_array_foreach(modules, i, module)
-	{
+	json_array_foreach(modules, i, module) {
 		c->modules++;
 		if (read_module(&c->module[i], module, e))
 			return -1;

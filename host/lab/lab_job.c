@@ -141,12 +141,11 @@ static int is_ours(const char *what, const char *path, const char *name, const c
 	char *now = hash_file(path, e);
 	int ret = now ? 0 : -1;
 
-	if (now && strcmp(basename(path), name) != 0) {
+	if (now && strcmp(basename(path), name) != 0)
 		ret = err_set(e, "%s was called %s then, not %s", what, name, basename(path));
-	} else if (now && strcmp(now, hash) != 0) {
+	else if (now && strcmp(now, hash) != 0)
 		ret = err_set(e, "%s %s is another one: its hash is %s, then %s", what, path, now,
 			      hash);
-	}
 	free(now);
 	return ret;
 }

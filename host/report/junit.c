@@ -108,13 +108,10 @@ static void properties(struct buf *xml, const json_t *top)
 	json_t *value, *v;
 
 	buf_printf(xml, "    <properties>\n");
-	json_object_foreach(json_object_get(top, "environment"), key, value)
-	{
+	json_object_foreach(json_object_get(top, "environment"), key, value) {
 		property(xml, "", key, value);
 		json_object_foreach(value, inner, v)
-		{
 			property(xml, key, inner, v);
-		}
 	}
 	buf_printf(xml, "    </properties>\n");
 }
@@ -167,8 +164,7 @@ static void counts(struct buf *xml, const json_t *top)
 	double seconds = 0;
 	size_t i;
 
-	json_array_foreach(results, i, result)
-	{
+	json_array_foreach(results, i, result) {
 		count[kind_of(top, result)]++;
 		seconds += seconds_of(result);
 	}
@@ -196,9 +192,7 @@ void report_junit(const json_t *top, struct buf *xml)
 	buf_printf(xml, ">\n");
 	properties(xml, top);
 	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
 		testcase(xml, top, result);
-	}
 	/* What is missing would not be missed. */
 	if (is_interrupted(top)) {
 		buf_printf(xml, "    <testcase");

@@ -29,10 +29,8 @@ static bool has(const json_t *list, const char *text)
 	size_t i;
 
 	json_array_foreach(list, i, value)
-	{
 		if (!strcmp(json_string_value(value), text))
 			return true;
-	}
 	return false;
 }
 
@@ -76,13 +74,11 @@ json_t *replay_failed(const json_t *result)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "fails"), i, item)
-	{
+	json_array_foreach(json_object_get(result, "fails"), i, item) {
 		add(checks, "", json_member(item, "check"));
 		add(checks, "error: ", json_member(item, "error"));
 	}
-	json_array_foreach(json_object_get(result, "oracles"), i, item)
-	{
+	json_array_foreach(json_object_get(result, "oracles"), i, item) {
 		char *oracle = xasprintf("oracle %s: ", json_text_of(item, "oracle"));
 
 		add(checks, oracle, json_member(item, "field"));
@@ -105,9 +101,7 @@ static void say_failed(const json_t *failed, struct buf *text)
 
 	buf_printf(text, "%s", json_text_of(failed, "word"));
 	json_array_foreach(json_object_get(failed, "checks"), i, check)
-	{
 		buf_printf(text, "%s%s", i ? ", " : ": ", json_string_value(check));
-	}
 }
 
 static bool same_checks(const json_t *a, const json_t *b)
@@ -116,10 +110,8 @@ static bool same_checks(const json_t *a, const json_t *b)
 	size_t i;
 
 	json_array_foreach(a, i, check)
-	{
 		if (!has(b, json_string_value(check)))
 			return false;
-	}
 	return json_array_size(a) == json_array_size(b);
 }
 
@@ -286,8 +278,7 @@ static int check_failed(const json_t *failed, struct err *e)
 
 	if (check_members(failed, members, ARRAY_SIZE(members), e))
 		return -1;
-	json_array_foreach(json_object_get(failed, "checks"), i, check)
-	{
+	json_array_foreach(json_object_get(failed, "checks"), i, check) {
 		if (json_is_string(check) && lab_job_plain(json_string_value(check)) &&
 		    i < CHECKS_MAX)
 			continue;

@@ -92,10 +92,8 @@ static bool all_texts(const json_t *list)
 	size_t i;
 
 	json_array_foreach(list, i, one)
-	{
 		if (!json_is_string(one))
 			return false;
-	}
 	return true;
 }
 
@@ -190,8 +188,7 @@ static const char *wrong_hops(const json_t *result, const char *name)
 	struct err e;
 	size_t i;
 
-	json_array_foreach(list, i, hop)
-	{
+	json_array_foreach(list, i, hop) {
 		const json_int_t number = json_member_integer(hop, "hop");
 		char timeline[60], pages[60];
 
@@ -229,8 +226,7 @@ static const char *wrong_fails(const json_t *result)
 	struct err e;
 	size_t i;
 
-	json_array_foreach(fails, i, fail)
-	{
+	json_array_foreach(fails, i, fail) {
 		char hop[24];
 
 		if (json_object_get(fail, "check") ? CHECK("it", fail, check_members, &e)
@@ -245,10 +241,8 @@ static const char *wrong_fails(const json_t *result)
 	failed = (json_int_t)json_object_size(hops);
 	json_decref(hops);
 	json_array_foreach(oracles, i, oracle)
-	{
 		if (CHECK("it", oracle, oracle_members, &e))
 			wrong = "a damaged 'oracles'";
-	}
 	errors = (json_int_t)json_array_size(fails) - checks;
 	if (!wrong &&
 	    (failed != json_member_integer(result, "failed_hops") || checks > fail_events ||
@@ -370,8 +364,7 @@ static int check_results(const json_t *top, struct err *e)
 	int ret = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
 		char *control = xasprintf("%s.control", json_text_of(result, "scenario"));
 
@@ -399,8 +392,7 @@ void report_json_count(const json_t *results, struct report *r)
 	const json_t *result;
 	size_t i;
 
-	json_array_foreach(results, i, result)
-	{
+	json_array_foreach(results, i, result) {
 		const struct report_line line = report_json_line(result);
 
 		report_count(r, &line);

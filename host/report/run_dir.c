@@ -279,10 +279,8 @@ bool run_dir_flew(const json_t *top)
 	size_t i;
 
 	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
 		if (report_json_word(result) != WORD_SKIP)
 			return true;
-	}
 	return false;
 }
 
@@ -365,8 +363,7 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const json_
 	size_t i;
 	int ret = 0;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
 		char *source = xasprintf("%s/%s", labs[from[i]], name);
 		char *to = xasprintf("%s/%s", log, name);
@@ -443,8 +440,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "%-16s %s\n", REPLAY "/", "the run of the last replay");
 	buf_printf(&text, "%-16s %s\n", MINIMISE "/", "the same of the last minimise");
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *dir = json_member(result, "dir");
 		char *path = xasprintf("%s/%s", log, dir ? dir : "");
 

@@ -39,7 +39,8 @@ static int check_whole(struct shard_file *f, bool cut, struct err *e)
 					  (unsigned)json_member_integer(shard, "n")};
 	if (!cut && json_member_true(f->top, "interrupted"))
 		return err_set(e, "that run was interrupted");
-	json_array_foreach(f->results, i, result) got += !json_member_true(result, "control");
+	json_array_foreach(f->results, i, result)
+		got += !json_member_true(result, "control");
 	want = (json_member_integer(f->top, "planned") + f->shard.n - f->shard.k) / f->shard.n;
 	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
@@ -121,8 +122,7 @@ static json_t *find_control(struct shard_file *files, unsigned count, const char
 	size_t n;
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_foreach(files[i].results, n, result)
-		{
+		json_array_foreach(files[i].results, n, result) {
 			if (json_member_true(result, "control") &&
 			    !strcmp(json_text_of(result, "scenario"), scenario) &&
 			    (!worst || badness(result) > badness(worst))) {
@@ -160,8 +160,7 @@ static void add_controls(struct shard_file *files, unsigned count, const json_t 
 	json_t *result;
 	size_t n;
 
-	json_array_foreach(results, n, result)
-	{
+	json_array_foreach(results, n, result) {
 		const char *name = json_text_of(result, "name");
 		unsigned from = 0;
 
@@ -283,8 +282,7 @@ static void forget_files(json_t *result)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		json_set(result, files[i], json_null());
-	json_array_foreach(json_object_get(result, "hops"), n, hop)
-	{
+	json_array_foreach(json_object_get(result, "hops"), n, hop) {
 		for (size_t i = 0; i < ARRAY_SIZE(hop_files) && json_is_object(hop); i++)
 			json_set(hop, hop_files[i], json_null());
 	}
@@ -303,8 +301,7 @@ static int tell(const struct options *o, const struct merged *m, FILE *out, stru
 	shown.strict = json_member_true(m->top, "strict");
 	report_init(&r, &shown, out, NULL, (unsigned)json_array_size(list));
 	report_plan(&r);
-	json_array_foreach(list, i, result)
-	{
+	json_array_foreach(list, i, result) {
 		const struct report_line line = report_json_line(result);
 
 		report_line(&r, &line);

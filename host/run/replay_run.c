@@ -57,14 +57,13 @@ static int put_order(const char *log, const char *steps, struct err *e)
 
 	if (fd >= 0)
 		close(fd);
-	if (fd < 0 && errno == ENOENT) {
+	if (fd < 0 && errno == ENOENT)
 		ret = write_file(log, ORDER_FILE, steps, strlen(steps), 0666, e);
-	} else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n)) {
+	else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n))
 		ret = err_set(
 			e,
 			"%s has another order, and would be lost (--log names another directory)",
 			path);
-	}
 	free(path);
 	return ret;
 }

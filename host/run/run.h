@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-/* One run, on one kernel. The exit status: 0 pass, 1 fail, 2 harness or usage, 4 skipped, 130 interrupted. */
+/* One run, on one kernel. The exit status: 0 pass, 1 fail, 2 harness or usage, 4 skipped, 130
+ * interrupted. */
 int run(struct options *o);
 
 /* ---- several runs and their table (run_variants.c) ------------------------------------------ */

@@ -60,10 +60,8 @@ static bool told_death(const json_t *results)
 	size_t i;
 
 	json_array_foreach(json_object_get(last, "findings"), i, finding)
-	{
 		if (!strncmp(json_string_value(finding), L0_DEATH, strlen(L0_DEATH)))
 			return true;
-	}
 	return false;
 }
 

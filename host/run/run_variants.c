@@ -21,8 +21,9 @@ static const json_t *find_result(const json_t *run, const char *name)
 	const json_t *list = json_object_get(run, "results"), *result;
 	size_t i;
 
-	json_array_foreach(list, i,
-			   result) if (!strcmp(json_text_of(result, "name"), name)) return result;
+	json_array_foreach(list, i, result)
+		if (!strcmp(json_text_of(result, "name"), name))
+			return result;
 	return NULL;
 }
 
@@ -79,8 +80,7 @@ void variants_table(FILE *out, const char *const *names, void *const *runs, unsi
 		const json_t *list = json_object_get(runs[r], "results"), *result;
 		size_t n;
 
-		json_array_foreach(list, n, result)
-		{
+		json_array_foreach(list, n, result) {
 			const char *name = json_text_of(result, "name");
 
 			if (told(name, runs, r))

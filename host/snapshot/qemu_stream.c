@@ -163,8 +163,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 
 	if (depth > MAX_DEPTH)
 		return err_set(w->e, "description nests too deep at %s", name);
-	json_array_foreach(json_object_get(vmsd, "fields"), i, entry)
-	{
+	json_array_foreach(json_object_get(vmsd, "fields"), i, entry) {
 		const char *field = json_text_of(entry, "name");
 		const json_t *inner = json_object_get(entry, "struct");
 		size_t size, n, left = w->len - *off;
@@ -181,8 +180,7 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 			w->field(w->arg, path, w->p + *off, size, n);
 		*off += size * n;
 	}
-	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry)
-	{
+	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry) {
 		const char *sub = json_text_of(entry, "vmsd_name");
 		struct buf header = {0};
 		uint8_t start[2] = {QEMU_VM_SUBSECTION, (uint8_t)strlen(sub)};
@@ -257,7 +255,8 @@ static int find_section(struct walk *w, const json_t *device, unsigned instance,
 	if (!headers)
 		err_set(w->e, "no section '%s' of version %zu in the stream", name, version);
 	else if (sections)
-		return err_set(w->e, "%u sections could be '%s'", sections, name);
+		err_set(w->e, "%u sections could be '%s'", sections, name);
+	return -1;
 }
 
 static const json_t *find_device(const json_t *description, const char *name, unsigned instance)
@@ -265,10 +264,10 @@ static const json_t *find_device(const json_t *description, const char *name, un
 	const json_t *device;
 	size_t i;
 
-	json_array_foreach(json_object_get(description, "devices"), i,
-			   device) if (!strcmp(json_text_of(device, "name"), name) &&
-				       json_integer_value(json_object_get(device, "instance_id")) ==
-					       instance) return device;
+	json_array_foreach(json_object_get(description, "devices"), i, device)
+		if (!strcmp(json_text_of(device, "name"), name) &&
+		    json_integer_value(json_object_get(device, "instance_id")) == instance)
+			return device;
 	return NULL;
 }
 

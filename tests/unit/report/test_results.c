@@ -265,8 +265,7 @@ static void replay_refused(void **state)
 	json_set(top, "more", json_null());
 	refused(top, "members that do not belong there");
 	json_object_del(top, "more");
-	json_object_foreach(whole, key, value)
-	{
+	json_object_foreach(whole, key, value) {
 		json_set(top, key, json_real(1.5));
 		refused(top, "");
 		json_object_del(top, key);

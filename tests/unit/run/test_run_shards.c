@@ -239,8 +239,7 @@ static void assert_result(const char *name, const char *word, bool files)
 	bool found = false;
 	size_t i;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		if (strcmp(json_text_of(result, "name"), name))
 			continue;
 		found = true;
