@@ -24,20 +24,6 @@ static void say_other(const char *what, const char *then, const char *now)
 	print_lines(stdout, "", now);
 }
 
-static const json_t *find_result(const json_t *top, const char *name)
-{
-	const json_t *result;
-	size_t i;
-
-	json_array_foreach(json_object_get(top, "results"), i, result) {
-		const char *its = json_member(result, "name");
-
-		if (its && !strcmp(its, name) && json_is_string(json_object_get(result, "word")))
-			return result;
-	}
-	return NULL;
-}
-
 /* The number of the first line in which two serial logs differ, 0: in none. */
 static unsigned first_line(const struct buf *a, const struct buf *b)
 {
@@ -118,7 +104,7 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 	struct err e = {0};
 	char *path = xasprintf("%s/result.json", run);
 	json_t *top = report_json_load(path, &e);
-	const json_t *result = find_result(top, r->result);
+	const json_t *result = report_json_find(top, r->result);
 	const char *kernel = json_member(top, "kernel");
 	bool same = false;
 

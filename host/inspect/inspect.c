@@ -2,6 +2,7 @@
 // Reads a file into struct inspected, by its contents, and what printing and comparing share.
 #include "host/inspect/inspect_parts.h"
 
+#include "host/snapshot/oracle.h"
 #include "host/snapshot/qemu_stream.h"
 #include "host/snapshot/vmcs12.h"
 
@@ -211,22 +212,13 @@ bool inspect_superseded(const struct snapshot *s, const char *section)
 	return !strcmp(section, "SREGS") && snapshot_find(s, "SREGS2");
 }
 
-/* Whether @pattern is @name; "[]" stands for every index. */
-static bool matches(const char *pattern, const char *name)
-{
-	for (; *pattern && *pattern == *name; pattern++, name++)
-		if (*pattern == '[' && pattern[1] == ']')
-			name += strspn(name + 1, "0123456789");
-	return *pattern == *name;
-}
-
 enum kind inspect_kind(const char *field, bool *shown)
 {
 	const char *name = strrchr(field, '.');
 
 	*shown = true;
 	for (unsigned i = 0; i < ARRAY_SIZE(shown_fields); i++)
-		if (matches(shown_fields[i].field, field))
+		if (oracle_matches(shown_fields[i].field, field))
 			return shown_fields[i].kind;
 	*shown = strstr(field, "vmcs12.") != NULL;
 	for (unsigned i = 0; *shown && i < ARRAY_SIZE(inspect_rows); i++)

@@ -46,13 +46,6 @@ unsigned lab_seconds(const struct options *o)
 	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* What the command is called inside, where `pages` is a run with its options spelled out. */
 static const char *command_inside(const struct options *o)
 {
@@ -111,17 +104,17 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	if (strpbrk(o->order, "/.")) {
 		ADD("--put");
 		ADD("%s", o->order);
-		inside.order = order = xasprintf("./%s", base_name(o->order));
+		inside.order = order = xasprintf("./%s", basename(o->order));
 	}
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE) {
 		ADD("--put");
 		ADD("%s", o->file);
 	}
 	ADD("--");
-	ADD("./%s", base_name(self));
+	ADD("./%s", basename(self));
 	ADD("%s", command_inside(o));
 	ADD("--lab=no");
-	ADD("--image=./%s", base_name(image));
+	ADD("--image=./%s", basename(image));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
@@ -140,7 +133,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	if (o->command == CMD_SAVE)
 		ADD("out/%s", LAB_SNAPSHOT);
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
-		ADD("./%s", base_name(o->file));
+		ADD("./%s", basename(o->file));
 #undef ADD
 	return l.p;
 }

@@ -115,6 +115,17 @@ static unsigned count_of(const json_t *object, const char *key)
 	return value > UINT_MAX ? UINT_MAX : (unsigned)value;
 }
 
+const json_t *report_json_find(const json_t *top, const char *name)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(top, "results"), i, result)
+		if (!strcmp(json_text_of(result, "name"), name))
+			return result;
+	return NULL;
+}
+
 int report_json_word(const json_t *result)
 {
 	const char *word = json_text_of(result, "word");

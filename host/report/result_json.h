@@ -47,6 +47,8 @@ int report_json_check(const json_t *top, struct err *e);
 /* What is printed of @result, and the counts of all @results, which were checked. */
 struct report_line report_json_line(const json_t *result);
 void report_json_count(const json_t *results, struct report *r);
+/* The result called @name of @top, or NULL. */
+const json_t *report_json_find(const json_t *top, const char *name);
 /* The word of a result in such a file; -1: it has none, or one that there is not. */
 int report_json_word(const json_t *result);
 

@@ -16,21 +16,10 @@
 
 #define CELL 34 /* the longest name of a known bug fits */
 
-static const json_t *find_result(const json_t *run, const char *name)
-{
-	const json_t *list = json_object_get(run, "results"), *result;
-	size_t i;
-
-	json_array_foreach(list, i, result)
-		if (!strcmp(json_text_of(result, "name"), name))
-			return result;
-	return NULL;
-}
-
 /* What a table says of @name: PASS, SKIP, FAIL, ... or the known bug. */
 static const char *cell(const json_t *run, const char *name)
 {
-	const json_t *result = find_result(run, name);
+	const json_t *result = report_json_find(run, name);
 
 	if (!result)
 		return "-";
@@ -41,7 +30,7 @@ static const char *cell(const json_t *run, const char *name)
 static bool told(const char *name, void *const *runs, unsigned before)
 {
 	for (unsigned i = 0; i < before; i++)
-		if (find_result(runs[i], name))
+		if (report_json_find(runs[i], name))
 			return true;
 	return false;
 }
@@ -109,23 +98,15 @@ void variants_free(struct variant *list, int count)
 	}
 }
 
-/* What a value is called in a directory's name. */
-static const char *value_name(const char *value)
-{
-	const char *slash = strrchr(value, '/');
-
-	return slash ? slash + 1 : value;
-}
-
 /* Whether each of @values has a name of its own, fit for a directory. */
 static int check_values(const char *option, char *const *values, unsigned number, struct err *e)
 {
 	for (unsigned i = 0; i < number; i++) {
-		const char *name = value_name(values[i]);
+		const char *name = basename(values[i]);
 		bool good = *name && *name != '.';
 
 		for (unsigned n = 0; n < i; n++)
-			good &= strcmp(name, value_name(values[n])) != 0;
+			good &= strcmp(name, basename(values[n])) != 0;
 		if (good)
 			continue;
 		return err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
@@ -151,7 +132,7 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 		const char *value = values[i % number];
 
 		made[i].name =
-			xasprintf("%s%s%s", from->name, *from->name ? "," : "", value_name(value));
+			xasprintf("%s%s%s", from->name, *from->name ? "," : "", basename(value));
 		for (; made[i].words < from->words; made[i].words++)
 			made[i].word[made[i].words] = xstrdup(from->word[made[i].words]);
 		made[i].word[made[i].words++] = xstrdup(option);

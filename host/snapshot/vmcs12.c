@@ -188,21 +188,22 @@ void vmcs12_set(uint8_t *vmcs12, const struct vmcs12_field *f, uint64_t value)
 	memcpy(vmcs12 + f->offset, &value, f->size);
 }
 
-static uint64_t get(const uint8_t *vmcs12, const char *name)
+uint64_t vmcs12_value(const uint8_t *vmcs12, const char *name)
 {
-	return vmcs12_get(vmcs12, vmcs12_find(name, strlen(name)));
+	return vmcs12 ? vmcs12_get(vmcs12, vmcs12_find(name, strlen(name))) : 0;
 }
 
 static bool in_use(const uint8_t *vmcs12, const char *name)
 {
-	bool secondary = get(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+	bool secondary = vmcs12_value(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
 		if (!strcmp(by_count[i].name, name))
-			return get(vmcs12, by_count[i].count);
+			return vmcs12_value(vmcs12, by_count[i].count);
 	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
 		if (!strcmp(by_control[i].name, name))
-			return get(vmcs12, by_control[i].controls) >> by_control[i].bit & 1 &&
+			return vmcs12_value(vmcs12, by_control[i].controls) >> by_control[i].bit &
+				       1 &&
 			       (secondary || strcmp(by_control[i].controls, SECONDARY));
 	return false;
 }
@@ -226,7 +227,7 @@ int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, st
 		return -1;
 	if (!in_use(vmcs12, name))
 		return err_set(e, "vmcs12 does not use %s", name);
-	*gpa = get(vmcs12, name);
+	*gpa = vmcs12_value(vmcs12, name);
 	/* The low bits of an EPT pointer are about the tables. */
 	if (!strcmp(name, "EPT_POINTER"))
 		*gpa &= ~0xfffull;
