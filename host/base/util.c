@@ -235,7 +235,7 @@ int read_file(const char *dir, const char *name, struct buf *bytes, struct err *
 int write_path(const char *path, const void *p, size_t len, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
 	int ret = write_file(dir, slash ? slash + 1 : path, p, len, 0666, e);
 
 	free(dir);

@@ -82,11 +82,6 @@ void html_bytes(struct buf *b, const char *s, size_t len)
 	escape(b, s, len, SIZE_MAX);
 }
 
-void html_text(struct buf *b, const char *s)
-{
-	html_bytes(b, s, strlen(s));
-}
-
 void html_clipped(struct buf *b, const char *s, size_t max)
 {
 	size_t len = strlen(s);

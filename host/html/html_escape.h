@@ -7,12 +7,10 @@
 #include "host/base/util.h"
 
 /*
- * Appends @s so that it is text and nothing else, between tags and in quoted attributes alike.
- * What is no UTF-8, control characters and those that turn the direction of writing become U+FFFD;
- * new line and tab stay.
+ * Appends the @len bytes at @s, which may have NULs, so that they are text and nothing else,
+ * between tags and in quoted attributes alike. What is no UTF-8, control characters and those that
+ * turn the direction of writing become U+FFFD; new line and tab stay.
  */
-void html_text(struct buf *b, const char *s);
-/* The same of @len bytes, which may have NULs. */
 void html_bytes(struct buf *b, const char *s, size_t len);
 /* No more than @max characters of @s, then `...` if something is left out. */
 void html_clipped(struct buf *b, const char *s, size_t max);

@@ -31,7 +31,7 @@ static int reset(void **state)
 static void escaped(const char *text, const char *want)
 {
 	buf_free(&html);
-	html_text(&html, text);
+	html_printf(&html, "%s", text);
 	assert_string_equal(buf_text(&html), want);
 }
 

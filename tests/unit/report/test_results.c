@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include "host/commands/cmd.h"
+#include "host/report/replay.h"
 #include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
