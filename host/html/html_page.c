@@ -170,8 +170,9 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
 			   json_object_size(keys));
 		runs_head(p, html);
-		json_object_foreach(keys, key, value)
+		json_object_foreach(keys, key, value) {
 			fact_row(p, "environment", sub, key, key, html);
+		}
 		buf_printf(html, "</tbody></table></div></details>");
 	}
 	json_decref(keys);

@@ -110,8 +110,9 @@ static void properties(struct buf *xml, const json_t *top)
 	buf_printf(xml, "    <properties>\n");
 	json_object_foreach(json_object_get(top, "environment"), key, value) {
 		property(xml, "", key, value);
-		json_object_foreach(value, inner, v)
+		json_object_foreach(value, inner, v) {
 			property(xml, key, inner, v);
+		}
 	}
 	buf_printf(xml, "    </properties>\n");
 }
@@ -191,8 +192,9 @@ void report_junit(const json_t *top, struct buf *xml)
 		attribute(xml, "timestamp", started);
 	buf_printf(xml, ">\n");
 	properties(xml, top);
-	json_array_foreach(json_object_get(top, "results"), i, result)
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		testcase(xml, top, result);
+	}
 	/* What is missing would not be missed. */
 	if (is_interrupted(top)) {
 		buf_printf(xml, "    <testcase");

@@ -100,8 +100,9 @@ static void say_failed(const json_t *failed, struct buf *text)
 	size_t i;
 
 	buf_printf(text, "%s", json_text_of(failed, "word"));
-	json_array_foreach(json_object_get(failed, "checks"), i, check)
+	json_array_foreach(json_object_get(failed, "checks"), i, check) {
 		buf_printf(text, "%s%s", i ? ", " : ": ", json_string_value(check));
+	}
 }
 
 static bool same_checks(const json_t *a, const json_t *b)
