@@ -698,6 +698,7 @@ run_job() { # COMMAND ARG...
     emulator_wait || status=$?
     end_followers
     release_terminal
+    ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 2 'The command was not run.'
     [ "$status" -ne 0 ] || [ ! -s "$SCRATCH/tar.err" ] ||
         die "$command: can't write to ${out:-$SCRATCH}: $(tail -n 1 "$SCRATCH/tar.err")."
     [ ! -s "$SCRATCH/dead" ] || lab_failed 1 "L0 is dead: $(cat "$SCRATCH/dead")"
@@ -714,7 +715,6 @@ run_job() { # COMMAND ARG...
             lab_failed 2 "the emulator died (exit status $status)."
             ;;
     esac
-    ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 2 'The command was not run.'
     { read -r status < "$SCRATCH/result/status"; } 2> /dev/null ||
         lab_failed 2 'L0 ended without reporting an exit status.'
     if [ -n "$out" ]; then

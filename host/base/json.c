@@ -81,10 +81,8 @@ static bool is_type(const json_t *value, char type)
 int json_check(const char *what, const json_t *object, const struct json_member *members,
 	       size_t count, struct err *e)
 {
-	if (!json_is_object(object)) {
-		err_set(e, "%s is no object", what);
-		return -1;
-	}
+	if (!json_is_object(object))
+		return err_set(e, "%s is no object", what);
 	for (size_t i = 0; i < count; i++) {
 		const json_t *value = json_object_get(object, members[i].key);
 		bool good = false;
@@ -93,8 +91,7 @@ int json_check(const char *what, const json_t *object, const struct json_member 
 			good |= is_type(value, *type);
 		if (good)
 			continue;
-		err_set(e, "%s has no good '%s'", what, members[i].key);
-		return -1;
+		return err_set(e, "%s has no good '%s'", what, members[i].key);
 	}
 	return 0;
 }

@@ -142,7 +142,7 @@ FILE *printable_stream(FILE *to)
 	return f;
 }
 
-void err_set(struct err *e, const char *fmt, ...)
+int err_set(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -151,6 +151,7 @@ void err_set(struct err *e, const char *fmt, ...)
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	make_printable(e->text); /* files and guests have their words in it */
+	return -1;
 }
 
 FILE *open_plain(const char *path, struct err *e)
@@ -172,8 +173,7 @@ FILE *open_plain(const char *path, struct err *e)
 
 int err_errno(struct err *e, const char *what)
 {
-	err_set(e, "%s: %s", what, strerror(errno));
-	return -1;
+	return err_set(e, "%s: %s", what, strerror(errno));
 }
 
 int write_all(int fd, const void *p, size_t len)
@@ -204,10 +204,8 @@ int write_file(const char *dir, const char *name, const void *p, size_t len, int
 		ret = write_all(fd, p, len);
 		if (ret)
 			err_set(e, "cannot write %s: %s", path, strerror(errno));
-		if (close(fd) && !ret) {
-			err_set(e, "cannot write %s: %s", path, strerror(errno));
-			ret = -1;
-		}
+		if (close(fd) && !ret)
+			ret = err_set(e, "cannot write %s: %s", path, strerror(errno));
 	} else {
 		err_set(e, "cannot create %s: %s", path, strerror(errno));
 	}
@@ -237,7 +235,7 @@ int read_file(const char *dir, const char *name, struct buf *bytes, struct err *
 int write_path(const char *path, const void *p, size_t len, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
 	int ret = write_file(dir, slash ? slash + 1 : path, p, len, 0666, e);
 
 	free(dir);
@@ -251,13 +249,10 @@ int check_writable(const char *path, struct err *e)
 	struct stat st;
 	int ret = 0;
 
-	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode))) {
-		err_set(e, "%s is no name of a file", *path ? path : "''");
-		ret = -1;
-	} else if (access(dir, W_OK | X_OK)) {
-		err_set(e, "cannot write %s: %s", path, strerror(errno));
-		ret = -1;
-	}
+	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
+		ret = err_set(e, "%s is no name of a file", *path ? path : "''");
+	else if (access(dir, W_OK | X_OK))
+		ret = err_set(e, "cannot write %s: %s", path, strerror(errno));
 	free(dir);
 	return ret;
 }
@@ -274,16 +269,12 @@ int make_dirs(const char *path, struct err *e)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, 0777) && errno != EEXIST) {
-			err_set(e, "cannot make directory %s: %s", copy, strerror(errno));
-			ret = -1;
-		}
+		if (mkdir(copy, 0777) && errno != EEXIST)
+			ret = err_set(e, "cannot make directory %s: %s", copy, strerror(errno));
 		*p = c;
 	}
-	if (!ret && (stat(path, &st) || !S_ISDIR(st.st_mode))) {
-		err_set(e, "%s is not a directory", path);
-		ret = -1;
-	}
+	if (!ret && (stat(path, &st) || !S_ISDIR(st.st_mode)))
+		ret = err_set(e, "%s is not a directory", path);
 	free(copy);
 	return ret;
 }

@@ -49,7 +49,8 @@ FILE *printable_stream(FILE *to);
 struct err {
 	char text[1024];
 };
-void err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Sets it. Returns -1. */
+int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "@what: the text of errno". Returns -1. */
 int err_errno(struct err *e, const char *what);

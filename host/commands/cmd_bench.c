@@ -59,8 +59,8 @@ static int touch(struct kvm_vm *vm, struct err *e)
 	vm->vcpu[0].run->immediate_exit = 0;
 	if (error == EINTR || error == EAGAIN)
 		return 0;
-	err_set(e, "floor: KVM_RUN: %s", error ? strerror(error) : "it did not return at once");
-	return -1;
+	return err_set(e, "floor: KVM_RUN: %s",
+		       error ? strerror(error) : "it did not return at once");
 }
 
 static int floor_cycle(struct bench *b, struct kvm_vm *vm, struct err *e)

@@ -16,15 +16,11 @@ static int read_all(FILE *f, struct buf *file, struct err *e)
 
 	if (fstat(fileno(f), &st))
 		return err_errno(e, "cannot be read");
-	if (S_ISDIR(st.st_mode)) {
-		err_set(e, "is a directory");
-		return -1;
-	}
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, "is a directory");
 	while ((n = fread(piece, 1, sizeof(piece), f))) {
-		if (file->len + n > FILE_MAX) {
-			err_set(e, "is too large");
-			return -1;
-		}
+		if (file->len + n > FILE_MAX)
+			return err_set(e, "is too large");
 		buf_append(file, piece, n);
 	}
 	return ferror(f) ? err_errno(e, "cannot be read") : 0;

@@ -3,7 +3,6 @@
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
 #include "host/commands/help.h"
-#include "host/commands/man.h"
 
 #include <stdlib.h>
 #include <string.h>

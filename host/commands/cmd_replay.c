@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight replay`: repeats one result of an earlier run, in a run of its own.
-#include "host/commands/cmd_replay.h"
 #include "host/commands/cmd.h"
 #include "host/base/json.h"
 #include "host/lab/lab.h"
@@ -23,21 +22,6 @@ static void say_other(const char *what, const char *then, const char *now)
 		return;
 	printf("# replay: %s was %s, is ", what, then);
 	print_lines(stdout, "", now);
-}
-
-static const json_t *find_result(const json_t *top, const char *name)
-{
-	const json_t *result;
-	size_t i;
-
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
-		const char *its = json_member(result, "name");
-
-		if (its && !strcmp(its, name) && json_is_string(json_object_get(result, "word")))
-			return result;
-	}
-	return NULL;
 }
 
 /* The number of the first line in which two serial logs differ, 0: in none. */
@@ -120,7 +104,7 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 	struct err e = {0};
 	char *path = xasprintf("%s/result.json", run);
 	json_t *top = report_json_load(path, &e);
-	const json_t *result = find_result(top, r->result);
+	const json_t *result = report_json_find(top, r->result);
 	const char *kernel = json_member(top, "kernel");
 	bool same = false;
 
@@ -150,21 +134,18 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 static int repeat_begin(const struct options *o, const struct replay *r, struct setup *s,
 			struct err *e)
 {
-	if (!r->in_lab) {
-		err_set(e,
+	if (!r->in_lab)
+		return err_set(
+			e,
 			"%s: --exact repeats what run, sweep or soak did in the lab, without a "
 			"file of "
 			"yours; this is from something else",
 			o->file);
-		return -1;
-	}
 	if (setup(s, o, e) || scenarios_load(s->image, e) ||
 	    lab_job_is_ours(&r->job, runner_in_lab(), s->image, e))
 		return -1;
-	if (signals_init()) {
-		err_set(e, "cannot set up signals");
-		return -1;
-	}
+	if (signals_init())
+		return err_set(e, "cannot set up signals");
 	return run_dir_begin(s->log, e);
 }
 

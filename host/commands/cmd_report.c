@@ -4,20 +4,9 @@
 #include "host/html/html_page.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define KIB 1024
-
-static int write_page(const char *path, const struct buf *html, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
-	int ret = write_file(dir, slash ? slash + 1 : path, html->p, html->len, 0666, e);
-
-	free(dir);
-	return ret;
-}
 
 /* A run's directory may come from anybody: no link in it decides what gets overwritten. */
 static int check_plain(const char *path, struct err *e)
@@ -26,8 +15,7 @@ static int check_plain(const char *path, struct err *e)
 
 	if (lstat(path, &st) || S_ISREG(st.st_mode))
 		return 0;
-	err_set(e, "%s is no plain file (--out names another)", path);
-	return -1;
+	return err_set(e, "%s is no plain file (--out names another)", path);
 }
 
 int cmd_report(struct options *o)
@@ -42,7 +30,7 @@ int cmd_report(struct options *o)
 		ret = check_plain(path, &e);
 	if (!ret) {
 		report_html(&page, &html);
-		ret = write_page(path, &html, &e);
+		ret = write_path(path, html.p, html.len, &e);
 	}
 	if (ret) {
 		ret = give_up(e.text);

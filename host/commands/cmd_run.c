@@ -2,7 +2,6 @@
 // `midflight run` and `midflight pages`: one run, or several and their table.
 #include "host/commands/cmd.h"
 #include "host/run/run.h"
-#include "host/run/run_variants.h"
 
 int cmd_run(struct options *o)
 {

@@ -59,26 +59,18 @@ static int take_flight(struct options *o, const struct snapshot *s, struct err *
 	const struct snapshot_section *section = snapshot_find(s, SECTION_FLIGHT);
 	char text[FLIGHT_MAX + 1], *line, *rest = text;
 
-	if (!section || !snapshot_find(s, SECTION_LOG)) {
-		err_set(e, "it has no section %s: not from `midflight save`",
-			section ? SECTION_LOG : SECTION_FLIGHT);
-		return -1;
-	}
-	if (section->len > FLIGHT_MAX || memchr(section->data, 0, section->len)) {
-		err_set(e, "section " SECTION_FLIGHT " is no text");
-		return -1;
-	}
+	if (!section || !snapshot_find(s, SECTION_LOG))
+		return err_set(e, "it has no section %s: not from `midflight save`",
+			       section ? SECTION_LOG : SECTION_FLIGHT);
+	if (section->len > FLIGHT_MAX || memchr(section->data, 0, section->len))
+		return err_set(e, "section " SECTION_FLIGHT " is no text");
 	memcpy(text, section->data, section->len);
 	text[section->len] = '\0';
 	while ((line = strsep(&rest, "\n")) && *line)
-		if (!take_line(o, line)) {
-			err_set(e, "section " SECTION_FLIGHT ": cannot read '%s'", line);
-			return -1;
-		}
-	if (!o->scenarios) {
-		err_set(e, "section " SECTION_FLIGHT " names no scenario");
-		return -1;
-	}
+		if (!take_line(o, line))
+			return err_set(e, "section " SECTION_FLIGHT ": cannot read '%s'", line);
+	if (!o->scenarios)
+		return err_set(e, "section " SECTION_FLIGHT " names no scenario");
 	return 0;
 }
 

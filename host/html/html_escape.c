@@ -82,11 +82,6 @@ void html_bytes(struct buf *b, const char *s, size_t len)
 	escape(b, s, len, SIZE_MAX);
 }
 
-void html_text(struct buf *b, const char *s)
-{
-	html_bytes(b, s, strlen(s));
-}
-
 void html_clipped(struct buf *b, const char *s, size_t max)
 {
 	size_t len = strlen(s);
@@ -108,16 +103,26 @@ size_t html_length(const char *s)
 	return count;
 }
 
-static void vtext(struct buf *b, const char *fmt, va_list ap)
+/* Appends what the conversion at @spec, of @len bytes, makes of its argument. */
+static void convert(struct buf *b, const char *spec, size_t len, va_list *ap)
 {
-	char *s;
+	char one[16];
 
-	if (vasprintf(&s, fmt, ap) < 0) {
-		fputs("midflight: out of memory\n", stderr);
-		exit(2);
+	snprintf(one, sizeof(one), "%.*s", (int)len, spec);
+	if (!strcmp(one, "%.*s")) {
+		const int bytes = va_arg(*ap, int);
+
+		html_bytes(b, va_arg(*ap, const char *), (size_t)bytes);
+	} else if (one[len - 1] == 's') {
+		html_clipped(b, va_arg(*ap, const char *),
+			     len > 2 ? strtoul(one + 2, NULL, 10) : SIZE_MAX);
+	} else if (one[len - 1] == 'f') {
+		buf_printf(b, one, va_arg(*ap, double));
+	} else if (!strcmp(one, "%zu")) {
+		buf_printf(b, one, va_arg(*ap, size_t));
+	} else {
+		buf_printf(b, one, va_arg(*ap, unsigned));
 	}
-	html_text(b, s);
-	free(s);
 }
 
 void html_printf(struct buf *b, const char *fmt, ...)
@@ -125,17 +130,14 @@ void html_printf(struct buf *b, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vtext(b, fmt, ap);
+	for (size_t len; *fmt; fmt += len) {
+		len = strcspn(fmt, "%");
+		if (len) {
+			buf_append(b, fmt, len);
+		} else {
+			len = strcspn(fmt, "sfu") + 1;
+			convert(b, fmt, len, &ap);
+		}
+	}
 	va_end(ap);
-}
-
-void html_element(struct buf *b, const char *tag, const char *class, const char *fmt, ...)
-{
-	va_list ap;
-
-	buf_printf(b, class ? "<%s class=\"%s\">" : "<%s>", tag, class);
-	va_start(ap, fmt);
-	vtext(b, fmt, ap);
-	va_end(ap);
-	buf_printf(b, "</%s>", tag);
 }

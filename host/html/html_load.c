@@ -59,8 +59,7 @@ static int check_top(struct report_run *run, struct err *e)
 	count = json_array_size(run->results);
 	if (count && count <= RESULTS_MAX)
 		return 0;
-	err_set(e, count ? "it has more than %d results" : "it has no results", RESULTS_MAX);
-	return -1;
+	return err_set(e, count ? "it has more than %d results" : "it has no results", RESULTS_MAX);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -85,11 +84,10 @@ static int open_below(int dir, const char *path, struct err *e)
 	char *copy, *part;
 	int fd = dir;
 
-	if (!report_html_is_below(path)) {
-		err_set(e,
+	if (!report_html_is_below(path))
+		return err_set(
+			e,
 			"the path is refused: it does not lead plainly below the run's directory");
-		return -1;
-	}
 	copy = part = xstrdup(path);
 	for (bool last = false; fd >= 0 && !last;) {
 		const size_t len = strcspn(part, "/");
@@ -119,15 +117,11 @@ static int read_open(int fd, size_t max, struct buf *bytes, struct err *e)
 
 	if (fstat(fd, &st))
 		return err_errno(e, "fstat");
-	if (!S_ISREG(st.st_mode)) {
-		err_set(e, "it is no plain file");
-		return -1;
-	}
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, "it is no plain file");
 	while ((n = read(fd, part, sizeof(part))) > 0) {
-		if (bytes->len + (size_t)n > max) {
-			err_set(e, "it is larger than %zu bytes", max);
-			return -1;
-		}
+		if (bytes->len + (size_t)n > max)
+			return err_set(e, "it is larger than %zu bytes", max);
 		buf_append(bytes, part, (size_t)n);
 	}
 	return n < 0 ? err_errno(e, "read") : 0;
@@ -171,7 +165,18 @@ static bool has_result(int dir)
 {
 	struct stat st;
 
-	return !fstatat(dir, "result.json", &st, AT_SYMLINK_NOFOLLOW);
+	return !fstatat(dir, "result.json", &st, AT_SYMLINK_NOFOLLOW) ||
+	       !fstatat(dir, JOURNAL "/0.json", &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Of the journal of run @arg, which came to no end. */
+static json_t *load_part(void *arg, size_t number)
+{
+	char path[40];
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), JOURNAL "/%zu.json", number);
+	return load_json(arg, path, RESULT_MAX, &e);
 }
 
 /* Reads the run in directory @dir, called @path; it takes both. */
@@ -184,10 +189,10 @@ static int load_run(struct report_page *p, int dir, char *path, struct err *e)
 	run = &p->run[p->runs++];
 	*run = (struct report_run){.path = path, .dir = dir};
 	run->top = load_json(run, "result.json", RESULT_MAX, &why);
-	if (!run->top || check_top(run, &why)) {
-		err_set(e, "%s/result.json: %s", run->path, why.text);
-		return -1;
-	}
+	if (!run->top)
+		run->top = report_json_journal(load_part, run);
+	if (!run->top || check_top(run, &why))
+		return err_set(e, "%s/result.json: %s", run->path, why.text);
 	return 0;
 }
 
@@ -224,8 +229,7 @@ static void add_results(struct report_page *p, unsigned run)
 
 	p->result = xrealloc(p->result, (p->results + json_array_size(p->run[run].results)) *
 						sizeof(*p->result));
-	json_array_foreach(p->run[run].results, i, json)
-	{
+	json_array_foreach(p->run[run].results, i, json) {
 		struct report_result *r = &p->result[p->results++];
 
 		*r = (struct report_result){
@@ -326,10 +330,8 @@ static int load_below(struct report_page *p, int dir, const char *path, struct e
 		free(list[i]);
 	}
 	free(list);
-	if (!ret && p->runs == before) {
-		err_set(e, "%s: no results of a run (no result.json)", path);
-		ret = -1;
-	}
+	if (!ret && p->runs == before)
+		ret = err_set(e, "%s: no results of a run (no result.json)", path);
 	return ret;
 }
 

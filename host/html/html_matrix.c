@@ -87,14 +87,11 @@ static void axis_title(const char *name, bool is_method, struct buf *html)
 {
 	const enum method method = is_method ? method_find(name) : METHODS;
 
-	if (method < METHODS) {
-		buf_printf(html, " title=\"");
-		html_text(html, method_info(method)->text);
-		buf_printf(html, "\"");
-	} else if (is_method && !strcmp(name, REPORT_CONTROL)) {
+	if (method < METHODS)
+		html_printf(html, " title=\"%s\"", method_info(method)->text);
+	else if (is_method && !strcmp(name, REPORT_CONTROL))
 		buf_printf(html, " title=\"the same without a move: what fails here too is not the "
 				 "move's\"");
-	}
 }
 
 static void head(const struct matrix *m, const struct report_page *p, struct buf *html)
@@ -106,13 +103,8 @@ static void head(const struct matrix *m, const struct report_page *p, struct buf
 
 		for (unsigned c = 0; c < m->column.count; c++)
 			used += is_used(m, run, c);
-		buf_printf(html, "<th colspan=\"%u\" class=\"g%u\" title=\"", used, run & 1);
-		html_text(html, p->run[run].label_title);
-		buf_printf(html, ", ");
-		html_text(html, p->run[run].path);
-		buf_printf(html, "\">");
-		html_text(html, p->run[run].label);
-		buf_printf(html, "</th>");
+		html_printf(html, "<th colspan=\"%u\" class=\"g%u\" title=\"%s, %s\">%s</th>", used,
+			    run & 1, p->run[run].label_title, p->run[run].path, p->run[run].label);
 	}
 	buf_printf(html, "</tr><tr>");
 	for (unsigned run = 0; run < m->runs; run++)
@@ -121,9 +113,7 @@ static void head(const struct matrix *m, const struct report_page *p, struct buf
 				continue;
 			buf_printf(html, "<th class=\"c g%u\"", run & 1);
 			axis_title(m->column.name[c], !m->turned, html);
-			buf_printf(html, "><span>");
-			html_clipped(html, m->column.name[c], 60);
-			buf_printf(html, "</span></th>");
+			html_printf(html, "><span>%.60s</span></th>", m->column.name[c]);
 		}
 	buf_printf(html, "</tr></thead>");
 }
@@ -142,20 +132,17 @@ static void one_cell(const struct report_page *p, const struct report_result *r,
 	known = json_member(r->json, "known");
 	notes = json_member(r->json, "notes");
 	reason = json_member(r->json, "reason");
-	buf_printf(html, "<td class=\"%s g%u\" bgcolor=\"%s\"><a href=\"#r%u-%u\" title=\"",
-		   info->class, run & 1, info->fill, r->run, r->number);
-	html_clipped(html, r->name, 120);
-	buf_printf(html, ", ");
-	html_text(html, p->run[run].label);
-	html_printf(html, ": %s", json_member(r->json, "word"));
+	html_printf(
+		html,
+		"<td class=\"%s g%u\" bgcolor=\"%s\"><a href=\"#r%u-%u\" title=\"%.120s, %s: %s",
+		info->class, run & 1, info->fill, r->run, r->number, r->name, p->run[run].label,
+		json_member(r->json, "word"));
 	if (known && r->outcome == OUT_KNOWN)
 		html_printf(html, ", known: %.80s", known);
 	if (reason && *reason)
 		notes = reason;
-	if (notes && *notes) {
-		buf_printf(html, ": ");
-		html_clipped(html, notes, 200);
-	}
+	if (notes && *notes)
+		html_printf(html, ": %.200s", notes);
 	buf_printf(html, "\"><font color=\"%s\">%s</font></a></td>", info->ink, info->sign);
 }
 
@@ -172,9 +159,7 @@ static void one_row(const struct matrix *m, const struct report_page *p, unsigne
 	}
 	buf_printf(html, "<tr%s><th class=\"rn\"", good ? " class=\"good\"" : "");
 	axis_title(m->row.name[row], m->turned, html);
-	buf_printf(html, ">");
-	html_clipped(html, m->row.name[row], 80);
-	buf_printf(html, "</th>");
+	html_printf(html, ">%.80s</th>", m->row.name[row]);
 	for (unsigned run = 0; run < m->runs; run++)
 		for (unsigned c = 0; c < m->column.count; c++)
 			if (is_used(m, run, c))

@@ -4,7 +4,6 @@
 #include "host/html/html_page.h"
 #include "host/html/html_escape.h"
 #include "host/vmm/method.h"
-#include "host/html/svg.h"
 
 #include <string.h>
 #include <midflight_version.h>
@@ -105,9 +104,7 @@ static void fact_row(const struct report_page *p, const char *in, const char *su
 	}
 	if (!any)
 		return;
-	buf_printf(html, "<tr%s><th>", same ? "" : " class=\"d\"");
-	html_clipped(html, title, 60);
-	buf_printf(html, "</th>");
+	html_printf(html, same ? "<tr><th>%.60s</th>" : "<tr class=\"d\"><th>%.60s</th>", title);
 	for (unsigned i = 0; i < (same ? 1 : p->runs); i++) {
 		if (same)
 			buf_printf(html, "<td colspan=\"%u\">", p->runs);
@@ -126,7 +123,7 @@ static void runs_head(const struct report_page *p, struct buf *html)
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t facts\"><thead><tr>"
 			 "<th></th>");
 	for (unsigned i = 0; i < p->runs; i++)
-		html_element(html, "th", NULL, "%s", p->run[i].label);
+		html_printf(html, "<th>%s</th>", p->run[i].label);
 	buf_printf(html, "</tr></thead><tbody>");
 }
 
@@ -150,11 +147,8 @@ static void counts_row(const struct report_page *p, struct buf *html)
 		buf_printf(html, "</td>");
 	}
 	buf_printf(html, "</tr><tr><th>directory</th>");
-	for (unsigned i = 0; i < p->runs; i++) {
-		buf_printf(html, "<td class=\"m\">");
-		html_clipped(html, p->run[i].path, 300);
-		buf_printf(html, "</td>");
-	}
+	for (unsigned i = 0; i < p->runs; i++)
+		html_printf(html, "<td class=\"m\">%.300s</td>", p->run[i].path);
 	buf_printf(html, "</tr>");
 }
 
@@ -169,13 +163,14 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 	for (unsigned i = 0; i < p->runs; i++)
 		json_object_foreach(
 			json_object_get(json_object_get(p->run[i].top, "environment"), sub), key,
-			value) if (!is_empty(value)) json_object_set(keys, key, value);
+			value)
+			if (!is_empty(value))
+				json_object_set(keys, key, value);
 	if (json_object_size(keys)) {
 		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
 			   json_object_size(keys));
 		runs_head(p, html);
-		json_object_foreach(keys, key, value)
-		{
+		json_object_foreach(keys, key, value) {
 			fact_row(p, "environment", sub, key, key, html);
 		}
 		buf_printf(html, "</tbody></table></div></details>");
@@ -256,14 +251,12 @@ static void totals(const struct report_page *p, struct buf *html)
 
 static void wrong(const struct report_page *p, struct buf *html)
 {
-	for (unsigned i = 0; i < p->runs; i++) {
-		if (!json_member_true(p->run[i].top, "interrupted"))
-			continue;
-		buf_printf(html, "<p class=\"wrong\">");
-		html_printf(html, "The run in %s was interrupted: results are missing.",
-			    p->run[i].path);
-		buf_printf(html, "</p>");
-	}
+	for (unsigned i = 0; i < p->runs; i++)
+		if (json_member_true(p->run[i].top, "interrupted"))
+			html_printf(html,
+				    "<p class=\"wrong\">The run in %s was interrupted: results are "
+				    "missing.</p>",
+				    p->run[i].path);
 	if (p->wrong.len)
 		buf_printf(html, "<ul class=\"wrong\">%s</ul>", p->wrong.p);
 	if (p->problems)
@@ -271,6 +264,17 @@ static void wrong(const struct report_page *p, struct buf *html)
 			   "<p class=\"wrong\">Files that this page was made from are damaged or "
 			   "missing: %u. What and why stands in the place of each.</p>",
 			   p->problems);
+}
+
+/* A link to @r, behind @shown others. */
+static void link_to(const struct report_page *p, const struct report_result *r, unsigned shown,
+		    struct buf *html)
+{
+	html_printf(html, "%s<a href=\"#r%u-%u\">%.80s", shown ? ", " : "", r->run, r->number,
+		    r->name);
+	if (p->runs > 1)
+		html_printf(html, " (%s)", p->run[r->run].label);
+	buf_printf(html, "</a>");
 }
 
 /* The known bugs that were met: which, where. */
@@ -290,24 +294,17 @@ static void bugs(const struct report_page *p, struct buf *html)
 		if (p->result[i].outcome != OUT_KNOWN || json_object_get(seen, id))
 			continue;
 		json_object_set_new(seen, id, json_true());
-		buf_printf(html, "<tr><td><span class=\"sg known\">%s known</span> ",
-			   outcomes[OUT_KNOWN].sign);
-		html_clipped(html, text ? text : id, 300);
-		buf_printf(html, "</td><td><code>");
-		html_clipped(html, id, 100);
-		buf_printf(html, "</code></td><td>");
+		html_printf(html,
+			    "<tr><td><span class=\"sg known\">%s known</span> %.300s</td>"
+			    "<td><code>%.100s</code></td><td>",
+			    outcomes[OUT_KNOWN].sign, text ? text : id, id);
 		for (unsigned k = i; k < p->results; k++) {
 			const struct report_result *r = &p->result[k];
 
 			if (r->outcome != OUT_KNOWN || strcmp(id, json_member(r->json, "known")) ||
 			    ++count > 12)
 				continue;
-			buf_printf(html, "%s<a href=\"#r%u-%u\">", shown++ ? ", " : "", r->run,
-				   r->number);
-			html_clipped(html, r->name, 80);
-			if (p->runs > 1)
-				html_printf(html, " (%s)", p->run[r->run].label);
-			buf_printf(html, "</a>");
+			link_to(p, r, shown++, html);
 		}
 		if (count > 12)
 			buf_printf(html, " and %u more", count - 12);
@@ -333,11 +330,7 @@ static void failures(const struct report_page *p, enum outcome outcome, struct b
 
 		if (r->outcome != outcome)
 			continue;
-		buf_printf(html, "%s<a href=\"#r%u-%u\">", shown++ ? ", " : "", r->run, r->number);
-		html_clipped(html, r->name, 80);
-		if (p->runs > 1)
-			html_printf(html, " (%s)", p->run[r->run].label);
-		buf_printf(html, "</a>");
+		link_to(p, r, shown++, html);
 	}
 	if (p->count[outcome] > shown)
 		buf_printf(html, " and %u more", p->count[outcome] - shown);
@@ -433,11 +426,9 @@ static void methods(const struct report_page *p, struct buf *html)
 	}
 	buf_printf(html, "<ul>");
 	for (int m = 0; m < METHODS; m++)
-		if (used[m]) {
-			buf_printf(html, "<li><b>%s</b>: ", method_name((enum method)m));
-			html_text(html, method_info((enum method)m)->text);
-			buf_printf(html, ".</li>");
-		}
+		if (used[m])
+			html_printf(html, "<li><b>%s</b>: %s.</li>", method_name((enum method)m),
+				    method_info((enum method)m)->text);
 	buf_printf(html, "</ul>");
 }
 
@@ -472,9 +463,8 @@ static void footer(const struct report_page *p, struct buf *html)
 		   "hop's beginning. Where a bar is too small for its text, the mouse tells it. A "
 		   "page request lasts from asking until the page was there.</p>");
 	timeline_legend(html);
-	buf_printf(html, "</section><footer><p>Written by midflight ");
-	html_text(html, MIDFLIGHT_VERSION);
-	buf_printf(html, " report.</p></footer>");
+	html_printf(html, "</section><footer><p>Written by midflight %s report.</p></footer>",
+		    MIDFLIGHT_VERSION);
 }
 
 static void sections(struct report_page *p, struct buf *html)

@@ -86,4 +86,17 @@ int report_html_pages(const json_t *pages, struct buf *html, struct err *e);
 /* The whole page. */
 void report_html(struct report_page *p, struct buf *html);
 
+/* ---- timelines (svg.c) ---------------------------------------------------------------------- */
+
+/*
+ * Appends to @html the picture of @timeline (what host/vmm/timeline.c writes; not trusted), which
+ * must be of hop @hop of @result: its moments in words, the restore from near, the whole hop from
+ * far. 0, or -1 with @e filled and nothing appended.
+ */
+int timeline_svg(const json_t *timeline, const char *result, unsigned hop, struct buf *html,
+		 struct err *e);
+
+/* Appends the legend of all kinds of events, once per page. */
+void timeline_legend(struct buf *html);
+
 #endif

@@ -13,16 +13,12 @@ static int check_fetch(const json_t *f, struct err *e)
 	const json_t *waited = json_object_get(f, "waited_us"), *via = json_object_get(f, "via");
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!json_member(f, texts[i])) {
-			err_set(e, "a request has no good '%s'", texts[i]);
-			return -1;
-		}
+		if (!json_member(f, texts[i]))
+			return err_set(e, "a request has no good '%s'", texts[i]);
 	if (!json_is_integer(json_object_get(f, "order")) ||
 	    !(json_is_null(waited) || json_is_integer(waited)) ||
-	    !(json_is_null(via) || json_is_string(via))) {
-		err_set(e, "a request has no good 'order', 'waited_us' or 'via'");
-		return -1;
-	}
+	    !(json_is_null(via) || json_is_string(via)))
+		return err_set(e, "a request has no good 'order', 'waited_us' or 'via'");
 	return 0;
 }
 
@@ -53,16 +49,15 @@ static void row(const json_t *list, size_t first, size_t count, struct buf *html
 	buf_printf(html, "<tr%s><td class=\"n\">%.0f</td>",
 		   !strcmp(kind, "vmcs12") ? " class=\"v\"" : "",
 		   json_member_number(f, "order", 0));
-	html_element(html, "td", NULL, "%.100s", json_member(f, "phase"));
-	buf_printf(html, "<td class=\"pg\">");
-	html_clipped(html, json_member(f, "page"), 80);
+	html_printf(html, "<td>%.100s</td><td class=\"pg\">%.80s", json_member(f, "phase"),
+		    json_member(f, "page"));
 	if (count > 1)
 		buf_printf(html, " &times;%zu", count);
-	buf_printf(html, "</td>");
-	html_element(html, "td", "m", "%.24s", json_member(f, "gpa"));
-	html_element(html, "td", NULL, "%.20s", json_member(f, "thread"));
-	html_element(html, "td", "m", "%.80s", via ? via : "?");
-	buf_printf(html, "<td>%s</td>", json_member_true(f, "write") ? "write" : "read");
+	html_printf(html,
+		    "</td><td class=\"m\">%.24s</td><td>%.20s</td><td class=\"m\">%.80s</td>"
+		    "<td>%s</td>",
+		    json_member(f, "gpa"), json_member(f, "thread"), via ? via : "?",
+		    json_member_true(f, "write") ? "write" : "read");
 	if (waited < 0)
 		buf_printf(html, "<td class=\"n bad\">never</td>");
 	else
@@ -101,21 +96,16 @@ int report_html_pages(const json_t *pages, struct buf *html, struct err *e)
 	size_t i;
 
 	findings = json_object_get(pages, "findings");
-	if (!json_is_array(list) || !answer || !json_is_array(findings)) {
-		err_set(e, "it has no 'fetches', 'findings' or 'answer'");
-		return -1;
-	}
-	json_array_foreach(list, i, one) if (check_fetch(one, e)) return -1;
-	buf_printf(html, "<p class=\"cap\">");
-	html_clipped(html, answer, 1000);
-	buf_printf(html, "</p>");
-	json_array_foreach(findings, i, one)
-	{
+	if (!json_is_array(list) || !answer || !json_is_array(findings))
+		return err_set(e, "it has no 'fetches', 'findings' or 'answer'");
+	json_array_foreach(list, i, one)
+		if (check_fetch(one, e))
+			return -1;
+	html_printf(html, "<p class=\"cap\">%.1000s</p>", answer);
+	json_array_foreach(findings, i, one) {
 		if (i == 20 || !json_member(one, "text"))
 			break;
-		buf_printf(html, "<p class=\"bad\">");
-		html_clipped(html, json_member(one, "text"), 400);
-		buf_printf(html, "</p>");
+		html_printf(html, "<p class=\"bad\">%.400s</p>", json_member(one, "text"));
 	}
 	if (!json_array_size(list))
 		return 0;

@@ -2,7 +2,6 @@
 // One result in the HTML report: what was found, how to repeat it, and its hops.
 #include "host/html/html_escape.h"
 #include "host/html/html_page.h"
-#include "host/html/svg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +26,7 @@ static const json_t *list_of(const struct report_result *r, const char *key)
 static void problem(struct report_page *p, const char *path, const struct err *e, struct buf *html)
 {
 	p->problems++;
-	buf_printf(html, "<p class=\"wrong\">");
-	html_clipped(html, path, 200);
-	buf_printf(html, ": ");
-	html_text(html, e->text);
-	buf_printf(html, "</p>");
+	html_printf(html, "<p class=\"wrong\">%.200s: %s</p>", path, e->text);
 }
 
 /* ---- checks ------------------------------------------------------------------------------- */
@@ -70,9 +65,7 @@ static void value_cell(const char *evidence, const char *key, struct buf *html)
 		value++;
 		len -= 2;
 	}
-	buf_printf(html, "<td class=\"m\">");
-	html_bytes(html, value, len < 100 ? len : 100);
-	buf_printf(html, "</td>");
+	html_printf(html, "<td class=\"m\">%.*s</td>", (int)(len < 100 ? len : 100), value);
 }
 
 /* @evidence, without what has @columns of its own. */
@@ -91,9 +84,8 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 		else
 			buf_append(&rest, c++, 1);
 	}
-	buf_printf(html, "<td class=\"m ev\">");
-	html_clipped(html, buf_text(&rest) + strspn(buf_text(&rest), " "), 300);
-	buf_printf(html, "</td>");
+	html_printf(html, "<td class=\"m ev\">%.300s</td>",
+		    buf_text(&rest) + strspn(buf_text(&rest), " "));
 	buf_free(&rest);
 }
 
@@ -103,8 +95,7 @@ static bool any_expected(const json_t *fails)
 	const json_t *fail;
 	size_t i, len;
 
-	json_array_foreach(fails, i, fail)
-	{
+	json_array_foreach(fails, i, fail) {
 		const char *evidence = json_member(fail, "evidence");
 
 		value_of(evidence ? evidence : "", "expected", &len);
@@ -129,17 +120,17 @@ static void checks(const struct report_result *r, struct buf *html)
 		"<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th class=\"n\">hop"
 		"</th><th>check</th>%s<th>evidence</th></tr></thead><tbody>",
 		columns ? "<th>expected</th><th>found</th>" : "");
-	json_array_foreach(list, i, fail)
-	{
+	json_array_foreach(list, i, fail) {
 		const char *check = json_member(fail, "check"), *error = json_member(fail, "error");
 		const char *evidence = json_member(fail, "evidence");
 
 		if (i == ROWS_MAX)
 			break;
-		buf_printf(html, "<tr><td class=\"n\">%.0f</td><td class=\"ck\">%s",
-			   json_member_number(fail, "hop", 0), check ? "" : "error: ");
-		html_clipped(html, check ? check : error ? error : "?", 200);
-		buf_printf(html, "</td>");
+		html_printf(html, "<tr><td class=\"n\">%.0f</td><td class=\"ck\">%s%.200s</td>",
+			    json_member_number(fail, "hop", 0), check ? "" : "error: ",
+			    check   ? check
+			    : error ? error
+				    : "?");
 		if (columns) {
 			value_cell(evidence ? evidence : "", "expected", html);
 			value_cell(evidence ? evidence : "", "found", html);
@@ -162,8 +153,7 @@ static void oracles(const struct report_result *r, struct buf *html)
 		return;
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th>oracle"
 			 "</th><th>field</th><th>what it found</th></tr></thead><tbody>");
-	json_array_foreach(list, i, one)
-	{
+	json_array_foreach(list, i, one) {
 		static const char *const keys[] = {"oracle", "field", "text"};
 
 		if (i == ROWS_MAX)
@@ -172,9 +162,8 @@ static void oracles(const struct report_result *r, struct buf *html)
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
 			const char *text = json_member(one, keys[k]);
 
-			buf_printf(html, k ? "<td class=\"m\">" : "<td>");
-			html_clipped(html, text ? text : "?", 400);
-			buf_printf(html, "</td>");
+			html_printf(html, k ? "<td class=\"m\">%.400s</td>" : "<td>%.400s</td>",
+				    text ? text : "?");
 		}
 		buf_printf(html, "</tr>\n");
 	}
@@ -193,18 +182,12 @@ static void findings(const struct report_result *r, struct buf *html)
 	if ((!json_array_size(list) && !refused) || r->outcome == OUT_SKIPPED)
 		return;
 	buf_printf(html, "<ul class=\"fi\">");
-	if (refused) {
-		buf_printf(html, "<li>KVM refused the restore: ");
-		html_clipped(html, refused, 1000);
-		buf_printf(html, "</li>");
-	}
-	json_array_foreach(list, i, one)
-	{
+	if (refused)
+		html_printf(html, "<li>KVM refused the restore: %.1000s</li>", refused);
+	json_array_foreach(list, i, one) {
 		if (i == ROWS_MAX)
 			break;
-		buf_printf(html, "<li>");
-		html_clipped(html, json_string_value(one), 1000);
-		buf_printf(html, "</li>");
+		html_printf(html, "<li>%.1000s</li>", json_string_value(one));
 	}
 	buf_printf(html, "</ul>");
 }
@@ -218,19 +201,16 @@ static void known(const struct report_result *r, struct buf *html)
 
 	if (r->outcome != OUT_KNOWN)
 		return;
-	buf_printf(html, "<p>Known KVM bug: ");
-	html_clipped(html, text ? text : "", 400);
-	buf_printf(html, "%s <a href=\"#how\">More</a>: <code>known-failures.md#", text ? "." : "");
-	html_clipped(html, id, 100);
-	buf_printf(html, "</code></p>");
+	html_printf(html,
+		    "<p>Known KVM bug: %.400s%s <a href=\"#how\">More</a>: "
+		    "<code>known-failures.md#%.100s</code></p>",
+		    text ? text : "", text ? "." : "", id);
 }
 
 static void block(const char *title, const char *text, size_t len, bool open, struct buf *html)
 {
-	buf_printf(html, "<details class=\"bl\"%s><summary>%s</summary><pre>", open ? " open" : "",
-		   title);
-	html_bytes(html, text, len);
-	buf_printf(html, "</pre></details>");
+	html_printf(html, "<details class=\"bl\"%s><summary>%s</summary><pre>%.*s</pre></details>",
+		    open ? " open" : "", title, (int)len, text);
 }
 
 /* The block of text to paste; without one, what was printed. */
@@ -260,9 +240,7 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 
 static void command(const char *what, const char *line, struct buf *html)
 {
-	buf_printf(html, "<div class=\"cm\"><span>%s</span><pre>", what);
-	html_clipped(html, line, 4000);
-	buf_printf(html, "</pre></div>");
+	html_printf(html, "<div class=\"cm\"><span>%s</span><pre>%.4000s</pre></div>", what, line);
 }
 
 /* The first word of shell command @line, with its quotes. */
@@ -329,8 +307,9 @@ static bool hop_failed(const struct report_result *r, json_int_t hop)
 	const json_t *fail;
 	size_t i;
 
-	json_array_foreach(list_of(r, "fails"), i,
-			   fail) if (json_member_integer(fail, "hop") == hop) return true;
+	json_array_foreach(list_of(r, "fails"), i, fail)
+		if (json_member_integer(fail, "hop") == hop)
+			return true;
 	return false;
 }
 
@@ -463,25 +442,17 @@ static void head_line(const struct report_page *p, const struct report_result *r
 
 	if (r->outcome == OUT_SKIPPED && reason)
 		notes = reason;
-	buf_printf(html, "<span class=\"sg %s\">%s ", info->class, info->sign);
-	html_text(html, r->outcome == OUT_KNOWN ? "known" : json_member(r->json, "word"));
-	buf_printf(html, "</span> <b class=\"nm\">");
-	html_clipped(html, r->name, 120);
-	buf_printf(html, "</b>");
+	html_printf(html, "<span class=\"sg %s\">%s %s</span> <b class=\"nm\">%.120s</b>",
+		    info->class, info->sign,
+		    r->outcome == OUT_KNOWN ? "known" : json_member(r->json, "word"), r->name);
 	if (p->runs > 1)
-		html_element(html, "span", "rl", "%s", p->run[r->run].label);
-	if (title && *title) {
-		buf_printf(html, " <span class=\"ti\">");
-		html_clipped(html, title, 200);
-		buf_printf(html, "</span>");
-	}
+		html_printf(html, "<span class=\"rl\">%s</span>", p->run[r->run].label);
+	if (title && *title)
+		html_printf(html, " <span class=\"ti\">%.200s</span>", title);
 	if (r->outcome == OUT_KNOWN)
-		html_element(html, "span", "nt", "%.80s", id);
-	if (notes && *notes) {
-		buf_printf(html, " <span class=\"nt\">");
-		html_clipped(html, notes, 300);
-		buf_printf(html, "</span>");
-	}
+		html_printf(html, "<span class=\"nt\">%.80s</span>", id);
+	if (notes && *notes)
+		html_printf(html, " <span class=\"nt\">%.300s</span>", notes);
 }
 
 static bool has_more(const struct report_result *r)

@@ -2,7 +2,7 @@
 // The timeline of one hop as inline SVG. Colours stand in attributes, not in a style, so that the
 // picture is whole where a web server forbids inline styles; the page's style sheet may change
 // them.
-#include "host/html/svg.h"
+#include "host/html/html_page.h"
 #include "host/html/svg_parts.h"
 #include "host/html/html_escape.h"
 
@@ -81,9 +81,7 @@ static void moment(struct buf *html, const struct event *e, const char *what)
 
 	html_printf(html, "%.*s%s", page ? (int)strcspn(e->text, ",") : svg_first_word(e), e->text,
 		    what);
-	buf_printf(html, " <b>");
-	svg_ms(html, e->from);
-	buf_printf(html, " ms</b> · ");
+	buf_printf(html, " <b>%.*f ms</b> · ", SVG_MS(e->from));
 }
 
 /* The moments in words: for paper, small screens, and who cannot see the picture. */
@@ -116,13 +114,9 @@ static void moments(const struct timeline *t, struct buf *html)
 	if (fail) {
 		buf_printf(html, "<span class=\"bad\">");
 		html_clipped(html, fail->text, LABEL_MAX);
-		buf_printf(html, "</span> at <b>");
-		svg_ms(html, fail->from);
-		buf_printf(html, " ms</b> · ");
+		buf_printf(html, "</span> at <b>%.*f ms</b> · ", SVG_MS(fail->from));
 	}
-	buf_printf(html, "end <b>");
-	svg_ms(html, t->end);
-	buf_printf(html, " ms</b>");
+	buf_printf(html, "end <b>%.*f ms</b>", SVG_MS(t->end));
 	if (t->dropped > 0)
 		buf_printf(html,
 			   " · <b class=\"bad\">%.0f events are missing</b>: there was no room",

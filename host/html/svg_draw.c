@@ -20,7 +20,6 @@
 #define LANE_GAP   5.0
 #define CHAR	   6.2 /* width of one of a label, in any fixed-width font of 10 pixels */
 #define WORD_MAX   20
-#define TITLE_MAX  400
 #define MARK	   110.0 /* width of a mark's name, at most */
 #define LEAST	   1.5	 /* width of a bar */
 #define ROWS_MAX   14	 /* of a lane */
@@ -224,29 +223,24 @@ static unsigned place_bars(struct bar *bars, size_t count)
 	return used;
 }
 
-/* A number with one digit behind the point, if it needs one. */
-static void number(struct buf *svg, double v)
+/* One digit behind the point for %.*f, if it needs one. */
+static int digits(double v)
 {
-	const double tenths = nearbyint(v * 10);
-
-	if (fmod(tenths, 10) == 0)
-		buf_printf(svg, "%.0f", tenths / 10);
-	else
-		buf_printf(svg, "%.1f", tenths / 10);
+	return fmod(nearbyint(v * 10), 10) != 0;
 }
+#define NUMBER(v) digits(v), nearbyint((v)*10) / 10
 
 /* A place from far, in percent of the picture's width: it has that of the page. */
-static void percent(struct buf *svg, double width)
+static double percent(double width)
 {
-	buf_printf(svg, "%.2f%%", width * 100 / (WIDTH - NAMES));
+	return width * 100 / (WIDTH - NAMES);
 }
 
-void svg_ms(struct buf *b, double us)
+int svg_digits(double us)
 {
-	const double ms = us / 1000;
-	const double a = fabs(ms);
+	const double ms = fabs(us / 1000);
 
-	buf_printf(b, "%.*f", a >= 100 ? 0 : a >= 10 ? 1 : a >= 1 ? 2 : 3, ms);
+	return ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3;
 }
 
 /* What the mouse is told. */
@@ -257,27 +251,17 @@ static void bar_title(struct buf *svg, const struct bar *b)
 
 	for (const struct event *e = b->first; e <= last; e++)
 		to = fmax(to, e->to);
-	buf_printf(svg, "<title>");
-	html_clipped(svg, b->first->text, TITLE_MAX);
-	if (b->count > 1 && !b->like) {
-		buf_printf(svg, " ... ");
-		html_clipped(svg, last->text, TITLE_MAX);
-	}
+	html_printf(svg, "<title>%.400s", b->first->text);
+	if (b->count > 1 && !b->like)
+		html_printf(svg, " ... %.400s", last->text);
 	if (b->count > 1)
 		buf_printf(svg, " x%zu", b->count);
-	buf_printf(svg, ": ");
-	svg_ms(svg, b->first->from);
-	if (to > b->first->from) {
-		buf_printf(svg, " to ");
-		svg_ms(svg, to);
-	}
-	buf_printf(svg, " ms");
-	if (to > b->first->from) {
-		buf_printf(svg, " (");
-		svg_ms(svg, to - b->first->from);
-		buf_printf(svg, " ms)");
-	}
-	buf_printf(svg, "</title>");
+	buf_printf(svg, ": %.*f", SVG_MS(b->first->from));
+	if (to > b->first->from)
+		buf_printf(svg, " to %.*f ms (%.*f ms)</title>", SVG_MS(to),
+			   SVG_MS(to - b->first->from));
+	else
+		buf_printf(svg, " ms</title>");
 }
 
 static void draw_bar(const struct chart *c, const struct bar *b)
@@ -286,32 +270,16 @@ static void draw_bar(const struct chart *c, const struct bar *b)
 	struct buf *svg = c->svg;
 
 	if (c->far) {
-		buf_printf(svg, "<rect x=\"");
-		percent(svg, b->x0 - NAMES);
-		buf_printf(svg, "\" y=\"");
-		number(svg, c->y);
-		buf_printf(svg, "\" width=\"");
-		percent(svg, b->x1 - b->x0);
-		buf_printf(svg, "\" height=\"%.0f\"/>", FAR_BAR);
+		buf_printf(svg, "<rect x=\"%.2f%%\" y=\"%.*f\" width=\"%.2f%%\" height=\"%.0f\"/>",
+			   percent(b->x0 - NAMES), NUMBER(c->y), percent(b->x1 - b->x0), FAR_BAR);
 		return;
 	}
-	buf_printf(svg, "<g>");
-	if (is_instant(b)) {
-		buf_printf(svg, "<path d=\"M");
-		number(svg, b->x0);
-		buf_printf(svg, " ");
-		number(svg, y + 2);
-		buf_printf(svg, "l4 4.5l-4 4.5l-4-4.5z\"");
-	} else {
-		buf_printf(svg, "<rect x=\"");
-		number(svg, b->x0);
-		buf_printf(svg, "\" y=\"");
-		number(svg, y);
-		buf_printf(svg, "\" width=\"");
-		number(svg, b->x1 - b->x0);
-		buf_printf(svg, "\" height=\"%.0f\"", BAR);
-	}
-	buf_printf(svg, ">");
+	if (is_instant(b))
+		buf_printf(svg, "<g><path d=\"M%.*f %.*fl4 4.5l-4 4.5l-4-4.5z\">", NUMBER(b->x0),
+			   NUMBER(y + 2));
+	else
+		buf_printf(svg, "<g><rect x=\"%.*f\" y=\"%.*f\" width=\"%.*f\" height=\"%.0f\">",
+			   NUMBER(b->x0), NUMBER(y), NUMBER(b->x1 - b->x0), BAR);
 	bar_title(svg, b);
 	buf_printf(svg, "%s</g>", is_instant(b) ? "</path>" : "</rect>");
 }
@@ -327,11 +295,8 @@ static void draw_label(const struct chart *c, const struct bar *b)
 		x = b->x1 + (is_instant(b) ? 6 : 3);
 	else if (b->label == BEFORE)
 		x = b->x0 - (is_instant(b) ? 6 : 3);
-	buf_printf(c->svg, "<text x=\"");
-	number(c->svg, x);
-	buf_printf(c->svg, "\" y=\"");
-	number(c->svg, c->y + b->row * ROW + 10);
-	buf_printf(c->svg, "\"%s>",
+	buf_printf(c->svg, "<text x=\"%.*f\" y=\"%.*f\"%s>", NUMBER(x),
+		   NUMBER(c->y + b->row * ROW + 10),
 		   b->label == BEFORE	? " text-anchor=\"end\""
 		   : b->label == INSIDE ? " class=\"in\""
 					: "");
@@ -363,8 +328,7 @@ static void draw_lane(struct chart *c, const struct lane *lane)
 		buf_printf(c->names, "<text class=\"fn\" font-size=\"8\" x=\"0\" y=\"%.1f\">",
 			   c->y + 6.5);
 	}
-	html_clipped(c->names, lane->name, 14);
-	buf_printf(c->names, "</text>");
+	html_printf(c->names, "%.14s</text>", lane->name);
 	for (int kind = 0; kind < TIMELINE_KINDS; kind++) {
 		bool any = false;
 
@@ -404,14 +368,12 @@ static double step_of(double range)
 static void draw_tick(const struct chart *c, double x, double top, double bottom, bool odd)
 {
 	if (c->far) {
-		for (int end = 1; end <= 2; end++) {
-			buf_printf(c->svg, end == 1 ? "<line class=\"gr\" stroke=\"#e3e7ec\" x1=\""
-						    : " x2=\"");
-			percent(c->svg, x - NAMES);
-			buf_printf(c->svg, "\" y%d=\"%.1f\"", end, end == 1 ? top : bottom);
-		}
-		buf_printf(c->svg, "/><text class=\"ax%s\" x=\"", odd ? " o" : "");
-		percent(c->svg, x - NAMES);
+		const double at = percent(x - NAMES);
+
+		buf_printf(c->svg,
+			   "<line class=\"gr\" stroke=\"#e3e7ec\" x1=\"%.2f%%\" y1=\"%.1f\" "
+			   "x2=\"%.2f%%\" y2=\"%.1f\"/><text class=\"ax%s\" x=\"%.2f%%",
+			   at, top, at, bottom, odd ? " o" : "", at);
 	} else {
 		buf_printf(c->svg,
 			   "<path class=\"gr\" stroke=\"#e3e7ec\" d=\"M%.1f %.1fV%.1f\"/>"
@@ -460,13 +422,11 @@ static void draw_mark(const struct chart *c, const struct event *e, const char *
 {
 	const double x = x_of(c, e->from);
 
-	buf_printf(c->svg,
-		   "<path class=\"mk\" stroke=\"#b3261e\" stroke-dasharray=\"4 3\" fill=\"none\" "
-		   "d=\"M%.1f 14V%.1f\"/><text class=\"mk\" fill=\"#b3261e\" font-weight=\"bold\" "
-		   "x=\"%.1f\" y=\"11\" text-anchor=\"%s\">",
-		   x, bottom, text, left ? "end" : "start");
-	html_printf(c->svg, "%.*s%s", svg_first_word(e), e->text, what);
-	buf_printf(c->svg, "</text>");
+	html_printf(c->svg,
+		    "<path class=\"mk\" stroke=\"#b3261e\" stroke-dasharray=\"4 3\" fill=\"none\" "
+		    "d=\"M%.1f 14V%.1f\"/><text class=\"mk\" fill=\"#b3261e\" font-weight=\"bold\" "
+		    "x=\"%.1f\" y=\"11\" text-anchor=\"%s\">%.*s%s</text>",
+		    x, bottom, text, left ? "end" : "start", svg_first_word(e), e->text, what);
 }
 
 /* That of the restore and that of KVM_RUN 1; their names do not meet. */
@@ -520,10 +480,9 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 			   WIDTH - NAMES, height, WIDTH - NAMES);
 	buf_printf(html,
 		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\"><title>",
+		   "fill=\"#1f2933\">",
 		   height, attributes);
-	html_text(html, name);
-	buf_printf(html, "</title>");
+	html_printf(html, "<title>%s</title>", name);
 	buf_append(html, buf_text(c->svg), c->svg->len);
 	buf_printf(html, "</svg></td></tr></table></div>");
 }
@@ -563,11 +522,11 @@ void svg_far(const struct timeline *t, double from, double to, const char *name,
 		draw_lane(&c, &t->lane[i]);
 	c.svg = &axis;
 	draw_axis(&c, 16, c.y);
-	buf_printf(&axis, "<rect class=\"zm\" fill=\"#fde9e7\" stroke=\"#b3261e\" x=\"");
-	percent(&axis, x_of(&c, from) - NAMES);
-	buf_printf(&axis, "\" y=\"15\" width=\"");
-	percent(&axis, fmax(x_of(&c, to) - x_of(&c, from), 2));
-	buf_printf(&axis, "\" height=\"%.1f\"/>", c.y - 15);
+	buf_printf(&axis,
+		   "<rect class=\"zm\" fill=\"#fde9e7\" stroke=\"#b3261e\" x=\"%.2f%%\" y=\"15\" "
+		   "width=\"%.2f%%\" height=\"%.1f\"/>",
+		   percent(x_of(&c, from) - NAMES), percent(fmax(x_of(&c, to) - x_of(&c, from), 2)),
+		   c.y - 15);
 	buf_append(&axis, buf_text(&lanes), lanes.len);
 	draw_both(&c, c.y + 2, name, html);
 	buf_free(&axis);

@@ -53,8 +53,9 @@ void svg_earliest(const struct event **least, const struct event *e);
 /* The length of the first word of @e: `restore`, `KVM_RUN`. */
 int svg_first_word(const struct event *e);
 
-/* Appends @us as milliseconds. */
-void svg_ms(struct buf *b, double us);
+/* How many digits of @us, which are microseconds, to show as milliseconds: for %.*f. */
+int svg_digits(double us);
+#define SVG_MS(us) svg_digits(us), (us) / 1000
 
 /* Appends the picture of a part of the time, called @name. */
 void svg_near(const struct timeline *t, double from, double to, const char *name, struct buf *html);

@@ -40,21 +40,15 @@ static int read_event(const json_t *j, struct event *event, struct err *e)
 	const int kind = find_kind(json_member(j, "kind"));
 
 	event->text = json_member(j, "text");
-	if (!json_is_number(from) || !json_is_number(to) || !event->text) {
-		err_set(e, "has no times or no text");
-		return -1;
-	}
-	if (kind < 0) {
-		err_set(e, "is of no kind that there is");
-		return -1;
-	}
+	if (!json_is_number(from) || !json_is_number(to) || !event->text)
+		return err_set(e, "has no times or no text");
+	if (kind < 0)
+		return err_set(e, "is of no kind that there is");
 	event->kind = (enum timeline_kind)kind;
 	event->from = json_number_value(from);
 	event->to = json_number_value(to);
-	if (fabs(event->from) > US_MAX || fabs(event->to) > US_MAX || event->to < event->from) {
-		err_set(e, "goes from %g to %g us", event->from, event->to);
-		return -1;
-	}
+	if (fabs(event->from) > US_MAX || fabs(event->to) > US_MAX || event->to < event->from)
+		return err_set(e, "goes from %g to %g us", event->from, event->to);
 	return 0;
 }
 
@@ -65,17 +59,12 @@ static int read_lane(const json_t *j, struct lane *lane, unsigned number, struct
 	size_t i;
 
 	lane->name = json_member(j, "name");
-	if (!lane->name || !json_is_array(events) || json_array_size(events) > EVENTS_MAX) {
-		err_set(e, "lane %u has no name, no events or too many", number);
-		return -1;
-	}
+	if (!lane->name || !json_is_array(events) || json_array_size(events) > EVENTS_MAX)
+		return err_set(e, "lane %u has no name, no events or too many", number);
 	lane->event = xcalloc(json_array_size(events), sizeof(*lane->event));
-	json_array_foreach(events, i, event)
-	{
-		if (read_event(event, &lane->event[i], &why)) {
-			err_set(e, "lane %u: event %zu %s", number, i + 1, why.text);
-			return -1;
-		}
+	json_array_foreach(events, i, event) {
+		if (read_event(event, &lane->event[i], &why))
+			return err_set(e, "lane %u: event %zu %s", number, i + 1, why.text);
 		lane->events++;
 	}
 	qsort(lane->event, lane->events, sizeof(*lane->event), by_begin);
@@ -141,21 +130,16 @@ int svg_read(const json_t *j, struct timeline *t, const char *result, unsigned h
 	const json_t *lanes = json_object_get(j, "lanes"), *lane;
 	size_t i;
 
-	if (!json_is_schema(j, TIMELINE_SCHEMA, TIMELINE_VERSION)) {
-		err_set(e, "is no " TIMELINE_SCHEMA " of version %d", TIMELINE_VERSION);
-		return -1;
-	}
+	if (!json_is_schema(j, TIMELINE_SCHEMA, TIMELINE_VERSION))
+		return err_set(e, "is no " TIMELINE_SCHEMA " of version %d", TIMELINE_VERSION);
 	if (strcmp(json_text_of(j, "result"), result) ||
-	    json_member_integer(j, "hop") != (json_int_t)hop) {
-		err_set(e, "is not of this result and hop");
-		return -1;
-	}
-	if (!json_is_array(lanes) || json_array_size(lanes) > LANES_MAX) {
-		err_set(e, "has no lanes, or more than %d", LANES_MAX);
-		return -1;
-	}
-	json_array_foreach(lanes, i, lane) if (read_lane(lane, &t->lane[t->lanes++],
-							 (unsigned)i + 1, e)) return -1;
+	    json_member_integer(j, "hop") != (json_int_t)hop)
+		return err_set(e, "is not of this result and hop");
+	if (!json_is_array(lanes) || json_array_size(lanes) > LANES_MAX)
+		return err_set(e, "has no lanes, or more than %d", LANES_MAX);
+	json_array_foreach(lanes, i, lane)
+		if (read_lane(lane, &t->lane[t->lanes++], (unsigned)i + 1, e))
+			return -1;
 	t->dropped = json_number_value(json_object_get(j, "dropped"));
 	find_moments(t);
 	return 0;

@@ -2,7 +2,7 @@
 // Reads a file into struct inspected, by its contents, and what printing and comparing share.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
+#include "host/snapshot/oracle.h"
 #include "host/snapshot/qemu_stream.h"
 #include "host/snapshot/vmcs12.h"
 
@@ -107,16 +107,13 @@ static int load_nested_state(struct inspected *i, const struct buf *file, struct
 	struct kvm_nested_state start = {0};
 
 	memcpy(&start, file->p, file->len < sizeof(start) ? file->len : sizeof(start));
-	if (start.size < file->len && !all_zero(file->p + start.size, file->len - start.size)) {
-		err_set(e, "%zu bytes stand behind a nested state of %u bytes",
-			file->len - start.size, start.size);
-		return -1;
-	}
-	if (start.size > file->len) {
-		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+	if (start.size < file->len && !all_zero(file->p + start.size, file->len - start.size))
+		return err_set(e, "%zu bytes stand behind a nested state of %u bytes",
+			       file->len - start.size, start.size);
+	if (start.size > file->len)
+		return err_set(
+			e, "truncated: the nested state says that it has %u bytes, %zu are there",
 			start.size, file->len);
-		return -1;
-	}
 	err_set(&i->memory, "a nested state has none");
 	snapshot_add(&i->s, "NESTED_STATE", file->p, start.size);
 	return 0;
@@ -155,12 +152,12 @@ static int load_any(struct inspected *i, const struct buf *file, struct err *e)
 		i->format = INSPECT_NESTED_STATE;
 		return load_nested_state(i, file, e);
 	}
-	err_set(e,
+	return err_set(
+		e,
 		"no format that is known (%zu bytes): neither a snapshot of midflight, nor a "
 		"buffer "
 		"of KVM_GET_NESTED_STATE, nor a migration stream of QEMU",
 		file->len);
-	return -1;
 }
 
 int inspect_load(struct inspected *i, const struct buf *file, struct err *e)
@@ -215,22 +212,13 @@ bool inspect_superseded(const struct snapshot *s, const char *section)
 	return !strcmp(section, "SREGS") && snapshot_find(s, "SREGS2");
 }
 
-/* Whether @pattern is @name; "[]" stands for every index. */
-static bool matches(const char *pattern, const char *name)
-{
-	for (; *pattern && *pattern == *name; pattern++, name++)
-		if (*pattern == '[' && pattern[1] == ']')
-			name += strspn(name + 1, "0123456789");
-	return *pattern == *name;
-}
-
 enum kind inspect_kind(const char *field, bool *shown)
 {
 	const char *name = strrchr(field, '.');
 
 	*shown = true;
 	for (unsigned i = 0; i < ARRAY_SIZE(shown_fields); i++)
-		if (matches(shown_fields[i].field, field))
+		if (oracle_matches(shown_fields[i].field, field))
 			return shown_fields[i].kind;
 	*shown = strstr(field, "vmcs12.") != NULL;
 	for (unsigned i = 0; *shown && i < ARRAY_SIZE(inspect_rows); i++)

@@ -2,7 +2,6 @@
 // What changed between two decoded states.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
 #include "host/snapshot/oracle.h"
 #include "host/l1/page_names.h"
 #include "host/l1/protocol.h"
@@ -25,14 +24,6 @@ struct diff {
 	unsigned msrs;	    /* how many of these */
 	struct buf *text;
 };
-
-static uint64_t number(const uint8_t *p, size_t size)
-{
-	uint64_t value = 0;
-
-	memcpy(&value, p, size < sizeof(value) ? size : sizeof(value));
-	return value;
-}
 
 static void skip(struct diff *d, const char *name)
 {
@@ -57,8 +48,8 @@ static void value_text(struct buf *b, enum kind kind, const uint8_t *p, size_t s
 			buf_printf(b, "%02x", p[i]);
 		return;
 	}
-	buf_printf(b, "0x%" PRIx64, number(p, size));
-	words(&list, kind, number(p, size), vmcs12);
+	buf_printf(b, "0x%" PRIx64, oracle_number(p, size));
+	words(&list, kind, oracle_number(p, size), vmcs12);
 	if (list.len)
 		buf_printf(b, " (%s)", list.p);
 	buf_free(&list);
@@ -73,9 +64,11 @@ static void differs(struct diff *d, const char *field, const uint8_t *before, co
 
 	d->found++;
 	buf_printf(d->text, "%s%s: ", d->prefix, people_name(field));
-	if (size <= 8 && words_changed(&changed, kind, number(before, size), number(after, size))) {
-		buf_printf(d->text, "0x%" PRIx64 " -> 0x%" PRIx64 " (%s)\n", number(before, size),
-			   number(after, size), buf_text(&changed));
+	if (size <= 8 && words_changed(&changed, kind, oracle_number(before, size),
+				       oracle_number(after, size))) {
+		buf_printf(d->text, "0x%" PRIx64 " -> 0x%" PRIx64 " (%s)\n",
+			   oracle_number(before, size), oracle_number(after, size),
+			   buf_text(&changed));
 	} else {
 		value_text(d->text, kind, before, size, vmcs12[0]);
 		buf_printf(d->text, " -> ");
@@ -356,10 +349,10 @@ static void number_differs(struct diff *d, const char *name, uint64_t before, ui
 
 static void compare_virtual_apic(struct diff *d, const uint8_t *before, const uint8_t *after)
 {
-	number_differs(d, "virtual-APIC page.VTPR", number(before + VAPIC_TPR, 4),
-		       number(after + VAPIC_TPR, 4));
-	number_differs(d, "virtual-APIC page.VPPR", number(before + VAPIC_PPR, 4),
-		       number(after + VAPIC_PPR, 4));
+	number_differs(d, "virtual-APIC page.VTPR", oracle_number(before + VAPIC_TPR, 4),
+		       oracle_number(after + VAPIC_TPR, 4));
+	number_differs(d, "virtual-APIC page.VPPR", oracle_number(before + VAPIC_PPR, 4),
+		       oracle_number(after + VAPIC_PPR, 4));
 	vectors_differ(d, "virtual-APIC page.VIRR", before + VAPIC_IRR, after + VAPIC_IRR,
 		       APIC_STRIDE);
 	vectors_differ(d, "virtual-APIC page.VISR", before + VAPIC_ISR, after + VAPIC_ISR,
@@ -374,8 +367,8 @@ static void compare_descriptor(struct diff *d, const uint8_t *before, const uint
 	number_differs(d, "posted-interrupt descriptor.SN", before[PI_CONTROL] >> 1 & 1,
 		       after[PI_CONTROL] >> 1 & 1);
 	number_differs(d, "posted-interrupt descriptor.NV", before[PI_NV], after[PI_NV]);
-	number_differs(d, "posted-interrupt descriptor.NDST", number(before + PI_NDST, 4),
-		       number(after + PI_NDST, 4));
+	number_differs(d, "posted-interrupt descriptor.NDST", oracle_number(before + PI_NDST, 4),
+		       oracle_number(after + PI_NDST, 4));
 }
 
 /* The two of which the contents are told, wherever each of the two states has them. */

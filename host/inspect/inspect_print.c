@@ -2,7 +2,6 @@
 // A decoded state as text for people.
 #include "host/inspect/inspect_parts.h"
 
-#include "host/inspect/inspect_qemu.h"
 #include "host/snapshot/oracle.h"
 #include "host/snapshot/saved_state.h"
 #include "host/snapshot/snapshot_vcpus.h"
@@ -103,19 +102,6 @@ static void put_vectors(const struct printer *p, const char *name, const uint8_t
 	buf_free(&list);
 }
 
-static uint64_t number(const uint8_t *p, size_t size)
-{
-	uint64_t value = 0;
-
-	memcpy(&value, p, size < sizeof(value) ? size : sizeof(value));
-	return value;
-}
-
-static uint64_t of_vmcs12(const uint8_t *vmcs12, const char *name)
-{
-	return vmcs12_get(vmcs12, vmcs12_find(name, strlen(name)));
-}
-
 /* ---- sections of KVM's structures --------------------------------------------------------- */
 
 /* What is told even if it is 0. */
@@ -163,7 +149,7 @@ static void print_field(const struct printer *p, const char *section, const char
 	for (char *c = name; strstr(section, "REGS") && *c; c++)
 		*c = (char)toupper((unsigned char)*c);
 	if (size <= 8) {
-		put_number(p->text, name, number(data, size), kind, NULL);
+		put_number(p->text, name, oracle_number(data, size), kind, NULL);
 		return;
 	}
 	for (size_t i = size; i--;)
@@ -263,8 +249,8 @@ static void print_virtual_apic(const struct printer *p, uint64_t gpa)
 	if (!page)
 		return;
 	buf_printf(p->text, "virtual-APIC page at 0x%" PRIx64 "\n", gpa);
-	put_number(p->text, "VTPR", number(page + VAPIC_TPR, 4), KIND_NONE, NULL);
-	put_number(p->text, "VPPR", number(page + VAPIC_PPR, 4), KIND_NONE, NULL);
+	put_number(p->text, "VTPR", oracle_number(page + VAPIC_TPR, 4), KIND_NONE, NULL);
+	put_number(p->text, "VPPR", oracle_number(page + VAPIC_PPR, 4), KIND_NONE, NULL);
 	put_vectors(p, "VIRR", page + VAPIC_IRR, APIC_STRIDE);
 	put_vectors(p, "VISR", page + VAPIC_ISR, APIC_STRIDE);
 	if (p->verbose)
@@ -282,7 +268,7 @@ static void print_descriptor(const struct printer *p, uint64_t gpa)
 	put_number(p->text, "ON (outstanding notification)", pi[PI_CONTROL] & 1, KIND_NONE, NULL);
 	put_number(p->text, "SN (suppress notification)", pi[PI_CONTROL] >> 1 & 1, KIND_NONE, NULL);
 	put_number(p->text, "NV (notification vector)", pi[PI_NV], KIND_NONE, NULL);
-	put_number(p->text, "NDST (destination)", number(pi + PI_NDST, 4), KIND_NONE, NULL);
+	put_number(p->text, "NDST (destination)", oracle_number(pi + PI_NDST, 4), KIND_NONE, NULL);
 }
 
 static void print_pages(const struct printer *p)
@@ -299,7 +285,7 @@ static void print_pages(const struct printer *p)
 
 static void print_row(const struct printer *p, const struct inspect_row *row, const uint8_t *vmcs12)
 {
-	uint64_t value = of_vmcs12(vmcs12, row->name);
+	uint64_t value = vmcs12_value(vmcs12, row->name);
 	struct buf list = {0};
 	char text[24];
 
@@ -322,7 +308,7 @@ static void print_vmcs12(const struct printer *p, const char *which, const uint8
 
 		if (row->title) {
 			title = row->title;
-		} else if (p->verbose || of_vmcs12(vmcs12, row->name)) {
+		} else if (p->verbose || vmcs12_value(vmcs12, row->name)) {
 			if (title)
 				buf_printf(p->text, "%s: %s\n", which, title);
 			title = NULL;
@@ -447,7 +433,7 @@ static void brief_events(const struct snapshot *s, struct buf *text)
 
 		oracle_place("VCPU_EVENTS", offset, &at);
 		value = at.from + at.size <= section->len
-				? number((const uint8_t *)section->data + at.from, at.size)
+				? oracle_number((const uint8_t *)section->data + at.from, at.size)
 				: 0;
 		if (value && strcmp(at.name, "VCPU_EVENTS.flags"))
 			buf_printf(text, ", %s 0x%" PRIx64, strchr(at.name, '.') + 1, value);
@@ -461,7 +447,8 @@ static void brief_vcpu(const struct snapshot *s, struct buf *text)
 	const struct snapshot_section *lapic = snapshot_find(s, "LAPIC");
 
 	if (mp && mp->len >= sizeof(struct kvm_mp_state)) {
-		brief_number(text, "vCPU: mp_state", number(mp->data, 4), KIND_MP_STATE, NULL);
+		brief_number(text, "vCPU: mp_state", oracle_number(mp->data, 4), KIND_MP_STATE,
+			     NULL);
 		brief_events(s, text);
 		buf_printf(text, "\n");
 	}
@@ -494,7 +481,7 @@ static void brief_fields(const uint8_t *vmcs12, struct buf *text, const char *fi
 	for (unsigned i = 0; i < 2 && names[i]; i++) {
 		snprintf(field, sizeof(field), "vmcs12.%s", names[i]);
 		buf_printf(text, "%s", i ? ", " : "");
-		brief_number(text, names[i], of_vmcs12(vmcs12, names[i]),
+		brief_number(text, names[i], vmcs12_value(vmcs12, names[i]),
 			     inspect_kind(field, &shown), vmcs12);
 	}
 	buf_printf(text, "\n");
@@ -503,7 +490,7 @@ static void brief_fields(const uint8_t *vmcs12, struct buf *text, const char *fi
 static void brief_controls(const uint8_t *vmcs12, struct buf *text)
 {
 	static const char *const words_of[] = {"controls on: ", "off: "};
-	bool secondary = of_vmcs12(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+	bool secondary = vmcs12_value(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
 
 	for (unsigned off = 0; off < 2; off++) {
 		unsigned n = 0;
@@ -511,7 +498,7 @@ static void brief_controls(const uint8_t *vmcs12, struct buf *text)
 		buf_printf(text, "%s%s", off ? "; " : "", words_of[off]);
 		for (unsigned i = 0; i < ARRAY_SIZE(telling_controls); i++) {
 			const char *name = telling_controls[i].field;
-			uint64_t field = of_vmcs12(vmcs12, name);
+			uint64_t field = vmcs12_value(vmcs12, name);
 
 			if (!strcmp(name, "SECONDARY_VM_EXEC_CONTROL") && !secondary)
 				field = 0;
@@ -533,7 +520,7 @@ static void brief_pages(const struct snapshot *s, struct buf *text)
 	    (p = inspect_memory(s, gpa, SNAPSHOT_PAGE))) {
 		buf_printf(text,
 			   "virtual-APIC page 0x%" PRIx64 ": VTPR 0x%" PRIx64 ", VPPR 0x%" PRIx64,
-			   gpa, number(p + VAPIC_TPR, 4), number(p + VAPIC_PPR, 4));
+			   gpa, oracle_number(p + VAPIC_TPR, 4), oracle_number(p + VAPIC_PPR, 4));
 		buf_printf(text, "; VIRR ");
 		words_vectors(text, p + VAPIC_IRR, APIC_STRIDE);
 		buf_printf(text, "; VISR ");
@@ -545,7 +532,7 @@ static void brief_pages(const struct snapshot *s, struct buf *text)
 		buf_printf(text, "posted-interrupt descriptor 0x%" PRIx64 ": PIR ", gpa);
 		words_vectors(text, p, PI_STRIDE);
 		buf_printf(text, "; ON %u, SN %u, NV 0x%x, NDST 0x%" PRIx64 "\n", p[PI_CONTROL] & 1,
-			   p[PI_CONTROL] >> 1 & 1, p[PI_NV], number(p + PI_NDST, 4));
+			   p[PI_CONTROL] >> 1 & 1, p[PI_NV], oracle_number(p + PI_NDST, 4));
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // QEMU's migration stream as a snapshot: its fields go where KVM's structures have them.
-#include "host/inspect/inspect_qemu.h"
+#include "host/inspect/inspect_parts.h"
 
 #include "host/snapshot/qemu_stream.h"
 
@@ -436,10 +436,8 @@ static int take_blocks(struct reader *r, uint64_t total)
 		size = len;
 		memcpy(r->main_block, r->block, sizeof(r->main_block));
 	}
-	if (total || r->s->page || size % SNAPSHOT_PAGE || size > MEMORY_MAX) {
-		err_set(r->e, "its list of RAM blocks is not one that is read here");
-		return -1;
-	}
+	if (total || r->s->page || size % SNAPSHOT_PAGE || size > MEMORY_MAX)
+		return err_set(r->e, "its list of RAM blocks is not one that is read here");
 	r->s->memory_size = size;
 	r->s->page = xcalloc(size / SNAPSHOT_PAGE + 1, sizeof(*r->s->page));
 	return 0;
@@ -457,10 +455,8 @@ static int take_page(struct reader *r, uint64_t addr, uint64_t flags)
 	data = take_bytes(r, zero ? 1 : SNAPSHOT_PAGE);
 	if (strcmp(r->block, r->main_block) || r->ended)
 		return 0;
-	if (addr >= r->s->memory_size || (zero && *data)) {
-		err_set(r->e, "page 0x%" PRIx64 " of it is odd", addr);
-		return -1;
-	}
+	if (addr >= r->s->memory_size || (zero && *data))
+		return err_set(r->e, "page 0x%" PRIx64 " of it is odd", addr);
 	page = &r->s->page[addr / SNAPSHOT_PAGE];
 	free(*page);
 	*page = NULL;
@@ -487,8 +483,8 @@ static int take_pages(struct reader *r)
 			   (flags & ~(uint64_t)RAM_SAVE_FLAG_CONTINUE) == RAM_SAVE_FLAG_PAGE) {
 			ret = take_page(r, word, flags);
 		} else {
-			err_set(r->e, "pages with flags 0x%" PRIx64 " are not read here", flags);
-			ret = -1;
+			ret = err_set(r->e, "pages with flags 0x%" PRIx64 " are not read here",
+				      flags);
 		}
 	}
 	return ret;
@@ -500,8 +496,7 @@ static int take_section(struct reader *r, uint64_t id)
 		return -1;
 	if (take_number(r, 1) == QEMU_VM_SECTION_FOOTER && take_number(r, 4) == id && !r->ended)
 		return 0;
-	err_set(r->e, "its RAM section has no footer at %zu", r->at);
-	return -1;
+	return err_set(r->e, "its RAM section has no footer at %zu", r->at);
 }
 
 /* Sections of RAM alone stand between the first one and the devices. */
@@ -512,10 +507,8 @@ static int take_memory(struct reader *r)
 	const uint8_t *start = memmem(r->p, room, header, sizeof(header));
 	uint64_t id, type;
 
-	if (!start || start - r->p < 5 || start[-5] != QEMU_VM_SECTION_START) {
-		err_set(r->e, "it has no RAM section of version 4");
-		return -1;
-	}
+	if (!start || start - r->p < 5 || start[-5] != QEMU_VM_SECTION_START)
+		return err_set(r->e, "it has no RAM section of version 4");
 	id = big_endian(start - 4, 4);
 	r->at = (size_t)(start - r->p) + sizeof(header);
 	if (take_section(r, id))
@@ -527,10 +520,8 @@ static int take_memory(struct reader *r)
 			continue;
 		}
 		if ((type != QEMU_VM_SECTION_PART && type != QEMU_VM_SECTION_END) ||
-		    take_number(r, 4) != id) {
-			err_set(r->e, "what stands at %zu is not RAM", r->at);
-			return -1;
-		}
+		    take_number(r, 4) != id)
+			return err_set(r->e, "what stands at %zu is not RAM", r->at);
 		if (take_section(r, id))
 			return -1;
 	}

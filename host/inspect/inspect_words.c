@@ -196,11 +196,6 @@ void words_vectors_changed(struct buf *b, const uint8_t *before, const uint8_t *
 
 /* ---- numbers of several parts ------------------------------------------------------------- */
 
-static uint64_t of_vmcs12(const uint8_t *vmcs12, const char *name)
-{
-	return vmcs12 ? vmcs12_get(vmcs12, vmcs12_find(name, strlen(name))) : 0;
-}
-
 static void revision(struct buf *b, uint64_t value, const uint8_t *vmcs12)
 {
 	(void)vmcs12;
@@ -376,8 +371,8 @@ static void io_qualification(struct buf *b, uint64_t value)
 /* SDM, "Exit Qualification": by the exit reason. */
 static void qualification(struct buf *b, uint64_t value, const uint8_t *vmcs12)
 {
-	uint64_t reason = of_vmcs12(vmcs12, "VM_EXIT_REASON");
-	uint64_t info = of_vmcs12(vmcs12, "VM_EXIT_INTR_INFO");
+	uint64_t reason = vmcs12_value(vmcs12, "VM_EXIT_REASON");
+	uint64_t info = vmcs12_value(vmcs12, "VM_EXIT_INTR_INFO");
 
 	if (!vmcs12 || reason >> 31 & 1)
 		return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a scenario has the host do to a VM: events to the vCPU, changes of its memory.
-#include "host/kvm/kvm_act.h"
+#include "host/kvm/kvm_vm.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,10 +43,8 @@ static int refill(struct kvm_vm *vm, uint64_t gpa, struct err *e)
 {
 	uint8_t copy[PAGE];
 
-	if (!gpa || gpa % PAGE || gpa + PAGE > vm->memory_size) {
-		err_set(e, "no page of guest memory at 0x%llx", (unsigned long long)gpa);
-		return -1;
-	}
+	if (!gpa || gpa % PAGE || gpa + PAGE > vm->memory_size)
+		return err_set(e, "no page of guest memory at 0x%llx", (unsigned long long)gpa);
 	memcpy(copy, vm->memory + gpa, PAGE);
 	if (madvise(vm->memory + gpa, PAGE, MADV_DONTNEED))
 		return err_errno(e, "madvise");
@@ -87,10 +85,8 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct e
 	default:
 		break;
 	}
-	if (live) {
-		err_set(e, "this act needs a vCPU that stands still");
-		return -1;
-	}
+	if (live)
+		return err_set(e, "this act needs a vCPU that stands still");
 	switch (act->act) {
 	case ACT_NMI:
 		return nmi(vm, e);

@@ -2,13 +2,8 @@
 // Driver `kvm`: the small VMM of kvm_vm.c with a thread for each vCPU (kvm_threads.c). All that may
 // block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
 // restore in the first vCPU's; the caller's thread, here, watches them.
-#include "host/kvm/kvm_act.h"
-#include "host/kvm/kvm_memory.h"
-#include "host/kvm/kvm_stats.h"
 #include "host/kvm/kvm_threads.h"
-#include "host/kvm/kvm_vcpus.h"
-#include "host/kvm/kvm_oracles.h"
-#include "host/pages/page_trap.h"
+#include "host/pages/pages.h"
 #include "host/base/signals.h"
 #include "host/snapshot/snapshot_vcpus.h"
 

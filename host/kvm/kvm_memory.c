@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copies guest memory for the driver's own snapshots. Most of a small VM's memory was never
 // touched: the kernel knows which, and reading it would only make it map pages of zeros.
-#include "host/kvm/kvm_memory.h"
+#include "host/kvm/kvm_vm.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Restores a snapshot where it came from and into a new VM, and saves again; oracle.c compares.
 #include "host/kvm/guarded.h"
-#include "host/kvm/kvm_memory.h"
 #include "host/kvm/kvm_vm.h"
-#include "host/kvm/kvm_oracles.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -84,8 +82,7 @@ static int set_tsc_far(const struct kvm_fds *fds, struct err *e)
 
 	if (ioctl(fds->vcpu, KVM_SET_MSRS, &tsc) == 1)
 		return 0;
-	err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
-	return -1;
+	return err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
 }
 
 static int new_vm(const struct snapshot *saved, const struct order *order,

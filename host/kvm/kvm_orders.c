@@ -22,33 +22,26 @@ static int order_parse(struct order *o, const char *text, struct err *e)
 			text += strcspn(text, "\n");
 			continue;
 		}
-		if (o->steps == ORDER_STEPS_MAX) {
-			err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
-			return -1;
-		}
-		if (len >= sizeof(o->step[0])) {
-			err_set(e, "order %s: there is no step '%.*s'", o->name, (int)len, text);
-			return -1;
-		}
+		if (o->steps == ORDER_STEPS_MAX)
+			return err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
+		if (len >= sizeof(o->step[0]))
+			return err_set(e, "order %s: there is no step '%.*s'", o->name, (int)len,
+				       text);
 		memcpy(o->step[o->steps], text, len);
 		o->step[o->steps][len] = '\0';
-		if (!kvm_state_step_known(o->step[o->steps])) {
-			err_set(e, "order %s: there is no step '%s'", o->name, o->step[o->steps]);
-			return -1;
-		}
+		if (!kvm_state_step_known(o->step[o->steps]))
+			return err_set(e, "order %s: there is no step '%s'", o->name,
+				       o->step[o->steps]);
 		for (unsigned i = 0; i < o->steps; i++) {
-			if (!strcmp(o->step[i], o->step[o->steps])) {
-				err_set(e, "order %s: step '%s' stands twice", o->name, o->step[i]);
-				return -1;
-			}
+			if (!strcmp(o->step[i], o->step[o->steps]))
+				return err_set(e, "order %s: step '%s' stands twice", o->name,
+					       o->step[i]);
 		}
 		o->steps++;
 		text += len;
 	}
-	if (!o->steps) {
-		err_set(e, "order %s: no steps", o->name);
-		return -1;
-	}
+	if (!o->steps)
+		return err_set(e, "order %s: no steps", o->name);
 	return 0;
 }
 
@@ -64,22 +57,16 @@ int order_load(struct order *o, const char *name, struct err *e)
 	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
 		if (!strcmp(orders[i].name, name))
 			return order_parse(o, orders[i].steps, e);
-	if (!strpbrk(name, "/.")) {
-		err_set(e, "there is no order '%s' (%s, or a file)", name, order_names());
-		return -1;
-	}
+	if (!strpbrk(name, "/."))
+		return err_set(e, "there is no order '%s' (%s, or a file)", name, order_names());
 	f = open_plain(name, &why);
-	if (!f) {
-		err_set(e, "cannot read the order %s", why.text);
-		return -1;
-	}
+	if (!f)
+		return err_set(e, "cannot read the order %s", why.text);
 	len = fread(text, 1, sizeof(text), f);
 	fclose(f);
-	if (len == sizeof(text) || memchr(text, 0, len)) {
-		err_set(e, "%s is no order: %s", name,
-			len == sizeof(text) ? "too long" : "not a text");
-		return -1;
-	}
+	if (len == sizeof(text) || memchr(text, 0, len))
+		return err_set(e, "%s is no order: %s", name,
+			       len == sizeof(text) ? "too long" : "not a text");
 	text[len] = '\0';
 	return order_parse(o, text, e);
 }

@@ -269,10 +269,8 @@ static bool msr_wanted(const struct order *o, const char *step, uint32_t index)
 /* Any other return than 0 from a SET ioctl is an error, positive ones too. */
 static int plain(int ret, const char *what, struct err *e)
 {
-	if (ret > 0) {
-		err_set(e, "%s: returned %d", what, ret);
-		return -1;
-	}
+	if (ret > 0)
+		return err_set(e, "%s: returned %d", what, ret);
 	return ret ? err_errno(e, what) : 0;
 }
 
@@ -313,14 +311,12 @@ static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section
 		memmove(msrs->entries, msrs->entries + done + 1, n * sizeof(*entry));
 		msrs->nmsrs = n;
 	}
-	if (done < 0) {
+	if (done < 0)
 		ret = err_errno(e, "KVM_SET_MSRS");
-	} else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT)) {
-		err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
-			msrs->entries[done].index, (unsigned long long)msrs->entries[done].data,
-			done, wanted);
-		ret = -1;
-	}
+	else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT))
+		ret = err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
+			      msrs->entries[done].index,
+			      (unsigned long long)msrs->entries[done].data, done, wanted);
 	guarded_free(msrs, size);
 	return ret;
 }
@@ -426,10 +422,9 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	if (!section)
 		return 0;
 	snprintf(what, sizeof(what), "KVM_SET_%s", step);
-	if (!section_fits(section, step)) {
-		err_set(e, "%s: section of %zu bytes does not fit this kernel", what, section->len);
-		return -1;
-	}
+	if (!section_fits(section, step))
+		return err_set(e, "%s: section of %zu bytes does not fit this kernel", what,
+			       section->len);
 	if (msr)
 		return restore_msrs(fds, section, o, step, e);
 	if (cpuid)
@@ -447,8 +442,7 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	for (unsigned n = 0; n < ARRAY_SIZE(parts); n++)
 		if (!strcmp(parts[n].name, step))
 			return restore_part(fds, &parts[n], section, what, e);
-	err_set(e, "there is no restore step '%s'", step);
-	return -1;
+	return err_set(e, "there is no restore step '%s'", step);
 }
 
 bool kvm_state_step_known(const char *step)

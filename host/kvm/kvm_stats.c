@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads one statistic of a vCPU while it runs: the descriptor, once open, needs no vCPU ioctl.
-#include "host/kvm/kvm_stats.h"
-#include "host/base/util.h"
+#include "host/kvm/kvm_vm.h"
 
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define NAME_MAX_LEN 256 /* more than KVM's names take */
@@ -35,9 +33,4 @@ int64_t kvm_stats_read(int fd, const char *name)
 	}
 	free(desc);
 	return value;
-}
-
-int kvm_stats_open(int vcpu_fd)
-{
-	return ioctl(vcpu_fd, KVM_GET_STATS_FD, NULL);
 }

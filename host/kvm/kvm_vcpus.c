@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Saves several vCPUs into one snapshot.
-#include "host/kvm/kvm_vcpus.h"
+#include "host/kvm/kvm_vm.h"
 #include "host/snapshot/snapshot_vcpus.h"
 
 #include <string.h>

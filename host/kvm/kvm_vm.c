@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
-#include "host/kvm/kvm_stats.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -100,7 +99,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		vcpu->run = NULL;
 		return err_errno(e, "mmap of the vCPU");
 	}
-	vcpu->stats = kvm_stats_open(vcpu->fd);
+	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
 	return bare ? 0 : set_cpuid(vm, n, e);
 }
 
@@ -211,22 +210,16 @@ static int place(struct kvm_vm *vm, const uint8_t *file, size_t len, const char 
 	long at = find_header(file, len, &h);
 	uint64_t start, size;
 
-	if (at < 0 || h.header_addr < h.load_addr || h.header_addr - h.load_addr > (uint64_t)at) {
-		err_set(e, "%s has no multiboot header with addresses", image);
-		return -1;
-	}
+	if (at < 0 || h.header_addr < h.load_addr || h.header_addr - h.load_addr > (uint64_t)at)
+		return err_set(e, "%s has no multiboot header with addresses", image);
 	start = (uint64_t)at - (h.header_addr - h.load_addr);
 	size = h.load_end_addr - (uint64_t)h.load_addr;
 	if (h.load_end_addr <= h.load_addr || start + size > len ||
-	    h.bss_end_addr < h.load_end_addr) {
-		err_set(e, "%s: its multiboot header does not agree with the file", image);
-		return -1;
-	}
-	if (h.bss_end_addr > vm->memory_size) {
-		err_set(e, "%s needs memory up to 0x%x, the VM has 0x%llx", image, h.bss_end_addr,
-			(unsigned long long)vm->memory_size);
-		return -1;
-	}
+	    h.bss_end_addr < h.load_end_addr)
+		return err_set(e, "%s: its multiboot header does not agree with the file", image);
+	if (h.bss_end_addr > vm->memory_size)
+		return err_set(e, "%s needs memory up to 0x%x, the VM has 0x%llx", image,
+			       h.bss_end_addr, (unsigned long long)vm->memory_size);
 	memcpy(vm->memory + h.load_addr, file + start, size);
 	*entry = h.entry_addr;
 	return 0;
@@ -292,10 +285,8 @@ int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struc
 	size_t len;
 	int ret;
 
-	if (strlen(cmdline) >= 4096) {
-		err_set(e, "L1's command line is too long");
-		return -1;
-	}
+	if (strlen(cmdline) >= 4096)
+		return err_set(e, "L1's command line is too long");
 	if (read_image(image, &file, &len, e))
 		return -1;
 	ret = place(vm, file, len, image, &entry, e);
@@ -484,8 +475,7 @@ int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)
 		return 0;
 	if (ret < 0)
 		return err_errno(e, "KVM_SIGNAL_MSI");
-	err_set(e, "KVM_SIGNAL_MSI: the local APIC did not take the message");
-	return -1;
+	return err_set(e, "KVM_SIGNAL_MSI: the local APIC did not take the message");
 }
 
 int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t notification,
@@ -493,10 +483,9 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 {
 	uint32_t *pir = (uint32_t *)(vm->memory + pi_desc) + vector / 32;
 
-	if (!pi_desc || pi_desc % 64 || pi_desc + 64 > vm->memory_size) {
-		err_set(e, "no posted-interrupt descriptor at 0x%llx", (unsigned long long)pi_desc);
-		return -1;
-	}
+	if (!pi_desc || pi_desc % 64 || pi_desc + 64 > vm->memory_size)
+		return err_set(e, "no posted-interrupt descriptor at 0x%llx",
+			       (unsigned long long)pi_desc);
 	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
 	return kvm_vm_message(vm, notification, e);

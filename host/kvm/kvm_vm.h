@@ -6,6 +6,7 @@
 #include "host/vmm/driver.h"
 #include "host/kvm/kvm_state.h"
 #include "host/kvm/uart.h"
+#include "host/snapshot/oracle.h"
 
 #include <linux/kvm.h>
 
@@ -84,5 +85,41 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 /* Whether L2 is active by KVM's nested state of the first vCPU, which stands still; -1: cannot say.
  */
 int kvm_vm_l2_active(const struct kvm_vm *vm);
+
+/* kvm_state_save() of all vCPUs. 0, or -1 with @e filled. */
+int kvm_vcpus_save(const struct kvm_vm *vm, struct snapshot *s, struct err *e);
+
+/* What kvm_state.h needs for vCPU @vcpu of @vm. */
+struct kvm_fds kvm_vcpu_fds(const struct kvm_vm *vm, unsigned vcpu);
+
+/*
+ * Does what a scenario has the host do beside saving and restoring (acts.def). @live: the vCPU may
+ * be inside KVM_RUN; else it stands still, which all but ACT_IRQ, ACT_INIT and ACT_POST need. 0, or
+ * -1 with @e filled.
+ */
+int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct err *e);
+
+/*
+ * Makes @s's memory a copy of the @size bytes at @memory. Pages that @s holds from an earlier save
+ * are used again.
+ */
+void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size);
+
+/* Fills the untouched memory at @memory, which has @s->memory_size bytes. */
+void kvm_memory_restore(const struct snapshot *s, uint8_t *memory);
+
+/*
+ * Runs `buffer size` and `in place` on the stopped VM behind @fds, from which @saved was just
+ * taken, and `new VM` in a VM of its own, by @order (with KVM_SET_CPUID2 for KVM_SET_CPUID, which
+ * cannot say all that was saved). The VM behind @fds must not be run afterwards. Only sections of
+ * @saved and its memory are read. 0, or -1 with @e: could not be run (a refused restore is a
+ * finding, not an error).
+ */
+int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
+	       struct oracle_report *report, struct err *e);
+
+/* The statistic @name of the vCPU with descriptor @fd for them (KVM_GET_STATS_FD), at any time; -1
+ * if this KVM does not have it or @fd is -1. */
+int64_t kvm_stats_read(int fd, const char *name);
 
 #endif

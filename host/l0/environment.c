@@ -296,8 +296,7 @@ static void members(const json_t *env, const char *key, const char *title, const
 	size_t column = 0;
 	const char *name;
 
-	json_object_foreach(object, name, value)
-	{
+	json_object_foreach(object, name, value) {
 		const char *s = json_string_value(value);
 		char *word;
 

@@ -50,17 +50,14 @@ static int read_ran(struct coverage_symbol *s, const json_t *ran, struct err *e)
 	json_int_t end = 0;
 	size_t i;
 
-	json_array_foreach(ran, i, range)
-	{
+	json_array_foreach(ran, i, range) {
 		const json_t *from = json_array_get(range, 0), *to = json_array_get(range, 1);
 
 		if (json_array_size(range) != 2 || !json_is_integer(from) || !json_is_integer(to) ||
 		    json_integer_value(from) < end ||
 		    json_integer_value(to) <= json_integer_value(from) ||
-		    json_integer_value(to) > s->size) {
-			err_set(e, "function %s has no good 'ran'", s->name);
-			return -1;
-		}
+		    json_integer_value(to) > s->size)
+			return err_set(e, "function %s has no good 'ran'", s->name);
 		end = json_integer_value(to);
 		memset(s->ran + json_integer_value(from), 1,
 		       (size_t)(end - json_integer_value(from)));
@@ -84,14 +81,10 @@ static int read_symbol(struct coverage_module *m, const json_t *function, size_t
 	section = json_text_of(function, "section");
 	at = json_member_integer(function, "at");
 	size = json_member_integer(function, "size");
-	if (!coverage_is_name(name) || !coverage_is_name(section)) {
-		err_set(e, "a function has an odd name: '%.40s' in '%.40s'", name, section);
-		return -1;
-	}
-	if (!size || size > BYTES_MAX - (json_int_t)*bytes || at > BYTES_MAX) {
-		err_set(e, "function %s is too large, or empty", name);
-		return -1;
-	}
+	if (!coverage_is_name(name) || !coverage_is_name(section))
+		return err_set(e, "a function has an odd name: '%.40s' in '%.40s'", name, section);
+	if (!size || size > BYTES_MAX - (json_int_t)*bytes || at > BYTES_MAX)
+		return err_set(e, "function %s is too large, or empty", name);
 	*bytes += (size_t)size;
 	*s = (struct coverage_symbol){.name = xstrdup(name),
 				      .section = xstrdup(section),
@@ -113,17 +106,13 @@ static int read_module(struct coverage_module *m, const json_t *module, struct e
 		return -1;
 	m->name = xstrdup(json_text_of(module, "module"));
 	m->build_id = xstrdup(json_text_of(module, "build_id"));
-	if (!coverage_is_name(m->name) || !coverage_is_name(m->build_id)) {
-		err_set(e, "a module has an odd name or build id");
-		return -1;
-	}
+	if (!coverage_is_name(m->name) || !coverage_is_name(m->build_id))
+		return err_set(e, "a module has an odd name or build id");
 	functions = json_object_get(module, "functions");
 	m->symbol = xcalloc(json_array_size(functions) + 1, sizeof(*m->symbol));
 	json_array_foreach(functions, i, function)
-	{
 		if (read_symbol(m, function, &bytes, e))
 			return -1;
-	}
 	return 0;
 }
 
@@ -137,17 +126,12 @@ static int read_run(struct coverage *c, const json_t *top, struct err *e)
 		return -1;
 	c->kernel = xstrdup(json_text_of(top, "kernel"));
 	c->runs = 1;
-	if (strspn(c->kernel, KERNEL_CHARS) != strlen(c->kernel)) {
-		err_set(e, "the kernel has an odd name");
-		return -1;
-	}
+	if (strspn(c->kernel, KERNEL_CHARS) != strlen(c->kernel))
+		return err_set(e, "the kernel has an odd name");
 	modules = json_object_get(top, "modules");
-	if (json_array_size(modules) != COVERAGE_MODULES) {
-		err_set(e, "the file has not %d modules", COVERAGE_MODULES);
-		return -1;
-	}
-	json_array_foreach(modules, i, module)
-	{
+	if (json_array_size(modules) != COVERAGE_MODULES)
+		return err_set(e, "the file has not %d modules", COVERAGE_MODULES);
+	json_array_foreach(modules, i, module) {
 		c->modules++;
 		if (read_module(&c->module[i], module, e))
 			return -1;
@@ -190,18 +174,14 @@ static int unite(struct coverage *c, const struct coverage *more, struct err *e)
 	for (unsigned i = 0; i < c->modules; i++) {
 		const struct coverage_module *a = &c->module[i], *b = &more->module[i];
 
-		if (strcmp(a->name, b->name) || strcmp(a->build_id, b->build_id)) {
-			err_set(e,
-				"it is of %s %s, and what was read before of %s %s: runs of "
-				"different kernels do not add up",
-				b->name, b->build_id, a->name, a->build_id);
-			return -1;
-		}
-		if (!same_symbols(a, b)) {
-			err_set(e, "it has other functions in %s than what was read before",
-				a->name);
-			return -1;
-		}
+		if (strcmp(a->name, b->name) || strcmp(a->build_id, b->build_id))
+			return err_set(e,
+				       "it is of %s %s, and what was read before of %s %s: runs of "
+				       "different kernels do not add up",
+				       b->name, b->build_id, a->name, a->build_id);
+		if (!same_symbols(a, b))
+			return err_set(e, "it has other functions in %s than what was read before",
+				       a->name);
 	}
 	for (unsigned i = 0; i < c->modules; i++)
 		for (size_t n = 0; n < c->module[i].symbols; n++)
@@ -222,8 +202,7 @@ int coverage_add(struct coverage *c, const char *path, struct err *e)
 	int ret = top ? 0 : -1;
 
 	if (top && (read_run(&run, top, &why) || (c->runs && unite(c, &run, &why)))) {
-		err_set(e, "%s: %s", file, why.text);
-		ret = -1;
+		ret = err_set(e, "%s: %s", file, why.text);
 	} else if (top && !c->runs) {
 		*c = run;
 		run = (struct coverage){0};

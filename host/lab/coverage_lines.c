@@ -44,8 +44,7 @@ static int tool_start(struct tool *t, const char *const argv[], FILE *in, struct
 	if (t->out)
 		return 0;
 	close(fds[0]);
-	err_set(e, "cannot start %s, of the package binutils: %s", t->name, strerror(error));
-	return -1;
+	return err_set(e, "cannot start %s, of the package binutils: %s", t->name, strerror(error));
 }
 
 /* Waits for its end. 0, or -1 with @e filled: it failed. */
@@ -63,8 +62,7 @@ static int tool_end(struct tool *t, const char *file, struct err *e)
 	while (got < 0 && errno == EINTR);
 	if (got == t->child && WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
-	err_set(e, "%s cannot read %s", t->name, file);
-	return -1;
+	return err_set(e, "%s cannot read %s", t->name, file);
 }
 
 /* The module of @c that @file belongs to, by its build id; NULL with @e filled. */

@@ -8,8 +8,10 @@
 #include "host/base/signals.h"
 
 #include <errno.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LAB_SECONDS_MAX 86400
@@ -20,6 +22,9 @@
 #define LAB_SOAK	30    /* our time of L0's */
 #define LAB_POINTS	10000 /* if only their distance is given */
 #define LAB_COLUMNS	60    /* of a matrix, at most */
+
+#define OUT_ENV "MIDFLIGHT_LAB_OUT" /* set by the lab: what comes out of it at the end */
+#define OUT	"out"		    /* what `keep` calls that directory */
 
 unsigned lab_seconds(const struct options *o)
 {
@@ -39,13 +44,6 @@ unsigned lab_seconds(const struct options *o)
 	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
 	s += o->timeout_s * 2ull; /* a HANG and what is looked at then */
 	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
 }
 
 /* What the command is called inside, where `pages` is a run with its options spelled out. */
@@ -106,17 +104,17 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	if (strpbrk(o->order, "/.")) {
 		ADD("--put");
 		ADD("%s", o->order);
-		inside.order = order = xasprintf("./%s", base_name(o->order));
+		inside.order = order = xasprintf("./%s", basename(o->order));
 	}
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE) {
 		ADD("--put");
 		ADD("%s", o->file);
 	}
 	ADD("--");
-	ADD("./%s", base_name(self));
+	ADD("./%s", basename(self));
 	ADD("%s", command_inside(o));
 	ADD("--lab=no");
-	ADD("--image=./%s", base_name(image));
+	ADD("--image=./%s", basename(image));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
@@ -135,7 +133,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	if (o->command == CMD_SAVE)
 		ADD("out/%s", LAB_SNAPSHOT);
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
-		ADD("./%s", base_name(o->file));
+		ADD("./%s", basename(o->file));
 #undef ADD
 	return l.p;
 }
@@ -251,4 +249,23 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 	free_args(args);
 	free(script);
 	return -1;
+}
+
+int keep_files(const char *log, const char *first, const char *last)
+{
+	const char *out = getenv(OUT_ENV);
+	char *argv[] = {xstrdup("keep"), xasprintf(OUT "/%s", first), xasprintf(OUT "/%s", last),
+			NULL};
+	int ret = 0, status = 0;
+	pid_t pid;
+
+	if (out && !strcmp(out, log)) {
+		ret = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) ? -1 : 0;
+		while (!ret && waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				ret = -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(argv); i++)
+		free(argv[i]);
+	return ret || status ? -1 : 0;
 }

@@ -56,4 +56,10 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 /* Seconds that the lab may take in all. */
 unsigned lab_seconds(const struct options *o);
 
+/*
+ * If this is in the lab and directory @log what comes out of it: has @first and then @last, names
+ * in @log, come out now, while the lab runs (lab/keep). 0, or -1: they did not.
+ */
+int keep_files(const char *log, const char *first, const char *last);
+
 #endif

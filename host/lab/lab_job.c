@@ -96,22 +96,18 @@ static int take_words(struct lab_job *job, const json_t *list, struct err *e)
 {
 	const size_t count = json_array_size(list);
 
-	if (count < 3 || count > JOB_WORDS_MAX) {
-		err_set(e, "its job has %zu words", count);
-		return -1;
-	}
+	if (count < 3 || count > JOB_WORDS_MAX)
+		return err_set(e, "its job has %zu words", count);
 	for (size_t i = 0; i < count; i++) {
 		job->words[i] = json_string_value(json_array_get(list, i));
 		if (job->words[i] && lab_job_plain(job->words[i]))
 			continue;
-		err_set(e, "word %zu of its job is none", i + 1);
-		return -1;
+		return err_set(e, "word %zu of its job is none", i + 1);
 	}
 	if (!strncmp(job->words[0], "./", 2) && is_name(job->words[0] + 2) &&
 	    is_whole(job->words[1]))
 		return 0;
-	err_set(e, "its job is none that can be repeated");
-	return -1;
+	return err_set(e, "its job is none that can be repeated");
 }
 
 int lab_job_check(struct lab_job *job, const json_t *json, struct err *e)
@@ -128,8 +124,8 @@ int lab_job_check(struct lab_job *job, const json_t *json, struct err *e)
 		if (lab_job_plain(text) && is_name(text) &&
 		    json_object_size(json) == ARRAY_SIZE(members))
 			continue;
-		err_set(e, "its job has no good '%s', or more than belongs there", members[i].key);
-		return -1;
+		return err_set(e, "its job has no good '%s', or more than belongs there",
+			       members[i].key);
 	}
 	job->midflight = json_text_of(json, "midflight");
 	job->image = json_text_of(json, "image");
@@ -145,13 +141,11 @@ static int is_ours(const char *what, const char *path, const char *name, const c
 	char *now = hash_file(path, e);
 	int ret = now ? 0 : -1;
 
-	if (now && strcmp(basename(path), name) != 0) {
-		err_set(e, "%s was called %s then, not %s", what, name, basename(path));
-		ret = -1;
-	} else if (now && strcmp(now, hash) != 0) {
-		err_set(e, "%s %s is another one: its hash is %s, then %s", what, path, now, hash);
-		ret = -1;
-	}
+	if (now && strcmp(basename(path), name) != 0)
+		ret = err_set(e, "%s was called %s then, not %s", what, name, basename(path));
+	else if (now && strcmp(now, hash) != 0)
+		ret = err_set(e, "%s %s is another one: its hash is %s, then %s", what, path, now,
+			      hash);
 	free(now);
 	return ret;
 }
@@ -163,10 +157,8 @@ int lab_job_is_ours(const struct lab_job *job, const char *self, const char *ima
 	for (unsigned i = 2; job->words[i]; i++)
 		if (!strncmp(job->words[i], IMAGE, strlen(IMAGE)))
 			name = job->words[i] + strlen(IMAGE);
-	if (!name) {
-		err_set(e, "its job names no image");
-		return -1;
-	}
+	if (!name)
+		return err_set(e, "its job names no image");
 	return is_ours("this program", self, job->words[0] + 2, job->midflight, e) ||
 			       is_ours("the image", image, name, job->image, e)
 		       ? -1

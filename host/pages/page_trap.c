@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One missing page, by userfaultfd.
-#include "host/pages/page_trap.h"
 #include "host/pages/pages.h"
 
 #include <errno.h>

@@ -482,10 +482,9 @@ static int fill_eagerly(struct pages *p, struct err *e)
 	for (uint64_t gpa = 0; gpa < p->size; gpa += PAGE) {
 		const void *from = p->source(p->arg, gpa);
 
-		if (!from) {
-			err_set(e, "the page at 0x%llx cannot be had", (unsigned long long)gpa);
-			return -1;
-		}
+		if (!from)
+			return err_set(e, "the page at 0x%llx cannot be had",
+				       (unsigned long long)gpa);
 		memcpy(p->memory + gpa, from, PAGE);
 	}
 	return 0;
@@ -498,19 +497,14 @@ static int register_memory(struct pages *p, struct err *e)
 	const char *why = NULL;
 
 	p->uffd = pages_open_uffd(&why);
-	if (p->uffd < 0) {
-		err_set(e, "%s", why);
-		return -1;
-	}
+	if (p->uffd < 0)
+		return err_set(e, "%s", why);
 	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->wake < 0) {
-		err_set(e, "eventfd: %s", strerror(errno));
-		return -1;
-	}
-	if (ioctl(p->uffd, UFFDIO_REGISTER, &reg)) {
-		err_set(e, "userfaultfd does not take the guest's memory: %s", strerror(errno));
-		return -1;
-	}
+	if (p->wake < 0)
+		return err_set(e, "eventfd: %s", strerror(errno));
+	if (ioctl(p->uffd, UFFDIO_REGISTER, &reg))
+		return err_set(e, "userfaultfd does not take the guest's memory: %s",
+			       strerror(errno));
 	p->can_poison = reg.ioctls & 1ull << _UFFDIO_POISON;
 	return 0;
 }

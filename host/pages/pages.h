@@ -75,6 +75,7 @@ enum page_asker {
 enum page_asker page_asker(const char *via);
 
 struct pages;
+struct page_trap;
 
 /* Why userfaultfd can't be used here, or NULL if it can. Static text. */
 const char *pages_unavailable(void);
@@ -132,5 +133,18 @@ struct json_t *pages_report_json(const struct fetch *list, unsigned count, const
 
 /* A userfaultfd that also serves faults of the kernel, or -1 with @why and what mends it. */
 int pages_open_uffd(const char **why);
+
+/* ---- one page taken away (page_trap.c) ------------------------------------------------------ */
+
+/*
+ * Takes one page of guest memory away and tells when it is asked for, before it is given back: so a
+ * vCPU can be stopped in the middle of what KVM does for it. @page: the host address of a page of
+ * anonymous memory that nobody touches meanwhile. @touched is called once, in a thread of the
+ * trap's, while who asked still waits. NULL with @e filled.
+ */
+struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *arg, struct err *e);
+
+/* Gives the page back if nobody has asked for it, and frees all. */
+void page_trap_disarm(struct page_trap *t);
 
 #endif

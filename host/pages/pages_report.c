@@ -478,13 +478,8 @@ static json_t *finding_json(const struct fetch *f, const char *late)
 
 static json_t *touched_json(const struct fetch *f)
 {
-	json_t *o = json_got(json_object());
-
-	json_set(o, "phase", json_text(f->phase));
-	json_set(o, "page", json_text(f->name));
-	json_set(o, "gpa", json_hex(f->gpa));
-	json_set(o, "via", json_text(f->via));
-	return o;
+	return json_pack("{s:o, s:o, s:o, s:o}", "phase", json_text(f->phase), "page",
+			 json_text(f->name), "gpa", json_hex(f->gpa), "via", json_text(f->via));
 }
 
 json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,

@@ -92,11 +92,9 @@ static int socket_at(const char *path, struct sockaddr_un *address, struct err *
 	int fd;
 
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address->sun_path)) {
-		err_set(e, "the socket's path is longer than %zu bytes: %s",
-			sizeof(address->sun_path) - 1, path);
-		return -1;
-	}
+	if (strlen(path) >= sizeof(address->sun_path))
+		return err_set(e, "the socket's path is longer than %zu bytes: %s",
+			       sizeof(address->sun_path) - 1, path);
 	strcpy(address->sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -118,8 +116,7 @@ int serve_id(const char *path, uint64_t *id, struct err *e)
 		*id = le64toh(*id);
 		return 0;
 	}
-	err_set(e, "cannot read the end of %s", path);
-	return -1;
+	return err_set(e, "cannot read the end of %s", path);
 }
 
 /* ---- the source host ---------------------------------------------------------------------- */
@@ -155,19 +152,17 @@ int serve_connection(const struct serve_source *source, int fd, struct err *e)
 			return 1;
 		if (!got && (!error || error == ECONNRESET))
 			return 0;
-		if (got != sizeof(gpa)) {
-			err_set(e, "a request of %zu bytes instead of %zu%s%s", got, sizeof(gpa),
-				error ? ": " : "", error ? strerror(error) : "");
-			return -1;
-		}
+		if (got != sizeof(gpa))
+			return err_set(e, "a request of %zu bytes instead of %zu%s%s", got,
+				       sizeof(gpa), error ? ": " : "",
+				       error ? strerror(error) : "");
 		make_answer(source, le64toh(gpa), &a);
 		len = a.status ? sizeof(a.status) : sizeof(a);
 		if (move_all(fd, &a, len, true, INT64_MAX) != len) {
 			error = errno;
 			if (signals_pending())
 				return 1;
-			err_set(e, "cannot answer: %s", strerror(error));
-			return -1;
+			return err_set(e, "cannot answer: %s", strerror(error));
 		}
 	}
 }
@@ -210,8 +205,7 @@ int serve(const struct serve_source *source, const char *path, void (*ready)(voi
 		if (fd < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
-			err_set(e, "accept: %s", strerror(errno));
-			ret = -1;
+			ret = err_set(e, "accept: %s", strerror(errno));
 			break;
 		}
 		/* A client that talks nonsense is cut off; the next one may be better. */

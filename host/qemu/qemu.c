@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Driver `qemu`: the life of a VM that QEMU runs; qemu_moves.c saves, restores and migrates it.
-#include "host/qemu/qemu_args.h"
+#include "host/qemu/qemu_process.h"
 #include "host/qemu/qemu_moves.h"
 
 #include <errno.h>

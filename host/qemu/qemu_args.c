@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // QEMU's command line. QEMU hands the image's path on to L1 in front of the command line, so the
 // path must not have spaces: QEMU runs in the image's directory and gets its bare name.
-#include "host/qemu/qemu_args.h"
+#include "host/qemu/qemu_process.h"
 
 #include <stdlib.h>
 #include <string.h>

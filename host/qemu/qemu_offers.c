@@ -29,8 +29,7 @@ static bool has_capability(const struct qemu_moves *m, const char *word)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(m->capabilities, i, entry)
-	{
+	json_array_foreach(m->capabilities, i, entry) {
 		const char *name = json_string_value(json_object_get(entry, "capability"));
 
 		if (name && !strcmp(name, word))

@@ -2,7 +2,6 @@
 // QEMU processes with their sockets. They are inherited, so nothing listens anywhere; and the
 // kernel kills QEMU when the runner dies in whatever way.
 #include "host/qemu/qemu_process.h"
-#include "host/qemu/qemu_args.h"
 #include "host/base/signals.h"
 
 #include <errno.h>

@@ -156,10 +156,8 @@ int qemu_stat(struct qemu *q, struct qemu_process *p, const char *name)
 				   "provider", "kvm", "names", name),
 			 -1, &value))
 		q->no_stats = true;
-	json_array_foreach(value, i, cpu)
-	{
-		json_array_foreach(json_object_get(cpu, "stats"), j, stat)
-		{
+	json_array_foreach(value, i, cpu) {
+		json_array_foreach(json_object_get(cpu, "stats"), j, stat) {
 			const char *word = json_string_value(json_object_get(stat, "name"));
 			const json_t *v = json_object_get(stat, "value");
 

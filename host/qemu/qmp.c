@@ -169,10 +169,8 @@ int qmp_receive(struct qmp *q, struct err *e)
 	}
 	memmove(q->in.p, q->in.p + used, q->in.len - used);
 	q->in.len -= used;
-	if (q->in.len > MESSAGE_CAP) {
-		err_set(e, "QMP: message longer than %u bytes", MESSAGE_CAP);
-		ret = -1;
-	}
+	if (q->in.len > MESSAGE_CAP)
+		ret = err_set(e, "QMP: message longer than %u bytes", MESSAGE_CAP);
 	return ret;
 }
 

@@ -379,11 +379,9 @@ unsigned relay_requests(struct relay *r, struct fetch **list)
 static int set_path(struct sockaddr_un *address, const char *path, struct err *e)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address->sun_path)) {
-		err_set(e, "the socket's path is longer than %zu bytes: %s",
-			sizeof(address->sun_path) - 1, path);
-		return -1;
-	}
+	if (strlen(path) >= sizeof(address->sun_path))
+		return err_set(e, "the socket's path is longer than %zu bytes: %s",
+			       sizeof(address->sun_path) - 1, path);
 	strcpy(address->sun_path, path);
 	return 0;
 }
@@ -395,10 +393,8 @@ static int start_listening(struct relay *r, struct err *e)
 	r->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->listener < 0)
 		return err_errno(e, "socket");
-	if (bind(r->listener, (struct sockaddr *)&r->listen, sizeof(r->listen))) {
-		err_set(e, "cannot make the socket %s: %s", path, strerror(errno));
-		return -1;
-	}
+	if (bind(r->listener, (struct sockaddr *)&r->listen, sizeof(r->listen)))
+		return err_set(e, "cannot make the socket %s: %s", path, strerror(errno));
 	if (!listen(r->listener, BACKLOG))
 		return 0;
 	err_set(e, "cannot listen at %s: %s", path, strerror(errno));

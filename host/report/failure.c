@@ -304,10 +304,8 @@ int failure_write(const struct failure *f, struct err *e)
 	FILE *out = open_memstream(&text, &size);
 	int ret = -1;
 
-	if (!out) {
-		err_set(e, "cannot write failure.txt: %s", strerror(errno));
-		return -1;
-	}
+	if (!out)
+		return err_set(e, "cannot write failure.txt: %s", strerror(errno));
 	failure_print(f, true, out);
 	if (!fclose(out))
 		ret = write_file(f->dir, "failure.txt", text, size, 0666, e);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // JUnit has no standard. Written here is what the readers have in common: testsuites, testsuite,
 // properties, testcase with failure, error or skipped, system-out.
-#include "host/report/junit.h"
+#include "host/report/result_json.h"
 #include "host/base/json.h"
 
 #include <stdlib.h>
@@ -108,11 +108,9 @@ static void properties(struct buf *xml, const json_t *top)
 	json_t *value, *v;
 
 	buf_printf(xml, "    <properties>\n");
-	json_object_foreach(json_object_get(top, "environment"), key, value)
-	{
+	json_object_foreach(json_object_get(top, "environment"), key, value) {
 		property(xml, "", key, value);
-		json_object_foreach(value, inner, v)
-		{
+		json_object_foreach(value, inner, v) {
 			property(xml, key, inner, v);
 		}
 	}
@@ -167,8 +165,7 @@ static void counts(struct buf *xml, const json_t *top)
 	double seconds = 0;
 	size_t i;
 
-	json_array_foreach(results, i, result)
-	{
+	json_array_foreach(results, i, result) {
 		count[kind_of(top, result)]++;
 		seconds += seconds_of(result);
 	}
@@ -195,8 +192,7 @@ void report_junit(const json_t *top, struct buf *xml)
 		attribute(xml, "timestamp", started);
 	buf_printf(xml, ">\n");
 	properties(xml, top);
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		testcase(xml, top, result);
 	}
 	/* What is missing would not be missed. */

@@ -7,7 +7,6 @@
 #include "host/base/json.h"
 #include "host/report/replay.h"
 #include "host/report/result_json.h"
-#include "host/report/move_words.h"
 
 #include <stdlib.h>
 #include <string.h>

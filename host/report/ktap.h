@@ -38,4 +38,14 @@ void report_summary(const struct report *r);
 /* Writes DIR/result.json, prints the summary, frees. 0, or -1 with @e filled. */
 int report_end(struct report *r, const char *dir, struct err *e);
 
+/*
+ * Appends what the @hops hops cost, without a newline: `downtime 12.1 to 31.0 ms, 1.0 MiB per move,
+ * 1 to 3 rounds, 41 page requests (MSR bitmap; other x40)`. Nothing that QEMU did not say; nothing
+ * at all of a VM that was not moved.
+ */
+void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text);
+
+/* Whether QEMU said anything of the move. */
+bool move_told(const struct move_record *move);
+
 #endif

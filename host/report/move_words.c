@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What moves of a VM cost, over several hops: downtime, bytes, rounds, pages that were asked for.
-#include "host/report/move_words.h"
+#include "host/report/ktap.h"
 
 #include <stdlib.h>
 #include <string.h>

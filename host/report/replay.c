@@ -23,10 +23,8 @@ static bool has(const json_t *list, const char *text)
 	size_t i;
 
 	json_array_foreach(list, i, value)
-	{
 		if (!strcmp(json_string_value(value), text))
 			return true;
-	}
 	return false;
 }
 
@@ -70,13 +68,11 @@ json_t *replay_failed(const json_t *result)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "fails"), i, item)
-	{
+	json_array_foreach(json_object_get(result, "fails"), i, item) {
 		add(checks, "", json_member(item, "check"));
 		add(checks, "error: ", json_member(item, "error"));
 	}
-	json_array_foreach(json_object_get(result, "oracles"), i, item)
-	{
+	json_array_foreach(json_object_get(result, "oracles"), i, item) {
 		char *oracle = xasprintf("oracle %s: ", json_text_of(item, "oracle"));
 
 		add(checks, oracle, json_member(item, "field"));
@@ -98,8 +94,7 @@ static void say_failed(const json_t *failed, struct buf *text)
 	size_t i;
 
 	buf_printf(text, "%s", json_text_of(failed, "word"));
-	json_array_foreach(json_object_get(failed, "checks"), i, check)
-	{
+	json_array_foreach(json_object_get(failed, "checks"), i, check) {
 		buf_printf(text, "%s%s", i ? ", " : ": ", json_string_value(check));
 	}
 }
@@ -110,10 +105,8 @@ static bool same_checks(const json_t *a, const json_t *b)
 	size_t i;
 
 	json_array_foreach(a, i, check)
-	{
 		if (!has(b, json_string_value(check)))
 			return false;
-	}
 	return json_array_size(a) == json_array_size(b);
 }
 
@@ -231,27 +224,20 @@ static int take_words(struct replay *r, struct err *e)
 		const char *word = json_string_value(json_array_get(list, i)), *value = NULL;
 		const struct option_row *option = word ? find_option(word) : NULL;
 
-		if (!option) {
-			err_set(e, "word %zu is no option that a replay may have", i + 1);
-			return -1;
-		}
+		if (!option)
+			return err_set(e, "word %zu is no option that a replay may have", i + 1);
 		if (option->arg)
 			value = json_string_value(json_array_get(list, ++i));
-		if (option->arg && (!value || !lab_job_plain(value))) {
-			err_set(e, "%s has no good value", word);
-			return -1;
-		}
+		if (option->arg && (!value || !lab_job_plain(value)))
+			return err_set(e, "%s has no good value", word);
 		/* What stands in a file must not name another one. */
-		if (!strcmp(word, "--order") && strpbrk(value, "/.")) {
-			err_set(e, "--order '%s' is a file", value);
-			return -1;
-		}
+		if (!strcmp(word, "--order") && strpbrk(value, "/."))
+			return err_set(e, "--order '%s' is a file", value);
 		r->words[r->count++] = value ? xasprintf("%s=%s", word, value) : xstrdup(word);
 	}
 	if (r->count && r->count < WORDS_MAX)
 		return 0;
-	err_set(e, "it has %s words", r->count ? "too many" : "no");
-	return -1;
+	return err_set(e, "it has %s words", r->count ? "too many" : "no");
 }
 
 /* It has these members and no others, and no text that cannot be printed. */
@@ -263,13 +249,11 @@ static int check_members(const json_t *object, const struct json_member *members
 	for (size_t i = 0; i < count; i++) {
 		if (lab_job_plain(json_text_of(object, members[i].key)))
 			continue;
-		err_set(e, "it has no good '%s'", members[i].key);
-		return -1;
+		return err_set(e, "it has no good '%s'", members[i].key);
 	}
 	if (json_object_size(object) == count)
 		return 0;
-	err_set(e, "it has members that do not belong there");
-	return -1;
+	return err_set(e, "it has members that do not belong there");
 }
 
 static int check_failed(const json_t *failed, struct err *e)
@@ -281,13 +265,11 @@ static int check_failed(const json_t *failed, struct err *e)
 
 	if (check_members(failed, members, ARRAY_SIZE(members), e))
 		return -1;
-	json_array_foreach(json_object_get(failed, "checks"), i, check)
-	{
+	json_array_foreach(json_object_get(failed, "checks"), i, check) {
 		if (json_is_string(check) && lab_job_plain(json_string_value(check)) &&
 		    i < CHECKS_MAX)
 			continue;
-		err_set(e, "it has no good 'checks'");
-		return -1;
+		return err_set(e, "it has no good 'checks'");
 	}
 	return 0;
 }

@@ -76,8 +76,7 @@ static int check_object(const char *what, const json_t *object, const struct jso
 		return -1;
 	if (json_object_size(object) == count)
 		return 0;
-	err_set(e, "%s has members that there are not", what);
-	return -1;
+	return err_set(e, "%s has members that there are not", what);
 }
 
 static bool is_hex(const char *text)
@@ -93,10 +92,8 @@ static bool all_texts(const json_t *list)
 	size_t i;
 
 	json_array_foreach(list, i, one)
-	{
 		if (!json_is_string(one))
 			return false;
-	}
 	return true;
 }
 
@@ -116,6 +113,17 @@ static unsigned count_of(const json_t *object, const char *key)
 	const json_int_t value = json_member_integer(object, key);
 
 	return value > UINT_MAX ? UINT_MAX : (unsigned)value;
+}
+
+const json_t *report_json_find(const json_t *top, const char *name)
+{
+	const json_t *result;
+	size_t i;
+
+	json_array_foreach(json_object_get(top, "results"), i, result)
+		if (!strcmp(json_text_of(result, "name"), name))
+			return result;
+	return NULL;
 }
 
 int report_json_word(const json_t *result)
@@ -191,8 +199,7 @@ static const char *wrong_hops(const json_t *result, const char *name)
 	struct err e;
 	size_t i;
 
-	json_array_foreach(list, i, hop)
-	{
+	json_array_foreach(list, i, hop) {
 		const json_int_t number = json_member_integer(hop, "hop");
 		char timeline[60], pages[60];
 
@@ -230,8 +237,7 @@ static const char *wrong_fails(const json_t *result)
 	struct err e;
 	size_t i;
 
-	json_array_foreach(fails, i, fail)
-	{
+	json_array_foreach(fails, i, fail) {
 		char hop[24];
 
 		if (json_object_get(fail, "check") ? CHECK("it", fail, check_members, &e)
@@ -246,10 +252,8 @@ static const char *wrong_fails(const json_t *result)
 	failed = (json_int_t)json_object_size(hops);
 	json_decref(hops);
 	json_array_foreach(oracles, i, oracle)
-	{
 		if (CHECK("it", oracle, oracle_members, &e))
 			wrong = "a damaged 'oracles'";
-	}
 	errors = (json_int_t)json_array_size(fails) - checks;
 	if (!wrong &&
 	    (failed != json_member_integer(result, "failed_hops") || checks > fail_events ||
@@ -340,11 +344,9 @@ static int check_result(const json_t *top, size_t number, const json_t *result, 
 	if (CHECK(what, result, result_members, e))
 		return -1;
 	len = check_name(result, json_member(top, "method") != NULL);
-	if (!len) {
-		err_set(e, "%s is not called as one of scenario '%s' by method '%s'", what,
-			json_text_of(result, "scenario"), json_text_of(result, "method"));
-		return -1;
-	}
+	if (!len)
+		return err_set(e, "%s is not called as one of scenario '%s' by method '%s'", what,
+			       json_text_of(result, "scenario"), json_text_of(result, "method"));
 	wrong = wrong_rest(result, name);
 	if (!wrong)
 		wrong = wrong_word(result, word);
@@ -356,8 +358,7 @@ static int check_result(const json_t *top, size_t number, const json_t *result, 
 		wrong = wrong_known(result, word, len, json_text_of(top, "kernel"));
 	if (!wrong)
 		return 0;
-	err_set(e, "%s, %s, has %s", what, name, wrong);
-	return -1;
+	return err_set(e, "%s, %s, has %s", what, name, wrong);
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -374,8 +375,7 @@ static int check_results(const json_t *top, struct err *e)
 	int ret = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
 		char *control = xasprintf("%s.control", json_text_of(result, "scenario"));
 
@@ -403,8 +403,7 @@ void report_json_count(const json_t *results, struct report *r)
 	const json_t *result;
 	size_t i;
 
-	json_array_foreach(results, i, result)
-	{
+	json_array_foreach(results, i, result) {
 		const struct report_line line = report_json_line(result);
 
 		report_count(r, &line);
@@ -430,8 +429,7 @@ static int check_counts(const json_t *top, struct err *e)
 	report_free(&r);
 	if (good)
 		return 0;
-	err_set(e, "its summary is not what its results come to");
-	return -1;
+	return err_set(e, "its summary is not what its results come to");
 }
 
 static int check_shard(const json_t *shard, struct err *e)
@@ -444,41 +442,28 @@ static int check_shard(const json_t *shard, struct err *e)
 		return -1;
 	if (k && k <= n && n <= SHARDS_MAX)
 		return 0;
-	err_set(e, "there is no shard %lld of %lld", (long long)k, (long long)n);
-	return -1;
+	return err_set(e, "there is no shard %lld of %lld", (long long)k, (long long)n);
 }
 
 int report_json_check(const json_t *top, struct err *e)
 {
-	if (!json_is_schema(top, RESULT_SCHEMA, RESULT_VERSION)) {
-		err_set(e, "it is no " RESULT_SCHEMA " of version %d", RESULT_VERSION);
-		return -1;
-	}
+	if (!json_is_schema(top, RESULT_SCHEMA, RESULT_VERSION))
+		return err_set(e, "it is no " RESULT_SCHEMA " of version %d", RESULT_VERSION);
 	if (CHECK("it", top, top_members, e) ||
 	    CHECK("the summary", json_object_get(top, "summary"), summary_members, e) ||
 	    CHECK("the environment", json_object_get(top, "environment"), environment_members, e) ||
 	    check_shard(json_object_get(top, "shard"), e))
 		return -1;
-	if (json_member_integer(top, "planned") > RESULTS_MAX) {
-		err_set(e, "'planned' is too large");
-		return -1;
-	}
+	if (json_member_integer(top, "planned") > RESULTS_MAX)
+		return err_set(e, "'planned' is too large");
 	return check_results(top, e) || check_counts(top, e) ? -1 : 0;
 }
 
-/* The object of the run whose journal lies in @dir, NULL: there is none. */
-static json_t *read_journal(const char *dir)
+json_t *report_json_journal(json_t *(*part)(void *arg, size_t number), void *arg)
 {
 	json_t *top = NULL, *list = json_got(json_array()), *next;
-	struct err e = {0};
 
-	for (size_t n = 0;; n++) {
-		char *path = xasprintf("%s/" JOURNAL "/%zu.json", dir, n);
-
-		next = json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
-		free(path);
-		if (!next)
-			break;
+	for (size_t n = 0; (next = part(arg, n)); n++) {
 		json_array_extend(list, json_object_get(next, "results"));
 		json_decref(top);
 		top = next;
@@ -489,6 +474,17 @@ static json_t *read_journal(const char *dir)
 	return top;
 }
 
+/* Of the journal in directory @arg. */
+static json_t *read_part(void *arg, size_t number)
+{
+	char *path = xasprintf("%s/" JOURNAL "/%zu.json", (const char *)arg, number);
+	struct err e = {0};
+	json_t *json = json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
+
+	free(path);
+	return json;
+}
+
 json_t *report_json_load(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
@@ -497,7 +493,7 @@ json_t *report_json_load(const char *path, struct err *e)
 	struct err why = {0};
 
 	if (!top)
-		top = read_journal(dir);
+		top = report_json_journal(read_part, dir);
 	free(dir);
 	if (!top || !report_json_check(top, &why))
 		return top;

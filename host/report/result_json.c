@@ -2,8 +2,6 @@
 // result.json, for programs. Times are milliseconds, addresses hexadecimal strings.
 #include "host/report/result_json.h"
 #include "host/base/json.h"
-#include "host/report/junit.h"
-#include "host/report/move_words.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
 
@@ -97,15 +95,12 @@ static json_t *fails_json(const struct guest_log *log)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < log->kept; i++) {
-		json_t *o = json_object();
-
-		json_set(o, "hop", json_integer(log->fail[i].hop));
-		json_set(o, *log->fail[i].scenario ? "check" : "error",
-			 json_text(log->fail[i].check));
-		json_set(o, "evidence", json_text(log->fail[i].evidence));
-		json_append(list, o);
-	}
+	for (unsigned i = 0; i < log->kept; i++)
+		json_append(list,
+			    json_pack("{s:o, s:o, s:o}", "hop", json_integer(log->fail[i].hop),
+				      *log->fail[i].scenario ? "check" : "error",
+				      json_text(log->fail[i].check), "evidence",
+				      json_text(log->fail[i].evidence)));
 	return list;
 }
 
@@ -113,14 +108,11 @@ static json_t *oracles_json(const struct oracle_report *oracle)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < oracle->findings; i++) {
-		json_t *o = json_object();
-
-		json_set(o, "oracle", json_text(oracle->finding[i].oracle));
-		json_set(o, "field", json_text(oracle->finding[i].field));
-		json_set(o, "text", json_text(oracle->finding[i].text));
-		json_append(list, o);
-	}
+	for (unsigned i = 0; i < oracle->findings; i++)
+		json_append(list, json_pack("{s:o, s:o, s:o}", "oracle",
+					    json_text(oracle->finding[i].oracle), "field",
+					    json_text(oracle->finding[i].field), "text",
+					    json_text(oracle->finding[i].text)));
 	return list;
 }
 
@@ -179,15 +171,10 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 
 void report_json_counts(json_t *top, struct report *r)
 {
-	json_t *summary = json_object();
-
-	json_set(summary, "passed", json_integer(r->passed));
-	json_set(summary, "failed", json_integer(r->failed));
-	json_set(summary, "errors", json_integer(r->errors));
-	json_set(summary, "known", json_integer(r->known));
-	json_set(summary, "skipped", json_integer(r->skipped));
 	json_set(top, "results", r->json);
-	json_set(top, "summary", summary);
+	json_set(top, "summary",
+		 json_pack("{s:i, s:i, s:i, s:i, s:i}", "passed", r->passed, "failed", r->failed,
+			   "errors", r->errors, "known", r->known, "skipped", r->skipped));
 	json_set(top, "interrupted", json_boolean(r->interrupted || r->results < r->lines));
 	json_set(top, "exit_status", json_integer(report_status(r)));
 	r->json = NULL;
@@ -195,14 +182,8 @@ void report_json_counts(json_t *top, struct report *r)
 
 json_t *report_json_shard(const struct shard *shard)
 {
-	json_t *o;
-
-	if (!shard->n)
-		return json_null();
-	o = json_object();
-	json_set(o, "k", json_integer(shard->k));
-	json_set(o, "n", json_integer(shard->n));
-	return o;
+	return shard->n ? json_got(json_pack("{s:i, s:i}", "k", shard->k, "n", shard->n))
+			: json_null();
 }
 
 /* All but what follows from the results. */

@@ -39,6 +39,11 @@ json_t *report_json_shard(const struct shard *shard);
  */
 json_t *report_json_load(const char *path, struct err *e);
 /*
+ * The object that the files of a journal make, not yet checked: @part reads file @number, from 0,
+ * or returns NULL behind the last. NULL: there is none.
+ */
+json_t *report_json_journal(json_t *(*part)(void *arg, size_t number), void *arg);
+/*
  * Whether @top is the object of such a file: whole, with all that the writer makes sure of, and at
  * one with itself. 0, or -1 with @e filled.
  */
@@ -47,10 +52,19 @@ int report_json_check(const json_t *top, struct err *e);
 /* What is printed of @result, and the counts of all @results, which were checked. */
 struct report_line report_json_line(const json_t *result);
 void report_json_count(const json_t *results, struct report *r);
+/* The result called @name of @top, or NULL. */
+const json_t *report_json_find(const json_t *top, const char *name);
 /* The word of a result in such a file; -1: it has none, or one that there is not. */
 int report_json_word(const json_t *result);
 
 /* Writes @top to the files that --json and --junit ask for. 0, or -1 with @e filled. */
 int report_json_copies(const struct options *o, const json_t *top, struct err *e);
+
+/*
+ * Appends @top, the object of result.json, as an XML document: one testsuite, a testcase for each
+ * result with class `driver.scenario`. Known bugs are skipped with their text (failures with
+ * --strict), and ERROR is an error. What @top lacks is left out: it may come from a file.
+ */
+void report_junit(const json_t *top, struct buf *xml);
 
 #endif

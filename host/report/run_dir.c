@@ -223,18 +223,16 @@ static void clean(DIR *all)
 static int check(DIR *all, const char *log, struct err *e)
 {
 	/* Where a file system has no locks there is none. */
-	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
-		err_set(e, "another run writes to %s (--log names another directory)", log);
-		return -1;
-	}
+	if (flock(dirfd(all), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return err_set(e, "another run writes to %s (--log names another directory)", log);
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
 		const struct run_file *f = &run_files[i];
 
 		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
 			continue;
-		err_set(e, "%s/%s is of no run, and would be lost (--log names another directory)",
+		return err_set(
+			e, "%s/%s is of no run, and would be lost (--log names another directory)",
 			log, f->file.pattern);
-		return -1;
 	}
 	return 0;
 }
@@ -281,10 +279,8 @@ bool run_dir_flew(const json_t *top)
 	size_t i;
 
 	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
 		if (report_json_word(result) != WORD_SKIP)
 			return true;
-	}
 	return false;
 }
 
@@ -367,8 +363,7 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const json_
 	size_t i;
 	int ret = 0;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
 		char *source = xasprintf("%s/%s", labs[from[i]], name);
 		char *to = xasprintf("%s/%s", log, name);
@@ -445,8 +440,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "%-16s %s\n", REPLAY "/", "the run of the last replay");
 	buf_printf(&text, "%-16s %s\n", MINIMISE "/", "the same of the last minimise");
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *dir = json_member(result, "dir");
 		char *path = xasprintf("%s/%s", log, dir ? dir : "");
 

@@ -37,16 +37,15 @@ static int check_whole(struct shard_file *f, bool cut, struct err *e)
 	if (json_is_object(shard))
 		f->shard = (struct shard){(unsigned)json_member_integer(shard, "k"),
 					  (unsigned)json_member_integer(shard, "n")};
-	if (!cut && json_member_true(f->top, "interrupted")) {
-		err_set(e, "that run was interrupted");
-		return -1;
-	}
-	json_array_foreach(f->results, i, result) got += !json_member_true(result, "control");
+	if (!cut && json_member_true(f->top, "interrupted"))
+		return err_set(e, "that run was interrupted");
+	json_array_foreach(f->results, i, result)
+		got += !json_member_true(result, "control");
 	want = (json_member_integer(f->top, "planned") + f->shard.n - f->shard.k) / f->shard.n;
 	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
-	err_set(e, "it should have %lld results and has %lld", (long long)want, (long long)got);
-	return -1;
+	return err_set(e, "it should have %lld results and has %lld", (long long)want,
+		       (long long)got);
 }
 
 static int load(struct shard_file *f, bool cut, struct err *e)
@@ -59,8 +58,7 @@ static int load(struct shard_file *f, bool cut, struct err *e)
 	f->results = json_object_get(f->top, "results");
 	if (!check_whole(f, cut, &why))
 		return 0;
-	err_set(e, "%s: %s", f->path, why.text);
-	return -1;
+	return err_set(e, "%s: %s", f->path, why.text);
 }
 
 /* All are of one run. */
@@ -69,16 +67,14 @@ static int check_same(const struct shard_file *first, const struct shard_file *f
 	for (size_t i = 0; i < ARRAY_SIZE(same_members); i++) {
 		const char *key = same_members[i];
 
-		if (!json_equal(json_object_get(first->top, key), json_object_get(f->top, key))) {
-			err_set(e, "%s: its '%s' is not that of %s", f->path, key, first->path);
-			return -1;
-		}
+		if (!json_equal(json_object_get(first->top, key), json_object_get(f->top, key)))
+			return err_set(e, "%s: its '%s' is not that of %s", f->path, key,
+				       first->path);
 	}
 	if (f->shard.n == first->shard.n)
 		return 0;
-	err_set(e, "%s is shard %u of %u, but %s is one of %u", f->path, f->shard.k, f->shard.n,
-		first->path, first->shard.n);
-	return -1;
+	return err_set(e, "%s is shard %u of %u, but %s is one of %u", f->path, f->shard.k,
+		       f->shard.n, first->path, first->shard.n);
 }
 
 /*
@@ -91,19 +87,15 @@ static int sort_shards(struct shard_file *files, unsigned count, const struct sh
 	for (unsigned i = 0; i < count; i++) {
 		struct shard_file **place = &sorted[files[i].shard.k - 1];
 
-		if (*place) {
-			err_set(e, "%s is shard %u of %u, as %s is", files[i].path,
-				files[i].shard.k, n, (*place)->path);
-			return -1;
-		}
+		if (*place)
+			return err_set(e, "%s is shard %u of %u, as %s is", files[i].path,
+				       files[i].shard.k, n, (*place)->path);
 		*place = &files[i];
 	}
 	for (unsigned k = 0; k < n; k++)
-		if (!sorted[k] && k % whole->n == whole->k - 1) {
-			err_set(e, "shard %u of %u is missing (%s is shard %u)", k + 1, n,
-				files[0].path, files[0].shard.k);
-			return -1;
-		}
+		if (!sorted[k] && k % whole->n == whole->k - 1)
+			return err_set(e, "shard %u of %u is missing (%s is shard %u)", k + 1, n,
+				       files[0].path, files[0].shard.k);
 	return 0;
 }
 
@@ -130,8 +122,7 @@ static json_t *find_control(struct shard_file *files, unsigned count, const char
 	size_t n;
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_foreach(files[i].results, n, result)
-		{
+		json_array_foreach(files[i].results, n, result) {
 			if (json_member_true(result, "control") &&
 			    !strcmp(json_text_of(result, "scenario"), scenario) &&
 			    (!worst || badness(result) > badness(worst))) {
@@ -169,8 +160,7 @@ static void add_controls(struct shard_file *files, unsigned count, const json_t 
 	json_t *result;
 	size_t n;
 
-	json_array_foreach(results, n, result)
-	{
+	json_array_foreach(results, n, result) {
 		const char *name = json_text_of(result, "name");
 		unsigned from = 0;
 
@@ -205,10 +195,8 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 			add(m, list, worst, from);
 		}
 		free(control);
-		if (result && json_object_get(seen, name)) {
-			err_set(e, "%s: %s is there twice", f->path, name);
-			ret = -1;
-		}
+		if (result && json_object_get(seen, name))
+			ret = err_set(e, "%s: %s is there twice", f->path, name);
 		if (result) {
 			json_set(seen, name, json_true());
 			add(m, list, result, (unsigned)(f - files));
@@ -294,8 +282,7 @@ static void forget_files(json_t *result)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		json_set(result, files[i], json_null());
-	json_array_foreach(json_object_get(result, "hops"), n, hop)
-	{
+	json_array_foreach(json_object_get(result, "hops"), n, hop) {
 		for (size_t i = 0; i < ARRAY_SIZE(hop_files) && json_is_object(hop); i++)
 			json_set(hop, hop_files[i], json_null());
 	}
@@ -314,8 +301,7 @@ static int tell(const struct options *o, const struct merged *m, FILE *out, stru
 	shown.strict = json_member_true(m->top, "strict");
 	report_init(&r, &shown, out, NULL, (unsigned)json_array_size(list));
 	report_plan(&r);
-	json_array_foreach(list, i, result)
-	{
+	json_array_foreach(list, i, result) {
 		const struct report_line line = report_json_line(result);
 
 		report_line(&r, &line);

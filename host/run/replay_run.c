@@ -27,10 +27,8 @@ int replay_log(const struct options *o, const char *name, char log[PATH_MAX], st
 	char file[PATH_MAX], *path;
 	int ret = -1;
 
-	if (!realpath(o->file, file)) {
-		err_set(e, "%s: %s", o->file, strerror(errno));
-		return -1;
-	}
+	if (!realpath(o->file, file))
+		return err_set(e, "%s: %s", o->file, strerror(errno));
 	path = o->log ? xstrdup(o->log)
 		      : xasprintf("%.*s/%s", (int)(strrchr(file, '/') - file), file, name);
 	if (!make_dirs(path, e)) {
@@ -59,14 +57,13 @@ static int put_order(const char *log, const char *steps, struct err *e)
 
 	if (fd >= 0)
 		close(fd);
-	if (fd < 0 && errno == ENOENT) {
+	if (fd < 0 && errno == ENOENT)
 		ret = write_file(log, ORDER_FILE, steps, strlen(steps), 0666, e);
-	} else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n)) {
-		err_set(e,
+	else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n))
+		ret = err_set(
+			e,
 			"%s has another order, and would be lost (--log names another directory)",
 			path);
-		ret = -1;
-	}
 	free(path);
 	return ret;
 }

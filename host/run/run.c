@@ -2,14 +2,10 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run/run.h"
 #include "host/base/json.h"
-#include "host/lab/keep.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
 #include "host/report/result_json.h"
-#include "host/report/move_words.h"
 #include "host/report/run_dir.h"
-#include "host/run/run_lab.h"
-#include "host/run/run_shards.h"
 #include "host/base/signals.h"
 
 #include <errno.h>

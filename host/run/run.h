@@ -1,11 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One run, on one kernel. */
+/* Many flights: one run, in one lab or several, and several runs. */
 #ifndef HOST_RUN_RUN_H
 #define HOST_RUN_RUN_H
 
-#include "host/cli/options.h"
+#include "host/cli/plan.h"
+#include "host/report/screen.h"
+#include "host/run/setup.h"
 
-/* Does it all. The exit status: 0 pass, 1 fail, 2 harness or usage, 4 skipped, 130 interrupted. */
+#include <stdio.h>
+
+/* One run, on one kernel. The exit status: 0 pass, 1 fail, 2 harness or usage, 4 skipped, 130
+ * interrupted. */
 int run(struct options *o);
+
+/* ---- several runs and their table (run_variants.c) ------------------------------------------ */
+
+#define VARIANTS_MAX 64
+
+/* One way to run: what it is called, and options of lab.sh with their values. */
+struct variant {
+	char *name; /* fit for a directory */
+	char *word[2 * L0_OPTIONS_MAX];
+	unsigned words;
+};
+
+/*
+ * All that @o asks for: each of the kernels, with each module, with each value of each parameter.
+ * The number of @list (with room for VARIANTS_MAX), or -1 with @e filled.
+ */
+int variants_make(const struct options *o, struct variant *list, struct err *e);
+void variants_free(struct variant *list, int count);
+
+/*
+ * Runs @o as each variant into a directory of its own in that of the logs. The worst exit status:
+ * failed before environment before passed; 4 if all were skipped.
+ */
+int run_variants(const struct options *o);
+
+/*
+ * Prints the results of @count runs, JSON as in result.json or NULL for one that has none, as one
+ * table: a row for each result that is not the same everywhere or did not pass.
+ */
+void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count);
+
+/* ---- in one lab (run_lab.c) ----------------------------------------------------------------- */
+
+/*
+ * The lab flies @plan; what it prints comes through @screen, which is ended, and its files into the
+ * log directory of @setup, which is taken. What was told is kept, however it ends: an L0 that dies
+ * is a CRASH, one that comes to no end a HANG of the flight that was on. The exit status.
+ */
+int run_lab(const struct options *o, const struct setup *setup, const struct plan *plan,
+	    struct screen *screen);
+
+/* ---- in several labs (run_shards.c) --------------------------------------------------------- */
+
+/* To how many labs @o wants @plan to be dealt: not more than there are results. */
+unsigned shards_wanted(const struct options *o, const struct plan *plan);
+
+/*
+ * Deals @plan, that of @o, to @count labs: @fly(@arg, options) runs one of the shards, in a process
+ * of its own, into the log directory that the options name, and gives its exit status. What they
+ * tell comes to @screen in the order of the plan, and all that they leave into directory @log,
+ * which is taken. A lab that comes to no end makes ERROR of what it has not told, or of the
+ * last if it has told all. The exit status.
+ */
+int run_shards(const struct options *o, const struct plan *plan, unsigned count, const char *log,
+	       struct screen *screen, int (*fly)(void *arg, const struct options *shard),
+	       void *arg);
 
 #endif

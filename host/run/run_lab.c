@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A run in one lab: what comes of it, also if L0 dies, the lab fails or somebody ends it.
-#include "host/run/run_lab.h"
+#include "host/run/run.h"
 #include "host/base/json.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
@@ -60,10 +60,8 @@ static bool told_death(const json_t *results)
 	size_t i;
 
 	json_array_foreach(json_object_get(last, "findings"), i, finding)
-	{
 		if (!strncmp(json_string_value(finding), L0_DEATH, strlen(L0_DEATH)))
 			return true;
-	}
 	return false;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One run dealt to several labs at once: each is a shard in a process of its own.
-#include "host/run/run_shards.h"
+#include "host/run/run.h"
 #include "host/lab/coverage.h"
 #include "host/base/jobs.h"
 #include "host/base/json.h"

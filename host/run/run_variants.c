@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The same run on several kernels, with several modules or parameters of KVM, and one table.
-#include "host/run/run_variants.h"
 #include "host/base/jobs.h"
 #include "host/base/json.h"
 #include "host/cli/paths.h"
@@ -17,20 +16,10 @@
 
 #define CELL 34 /* the longest name of a known bug fits */
 
-static const json_t *find_result(const json_t *run, const char *name)
-{
-	const json_t *list = json_object_get(run, "results"), *result;
-	size_t i;
-
-	json_array_foreach(list, i,
-			   result) if (!strcmp(json_text_of(result, "name"), name)) return result;
-	return NULL;
-}
-
 /* What a table says of @name: PASS, SKIP, FAIL, ... or the known bug. */
 static const char *cell(const json_t *run, const char *name)
 {
-	const json_t *result = find_result(run, name);
+	const json_t *result = report_json_find(run, name);
 
 	if (!result)
 		return "-";
@@ -41,7 +30,7 @@ static const char *cell(const json_t *run, const char *name)
 static bool told(const char *name, void *const *runs, unsigned before)
 {
 	for (unsigned i = 0; i < before; i++)
-		if (find_result(runs[i], name))
+		if (report_json_find(runs[i], name))
 			return true;
 	return false;
 }
@@ -80,8 +69,7 @@ void variants_table(FILE *out, const char *const *names, void *const *runs, unsi
 		const json_t *list = json_object_get(runs[r], "results"), *result;
 		size_t n;
 
-		json_array_foreach(list, n, result)
-		{
+		json_array_foreach(list, n, result) {
 			const char *name = json_text_of(result, "name");
 
 			if (told(name, runs, r))
@@ -110,27 +98,18 @@ void variants_free(struct variant *list, int count)
 	}
 }
 
-/* What a value is called in a directory's name. */
-static const char *value_name(const char *value)
-{
-	const char *slash = strrchr(value, '/');
-
-	return slash ? slash + 1 : value;
-}
-
 /* Whether each of @values has a name of its own, fit for a directory. */
 static int check_values(const char *option, char *const *values, unsigned number, struct err *e)
 {
 	for (unsigned i = 0; i < number; i++) {
-		const char *name = value_name(values[i]);
+		const char *name = basename(values[i]);
 		bool good = *name && *name != '.';
 
 		for (unsigned n = 0; n < i; n++)
-			good &= strcmp(name, value_name(values[n])) != 0;
+			good &= strcmp(name, basename(values[n])) != 0;
 		if (good)
 			continue;
-		err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
-		return -1;
+		return err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
 	}
 	if (!number)
 		err_set(e, "%s: there is none", option);
@@ -145,17 +124,15 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 
 	if (check_values(option, values, number, e))
 		return -1;
-	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX) {
-		err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
-			(unsigned long long)count * number, VARIANTS_MAX);
-		return -1;
-	}
+	if (number > VARIANTS_MAX || (unsigned)count * number > VARIANTS_MAX)
+		return err_set(e, "%s: %llu runs, but no more than %d go into one table", option,
+			       (unsigned long long)count * number, VARIANTS_MAX);
 	for (unsigned i = 0; i < (unsigned)count * number; i++) {
 		const struct variant *from = &list[i / number];
 		const char *value = values[i % number];
 
 		made[i].name =
-			xasprintf("%s%s%s", from->name, *from->name ? "," : "", value_name(value));
+			xasprintf("%s%s%s", from->name, *from->name ? "," : "", basename(value));
 		for (; made[i].words < from->words; made[i].words++)
 			made[i].word[made[i].words] = xstrdup(from->word[made[i].words]);
 		made[i].word[made[i].words++] = xstrdup(option);

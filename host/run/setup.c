@@ -46,10 +46,8 @@ static int find_paths(struct setup *s, struct err *e)
 		return -1;
 
 	snprintf(s->qemu, sizeof(s->qemu), "%s", o->qemu);
-	if (strchr(o->qemu, '/') && !realpath(o->qemu, s->qemu)) {
-		err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
-		return -1;
-	}
+	if (strchr(o->qemu, '/') && !realpath(o->qemu, s->qemu))
+		return err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
 	return 0;
 }
 
@@ -61,41 +59,30 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 	s->o = o;
 	if (find_paths(s, e) || order_load(&s->order, o->order, e))
 		return -1;
-	if (o->freeze.at != FREEZE_NOW && o->freeze.at != FREEZE_TIME && strcmp(o->driver, "kvm")) {
-		err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
-		return -1;
-	}
-	if (FREEZE_BEHIND_MARK(&o->freeze) && o->hops > FREEZE_AFTER_HOPS) {
-		err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
-			FREEZE_AFTER_HOPS);
-		return -1;
-	}
-	if (o->breakage && !break_check(o->breakage, e) && strcmp(o->driver, "kvm")) {
-		err_set(e, "--break %s needs --driver kvm", o->breakage);
-		return -1;
-	}
+	if (o->freeze.at != FREEZE_NOW && o->freeze.at != FREEZE_TIME && strcmp(o->driver, "kvm"))
+		return err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
+	if (FREEZE_BEHIND_MARK(&o->freeze) && o->hops > FREEZE_AFTER_HOPS)
+		return err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
+			       FREEZE_AFTER_HOPS);
+	if (o->breakage && !break_check(o->breakage, e) && strcmp(o->driver, "kvm"))
+		return err_set(e, "--break %s needs --driver kvm", o->breakage);
 	for (unsigned i = 0; i < o->methods && o->breakage && !break_check(o->breakage, e); i++)
-		if (o->method[i] == METHOD_PAUSE || o->command == CMD_SAVE) {
-			err_set(e, "--break %s breaks what is restored, and here nothing is",
-				o->breakage);
-			return -1;
-		}
+		if (o->method[i] == METHOD_PAUSE || o->command == CMD_SAVE)
+			return err_set(e, "--break %s breaks what is restored, and here nothing is",
+				       o->breakage);
 	if (strcmp(o->accel, "kvm")) {
 		if (o->lab != LAB_YES)
 			return 0;
-		err_set(e, "--lab yes needs --accel kvm");
-		return -1;
+		return err_set(e, "--lab yes needs --accel kvm");
 	}
 	kvm_probe(&s->probe);
 	s->missing = kvm_probe_missing(&s->probe);
 	s->lab = o->lab == LAB_YES || (o->lab == LAB_AUTO && s->missing && !inside);
-	if (s->lab && strchr(o->qemu, '/')) {
-		err_set(e,
-			"--qemu %s: the lab has a QEMU of its own; another one runs on this "
-			"machine's KVM (--lab no)",
-			o->qemu);
-		return -1;
-	}
+	if (s->lab && strchr(o->qemu, '/'))
+		return err_set(e,
+			       "--qemu %s: the lab has a QEMU of its own; another one runs on this "
+			       "machine's KVM (--lab no)",
+			       o->qemu);
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight minimise`: flies what a replay.json tells of with less and less (minimise_tries.h),
+// `midflight minimise`: flies what a replay.json tells of with less and less (minimise_tries.c),
 // all in one boot of the lab.
-#include "host/search/minimise_tries.h"
 #include "host/base/json.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"

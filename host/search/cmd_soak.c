@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight soak`: random flights (soak_draw.h) until the time is over, and what share of such
+// `midflight soak`: random flights (soak_draw.c) until the time is over, and what share of such
 // flights fails at most.
-#include "host/search/soak_bound.h"
-#include "host/search/soak_draw.h"
 #include "host/base/json.h"
 #include "host/l0/l0_log.h"
 #include "host/cli/plan.h"
@@ -12,11 +10,44 @@
 #include "host/base/signals.h"
 #include "host/search/tally.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <midflight_version.h>
 
-#define TELL_S	10 /* from one line of progress to the next */
-#define CONTROL "control"
+#define TELL_S	 10 /* from one line of progress to the next */
+#define CONTROL	 "control"
+#define HALVINGS 60 /* of the bound of Clopper and Pearson */
+
+/* Probability of @failed or fewer failures of @flown with the share @p, which is below 1. */
+static double at_most(unsigned failed, unsigned flown, double p)
+{
+	double term = flown * log1p(-p), sum = 0; /* of no failure, its logarithm */
+
+	for (unsigned i = 0; i <= failed; i++) {
+		sum += exp(term);
+		term += log((flown - i) / (i + 1.0)) + log(p) - log1p(-p);
+	}
+	return sum;
+}
+
+double bound_upper(unsigned failed, unsigned flown)
+{
+	double low = 0, high = 1;
+
+	if (failed >= flown)
+		return 1;
+	if (!failed)
+		return -expm1(log(1 - BOUND_CONFIDENCE) / flown);
+	for (int i = 0; i < HALVINGS; i++) {
+		const double middle = (low + high) / 2;
+
+		if (at_most(failed, flown, middle) > 1 - BOUND_CONFIDENCE)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}
 
 /* What the control of a scenario, flown once, has said of it. */
 enum standing { UNFLOWN, FIT, LEFT_OUT };

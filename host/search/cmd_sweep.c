@@ -298,16 +298,12 @@ static json_t *sweep_json(struct sweep *s)
 {
 	json_t *o = json_got(json_object()), *hit = json_got(json_array());
 
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		json_t *state = json_got(json_object());
-
-		json_set(state, "name", json_text(states[i].name));
-		json_set(state, "proof", json_text(states[i].proof));
-		json_set(state, "points", json_integer(s->state[i].hits));
-		json_set(state, "first_ns",
-			 s->state[i].hits ? json_integer(s->state[i].first_ns) : json_null());
-		json_append(hit, state);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		json_append(hit, json_pack("{s:s, s:s, s:o, s:o}", "name", states[i].name, "proof",
+					   states[i].proof, "points",
+					   json_integer(s->state[i].hits), "first_ns",
+					   s->state[i].hits ? json_integer(s->state[i].first_ns)
+							    : json_null()));
 	json_set(o, "scenario", json_text(s->config.scenario->name));
 	json_set(o, "loops", json_integer(s->config.hops));
 	json_set(o, "span_ns", json_integer(s->span_ns));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which smaller options are tried, in which order.
-#include "host/search/minimise_tries.h"
+#include "host/search/search.h"
 
 #include <string.h>
 

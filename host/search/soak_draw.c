@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One flight of a soak, drawn by a hash of seed and number.
-#include "host/search/soak_draw.h"
+#include "host/search/search.h"
 #include "host/run/setup.h"
 
 #include <string.h>

@@ -28,10 +28,7 @@ void tally_remove(const struct tally *t, const char *run, const char *result)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		char *path = xasprintf("%s/%s%s", dir, result, files[i]);
 
-		if (*files[i])
-			unlink(path);
-		else
-			rmdir(path);
+		remove(path);
 		free(path);
 	}
 	rmdir(dir);
@@ -142,13 +139,11 @@ json_t *tally_json(const struct tally *t)
 
 	for (unsigned i = 0; i < t->ways; i++) {
 		const struct way *way = &t->way[i];
-		json_t *o = json_got(json_object());
 
-		json_set(o, "way", json_text(way->text));
-		json_set(o, "known", json_text(way->known ? way->known->id : NULL));
-		json_set(o, "count", json_integer(way->count));
-		json_set(o, "first", json_integer(way->first));
-		json_append(list, o);
+		json_append(list,
+			    json_pack("{s:o, s:o, s:o, s:o}", "way", json_text(way->text), "known",
+				      json_text(way->known ? way->known->id : NULL), "count",
+				      json_integer(way->count), "first", json_integer(way->first)));
 	}
 	return list;
 }

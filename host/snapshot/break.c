@@ -179,10 +179,8 @@ static int change_vmcs12_field(struct snapshot *s, const char *arg, struct err *
 	uint64_t value;
 	unsigned i = 0;
 
-	if (!f) {
-		err_set(e, "vmcs12 has no field '%s'", arg);
-		return -1;
-	}
+	if (!f)
+		return err_set(e, "vmcs12 has no field '%s'", arg);
 	if (!s)
 		return 0;
 	vmcs12 = (uint8_t *)vmcs12_of(s, e);
@@ -334,8 +332,7 @@ static int number(const char *arg, uint64_t max, uint64_t *value, struct err *e)
 {
 	if (parse_number(arg, value) && *value <= max)
 		return 0;
-	err_set(e, "'%s' is no number from 0 to 0x%" PRIx64, arg, max);
-	return -1;
+	return err_set(e, "'%s' is no number from 0 to 0x%" PRIx64, arg, max);
 }
 
 static int drop_page(struct snapshot *s, const char *arg, struct err *e)
@@ -398,8 +395,7 @@ static int find(const char *what, const char **arg, struct err *e)
 		if (kinds[i].name[len - 1] == '=' || !**arg)
 			return (int)i;
 	}
-	err_set(e, "there is no breakage '%s'", what);
-	return -1;
+	return err_set(e, "there is no breakage '%s'", what);
 }
 
 int break_check(const char *what, struct err *e)

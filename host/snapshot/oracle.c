@@ -74,12 +74,20 @@ void oracle_add(struct oracle_report *report, const char *oracle, const char *fi
 
 /* ---- what may differ ---------------------------------------------------------------------- */
 
-static uint64_t number(const uint8_t *p, size_t size)
+uint64_t oracle_number(const uint8_t *p, size_t size)
 {
 	uint64_t value = 0;
 
 	memcpy(&value, p, size < sizeof(value) ? size : sizeof(value));
 	return value;
+}
+
+bool oracle_matches(const char *pattern, const char *name)
+{
+	for (; *pattern && *pattern == *name; pattern++, name++)
+		if (*pattern == '[' && pattern[1] == ']')
+			name += strspn(name + 1, "0123456789");
+	return *pattern == *name;
 }
 
 static bool msr_of(const struct snapshot *s, uint32_t index, uint64_t *value)
@@ -101,7 +109,7 @@ static uint32_t lapic_of(const struct snapshot *s, size_t offset)
 	const struct snapshot_section *section = snapshot_find(s, "LAPIC");
 
 	return section && section->len >= offset + 4
-		       ? (uint32_t)number((const uint8_t *)section->data + offset, 4)
+		       ? (uint32_t)oracle_number((const uint8_t *)section->data + offset, 4)
 		       : 0;
 }
 
@@ -121,23 +129,23 @@ static bool always(const struct comparison *c, const struct difference *d)
 static bool forward(const struct comparison *c, const struct difference *d)
 {
 	(void)c;
-	return number(d->after, d->size) > number(d->before, d->size);
+	return oracle_number(d->after, d->size) > oracle_number(d->before, d->size);
 }
 
 /* Forward, and not as if the new VM's own TSC shone through. */
 static bool tsc(const struct comparison *c, const struct difference *d)
 {
 	const struct snapshot_section *khz = snapshot_find(c->before, "TSC_KHZ");
-	uint64_t ahead = number(d->after, d->size) - number(d->before, d->size);
+	uint64_t ahead = oracle_number(d->after, d->size) - oracle_number(d->before, d->size);
 
 	return forward(c, d) && khz && khz->len == sizeof(uint32_t) &&
-	       ahead < number(khz->data, khz->len) * 1000 * TSC_LIMIT;
+	       ahead < oracle_number(khz->data, khz->len) * 1000 * TSC_LIMIT;
 }
 
 static bool backward(const struct comparison *c, const struct difference *d)
 {
 	(void)c;
-	return number(d->after, d->size) < number(d->before, d->size);
+	return oracle_number(d->after, d->size) < oracle_number(d->before, d->size);
 }
 
 static unsigned timer_mode(const struct comparison *c)
@@ -164,7 +172,7 @@ static bool timer_expired(const struct comparison *c)
 
 static bool deadline(const struct comparison *c, const struct difference *d)
 {
-	return timer_expired(c) && !number(d->after, d->size);
+	return timer_expired(c) && !oracle_number(d->after, d->size);
 }
 
 /* Nothing but the timer's own vector is new. */
@@ -175,8 +183,8 @@ static bool timer_irr(const struct comparison *c, const struct difference *d)
 	uint32_t vector = lapic_of(c->before, LAPIC_LVT_TIMER) & 0xff;
 
 	return timer_expired(c) && (at - LAPIC_IRR) / 16 == vector / 32 &&
-	       number(d->after, d->size) ==
-		       (number(d->before, d->size) | (uint64_t)1 << vector % 32);
+	       oracle_number(d->after, d->size) ==
+		       (oracle_number(d->before, d->size) | (uint64_t)1 << vector % 32);
 }
 
 static const struct {
@@ -188,22 +196,13 @@ static const struct {
 #undef MAY
 };
 
-/* Whether @pattern is @name; "[]" stands for every index. */
-static bool matches(const char *pattern, const char *name)
-{
-	for (; *pattern && *pattern == *name; pattern++, name++)
-		if (*pattern == '[' && pattern[1] == ']')
-			name += strspn(name + 1, "0123456789");
-	return *pattern == *name;
-}
-
 static bool exempt(const struct comparison *c, const char *name, const uint8_t *before,
 		   const uint8_t *after, size_t size)
 {
 	const struct difference d = {before, after, size};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(mays); i++)
-		if (matches(mays[i].name, name))
+		if (oracle_matches(mays[i].name, name))
 			return mays[i].rule(c, &d);
 	return false;
 }
@@ -213,7 +212,7 @@ static void value_text(const uint8_t *p, size_t size, char *text, size_t room)
 	size_t len = 0;
 
 	if (size <= sizeof(uint64_t)) {
-		snprintf(text, room, "0x%llx", (unsigned long long)number(p, size));
+		snprintf(text, room, "0x%llx", (unsigned long long)oracle_number(p, size));
 		return;
 	}
 	for (size_t i = 0; i < size; i++)

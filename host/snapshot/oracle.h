@@ -50,4 +50,10 @@ void oracle_add(struct oracle_report *report, const char *oracle, const char *fi
 void oracle_compare(const char *oracle, const struct snapshot *before, const struct snapshot *after,
 		    struct oracle_report *report);
 
+/* Whether @pattern is @name, a field as oracle_place() names it; "[]" stands for every index. */
+bool oracle_matches(const char *pattern, const char *name);
+
+/* The first @size bytes at @p, up to 8 of them, as a number. */
+uint64_t oracle_number(const uint8_t *p, size_t size);
+
 #endif

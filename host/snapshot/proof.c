@@ -243,8 +243,7 @@ static bool number_read(const struct snapshot *s, const struct place *p, uint64_
 
 static int wrong(struct err *e, const struct term *t, const char *text)
 {
-	err_set(e, "proof: in '%s': %s", t->text, text);
-	return -1;
+	return err_set(e, "proof: in '%s': %s", t->text, text);
 }
 
 static int parse_word(struct term *t, const char *p, struct err *e)

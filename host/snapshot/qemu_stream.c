@@ -147,8 +147,8 @@ static int walk_structs(struct walk *w, const json_t *inner, const char *path, s
 			return -1;
 		if (end - start == size)
 			continue;
-		err_set(w->e, "structure %s has %zu bytes, expected %zu", path, end - start, size);
-		return -1;
+		return err_set(w->e, "structure %s has %zu bytes, expected %zu", path, end - start,
+			       size);
 	}
 	return 0;
 }
@@ -161,22 +161,18 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 	const json_t *entry;
 	size_t i;
 
-	if (depth > MAX_DEPTH) {
-		err_set(w->e, "description nests too deep at %s", name);
-		return -1;
-	}
-	json_array_foreach(json_object_get(vmsd, "fields"), i, entry)
-	{
+	if (depth > MAX_DEPTH)
+		return err_set(w->e, "description nests too deep at %s", name);
+	json_array_foreach(json_object_get(vmsd, "fields"), i, entry) {
 		const char *field = json_text_of(entry, "name");
 		const json_t *inner = json_object_get(entry, "struct");
 		size_t size, n, left = w->len - *off;
 		char path[PATH_MAX_LEN];
 
 		if (!json_size(entry, "size", 0, left, &size) ||
-		    !json_size(entry, "array_len", 1, left, &n) || (size && n > left / size)) {
-			err_set(w->e, "field %s of %s does not fit into the stream", field, name);
-			return -1;
-		}
+		    !json_size(entry, "array_len", 1, left, &n) || (size && n > left / size))
+			return err_set(w->e, "field %s of %s does not fit into the stream", field,
+				       name);
 		snprintf(path, sizeof(path), "%s%s", prefix, field);
 		if (inner && n && walk_structs(w, inner, path, *off, size, n, depth))
 			return -1;
@@ -184,28 +180,24 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 			w->field(w->arg, path, w->p + *off, size, n);
 		*off += size * n;
 	}
-	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry)
-	{
+	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry) {
 		const char *sub = json_text_of(entry, "vmsd_name");
 		struct buf header = {0};
 		uint8_t start[2] = {QEMU_VM_SUBSECTION, (uint8_t)strlen(sub)};
 		size_t version;
 		bool same;
 
-		if (!json_size(entry, "version", 0, UINT32_MAX, &version) || strlen(sub) > 255) {
-			err_set(w->e, "bad description of a subsection of %s", name);
-			return -1;
-		}
+		if (!json_size(entry, "version", 0, UINT32_MAX, &version) || strlen(sub) > 255)
+			return err_set(w->e, "bad description of a subsection of %s", name);
 		buf_append(&header, start, sizeof(start));
 		buf_append(&header, sub, strlen(sub));
 		put_be32(&header, (uint32_t)version);
 		same = w->len - *off >= header.len && !memcmp(w->p + *off, header.p, header.len);
 		*off += header.len;
 		buf_free(&header);
-		if (!same) {
-			err_set(w->e, "subsection %s is not where the description says", sub);
-			return -1;
-		}
+		if (!same)
+			return err_set(w->e, "subsection %s is not where the description says",
+				       sub);
 		if (walk_vmsd(w, entry, prefix, off, depth + 1))
 			return -1;
 	}
@@ -238,10 +230,8 @@ static int find_section(struct walk *w, const json_t *device, unsigned instance,
 	uint8_t len = (uint8_t)strlen(name);
 	size_t version;
 
-	if (!json_size(device, "version", 0, UINT32_MAX, &version)) {
-		err_set(w->e, "bad version of section '%s'", name);
-		return -1;
-	}
+	if (!json_size(device, "version", 0, UINT32_MAX, &version))
+		return err_set(w->e, "bad version of section '%s'", name);
 	buf_append(&header, &len, 1);
 	buf_append(&header, name, len);
 	put_be32(&header, instance);
@@ -274,10 +264,10 @@ static const json_t *find_device(const json_t *description, const char *name, un
 	const json_t *device;
 	size_t i;
 
-	json_array_foreach(json_object_get(description, "devices"), i,
-			   device) if (!strcmp(json_text_of(device, "name"), name) &&
-				       json_integer_value(json_object_get(device, "instance_id")) ==
-					       instance) return device;
+	json_array_foreach(json_object_get(description, "devices"), i, device)
+		if (!strcmp(json_text_of(device, "name"), name) &&
+		    json_integer_value(json_object_get(device, "instance_id")) == instance)
+			return device;
 	return NULL;
 }
 

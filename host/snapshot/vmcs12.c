@@ -161,16 +161,14 @@ int vmcs12_check(const void *buffer, size_t len, struct err *e)
 
 	if (!nested)
 		return -1;
-	if (nested->size > len) {
-		err_set(e, "truncated: the nested state says that it has %u bytes, %zu are there",
+	if (nested->size > len)
+		return err_set(
+			e, "truncated: the nested state says that it has %u bytes, %zu are there",
 			nested->size, len);
-		return -1;
-	}
-	if (nested->size < sizeof(*nested)) {
-		err_set(e, "the nested state says that it has %u bytes, its header alone has %zu",
+	if (nested->size < sizeof(*nested))
+		return err_set(
+			e, "the nested state says that it has %u bytes, its header alone has %zu",
 			nested->size, sizeof(*nested));
-		return -1;
-	}
 	if (has_vmcs12(nested) && !vmcs12_in(buffer, nested->size, e))
 		return -1;
 	shadow = vmcs12_shadow_in(buffer, nested->size);
@@ -190,21 +188,22 @@ void vmcs12_set(uint8_t *vmcs12, const struct vmcs12_field *f, uint64_t value)
 	memcpy(vmcs12 + f->offset, &value, f->size);
 }
 
-static uint64_t get(const uint8_t *vmcs12, const char *name)
+uint64_t vmcs12_value(const uint8_t *vmcs12, const char *name)
 {
-	return vmcs12_get(vmcs12, vmcs12_find(name, strlen(name)));
+	return vmcs12 ? vmcs12_get(vmcs12, vmcs12_find(name, strlen(name))) : 0;
 }
 
 static bool in_use(const uint8_t *vmcs12, const char *name)
 {
-	bool secondary = get(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+	bool secondary = vmcs12_value(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
 		if (!strcmp(by_count[i].name, name))
-			return get(vmcs12, by_count[i].count);
+			return vmcs12_value(vmcs12, by_count[i].count);
 	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
 		if (!strcmp(by_control[i].name, name))
-			return get(vmcs12, by_control[i].controls) >> by_control[i].bit & 1 &&
+			return vmcs12_value(vmcs12, by_control[i].controls) >> by_control[i].bit &
+				       1 &&
 			       (secondary || strcmp(by_control[i].controls, SECONDARY));
 	return false;
 }
@@ -226,11 +225,9 @@ int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, st
 
 	if (!vmcs12)
 		return -1;
-	if (!in_use(vmcs12, name)) {
-		err_set(e, "vmcs12 does not use %s", name);
-		return -1;
-	}
-	*gpa = get(vmcs12, name);
+	if (!in_use(vmcs12, name))
+		return err_set(e, "vmcs12 does not use %s", name);
+	*gpa = vmcs12_value(vmcs12, name);
 	/* The low bits of an EPT pointer are about the tables. */
 	if (!strcmp(name, "EPT_POINTER"))
 		*gpa &= ~0xfffull;

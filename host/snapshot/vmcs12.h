@@ -51,6 +51,8 @@ bool vmcs12_unused(const uint8_t *vmcs12, const char *name);
  */
 int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, struct err *e);
 
+/* The field called @name; 0 without a vmcs12. */
+uint64_t vmcs12_value(const uint8_t *vmcs12, const char *name);
 uint64_t vmcs12_get(const uint8_t *vmcs12, const struct vmcs12_field *f);
 void vmcs12_set(uint8_t *vmcs12, const struct vmcs12_field *f, uint64_t value);
 

@@ -284,22 +284,18 @@ static json_t *json_words(const struct event *e)
 static json_t *json_lane(const struct hop *h, unsigned lane)
 {
 	const struct lane *l = &h->lane[lane];
-	json_t *o = json_got(json_object()), *events = json_got(json_array());
+	json_t *events = json_got(json_array());
 
 	qsort(l->event, l->count, sizeof(*l->event), by_time);
 	for (unsigned i = 0; i < l->count; i++) {
 		const struct event *e = &l->event[i];
-		json_t *event = json_got(json_object());
 
-		json_set(event, "from_us", json_time(h, e->from_ns));
-		json_set(event, "to_us", json_time(h, e->to_ns));
-		json_set(event, "kind", json_string(kind_names[e->kind]));
-		json_set(event, "text", json_words(e));
-		json_append(events, event);
+		json_append(events,
+			    json_pack("{s:o, s:o, s:s, s:o}", "from_us", json_time(h, e->from_ns),
+				      "to_us", json_time(h, e->to_ns), "kind", kind_names[e->kind],
+				      "text", json_words(e)));
 	}
-	json_set(o, "name", json_string(lane_names[lane]));
-	json_set(o, "events", events);
-	return o;
+	return json_pack("{s:s, s:o}", "name", lane_names[lane], "events", events);
 }
 
 char *timeline_take(struct timeline *t, const char *result, const char *driver)

@@ -8,14 +8,23 @@
 #include "host/flight/flight.h"
 
 #include <dirent.h>
+#include <time.h>
 #include <unistd.h>
 
 static char played_dir[] = "/tmp/midflight-unit-XXXXXX";
 static struct flight_result r;
 
-/* One line of the guest's log into @out, what its serial port has yet to send. */
-static inline void __attribute__((format(printf, 3, 4)))
-played_event(struct buf *out, unsigned *seq, const char *fmt, ...)
+/* Of the VM that is played: what its driver knows whatever else it does. */
+static struct {
+	const struct vm_config *config;
+	struct buf out; /* what its serial port has yet to send */
+	bool ended;
+	struct vm_end end;
+} played;
+
+/* One line of the guest's log. */
+static inline void __attribute__((format(printf, 2, 3)))
+played_event(unsigned *seq, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -23,25 +32,71 @@ played_event(struct buf *out, unsigned *seq, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	buf_printf(out, "# @%u %s\n", ++*seq, text);
+	buf_printf(&played.out, "# @%u %s\n", ++*seq, text);
 }
 
-/* Sends all of @out, which may grow meanwhile; false: nothing was there. */
-static inline bool played_send(const struct vm_config *config, struct buf *out)
+/* Sends all that there is, which may grow meanwhile; false: there was nothing. */
+static inline bool played_send(void)
 {
-	struct buf now = *out;
+	struct buf now = played.out;
 	bool any = now.len;
 
-	memset(out, 0, sizeof(*out));
+	memset(&played.out, 0, sizeof(played.out));
 	if (any) {
 		char *text = summed(buf_text(&now));
 
-		config->on_serial(config->arg, text, strlen(text));
+		played.config->on_serial(played.config->arg, text, strlen(text));
 		free(text);
 	}
 	buf_free(&now);
 	return any;
 }
+
+/* ---- calls of the driver that are the same for all ------------------------------------------ */
+
+static inline void played_destroy(void *vm)
+{
+	(void)vm;
+	buf_free(&played.out);
+}
+
+static inline int played_wait(void *vm, int64_t until_ns)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+
+	(void)vm;
+	if (played_send())
+		return VM_OK;
+	if (played.ended)
+		return VM_ENDED;
+	if (until_ns > now_ns())
+		nanosleep(&nap, NULL);
+	return VM_OK;
+}
+
+static inline const struct vm_end *played_end(void *vm)
+{
+	(void)vm;
+	return &played.end;
+}
+
+static inline void played_describe(void *vm, struct buf *text)
+{
+	(void)vm;
+	buf_printf(text, "RIP=0x1234\n");
+}
+
+static inline const char *played_messages(void *vm)
+{
+	(void)vm;
+	return "a message";
+}
+
+#define PLAYED_CALLS                                                               \
+	.destroy = played_destroy, .end = played_end, .describe = played_describe, \
+	.messages = played_messages
+
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static inline void expect(enum word word, const char *why)
 {

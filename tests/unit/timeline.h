@@ -24,12 +24,10 @@ static inline char *timeline_lane(const char *dir, unsigned hop, const char *lan
 	if (!file)
 		return NULL;
 	buf_printf(&text, "%s", "");
-	json_array_foreach(json_object_get(file, "lanes"), i, l)
-	{
+	json_array_foreach(json_object_get(file, "lanes"), i, l) {
 		if (strcmp(json_string_value(json_object_get(l, "name")), lane))
 			continue;
-		json_array_foreach(json_object_get(l, "events"), j, event)
-		{
+		json_array_foreach(json_object_get(l, "events"), j, event) {
 			buf_printf(&text, "%s;", json_string_value(json_object_get(event, "text")));
 		}
 	}

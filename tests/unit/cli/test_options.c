@@ -6,7 +6,7 @@
 #include "host/lab/lab.h"
 #include "host/cli/commands.h"
 #include "host/cli/plan.h"
-#include "host/qemu/qemu_args.h"
+#include "host/qemu/qemu_process.h"
 #include "host/report/ktap.h"
 
 #include <errno.h>

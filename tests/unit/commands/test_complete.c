@@ -2,7 +2,7 @@
 // Completion: what the last word may become, at each place of a command line.
 #include "tests/unit/unit.h"
 
-#include "host/commands/complete.h"
+#include "host/commands/cmd.h"
 
 /* The words behind midflight; @want: the candidates, each with a blank behind it. */
 #define check(want, ...)                                     \

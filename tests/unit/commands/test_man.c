@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "host/cli/commands.h"
-#include "host/commands/man.h"
+#include "host/commands/cmd.h"
 
 static struct buf page;
 

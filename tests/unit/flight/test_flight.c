@@ -32,18 +32,15 @@ static struct play {
 } play;
 
 static struct vm {
-	const struct vm_config *config;
-	struct buf out;
 	unsigned hop, seq;
-	bool running, ended, silent;
-	struct vm_end end;
+	bool running, silent;
 	/* what the hop logic did */
 	unsigned stops, saves, quits, restores, keeps, retries, nmis;
 	bool dead_process;
 	int64_t wakes_ns;
 } vm;
 
-#define event(...) played_event(&vm.out, &vm.seq, __VA_ARGS__)
+#define event(...) played_event(&vm.seq, __VA_ARGS__)
 
 static void expects(void)
 {
@@ -56,20 +53,15 @@ static void expects(void)
 static void *create(const struct vm_config *config)
 {
 	memset(&vm, 0, sizeof(vm));
-	vm.config = config;
+	memset(&played, 0, sizeof(played));
+	played.config = config;
 	return &vm;
-}
-
-static void destroy(void *p)
-{
-	(void)p;
-	buf_free(&vm.out);
 }
 
 static int start(void *p)
 {
 	(void)p;
-	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
+	buf_printf(&played.out, "KTAP version 1\n1..1\n");
 	event("hello protocol=2 version=v boot=multiboot sync=host hops=%u seed=7",
 	      HOPS + play.more);
 	event("start scenario=halted");
@@ -82,9 +74,9 @@ static int start(void *p)
 
 static int end_vm(int how, const char *text)
 {
-	vm.ended = true;
-	vm.end.how = (unsigned)how;
-	snprintf(vm.end.text, sizeof(vm.end.text), "%s", text);
+	played.ended = true;
+	played.end.how = (unsigned)how;
+	snprintf(played.end.text, sizeof(played.end.text), "%s", text);
 	return VM_ENDED;
 }
 
@@ -95,7 +87,7 @@ static int restore(void *p, const struct saved_vm *from)
 	assert_string_equal(from->stream.p, "snapshot");
 	vm.restores++;
 	if (play.refuse_restore == vm.hop) {
-		err_set(vm.config->err, "restore: Invalid argument");
+		err_set(played.config->err, "restore: Invalid argument");
 		return VM_HARNESS;
 	}
 	if (play.die_in_restore == vm.hop)
@@ -165,7 +157,7 @@ static int quit(void *p)
 
 static void finish(unsigned failed)
 {
-	buf_printf(&vm.out, "%s 1 - halted\n", failed ? "not ok" : "ok");
+	buf_printf(&played.out, "%s 1 - halted\n", failed ? "not ok" : "ok");
 	if (!play.truncate)
 		event("verdict word=%s passed=%u failed=%u skipped=0 errors=0",
 		      failed ? "FAIL" : "PASS", !failed, !!failed);
@@ -247,9 +239,9 @@ static int wait_for(void *p, int64_t until_ns)
 	(void)p;
 	if (play.signal_at == vm.hop)
 		return VM_SIGNAL;
-	if (played_send(vm.config, &vm.out))
+	if (played_send())
 		return VM_OK;
-	if (vm.ended)
+	if (played.ended)
 		return VM_ENDED;
 	if (vm.silent && vm.wakes_ns && now_ns() >= vm.wakes_ns) {
 		vm.silent = false;
@@ -261,24 +253,6 @@ static int wait_for(void *p, int64_t until_ns)
 	if (until_ns > now_ns())
 		nanosleep(&nap, NULL);
 	return VM_OK;
-}
-
-static const struct vm_end *end(void *p)
-{
-	(void)p;
-	return &vm.end;
-}
-
-static void describe(void *p, struct buf *text)
-{
-	(void)p;
-	buf_printf(text, "RIP=0x1234\n");
-}
-
-static const char *messages(void *p)
-{
-	(void)p;
-	return "a message";
 }
 
 static unsigned fetches(void *p, struct fetch **list)
@@ -306,8 +280,8 @@ static unsigned fetches(void *p, struct fetch **list)
 
 static const struct driver fake = {
 	.name = "fake",
+	PLAYED_CALLS,
 	.create = create,
-	.destroy = destroy,
 	.start = start,
 	.restore = restore,
 	.stop = stop,
@@ -318,9 +292,6 @@ static const struct driver fake = {
 	.send = send_byte,
 	.nmi = nmi,
 	.wait = wait_for,
-	.end = end,
-	.describe = describe,
-	.messages = messages,
 	.fetches = fetches,
 };
 

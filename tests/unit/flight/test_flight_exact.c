@@ -6,18 +6,15 @@
 #include <linux/kvm.h>
 
 static struct vm {
-	const struct vm_config *config;
-	struct buf out, calls;
+	struct buf calls;
 	unsigned seq, disproofs, blocked_after, vcpus;
 	bool needs_nmi, nothing_to_break, refuse, fails;
 	bool l2;
 	uint64_t restored_hash;
 	bool answered, ends_early; /* FREEZE_AFTER: all bytes are there; it ends before */
-	struct vm_end end;
-	bool ended;
 } vm;
 
-#define event(...) played_event(&vm.out, &vm.seq, __VA_ARGS__)
+#define event(...) played_event(&vm.seq, __VA_ARGS__)
 
 static void call(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void call(const char *fmt, ...)
@@ -33,20 +30,16 @@ static void call(const char *fmt, ...)
 
 static void *create(const struct vm_config *config)
 {
-	vm.config = config;
+	memset(&played, 0, sizeof(played));
+	played.config = config;
 	vm.vcpus = strstr(config->cmdline, " vcpus=2") ? config->vcpus : 0;
 	return &vm;
-}
-
-static void destroy(void *p)
-{
-	(void)p;
 }
 
 static int start(void *p)
 {
 	(void)p;
-	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
+	buf_printf(&played.out, "KTAP version 1\n1..1\n");
 	event("hello protocol=2 version=v boot=multiboot sync=host hops=1 seed=7");
 	event("start scenario=x");
 	event("ready hop=1 wait=1");
@@ -65,7 +58,7 @@ static int restore(void *p, const struct saved_vm *from)
 	call("restore");
 	if (!vm.refuse)
 		return VM_OK;
-	err_set(vm.config->err, "KVM_SET_NESTED_STATE: Invalid argument");
+	err_set(played.config->err, "KVM_SET_NESTED_STATE: Invalid argument");
 	return VM_REFUSED;
 }
 
@@ -91,7 +84,7 @@ static int stop_at(void *p, const struct freeze *freeze, const char *bytes)
 	if (!vm.ends_early)
 		return VM_OK;
 	finish();
-	played_send(vm.config, &vm.out);
+	played_send();
 	return VM_ENDED;
 }
 
@@ -159,10 +152,10 @@ static int quit(void *p)
 static void finish(void)
 {
 	event("hop hop=1 failed=0");
-	buf_printf(&vm.out, "ok 1 - x\n");
+	buf_printf(&played.out, "ok 1 - x\n");
 	event("verdict word=PASS passed=1 failed=0 skipped=0 errors=0");
-	vm.ended = true;
-	vm.end.how = END_ORDERLY;
+	played.ended = true;
+	played.end.how = END_ORDERLY;
 }
 
 static int send_byte(void *p, char byte)
@@ -187,31 +180,6 @@ static int nmi(void *p)
 	call("nmi");
 	finish();
 	return VM_OK;
-}
-
-static int wait_for(void *p, int64_t until_ns)
-{
-	(void)p;
-	(void)until_ns;
-	return !played_send(vm.config, &vm.out) && vm.ended ? VM_ENDED : VM_OK;
-}
-
-static const struct vm_end *end(void *p)
-{
-	(void)p;
-	return &vm.end;
-}
-
-static void describe(void *p, struct buf *text)
-{
-	(void)p;
-	(void)text;
-}
-
-static const char *messages(void *p)
-{
-	(void)p;
-	return "";
 }
 
 static int blocked(void *p)
@@ -251,9 +219,9 @@ static int64_t span(void *p)
 
 static const struct driver fake = {
 	.name = "fake",
+	PLAYED_CALLS,
 	.values = true,
 	.create = create,
-	.destroy = destroy,
 	.start = start,
 	.restore = restore,
 	.stop = stop,
@@ -264,10 +232,7 @@ static const struct driver fake = {
 	.quit = quit,
 	.send = send_byte,
 	.nmi = nmi,
-	.wait = wait_for,
-	.end = end,
-	.describe = describe,
-	.messages = messages,
+	.wait = played_wait,
 	.blocked = blocked,
 	.act = act,
 	.oracles = oracles,
@@ -331,7 +296,7 @@ static int done(void **state)
 	(void)state;
 	control_passed = false;
 	flight_result_free(&r);
-	buf_free(&vm.out);
+	buf_free(&played.out);
 	buf_free(&vm.calls);
 	memset(&vm, 0, sizeof(vm));
 	return 0;

@@ -25,27 +25,25 @@ static struct play {
 } play;
 
 static struct vm {
-	const struct vm_config *config;
-	struct buf out;
 	struct guest g, saved;
-	bool running, ended, dead_process;
+	bool running, dead_process;
 	unsigned hops; /* that L1 was told of */
 	unsigned used, moves, saves, restores, backs, quits, resets, retries, keeps, ends, goes;
 	enum method method;
-	struct vm_end end;
 } vm;
 
-#define event(...) played_event(&vm.out, &vm.g.seq, __VA_ARGS__)
+#define event(...) played_event(&vm.g.seq, __VA_ARGS__)
 
 static void ready(void)
 {
-	event("ready hop=%u%s", vm.g.hop, strstr(vm.config->cmdline, " wait=1") ? " wait=1" : "");
+	event("ready hop=%u%s", vm.g.hop,
+	      strstr(played.config->cmdline, " wait=1") ? " wait=1" : "");
 }
 
 static void boot(void)
 {
 	vm.g = (struct guest){.hop = 1};
-	buf_printf(&vm.out, "KTAP version 1\n1..1\n");
+	buf_printf(&played.out, "KTAP version 1\n1..1\n");
 	event("hello protocol=2 version=v boot=multiboot sync=host hops=%u seed=7", vm.hops);
 	event("start scenario=running");
 	ready();
@@ -56,15 +54,10 @@ static void *create(const struct vm_config *config)
 	const char *hops = strstr(config->cmdline, "hops=");
 
 	memset(&vm, 0, sizeof(vm));
-	vm.config = config;
+	memset(&played, 0, sizeof(played));
+	played.config = config;
 	vm.hops = hops ? (unsigned)strtoul(hops + 5, NULL, 10) : 0;
 	return &vm;
-}
-
-static void destroy(void *p)
-{
-	(void)p;
-	buf_free(&vm.out);
 }
 
 static int start(void *p)
@@ -77,11 +70,11 @@ static int start(void *p)
 
 static void finish(unsigned failed)
 {
-	buf_printf(&vm.out, "%s 1 - running\n", failed ? "not ok" : "ok");
+	buf_printf(&played.out, "%s 1 - running\n", failed ? "not ok" : "ok");
 	event("verdict word=%s passed=%u failed=%u skipped=0 errors=0", failed ? "FAIL" : "PASS",
 	      !failed, !!failed);
-	vm.ended = true;
-	vm.end.how = END_ORDERLY;
+	played.ended = true;
+	played.end.how = END_ORDERLY;
 }
 
 /* The guest takes the byte and comes to its next `ready` or to its end. */
@@ -116,8 +109,6 @@ static void take_byte(void)
 		ready();
 }
 
-static int wait_for(void *p, int64_t until_ns);
-
 static int cont(void *p)
 {
 	assert_false(vm.running);
@@ -125,7 +116,7 @@ static int cont(void *p)
 	vm.running = true;
 	if (vm.g.byte) {
 		take_byte();
-		wait_for(p, 0); /* as QEMU's: what is sent meanwhile is delivered */
+		played_wait(p, 0); /* as QEMU's: what is sent meanwhile is delivered */
 	}
 	return VM_OK;
 }
@@ -186,16 +177,16 @@ static int save(void *p, struct saved_vm *to, struct saved_state *state)
 /* What the serial port has sent is with the runner before a snapshot is gone back to. */
 static void go_back(void)
 {
-	assert_int_equal(vm.out.len, 0);
+	assert_int_equal(played.out.len, 0);
 	vm.g = vm.saved;
-	vm.running = vm.ended = false;
+	vm.running = played.ended = false;
 }
 
 static int back(void *p)
 {
 	(void)p;
 	assert_false(vm.running);
-	vm.out.len = 0; /* QEMU's serial port was stopped with the VM */
+	played.out.len = 0; /* QEMU's serial port was stopped with the VM */
 	vm.backs++;
 	go_back();
 	return VM_OK;
@@ -205,7 +196,7 @@ static int quit(void *p)
 {
 	(void)p;
 	vm.quits++;
-	vm.out.len = 0;
+	played.out.len = 0;
 	vm.dead_process = true;
 	return VM_OK;
 }
@@ -214,7 +205,7 @@ static int restore(void *p, const struct saved_vm *from)
 {
 	(void)p;
 	(void)from;
-	assert_true(vm.dead_process || vm.ended);
+	assert_true(vm.dead_process || played.ended);
 	vm.restores++;
 	vm.dead_process = false;
 	go_back();
@@ -227,38 +218,6 @@ static int nmi(void *p)
 	return VM_OK;
 }
 
-static int wait_for(void *p, int64_t until_ns)
-{
-	struct timespec nap = {.tv_nsec = 1000000};
-
-	(void)p;
-	if (played_send(vm.config, &vm.out))
-		return VM_OK;
-	if (vm.ended)
-		return VM_ENDED;
-	if (until_ns > now_ns())
-		nanosleep(&nap, NULL);
-	return VM_OK;
-}
-
-static const struct vm_end *end(void *p)
-{
-	(void)p;
-	return &vm.end;
-}
-
-static void describe(void *p, struct buf *text)
-{
-	(void)p;
-	(void)text;
-}
-
-static const char *messages(void *p)
-{
-	(void)p;
-	return "";
-}
-
 static int use(void *p, enum method m, uint64_t random)
 {
 	(void)p;
@@ -267,7 +226,7 @@ static int use(void *p, enum method m, uint64_t random)
 	vm.method = m;
 	if (play.lacks) {
 		play.lacks--;
-		err_set(vm.config->err, "method %s: not here", method_name(m));
+		err_set(played.config->err, "method %s: not here", method_name(m));
 		return VM_LACKS;
 	}
 	return VM_OK;
@@ -278,7 +237,7 @@ static int move(void *p, struct saved_state *state)
 	assert_true(vm.running);
 	vm.moves++;
 	if (play.move_fails == vm.moves) {
-		err_set(vm.config->err, "played failure");
+		err_set(played.config->err, "played failure");
 		return VM_HARNESS;
 	}
 	vm.saved = vm.g;
@@ -290,7 +249,7 @@ static int reset(void *p)
 {
 	(void)p;
 	vm.resets++;
-	vm.out.len = 0;
+	played.out.len = 0;
 	boot();
 	return VM_OK;
 }
@@ -310,8 +269,8 @@ static size_t saved_file(void *p, struct buf *file)
 
 static const struct driver fake = {
 	.name = "fake",
+	PLAYED_CALLS,
 	.create = create,
-	.destroy = destroy,
 	.start = start,
 	.restore = restore,
 	.stop = stop,
@@ -321,10 +280,7 @@ static const struct driver fake = {
 	.quit = quit,
 	.send = send_byte,
 	.nmi = nmi,
-	.wait = wait_for,
-	.end = end,
-	.describe = describe,
-	.messages = messages,
+	.wait = played_wait,
 	.use = use,
 	.move = move,
 	.back = back,

@@ -9,7 +9,6 @@
 #include "host/html/html_escape.h"
 #include "host/base/json.h"
 #include "host/html/html_page.h"
-#include "host/html/svg.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ static int reset(void **state)
 static void escaped(const char *text, const char *want)
 {
 	buf_free(&html);
-	html_text(&html, text);
+	html_printf(&html, "%s", text);
 	assert_string_equal(buf_text(&html), want);
 }
 
@@ -75,10 +74,8 @@ static void clipped(void **state)
 	assert_string_equal(html.p, "ab");
 	assert_int_equal(html_length("\xc3\xa9<\xff"), 3);
 	buf_free(&html);
-	html_element(&html, "td", "n", "%s %d", "<", 7);
-	html_element(&html, "b", NULL, "%s", "x");
-	html_printf(&html, "%s", "&");
-	assert_string_equal(html.p, "<td class=\"n\">&lt; 7</td><b>x</b>&amp;");
+	html_printf(&html, "<td class=\"n\">%s %u</td><b>%.1s</b>%.*s", "<", 7, "xy", 1, "&<");
+	assert_string_equal(html.p, "<td class=\"n\">&lt; 7</td><b>x...</b>&amp;");
 }
 
 /* ---- timelines ---------------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 #pragma pop_macro("fail")
 #include "host/inspect/inspect.h"
 #include "host/inspect/inspect_parts.h"
-#include "host/inspect/inspect_qemu.h"
 
 #include <endian.h>
 #include <fcntl.h>

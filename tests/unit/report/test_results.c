@@ -4,11 +4,11 @@
 #include "tests/unit/results.h"
 #include "tests/unit/unit.h"
 
-#include "host/commands/cmd_replay.h"
+#include "host/commands/cmd.h"
+#include "host/report/replay.h"
 #include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
-#include "host/report/junit.h"
 #include "host/report/run_dir.h"
 
 #include <sys/stat.h>
@@ -266,8 +266,7 @@ static void replay_refused(void **state)
 	json_set(top, "more", json_null());
 	refused(top, "members that do not belong there");
 	json_object_del(top, "more");
-	json_object_foreach(whole, key, value)
-	{
+	json_object_foreach(whole, key, value) {
 		json_set(top, key, json_real(1.5));
 		refused(top, "");
 		json_object_del(top, key);

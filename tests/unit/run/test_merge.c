@@ -3,7 +3,7 @@
 #include "tests/unit/results.h"
 
 #include "host/run/merge.h"
-#include "host/report/move_words.h"
+#include "host/report/ktap.h"
 
 #include <unistd.h>
 
@@ -298,8 +298,7 @@ static void types(void **state)
 		const char *key;
 		json_t *value;
 
-		json_object_foreach(whole, key, value)
-		{
+		json_object_foreach(whole, key, value) {
 			set(object, key, strcmp(key, "ms") ? json_real(1.5) : json_true());
 			refused(path[1]);
 			json_object_del(object, key);

@@ -4,7 +4,7 @@
 
 #include "host/base/json.h"
 #include "host/report/result_json.h"
-#include "host/run/run_shards.h"
+#include "host/run/run.h"
 #include "host/base/signals.h"
 
 #include <signal.h>
@@ -147,7 +147,7 @@ static int end(void **state)
 }
 
 /* As many labs as @o wants. */
-static int run(void)
+static int deal(void)
 {
 	struct plan plan;
 	struct screen screen;
@@ -216,7 +216,7 @@ static void in_order(void **state)
 	turns[0] = (struct turn){1, "running.file", WAIT};
 	turns[1] = (struct turn){2, "the end", LET_GO};
 	o.junit = junit;
-	assert_int_equal(run(), 0);
+	assert_int_equal(deal(), 0);
 	assert_order();
 	top = results();
 	assert_int_equal(json_array_size(json_object_get(top, "results")), 8);
@@ -239,8 +239,7 @@ static void assert_result(const char *name, const char *word, bool files)
 	bool found = false;
 	size_t i;
 
-	json_array_foreach(json_object_get(top, "results"), i, result)
-	{
+	json_array_foreach(json_object_get(top, "results"), i, result) {
 		if (strcmp(json_text_of(result, "name"), name))
 			continue;
 		found = true;
@@ -256,7 +255,7 @@ static void controls(void **state)
 {
 	(void)state;
 	turns[0] = (struct turn){2, "running.control", FAIL};
-	assert_int_equal(run(), 1);
+	assert_int_equal(deal(), 1);
 	assert_contains(said, "1..8\n# running.control: FAIL\n");
 	assert_contains(said, "not ok 1 - running.control # FAIL, 1 hop without snapshots\n");
 	assert_contains(said, "\nok 2 - running.file # 1 hop");
@@ -273,7 +272,7 @@ static void dead(void **state)
 	(void)state;
 	turns[0] = (struct turn){2, "running.pipe", KNOWN};
 	turns[1] = (struct turn){2, "halted.file", DIE};
-	assert_int_equal(run(), 2);
+	assert_int_equal(deal(), 2);
 	assert_contains(said, "\nok 2 - running.file # 1 hop");
 	assert_contains(
 		said,
@@ -296,7 +295,7 @@ static void dead_l0(void **state)
 
 	(void)state;
 	turns[0] = (struct turn){2, "running.pipe", CRASH};
-	assert_int_equal(run(), 1);
+	assert_int_equal(deal(), 1);
 	assert_contains(said, "\nnot ok 3 - running.pipe # CRASH, ");
 	assert_contains(said, "\nok 6 - halted.pipe # 1 hop");
 	assert_contains(said, "#   not run      2\n# midflight: 5 passed, 1 failed, ");
@@ -316,17 +315,17 @@ static void dead_l0(void **state)
 static void nothing_flies(void **state)
 {
 	(void)state;
-	assert_int_equal(run(), 0);
+	assert_int_equal(deal(), 0);
 	free(said);
 	turns[0] = (struct turn){0, NULL, SKIP};
-	assert_int_equal(run(), 4);
+	assert_int_equal(deal(), 4);
 	assert_contains(said, "# midflight: nothing flew, ");
 	assert_result("halted.pipe", "PASS", true);
 	assert_file("halted.pipe/serial.log", "shard 1");
 	assert_file("new-1/index.txt", NULL);
 	free(said);
 	turns[0] = (struct turn){0, "running.control", FAIL};
-	assert_int_equal(run(), 1);
+	assert_int_equal(deal(), 1);
 	assert_result("running.control", "FAIL", true);
 }
 
@@ -337,7 +336,7 @@ static void dead_at_the_end(void **state)
 
 	(void)state;
 	turns[0] = (struct turn){1, "the end", DIE};
-	assert_int_equal(run(), 2);
+	assert_int_equal(deal(), 2);
 	assert_contains(said, "# midflight: 7 passed, 0 failed, 1 errors");
 	assert_result("running.file", "PASS", false);
 	assert_result("halted.pipe", "ERROR", false); /* its last one */
@@ -350,7 +349,7 @@ static void all_dead(void **state)
 {
 	(void)state;
 	turns[0] = (struct turn){0, "running.control", DIE};
-	assert_int_equal(run(), 2);
+	assert_int_equal(deal(), 2);
 	assert_contains(said, "not ok 1 - running.control # ERROR, its lab came to no end\n");
 	assert_contains(said, "# midflight: 0 passed, 0 failed, 8 errors");
 	assert_null(results());
@@ -364,7 +363,7 @@ static void shard(void **state)
 	(void)state;
 	o.jobs = 7;
 	assert_int_equal(options_shard(&o, "2/3", &e), 0);
-	assert_int_equal(run(), 0);
+	assert_int_equal(deal(), 0);
 	assert_contains(said, "1..4\nok 1 - running.control # ");
 	assert_contains(said, "\nok 2 - running.pipe # ");
 	assert_contains(said, "\nok 4 - halted.pipe # ");
@@ -401,7 +400,7 @@ static void interrupted(void **state)
 	(void)state;
 	turns[0] = (struct turn){1, "running.file", INTERRUPT};
 	turns[1] = (struct turn){2, "running.pipe", LET_GO}; /* both have told the control */
-	assert_int_equal(run(), 128 + SIGTERM);
+	assert_int_equal(deal(), 128 + SIGTERM);
 	assert_contains(said, "ok 1 - running.control # ");
 	assert_contains(said, "#   not run      3\n# midflight: 5 passed, 0 failed, ");
 	assert_contains(said, "; interrupted\n");

@@ -2,7 +2,7 @@
 // The table of several kernels.
 #include "tests/unit/unit.h"
 
-#include "host/run/run_variants.h"
+#include "host/run/run.h"
 
 #include <jansson.h>
 #include <stdlib.h>

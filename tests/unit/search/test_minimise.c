@@ -2,7 +2,7 @@
 // Which smaller options `midflight minimise` tries, in which order, and when it ends.
 #include "tests/unit/unit.h"
 
-#include "host/search/minimise_tries.h"
+#include "host/search/search.h"
 
 static struct options o;
 static struct minimise m;

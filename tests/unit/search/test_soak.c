@@ -2,8 +2,7 @@
 // What a soak flies, and the bound on what share of it fails.
 #include "tests/unit/unit.h"
 
-#include "host/search/soak_bound.h"
-#include "host/search/soak_draw.h"
+#include "host/search/search.h"
 #include "host/kvm/kvm_state.h"
 
 #include <math.h>

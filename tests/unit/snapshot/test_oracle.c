@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The oracles' comparison, what it lets pass, the reader of L0's log, and buffers with a guard
 // page.
-#include "host/kvm/kvm_oracles.h"
+#include "host/kvm/kvm_vm.h"
 #include "tests/unit/unit.h"
 
 #include "host/kvm/guarded.h"

@@ -3,7 +3,7 @@
 #include "host/snapshot/snapshot_vcpus.h"
 #include "tests/unit/unit.h"
 
-#include "host/kvm/kvm_vcpus.h"
+#include "host/kvm/kvm_vm.h"
 
 static void add(struct snapshot *s, const char *name)
 {

@@ -49,8 +49,7 @@ static const json_t *lane(const char *name)
 	const json_t *l;
 	size_t i;
 
-	json_array_foreach(json_object_get(file, "lanes"), i, l)
-	{
+	json_array_foreach(json_object_get(file, "lanes"), i, l) {
 		if (!strcmp(json_string_value(json_object_get(l, "name")), name))
 			return json_object_get(l, "events");
 	}
@@ -116,8 +115,7 @@ static void shape(void **state)
 	assert_int_equal(json_integer_value(json_object_get(file, "hop")), 3);
 	assert_int_equal(json_integer_value(json_object_get(file, "dropped")), 0);
 	assert_int_equal(json_array_size(json_object_get(file, "lanes")), LANES);
-	json_array_foreach(json_object_get(file, "lanes"), i, l)
-	{
+	json_array_foreach(json_object_get(file, "lanes"), i, l) {
 		assert_string_equal(json_string_value(json_object_get(l, "name")), names[i]);
 	}
 	expect("runner", 0, -1, -1, "phase", "event 0");
