@@ -23,6 +23,7 @@ cp -a --parents -t "$tree" build/{flags,include,boot,host,hv,l2guest,lib}
 follow adding-a-scenario.md rvi_behind_if added_here
 follow adding-a-method.md
 follow adding-a-breakage.md
+follow adding-an-option.md
 
 # The objects are those of here: only what includes a table is built again.
 what="in a copy of the tree, with what docs/adding-a-*.md show"
@@ -36,5 +37,7 @@ build/midflight list >"$work/out" 2>&1
 expect "adding-a-scenario.md: list shows it" '^added_here .*three virtual interrupts wait'
 build/midflight list --methods >"$work/out" 2>&1
 expect "adding-a-method.md: list --methods shows it" '^pipe-again +qemu '
+build/midflight run --help >"$work/out" 2>&1
+expect "adding-an-option.md: --help shows it" '^ +--chatty +As --verbose$'
 build/midflight complete -- run --break gs >"$work/out" 2>&1
 expect "adding-a-breakage.md: run --break completes it" '^gs-swapped$'
