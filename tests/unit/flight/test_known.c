@@ -496,6 +496,11 @@ static void tables(void **state)
 	assert_non_null(known_of("halted", &c));
 	assert_null(known_of("running", &c)); /* by chance alone */
 	assert_null(known_of("isr_halted", &c));
+	c.method = METHOD_RESET; /* behind which nothing is left to be written back */
+	assert_null(known_of("running", &c));
+	c.method = METHOD_PAUSE;
+	assert_non_null(known_of("running", &c));
+	c.method = METHOD_FILE;
 	c.method = METHOD_PAUSE;
 	assert_null(known_of("halted.control", &c));
 	assert_non_null(known_find("cr-read-shadow-lost"));
