@@ -500,8 +500,6 @@ static void tables(void **state)
 	assert_null(known_of("running", &c));
 	c.method = METHOD_PAUSE;
 	assert_non_null(known_of("running", &c));
-	c.method = METHOD_FILE;
-	c.method = METHOD_PAUSE;
 	assert_null(known_of("halted.control", &c));
 	assert_non_null(known_find("cr-read-shadow-lost"));
 	assert_null(known_find("no-such-bug"));
