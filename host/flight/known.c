@@ -293,14 +293,15 @@ const struct known *known_match(const char *result, const struct flight_config *
 	const enum method_kind kind = method_info(c->method)->kind;
 	struct matching m = {.result = result,
 			     .config = c,
-			     .control = c->control ? NULL : control,
+			     /* A refusal is of the restore, which a control has none of. */
+			     .control = c->control || *r->refused ? NULL : control,
 			     .futures = kind == KIND_SAVEVM || kind == KIND_FORK ? 2 : 1,
 			     .missed = r->missed,
 			     .mixed = kind == KIND_PING_PONG};
 	const bool as_control = c->control || control;
 
-	if (!nothing_else(c, r, control_passed, m.control) || !take_guest(&m, &r->log) ||
-	    (*r->refused && !take(&m, BY_KVM, 0, r->refused, "")) ||
+	if (!nothing_else(c, r, control_passed, c->control ? NULL : control) ||
+	    !take_guest(&m, &r->log) || (*r->refused && !take(&m, BY_KVM, 0, r->refused, "")) ||
 	    !take_oracles(&m, &r->oracle) ||
 	    !all_signs(&m, as_control ? r->log.hops_done : r->taken, r->oracles_run))
 		return NULL;
