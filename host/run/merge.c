@@ -41,6 +41,12 @@ static int check_whole(struct shard_file *f, bool cut, struct err *e)
 		return err_set(e, "that run was interrupted");
 	json_array_foreach(f->results, i, result)
 		got += !json_member_true(result, "control");
+	if (json_array_size(f->results) == 1 &&
+	    !json_member_true(json_array_get(f->results, 0), "control")) {
+		err_set(e, "%s stands there without its control",
+			json_text_of(json_array_get(f->results, 0), "name"));
+		return -1;
+	}
 	want = (json_member_integer(f->top, "planned") + f->shard.n - f->shard.k) / f->shard.n;
 	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
