@@ -43,7 +43,6 @@ PROGRAMS = {
 }
 
 
-
 def files(root, folder, *endings):
     """Paths below @root of the files in @folder and deeper."""
     for at, folders, names in os.walk(os.path.join(root, folder)):
