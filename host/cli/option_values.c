@@ -3,26 +3,30 @@
 #include "host/cli/options.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
 int options_methods(struct options *o, const char *text, struct err *e)
 {
 	bool want[METHODS] = {false};
+	const size_t size = strlen(text) + 1;
 	const char *list = text;
-	char pattern[80];
+	char *pattern = xcalloc(1, size);
+	bool any = true;
 
-	while (word_next(&list, ',', pattern, sizeof(pattern))) {
-		bool any = false;
+	while (any && word_next(&list, ',', pattern, size)) {
+		any = false;
 
 		for (enum method m = 0; m < METHODS; m++)
 			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
 				want[m] = any = true;
-		if (!any) {
+		if (!any)
 			err_set(e, "there is no method '%s' (`midflight list --methods` shows all)",
 				pattern);
-			return -1;
-		}
 	}
+	free(pattern);
+	if (!any)
+		return -1;
 	o->methods = 0;
 	for (enum method m = 0; m < METHODS; m++)
 		if (want[m])

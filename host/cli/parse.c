@@ -36,10 +36,12 @@ static void add_matching(struct argp_state *state, struct options *o, const char
 static void add_scenarios(struct argp_state *state, struct options *o)
 {
 	const char *list = o->scenario_text;
-	char pattern[160];
+	const size_t size = list ? strlen(list) + 1 : 0;
+	char *pattern = xcalloc(1, size);
 
-	while (list && word_next(&list, ',', pattern, sizeof(pattern)))
+	while (list && word_next(&list, ',', pattern, size))
 		add_matching(state, o, pattern);
+	free(pattern);
 	for (unsigned i = 0; i < o->file_count; i++)
 		add_matching(state, o, o->files[i]);
 	if (o->scenario_text && !o->scenarios)

@@ -12,10 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NOTES_MAX  256
-#define ORDERS_MAX 16
-#define CONTROL	   "control"
-#define UNBROKEN   "unbroken"
+#define CONTROL	 "control"
+#define UNBROKEN "unbroken"
 
 /* Which scenario must notice what; with --all the columns of the table. */
 static const struct {
@@ -39,7 +37,7 @@ enum cell {
 
 /* Reasons are told below the table, each once. */
 struct notes {
-	char *text[NOTES_MAX];
+	char **text;
 	unsigned count;
 };
 
@@ -56,8 +54,7 @@ static unsigned note(struct notes *n, const char *text)
 	for (unsigned i = 0; i < n->count; i++)
 		if (!strcmp(n->text[i], text))
 			return i + 1;
-	if (n->count == NOTES_MAX)
-		return NOTES_MAX;
+	n->text = xrealloc(n->text, (n->count + 1) * sizeof(*n->text));
 	n->text[n->count++] = xstrdup(text);
 	return n->count;
 }
@@ -206,22 +203,26 @@ static void print_notes(const struct matrix *m)
 	}
 }
 
-static unsigned load_orders(struct order order[ORDERS_MAX])
+/* All built-in orders, allocated; @count: how many. */
+static struct order *load_orders(unsigned *count)
 {
 	const char *names = order_names();
-	unsigned count = 0;
-	char name[64];
+	struct order *order = NULL;
 	struct err e = {0};
+	char name[64];
 
-	while (count < ORDERS_MAX && word_next(&names, '|', name, sizeof(name)))
-		count += !order_load(&order[count], name, &e);
-	return count;
+	for (*count = 0; word_next(&names, '|', name, sizeof(name)); ++*count) {
+		order = xrealloc(order, (*count + 1) * sizeof(*order));
+		if (order_load(&order[*count], name, &e))
+			abort(); /* a name that order_names() has told */
+	}
+	return order;
 }
 
 static int orders(struct matrix *m)
 {
-	struct order order[ORDERS_MAX];
-	unsigned count = load_orders(order);
+	unsigned count;
+	struct order *order = load_orders(&count);
 
 	head("scenario");
 	for (unsigned i = 0; i < count; i++)
@@ -246,6 +247,7 @@ static int orders(struct matrix *m)
 		}
 		printf("\n");
 	}
+	free(order);
 	print_notes(m);
 	printf("# %u survive, %u wrong, %u refused, %u by known KVM bugs, %u errors\n",
 	       m->cells[CELL_PASS], m->cells[CELL_WRONG], m->cells[CELL_REFUSED],
@@ -412,5 +414,6 @@ int cmd_matrix(struct options *o)
 	status = o->command == CMD_ORDERS ? orders(&m) : o->all ? breakages_all(&m) : breakages(&m);
 	for (unsigned i = 0; i < m.notes.count; i++)
 		free(m.notes.text[i]);
+	free(m.notes.text);
 	return signals_pending() ? 128 + signals_pending() : status;
 }

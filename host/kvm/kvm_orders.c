@@ -73,13 +73,13 @@ int order_load(struct order *o, const char *name, struct err *e)
 
 const char *order_names(void)
 {
-	static char names[256];
+	static const char names[] =
+#define O(name, text, steps) "|" name
+#include "host/kvm/orders.def"
+#undef O
+		;
 
-	if (!*names)
-		for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-				 i ? "|" : "", orders[i].name);
-	return names;
+	return names + 1;
 }
 
 void order_step_text(const char *step, char *text, size_t size)

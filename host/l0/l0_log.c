@@ -140,6 +140,8 @@ static void append_record(struct buf *text, const char *record)
 	line++;
 	buf_printf(text, "[%5llu.%06llu] %.*s\n", us / 1000000, us % 1000000,
 		   (int)strcspn(line, "\n"), line);
+	if (text->len > TEXT_MAX)
+		buf_printf(text, "(L0's log is longer: what follows was read and is not kept)\n");
 }
 
 void l0_log_read(struct oracle_report *report, struct buf *text)

@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 32 /* of functions inlined into each other */
-
 /* A program under way, and what it prints. */
 struct tool {
 	const char *name;
@@ -94,9 +92,9 @@ static const struct coverage_module *module_of(const struct coverage *c, const c
 
 /* Where a byte of code comes from. The one before it most often had the same. */
 struct place {
-	struct buf text;		  /* what addr2line said of it */
-	size_t inlined[DEPTH_MAX], depth; /* functions, the innermost first, without the symbol's */
-	size_t function, line;		  /* the line, of that function */
+	struct buf text;	/* what addr2line said of it */
+	size_t *inlined, depth; /* functions, the innermost first, without the symbol's */
+	size_t function, line;	/* the line, of that function */
 	bool has_line;
 };
 
@@ -126,8 +124,9 @@ static void resolve(struct place *p, const char *module, struct coverage_functio
 	p->has_line = false;
 	for (name = strtok_r(text, "\n", &save); name; name = strtok_r(NULL, "\n", &save)) {
 		file = strtok_r(NULL, "\n", &save);
-		if (!file || !coverage_is_name(name) || p->depth == DEPTH_MAX)
+		if (!file || !coverage_is_name(name))
 			break;
+		p->inlined = xrealloc(p->inlined, (p->depth + 1) * sizeof(*p->inlined));
 		p->inlined[p->depth] = coverage_function(f, module, name);
 		colon = strrchr(file, ':');
 		line = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
@@ -209,6 +208,7 @@ static int look_up(const struct coverage_module *m, const char *section, const c
 	free(line);
 	buf_free(&text);
 	buf_free(&p.text);
+	free(p.inlined);
 	fclose(in);
 	return tool_end(&t, file, e);
 }

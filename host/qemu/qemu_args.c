@@ -41,12 +41,14 @@ static char *cpu_words(const struct vm_config *config)
 {
 	const char *list = config->without;
 	struct buf b = {0};
-	char word[80];
+	const size_t size = list ? strlen(list) + 1 : 0;
+	char *word = xcalloc(1, size);
 
 	buf_printf(&b, "%s", config->cpu);
-	while (list && word_next(&list, ',', word, sizeof(word)))
+	while (list && word_next(&list, ',', word, size))
 		if (*word)
 			buf_printf(&b, ",%s=off", word);
+	free(word);
 	return b.p;
 }
 
