@@ -7,10 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +45,24 @@ static struct fetch *list;
 static unsigned count;
 static struct toucher toucher[PAGES];
 static unsigned touchers;
+
+static bool old_kernel; /* one without UFFDIO_POISON */
+
+/* Stands before libc's. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct uffdio_register *reg;
+	va_list args;
+	int ret;
+
+	va_start(args, request);
+	reg = va_arg(args, void *);
+	va_end(args);
+	ret = (int)syscall(SYS_ioctl, fd, request, reg);
+	if (!ret && old_kernel && request == UFFDIO_REGISTER)
+		reg->ioctls &= ~(1ull << 8);
+	return ret;
+}
 
 /* The kernel reads the page: write(2) into a pipe. */
 static int kernel_read(const char *p, uint8_t *seen)
@@ -436,6 +458,18 @@ static void lost(void **state)
 	assert_int_equal(list[1].waited_ns, -1);
 	stop();
 	expect_complete(waits ? -1 : 1);
+	if (old_kernel)
+		assert_true(waits);
+}
+
+/* There the page comes in the end, which could cure the guest: no flight is to be made. */
+static void lost_on_an_old_kernel(void **state)
+{
+	need_userfaultfd();
+	old_kernel = true;
+	assert_non_null(strstr(pages_cannot_lose(), "(UFFDIO_POISON): it needs Linux 6.6"));
+	lost(state);
+	old_kernel = false;
 }
 
 /* A lost page that nobody asked for is there in the end. */
@@ -689,6 +723,7 @@ int main(void)
 		WITH_MEMORY(late_grace),
 		WITH_MEMORY(delay),
 		WITH_MEMORY(lost),
+		WITH_MEMORY(lost_on_an_old_kernel),
 		WITH_MEMORY(lost_unasked),
 		WITH_MEMORY(source_fails),
 		WITH_MEMORY(two_threads),
