@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
 # Each is a function below or tests/e2e/GROUP.sh.
-groups=(unit lint adding report tcg examples lab jobs dead coverage kernels shell bisect methods raw timings matrix sweep soak broken install)
+groups=(unit lint adding report tcg examples lab jobs dead ended coverage kernels shell bisect methods raw timings matrix sweep soak broken install)
 
 passed=0
 failed=0

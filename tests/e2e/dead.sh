@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the lab that come to no end: L0 dies, or is silent, or somebody ends the run. What was told is
-# kept, the flight that was on has its verdict, and nobody waits.
+# Runs in the lab that come to no end: L0 dies, or is silent. What was told is kept, the flight that was on
+# has its verdict, and nobody waits.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -81,57 +81,6 @@ WHAT=warns
 run 1 "${some[@]}"
 expect "a mere WARNING fails the flight, and the run goes on" '^not ok 4 - mtf_pending # FAIL' '^ok 6 - running # '
 WHAT=''
-
-# ---- the end comes from outside -----------------------------------------------------------------
-long=(--driver kvm --loops 1 --scenario "isr_eoi,regs_*,inject_*")
-begin() { # LINE ARG...: until the line is there
-	local line=$1
-	shift
-	what="run $*"
-	rm -rf "$work/log"
-	mkfifo "$work/lines"
-	setsid build/midflight run --log "$work/log" "$@" >"$work/lines" 2>&1 </dev/null &
-	runner=$!
-	exec 3<"$work/lines"
-	rm "$work/lines"
-	: >"$work/out"
-	while IFS= read -r said <&3; do
-		printf '%s\n' "$said" >>"$work/out"
-		[[ $said != "$line"* ]] || break
-	done
-}
-
-ends() { # EXIT-STATUS
-	local status=0
-	cat <&3 >>"$work/out"
-	wait "$runner" || status=$?
-	holds "exit status $1 (was $status): midflight $what" [ "$status" = "$1" ]
-}
-
-kept() { # what the run had told when it was ended; a second may have come since
-	[[ $(results) == "isr_eoi.control=PASS isr_eoi=PASS "*"True 0" ]] || { echo "# $(results)"; return 1; }
-	[ -s "$work/log/isr_eoi/serial.log" ] && [ ! -e "$work/log/new-1" ]
-}
-
-for signal in INT TERM; do
-	begin 'ok 2 - isr_eoi' "${long[@]}" --junit "$work/junit.xml"
-	if [ $signal = INT ]; then kill -INT -- "-$runner"; else kill "$runner"; fi
-	ends $((128 + $(kill -l $signal)))
-	expect "SIG$signal: the summary is printed" '^#   not run +[0-9]+$' '^# midflight: [0-9]+ passed, 0 failed; interrupted$'
-	holds "SIG$signal: results and logs are there" kept
-	holds "SIG$signal: they are well-formed" tests/check_results.py "$work/log/result.json" "$work/junit.xml"
-done
-
-begin 'ok 2 - isr_eoi' "${long[@]}"
-kill -9 "$runner"
-ends 137
-new=$work/log/new-1
-deadline=$((SECONDS + 30))
-until [ -s "$new/journal/2.json" ] || [ $SECONDS -gt $deadline ]; do sleep 0.1; done
-holds "killed outright: what it had told is in the log directory" [ -s "$new/isr_eoi/serial.log" ]
-build/midflight report "$new" --out "$work/killed.html" >"$work/out" 2>&1
-holds "killed outright: a report can be made of it" grep -q isr_eoi "$work/killed.html"
-exec 3<&-
 
 # ---- a run that flies nothing -------------------------------------------------------------------
 run 0 --driver kvm --loops 1 --scenario isr_eoi
