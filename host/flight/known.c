@@ -24,6 +24,10 @@
 	{                                       \
 		BY_GUEST, CHANCE, check, values \
 	}
+#define GUEST_BATCH(check, values)             \
+	{                                      \
+		BY_GUEST, BATCH, check, values \
+	}
 #define ORACLE(field, values)                  \
 	{                                      \
 		BY_ORACLE, EACH, field, values \
@@ -138,7 +142,7 @@ const struct known *known_of(const char *result, const struct flight_config *c)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
 		if (!rows[i].swept && strcmp(rows[i].results, "*") &&
-		    rows[i].signs->often != CHANCE && can_meet(&rows[i], result, c))
+		    rows[i].signs->often < CHANCE && can_meet(&rows[i], result, c))
 			return &rows[i];
 	return NULL;
 }
@@ -149,6 +153,7 @@ const struct known *known_of(const char *result, const struct flight_config *c)
 struct met {
 	unsigned count[KNOWN_SIGNS];
 	unsigned hop, next; /* the hop of its last sign, and which may follow in that */
+	const char *last;   /* the evidence of that, of a batch */
 };
 
 struct matching {
@@ -184,13 +189,17 @@ static bool take(struct matching *m, enum known_by by, unsigned hop, const char 
 		if (!considered(m, &rows[i]) || (ordered && hop < met->hop))
 			continue;
 		for (unsigned n = 0; sign->by != BY_NOBODY; n++, sign++) {
-			if (sign->by != by || n < next || strcmp(sign->check, check) ||
-			    !evidence_matches(sign->values, evidence))
+			const bool batch = sign->often == BATCH;
+
+			if (sign->by != by || n + batch < next || strcmp(sign->check, check) ||
+			    !evidence_matches(sign->values, evidence) ||
+			    (batch && n < next && strcmp(evidence, met->last) <= 0))
 				continue;
 			met->count[n]++;
 			if (by == BY_GUEST) {
 				met->hop = hop;
 				met->next = n + (sign->often == EACH || !m->missed);
+				met->last = evidence;
 			}
 			if (!m->first)
 				m->first = &rows[i];
@@ -250,11 +259,13 @@ static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshot
 			const unsigned times = sign->by == BY_GUEST    ? hops
 					       : sign->by == BY_ORACLE ? snapshots
 								       : 1;
-			const unsigned some = sign->often == CHANCE ? 0 : times != 0;
+			const unsigned some = sign->often >= CHANCE ? 0 : times != 0;
 			const unsigned least = sign->often == EACH && !m->mixed ? times : some;
 			const unsigned again = sign->often == EACH ? 0 : m->missed;
 
-			if (met->count[n] < least || met->count[n] > m->futures * times + again)
+			if (met->count[n] < least)
+				return false;
+			if (sign->often != BATCH && met->count[n] > m->futures * times + again)
 				return false;
 		}
 	}

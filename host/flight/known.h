@@ -10,7 +10,8 @@ enum known_by { BY_NOBODY, BY_GUEST, BY_ORACLE, BY_L0_LOG, BY_KVM };
 /* One thing that is said of a bug, by whom and how often. */
 struct known_sign {
 	enum known_by by;
-	enum { EACH, SOME, CHANCE } often; /* time; at least once in a flight; or never */
+	/* Time; at least once in a flight; maybe never; or for one vector after the other. */
+	enum { EACH, SOME, CHANCE, BATCH } often;
 	const char *check;  /* `CHECK` of a fail event, `ORACLE: FIELD`; of KVM its refusal */
 	const char *values; /* pattern of the evidence (evidence.h) */
 };
