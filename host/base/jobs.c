@@ -27,13 +27,6 @@ static bool runs(const struct job *j)
 	return j->pid || speaks(j);
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* The child. It does not outlive its parent. */
 static void be_child(const struct job *j, const int *write_end) __attribute__((noreturn));
 static void be_child(const struct job *j, const int *write_end)

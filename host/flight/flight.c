@@ -40,8 +40,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	f->why[0] = '\0';
 	if (flight_posts_before(f)) {
 		ret = flight_wait_blocked(f);
-		if (!ret)
-			ret = flight_post(f);
+		ret = ret ?: flight_post(f);
 		if (ret)
 			return ret;
 	}
@@ -60,11 +59,9 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
 	hop->bytes = flight_saved_bytes(f);
-	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
-		err_set(&f->err,
-			"KVM's statistics say that L2 is active, its nested state says not");
-		return FLIGHT_LACKS;
-	}
+	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state))
+		return err_as(FLIGHT_LACKS, &f->err,
+			      "KVM's statistics say that L2 is active, its nested state says not");
 	ret = flight_wanted(f, &hop->state);
 	if (ret < 0)
 		return VM_HARNESS;
@@ -77,7 +74,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		ret = flight_act(f, false);
 	else
 		return VM_OK;
-	return ret ? ret : d->save(f->vm, &f->saved, &hop->state);
+	return ret ?: d->save(f->vm, &f->saved, &hop->state);
 }
 
 /* The act at the same instant, in a VM that goes on. */
@@ -92,7 +89,7 @@ static int control_act(struct flight *f)
 		ret = flight_act(f, live);
 	if (!ret && !live)
 		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : flight_answer(f, 'k');
+	return ret ?: flight_answer(f, 'k');
 }
 
 /* A hop without a snapshot. */
@@ -104,11 +101,10 @@ static int hop_control(struct flight *f)
 		return control_act(f);
 	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)
-		return ret ? ret : flight_answer(f, 'k');
+		return ret ?: flight_answer(f, 'k');
 	ret = flight_wait_blocked(f);
-	if (!ret)
-		ret = flight_post_live(f);
-	return ret ? ret : flight_answer(f, 'p');
+	ret = ret ?: flight_post_live(f);
+	return ret ?: flight_answer(f, 'p');
 }
 
 /* What was saved at `ready`: the log says all that was learned up to there. */
@@ -123,15 +119,12 @@ static int resume(struct flight *f)
 	flight_phase(f, "restore");
 	flight_serial(f, from->log.p, from->log.len);
 	n = f->result->log.ready_hop;
-	if (!f->ready || !n || n > f->config->hops) {
-		err_set(&f->err, "the saved log does not end with `ready`");
-		return VM_HARNESS;
-	}
+	if (!f->ready || !n || n > f->config->hops)
+		return err_set(&f->err, "the saved log does not end with `ready`");
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
 	ret = flight_saved_read(f, &from->snapshot);
-	if (!ret)
-		ret = f->config->driver->restore(f->vm, &f->saved);
+	ret = ret ?: f->config->driver->restore(f->vm, &f->saved);
 	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
@@ -150,11 +143,9 @@ static int hop_once(struct flight *f)
 	bool caught;
 	int ret;
 
-	if (!n || n > flight_guest_hops(f->config)) {
-		err_set(&f->err, "the guest is ready for hop %u of %u", n,
-			flight_guest_hops(f->config));
-		return VM_HARNESS;
-	}
+	if (!n || n > flight_guest_hops(f->config))
+		return err_set(&f->err, "the guest is ready for hop %u of %u", n,
+			       flight_guest_hops(f->config));
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
 	if (FREEZE_BEHIND_MARK(&f->config->freeze))
@@ -170,8 +161,7 @@ static int hop_once(struct flight *f)
 		return flight_hop_by_method(f, hop, n);
 	hop->method = f->method;
 	ret = jitter(f, hop->missed);
-	if (!ret)
-		ret = take_snapshot(f, hop, &caught);
+	ret = ret ?: take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
 	if (!caught)
@@ -283,8 +273,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 			unsigned missed = result->missed;
 
 			ret = flight_wait(f, 0);
-			if (!ret)
-				ret = hop_once(f);
+			ret = ret ?: hop_once(f);
 			/*
 			 * Only now: it would count as time of the hop that began meanwhile. A
 			 * guest that was told of a miss will be ready at once.

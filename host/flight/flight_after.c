@@ -27,7 +27,7 @@ static int control(struct flight *f, const char *bytes)
 	while (*bytes && !ret)
 		ret = f->config->driver->send(f->vm, *bytes++);
 	flight_expect_event(f);
-	return ret ? ret : f->config->driver->cont(f->vm);
+	return ret ?: f->config->driver->cont(f->vm);
 }
 
 /* At the mark, where nothing of L2 can be lost yet. */
@@ -38,13 +38,12 @@ static int restart(struct flight *f)
 
 	flight_phase(f, "snapshot at the mark");
 	ret = f->config->driver->stop(f->vm);
-	if (!ret)
-		ret = f->config->driver->save(f->vm, &f->saved, &at_mark.state);
+	ret = ret ?: f->config->driver->save(f->vm, &f->saved, &at_mark.state);
 	if (!ret && f->config->save_hop) {
 		f->result->saved = true;
 		return FLIGHT_SAVED;
 	}
-	return ret ? ret : flight_restore(f);
+	return ret ?: flight_restore(f);
 }
 
 static void classify(struct flight *f, struct hop_record *hop)

@@ -3,7 +3,7 @@
 #include "host/flight/flight_state.h"
 #include "host/snapshot/break.h"
 #include "host/snapshot/proof.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 
 size_t flight_saved_bytes(const struct flight *f)
 {

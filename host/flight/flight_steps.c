@@ -46,11 +46,11 @@ static bool is_cured(struct flight *f, unsigned hop)
 
 	if (f->cured < (once ? 1 : CURED_LIMIT))
 		return false;
-	err_set(&f->err,
+	return err_as(
+		true, &f->err,
 		"an NMI of the host's met L2 in hop %u, %u times, and may have cured what it is "
 		"about: a longer --nudge",
 		f->result->log.ready_hop, f->cured);
-	return true;
 }
 
 /* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
@@ -66,23 +66,16 @@ int flight_wait(struct flight *f, unsigned hop)
 			over && END_NS < f->config->timeout_ns ? END_NS : f->config->timeout_ns;
 		int64_t until = f->progress_ns + limit + flight_quiet_ns(f), now = now_ns();
 
-		if (f->log_failed || f->serial_bytes > SERIAL_CAP) {
-			if (f->log_failed)
-				err_set(&f->err, "cannot write serial.log: %s", strerror(errno));
-			else
-				err_set(&f->err, "the serial log is larger than %u MiB",
-					SERIAL_CAP >> 20);
-			return VM_HARNESS;
-		}
-		if (now >= until && over) {
-			err_set(&f->err, "the VM does not end after its verdict");
-			return VM_HARNESS;
-		}
-		if (now >= until) {
-			err_set(&f->err, "no progress for %lld s",
-				(long long)((limit + flight_quiet_ns(f)) / NS_PER_MS / 1000));
-			return VM_TIMEOUT;
-		}
+		if (f->log_failed)
+			return err_set(&f->err, "cannot write serial.log: %s", strerror(errno));
+		if (f->serial_bytes > SERIAL_CAP)
+			return err_set(&f->err, "the serial log is larger than %u MiB",
+				       SERIAL_CAP >> 20);
+		if (now >= until && over)
+			return err_set(&f->err, "the VM does not end after its verdict");
+		if (now >= until)
+			return err_as(VM_TIMEOUT, &f->err, "no progress for %lld s",
+				      (long long)((limit + flight_quiet_ns(f)) / NS_PER_MS / 1000));
 		if (is_cured(f, hop))
 			break;
 		if (f->nudge_ns && now >= f->nudge_ns) {
@@ -174,9 +167,8 @@ int flight_miss(struct flight *f, struct hop_record *hop)
 	if (hop->bytes && method_info(f->method)->kind != KIND_PAUSE)
 		ret = flight_restore(f);
 	flight_phase(f, "cont after a miss");
-	if (!ret)
-		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : flight_answer(f, flight_posts_before(f) ? 'q' : 'r');
+	ret = ret ?: f->config->driver->cont(f->vm);
+	return ret ?: flight_answer(f, flight_posts_before(f) ? 'q' : 'r');
 }
 
 /* Whether the snapshot fell where the scenario wants it: 1, 0 or, with err filled, -1. */
@@ -229,12 +221,10 @@ static int go_on(struct flight *f)
 	if (!ret && flight_acts_when(f, WHEN_RESTORED))
 		ret = flight_act(f, false);
 	flight_phase(f, "cont");
-	if (!ret)
-		ret = d->cont(f->vm);
+	ret = ret ?: d->cont(f->vm);
 	if (!ret && flight_acts_when(f, WHEN_BLOCKED)) {
 		ret = flight_wait_blocked(f);
-		if (!ret)
-			ret = flight_act(f, true);
+		ret = ret ?: flight_act(f, true);
 	}
 	if (!ret && when == POST_BLOCKED)
 		ret = flight_wait_blocked(f);

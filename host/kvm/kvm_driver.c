@@ -5,7 +5,7 @@
 #include "host/kvm/kvm_threads.h"
 #include "host/pages/pages.h"
 #include "host/base/signals.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -39,10 +39,8 @@ static int sleep_until(struct machine *m, int64_t until_ns)
 			       {.fd = signals_fd(), .events = POLLIN}};
 	uint64_t count;
 
-	if (poll(fds, 2, poll_ms(until_ns)) < 0 && errno != EINTR) {
-		err_set(m->config->err, "poll: %s", strerror(errno));
-		return VM_HARNESS;
-	}
+	if (poll(fds, 2, poll_ms(until_ns)) < 0 && errno != EINTR)
+		return err_set(m->config->err, "poll: %s", strerror(errno));
 	if (read(m->event, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return VM_HARNESS;
 	return signals_pending() ? VM_SIGNAL : VM_OK;
@@ -75,10 +73,8 @@ static int wait_idle(struct machine *m)
 		int64_t next = now_ns() + WATCH_NS;
 		int ret;
 
-		if (now_ns() >= until) {
-			err_set(m->config->err, "a vCPU's thread does not stop");
-			return VM_TIMEOUT;
-		}
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, m->config->err, "a vCPU's thread does not stop");
 		if (stalled(m))
 			pages_release(m->pages);
 		ret = sleep_until(m, next < until ? next : until);
@@ -171,10 +167,8 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 
 		*r = (struct runner){.m = m, .vcpu = m->threads};
 		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
-		if (ret) {
-			err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
-			return VM_HARNESS;
-		}
+		if (ret)
+			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
 		m->threads++;
 	}
 	return VM_OK;
@@ -232,8 +226,7 @@ static int restore(void *vm, const struct saved_vm *from)
 	uart = snapshot_find(m->from, "UART");
 	if (!ret && uart && uart->len == sizeof(m->vm.uart))
 		memcpy(&m->vm.uart, uart->data, uart->len);
-	if (!ret)
-		ret = restore_memory(m);
+	ret = ret ?: restore_memory(m);
 	if (ret)
 		return ret;
 	m->restore_err.text[0] = '\0';
@@ -258,17 +251,15 @@ static int come_to_rest(struct machine *m)
 		collect_fetches(m);
 	if (!ret && source_dead(m)) /* then memory is not whole */
 		return VM_HARNESS;
-	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+	return ret ?: m->ended ? VM_ENDED : VM_OK;
 }
 
 /* Locked. */
 static int push(struct machine *m, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i])) {
-			err_set(m->config->err, "the guest does not read its serial port");
-			return VM_HARNESS;
-		}
+		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i]))
+			return err_set(m->config->err, "the guest does not read its serial port");
 	return VM_OK;
 }
 
@@ -305,10 +296,8 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	struct page_trap *trap;
 	int ret;
 
-	if (!gpa || gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size) {
-		err_set(m->config->err, "the guest has not said which page it expects");
-		return VM_HARNESS;
-	}
+	if (!gpa || gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size)
+		return err_set(m->config->err, "the guest has not said which page it expects");
 	trap = page_trap_arm(m->vm.memory + gpa, on_touch, m, m->config->err);
 	if (!trap)
 		return VM_HARNESS;
@@ -332,8 +321,7 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 	m->want = DO_RUN;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
-	if (!ret)
-		ret = come_to_rest(m);
+	ret = ret ?: come_to_rest(m);
 	if (!ret && *m->freeze_err.text) {
 		*m->config->err = m->freeze_err;
 		ret = VM_HARNESS;
@@ -401,7 +389,7 @@ static int act_between(struct machine *m, const struct act_config *act)
 	kvm_want(m, DO_NOTHING);
 	ret = wait_idle(m);
 	if (ret || m->ended)
-		return ret ? ret : VM_ENDED;
+		return ret ?: VM_ENDED;
 	if (kvm_act(&m->vm, act, false, m->config->err))
 		return VM_HARNESS;
 	kvm_want(m, DO_RUN);
@@ -451,8 +439,7 @@ static int make_runnable(void *vm)
 
 	if (!ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state))
 		return VM_OK;
-	err_set(m->config->err, "KVM_SET_MP_STATE: %s", strerror(errno));
-	return VM_HARNESS;
+	return err_set(m->config->err, "KVM_SET_MP_STATE: %s", strerror(errno));
 }
 
 static int wait_for(void *vm, int64_t until_ns)
@@ -477,7 +464,7 @@ static int wait_for(void *vm, int64_t until_ns)
 	kvm_drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
-	return ret ? ret : ended ? VM_ENDED : VM_OK;
+	return ret ?: ended ? VM_ENDED : VM_OK;
 }
 
 static const struct vm_end *end_of(void *vm)

@@ -16,12 +16,6 @@
 
 #define TSC_FAR (1ull << 40) /* where no VM of ours ever comes to */
 
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
-
 /* All steps of @order but @skip (NULL: none). False: a step was refused, which is a finding. */
 static bool restore(const char *oracle, const struct kvm_fds *fds, const struct snapshot *saved,
 		    const struct order *order, const char *skip, struct oracle_report *report)

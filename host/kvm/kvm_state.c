@@ -16,12 +16,6 @@
 #define CPUID_MAX	256
 #define CPUID_UNTOUCHED 0xdeadu
 
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
-
 static const struct part {
 	const char *name;
 	bool vcpu;

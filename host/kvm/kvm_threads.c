@@ -2,7 +2,7 @@
 // The threads of driver `kvm`: KVM_RUN, and a restore, which may block on a page that is not there
 // yet; stopping where a freeze was asked for. Page requests are told of the first vCPU.
 #include "host/kvm/kvm_threads.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 #include "l2guest/layout.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Saves several vCPUs into one snapshot.
 #include "host/kvm/kvm_vm.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 
 #include <string.h>
 

@@ -144,39 +144,27 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 		next = line + strcspn(line, "\n");
 		if (*next)
 			*next++ = '\0';
-		if (!colon || colon >= next) {
-			err_set(e, "about scenario %s: '%s' has no key", s->name ? s->name : "?",
-				line);
-			return -1;
-		}
+		if (!colon || colon >= next)
+			return err_set(e, "about scenario %s: '%s' has no key",
+				       s->name ? s->name : "?", line);
 		*colon = '\0';
-		if (parse_line(s, line, colon + 2)) {
-			err_set(e, "about scenario %s: '%s: %s' makes no sense",
-				s->name ? s->name : "?", line, colon + 2);
-			return -1;
-		}
+		if (parse_line(s, line, colon + 2))
+			return err_set(e, "about scenario %s: '%s: %s' makes no sense",
+				       s->name ? s->name : "?", line, colon + 2);
 	}
-	if (!s->name || !*s->name || !*s->title || !*s->proof) {
-		err_set(e, "about scenario %s: name, title or proof is missing",
-			s->name ? s->name : "?");
-		return -1;
-	}
+	if (!s->name || !*s->name || !*s->title || !*s->proof)
+		return err_set(e, "about scenario %s: name, title or proof is missing",
+			       s->name ? s->name : "?");
 	/* It becomes a directory's name and a word of L1's command line. */
-	if (s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
-		err_set(e, "about scenario %s: that is no name", s->name);
-		return -1;
-	}
-	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why)) {
-		err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)", s->name,
-			why.text);
-		return -1;
-	}
-	if (!*s->proof1 != (s->vcpus < 2)) {
-		err_set(e, "about scenario %s: %s", s->name,
-			*s->proof1 ? "proof1 without a second vCPU"
-				   : "a second vCPU without proof1");
-		return -1;
-	}
+	if (s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+		return err_set(e, "about scenario %s: that is no name", s->name);
+	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why))
+		return err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)",
+			       s->name, why.text);
+	if (!*s->proof1 != (s->vcpus < 2))
+		return err_set(e, "about scenario %s: %s", s->name,
+			       *s->proof1 ? "proof1 without a second vCPU"
+					  : "a second vCPU without proof1");
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
 	s->l2 = word_in(s->proof, ' ', "l2");

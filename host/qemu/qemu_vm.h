@@ -7,8 +7,8 @@
 
 #define POLL_NS (20 * NS_PER_MS) /* between two looks at what no event tells */
 
-/* As qemu_pump(); also notices a VM that was stopped, but not by us. */
-int qemu_wait(struct qemu *q, int64_t until_ns);
+/* As qemu_pump() for @vm, a struct qemu; also notices a VM that was stopped, but not by us. */
+int qemu_wait(void *vm, int64_t until_ns);
 
 /*
  * Runs a QMP command in @p, with @args (taken over, may be NULL) and, if not -1, @pass_fd. *@value

@@ -166,9 +166,9 @@ static int check_sum(const char *what, const uint8_t *p, size_t len, uint64_t re
 
 	if (sum == recorded)
 		return 0;
-	err_set(e, "%s: checksum 0x%016" PRIx64 " does not match 0x%016" PRIx64 " in the file",
-		what, sum, recorded);
-	return -1;
+	return err_set(e,
+		       "%s: checksum 0x%016" PRIx64 " does not match 0x%016" PRIx64 " in the file",
+		       what, sum, recorded);
 }
 
 /* What must be right before any other field means anything. */
@@ -241,23 +241,20 @@ static int check_name(const struct check *c, unsigned i)
 	const char *name = (const char *)table_entry(c->p, i);
 	size_t len = strnlen(name, SNAPSHOT_NAME_MAX);
 
-	if (!len || len == SNAPSHOT_NAME_MAX) {
-		err_set(c->e, "section %u: its name %s", i,
-			len ? "does not end in a NUL" : "is empty");
-		return -1;
-	}
+	if (!len || len == SNAPSHOT_NAME_MAX)
+		return err_set(c->e, "section %u: its name %s", i,
+			       len ? "does not end in a NUL" : "is empty");
 	for (size_t k = 0; k < SNAPSHOT_NAME_MAX; k++) {
 		if (k < len ? isprint((unsigned char)name[k]) : !name[k])
 			continue;
-		err_set(c->e, "section %u: byte 0x%02x %s its name", i, (uint8_t)name[k],
-			k < len ? "in" : "behind");
-		return -1;
+		return err_set(c->e, "section %u: byte 0x%02x %s its name", i, (uint8_t)name[k],
+			       k < len ? "in" : "behind");
 	}
 	for (unsigned k = 0; k < i; k++) {
 		if (strcmp(name, (const char *)table_entry(c->p, k)))
 			continue;
-		err_set(c->e, "section '%s' is there twice, as section %u and %u", name, k, i);
-		return -1;
+		return err_set(c->e, "section '%s' is there twice, as section %u and %u", name, k,
+			       i);
 	}
 	return 0;
 }
@@ -267,16 +264,15 @@ static int skip_padding(struct check *c)
 {
 	uint64_t to = align16(c->at);
 
-	if (to > c->end) {
-		err_set(c->e, "offset %" PRIu64 ": the file's checksum begins within the padding",
-			c->end);
-		return -1;
-	}
+	if (to > c->end)
+		return err_set(c->e,
+			       "offset %" PRIu64 ": the file's checksum begins within the padding",
+			       c->end);
 	for (; c->at < to; c->at++) {
 		if (!c->p[c->at])
 			continue;
-		err_set(c->e, "offset %" PRIu64 ": byte 0x%02x in the padding", c->at, c->p[c->at]);
-		return -1;
+		return err_set(c->e, "offset %" PRIu64 ": byte 0x%02x in the padding", c->at,
+			       c->p[c->at]);
 	}
 	return 0;
 }
@@ -421,8 +417,7 @@ static int fill_and_close(int fd, const struct buf *file)
 {
 	int ret = write_all(fd, file->p, file->len), error;
 
-	if (!ret)
-		ret = fsync(fd);
+	ret = ret ?: fsync(fd);
 	error = errno;
 	if (close(fd) && !ret)
 		return -1;
@@ -438,10 +433,8 @@ int snapshot_write(const struct snapshot *s, const char *path, struct err *e)
 	int fd, ret = -1;
 
 	/* A rename would put a file in the place of a device. */
-	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-		err_set(e, "cannot write %s: not a regular file", path);
-		return -1;
-	}
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return err_set(e, "cannot write %s: not a regular file", path);
 	fd = open_temp(path, &temp);
 	if (fd < 0) {
 		err_set(e, "cannot create %s: %s", temp, strerror(errno));
@@ -449,8 +442,7 @@ int snapshot_write(const struct snapshot *s, const char *path, struct err *e)
 	}
 	snapshot_encode(s, &file);
 	ret = fill_and_close(fd, &file);
-	if (!ret)
-		ret = rename(temp, path);
+	ret = ret ?: rename(temp, path);
 	if (ret) {
 		err_set(e, "cannot write %s (%zu bytes): %s", path, file.len, strerror(errno));
 		unlink(temp);
@@ -489,19 +481,13 @@ static int read_fd(struct snapshot *s, int fd, struct err *e)
 	ssize_t n;
 	int ret = -1;
 
-	if (fstat(fd, &st)) {
-		err_set(e, "cannot read: %s", strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		err_set(e, "not a regular file");
-		return -1;
-	}
+	if (fstat(fd, &st))
+		return err_set(e, "cannot read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, "not a regular file");
 	n = read_start(fd, head, sizeof(head));
-	if (n < 0) {
-		err_set(e, "cannot read: %s", strerror(errno));
-		return -1;
-	}
+	if (n < 0)
+		return err_set(e, "cannot read: %s", strerror(errno));
 	if (check_header(head, n < HEADER_LEN ? (size_t)n : (size_t)st.st_size, &h, e))
 		return -1;
 	p = xrealloc(NULL, h.file_len);
@@ -520,10 +506,8 @@ int snapshot_read(struct snapshot *s, const char *path, struct err *e)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
 	struct err why = {0};
 
-	if (fd < 0) {
-		err_set(e, "cannot open %s: %s", path, strerror(errno));
-		return -1;
-	}
+	if (fd < 0)
+		return err_set(e, "cannot open %s: %s", path, strerror(errno));
 	ret = read_fd(s, fd, &why);
 	if (ret)
 		err_set(e, "%s: %s", path, why.text);
