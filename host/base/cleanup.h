@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,6 +42,13 @@
 			release;            \
 		errno = before;             \
 	}
+
+/* Holds @mutex from here to the end of the scope. */
+#define hold_lock(mutex)                                                                  \
+	pthread_mutex_t *held __attribute__((cleanup(cleanup_unlock), unused)) = (mutex); \
+	pthread_mutex_lock(held)
+
+CLEANUP(cleanup_unlock, pthread_mutex_t *, true, pthread_mutex_unlock(*it))
 CLEANUP(cleanup_free, void, true, free(*(void **)it))
 CLEANUP(cleanup_buf, struct buf, true, buf_free(it))
 CLEANUP(cleanup_fclose, FILE *, *it, fclose(*it))

@@ -53,26 +53,15 @@ json_t *json_hex(uint64_t value)
 
 static bool is_type(const json_t *value, char type)
 {
-	switch (type) {
-	case 's':
-		return json_is_string(value);
-	case 'u':
-		return json_is_integer(value) && json_integer_value(value) >= 0;
-	case 'i':
-		return json_is_integer(value);
-	case 'd':
-		return json_is_number(value);
-	case 'b':
-		return json_is_boolean(value);
-	case 'o':
-		return json_is_object(value);
-	case 'a':
-		return json_is_array(value);
-	case 'n':
-		return json_is_null(value);
-	default:
-		return !value || json_is_null(value);
-	}
+	return type == 's'   ? json_is_string(value)
+	       : type == 'u' ? json_is_integer(value) && json_integer_value(value) >= 0
+	       : type == 'i' ? json_is_integer(value)
+	       : type == 'd' ? json_is_number(value)
+	       : type == 'b' ? json_is_boolean(value)
+	       : type == 'o' ? json_is_object(value)
+	       : type == 'a' ? json_is_array(value)
+	       : type == 'n' ? json_is_null(value)
+			     : !value || json_is_null(value);
 }
 
 int json_check(const char *what, const json_t *object, const struct json_member *members,

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 
 #define XXH_INLINE_ALL
@@ -179,15 +181,23 @@ void close_fd(int *fd)
 	*fd = -1;
 }
 
+int socket_address(const char *path, struct sockaddr_un *address, struct err *e)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address->sun_path))
+		return err_set(e, "the socket's path is longer than %zu bytes: %s",
+			       sizeof(address->sun_path) - 1, path);
+	strcpy(address->sun_path, path);
+	return 0;
+}
+
 int write_all(int fd, const void *p, size_t len)
 {
 	const char *c = p;
 
 	while (len) {
-		ssize_t n = write(fd, c, len);
+		ssize_t n = TEMP_FAILURE_RETRY(write(fd, c, len));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return -1;
 		c += n;

@@ -8,10 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NS_PER_MS     1000000ll
-#define NS_PER_US     1000ll
+/* The row of @table, an array, whose @member is the text @key, or NULL. */
+#define table_find(table, member, key)                                                        \
+	({                                                                                    \
+		__typeof__(&(table)[0]) found_ = (table);                                     \
+		while (found_ < (table) + ARRAY_SIZE(table) && strcmp(found_->member, (key))) \
+			found_++;                                                             \
+		found_ < (table) + ARRAY_SIZE(table) ? found_ : NULL;                         \
+	})
+
+#define NS_PER_MS 1000000ll
+#define NS_PER_US 1000ll
 
 /* Monotonic time in nanoseconds. */
 int64_t now_ns(void);
@@ -63,6 +73,10 @@ FILE *open_plain(const char *path, struct err *e);
 
 /* Closes *@fd, unless that is -1, which it is then. */
 void close_fd(int *fd);
+
+struct sockaddr_un;
+/* The @address of the unix socket at @path. 0, or -1 with @e filled: that is too long. */
+int socket_address(const char *path, struct sockaddr_un *address, struct err *e);
 
 /* Writes all of @p. 0, or -1 with errno. */
 int write_all(int fd, const void *p, size_t len);

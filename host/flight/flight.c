@@ -3,6 +3,7 @@
 // VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
 // What the methods have of their own is in flight_move.c.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 #include "host/l0/l0_log.h"
 
 #include <errno.h>
@@ -39,8 +40,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->bytes = 0;
 	f->why[0] = '\0';
 	if (flight_posts_before(f)) {
-		ret = flight_wait_blocked(f);
-		ret = ret ?: flight_post(f);
+		ret = flight_wait_blocked(f) ?: flight_post(f);
 		if (ret)
 			return ret;
 	}
@@ -102,9 +102,7 @@ static int hop_control(struct flight *f)
 	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)
 		return ret ?: flight_answer(f, 'k');
-	ret = flight_wait_blocked(f);
-	ret = ret ?: flight_post_live(f);
-	return ret ?: flight_answer(f, 'p');
+	return flight_wait_blocked(f) ?: flight_post_live(f) ?: flight_answer(f, 'p');
 }
 
 /* What was saved at `ready`: the log says all that was learned up to there. */
@@ -123,8 +121,7 @@ static int resume(struct flight *f)
 		return err_set(&f->err, "the saved log does not end with `ready`");
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
-	ret = flight_saved_read(f, &from->snapshot);
-	ret = ret ?: f->config->driver->restore(f->vm, &f->saved);
+	ret = flight_saved_read(f, &from->snapshot) ?: f->config->driver->restore(f->vm, &f->saved);
 	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
@@ -160,8 +157,7 @@ static int hop_once(struct flight *f)
 	if (flight_moves(f))
 		return flight_hop_by_method(f, hop, n);
 	hop->method = f->method;
-	ret = jitter(f, hop->missed);
-	ret = ret ?: take_snapshot(f, hop, &caught);
+	ret = jitter(f, hop->missed) ?: take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
 	if (!caught)
@@ -247,12 +243,11 @@ static void set_up(struct flight *f, const struct flight_config *config,
 
 static void fly(const struct flight_config *config, struct flight_result *result)
 {
-	struct flight *f = xcalloc(1, sizeof(*f));
-	char *cmdline = flight_cmdline(config);
-	char *path = xasprintf("%s/serial.log", config->vm.dir);
+	auto_free struct flight *f = xcalloc(1, sizeof(*f));
+	auto_free char *cmdline = flight_cmdline(config);
+	auto_free char *path = xasprintf("%s/serial.log", config->vm.dir);
 	int64_t start = now_ns();
-	struct buf file = {0};
-	bool keep = false;
+	auto_buf struct buf file = {0};
 	int ret;
 
 	set_up(f, config, result, cmdline, start);
@@ -272,8 +267,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		while (!ret) {
 			unsigned missed = result->missed;
 
-			ret = flight_wait(f, 0);
-			ret = ret ?: hop_once(f);
+			ret = flight_wait(f, 0) ?: hop_once(f);
 			/*
 			 * Only now: it would count as time of the hop that began meanwhile. A
 			 * guest that was told of a miss will be ready at once.
@@ -289,9 +283,9 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		flight_take_fetches(f);
 		flight_timeline_end(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
-		keep = !result->interrupted &&
-		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
-		if (keep && !(f->looked && !flight_saved_bytes(f)))
+		if (!result->interrupted &&
+		    (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP) &&
+		    !(f->looked && !flight_saved_bytes(f)))
 			flight_saved_file(f, &f->saved, &file);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */
@@ -305,16 +299,12 @@ static void fly(const struct flight_config *config, struct flight_result *result
 	if (file.len && write_file(config->vm.dir, "snapshot.bin", file.p, file.len, 0666, &f->err))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", f->err.text);
 	result->duration_ns = now_ns() - start;
-	free(path);
-	free(cmdline);
 	buf_free(&f->tail);
 	buf_free(&f->whole);
 	buf_free(&f->l0_text);
 	flight_saved_free(&f->saved);
-	buf_free(&file);
 	page_names_free(&f->names);
 	timeline_free(f->timeline);
-	free(f);
 }
 
 void flight_run(const struct flight_config *config, struct flight_result *result)

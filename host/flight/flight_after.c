@@ -4,8 +4,8 @@
 // resumed there (a sweep has thousands) goes the same way as one that was booted. All that the host
 // has to say is in the serial port before the mark: from there on the guest's path is its own.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* `g` and `k` for each hop that is left. The caller frees it. */
@@ -95,7 +95,7 @@ static int freeze(struct flight *f, const char *bytes)
 
 int flight_hop_after(struct flight *f, unsigned n)
 {
-	char *bytes;
+	auto_free char *bytes = NULL;
 	int ret = VM_OK;
 
 	f->ready = false;
@@ -108,7 +108,5 @@ int flight_hop_after(struct flight *f, unsigned n)
 	if (ret)
 		return ret;
 	bytes = answers(f);
-	ret = f->config->control ? control(f, bytes) : freeze(f, bytes);
-	free(bytes);
-	return ret;
+	return f->config->control ? control(f, bytes) : freeze(f, bytes);
 }

@@ -50,8 +50,7 @@ int flight_post_live(struct flight *f)
 		return ret;
 	flight_phase(f, "kick");
 	f->kicked = true;
-	ret = f->config->driver->stop(f->vm);
-	return ret ?: f->config->driver->cont(f->vm);
+	return f->config->driver->stop(f->vm) ?: f->config->driver->cont(f->vm);
 }
 
 int flight_wait_blocked(struct flight *f)
@@ -108,9 +107,7 @@ static int act_on_the_way(struct flight *f)
 		flight_phase(f, "stop for the act");
 		ret = d->stop_at(f->vm, &port, go(f));
 	} else {
-		ret = flight_send_go(f);
-		ret = ret ?: flight_wait_blocked(f);
-		ret = ret ?: d->stop(f->vm);
+		ret = flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
 	}
 	return ret ?: flight_act(f, false);
 }
@@ -127,11 +124,8 @@ int flight_freeze(struct flight *f)
 		ret = act_on_the_way(f);
 	if (ret)
 		return ret;
-	if (at == AT_BLOCKED) {
-		ret = flight_send_go(f);
-		ret = ret ?: flight_wait_blocked(f);
-		return ret ?: d->stop(f->vm);
-	}
+	if (at == AT_BLOCKED)
+		return flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
 	flight_phase(f, "stop");
 	if (at == AT_PORT || at == AT_PAGE)
 		ret = d->stop_at(f->vm, &port, go(f));

@@ -3,6 +3,7 @@
 // going back in time, a VM that is split in two, a reset. Where a VM has two futures each writes on
 // from the same log; what is not the one that counts is judged and kept as a branch.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,7 +47,7 @@ int flight_choose_method(struct flight *f, unsigned n)
 static int rewind_log(struct flight *f, size_t mark)
 {
 	struct flight_result *r = f->result;
-	struct buf kept = {0};
+	auto_buf struct buf kept = {0};
 	char name[64];
 
 	snprintf(name, sizeof(name), "branch-%u.log", ++f->branches);
@@ -67,7 +68,6 @@ static int rewind_log(struct flight *f, size_t mark)
 	f->again = true;
 	flight_serial(f, kept.p, kept.len);
 	f->again = false;
-	buf_free(&kept);
 	f->ready = f->waiting = false;
 	f->nudge_ns = 0;
 	return VM_OK;
@@ -158,9 +158,7 @@ static int hop_stay(struct flight *f, struct hop_record *hop)
 	flight_phase(f, "migration that must fail");
 	/* Only KVM's statistics tell that L2 runs. */
 	ret = ret ?: d->move(f->vm, &hop->state);
-	if (ret)
-		return ret;
-	if (!running_in_state(f, hop, &ret))
+	if (ret || !running_in_state(f, hop, &ret))
 		return ret;
 	flight_taken(f, hop);
 	return flight_answer(f, 'k');
@@ -205,11 +203,9 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 	hop->bytes = flight_saved_bytes(f);
 	if (!running_in_state(f, hop, &ret))
 		return ret;
-	ret = end_original(f);
-	ret = ret ?: rewind_log(f, mark);
+	ret = end_original(f) ?: rewind_log(f, mark);
 	flight_phase(f, "restore");
-	ret = ret ?: d->restore(f->vm, &f->saved);
-	return ret ?: flight_land(f, hop);
+	return ret ?: d->restore(f->vm, &f->saved) ?: flight_land(f, hop);
 }
 
 /* The VM goes on from the snapshot to the end of hop @n. */
@@ -218,8 +214,7 @@ static int future(struct flight *f, unsigned n)
 	int ret;
 
 	flight_expect_event(f); /* first: cont() may deliver the next `ready` */
-	ret = f->config->driver->cont(f->vm);
-	ret = ret ?: flight_wait(f, n);
+	ret = f->config->driver->cont(f->vm) ?: flight_wait(f, n);
 	if (!ret)
 		check_digest(f);
 	return ret;
@@ -240,21 +235,13 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 	mark = f->whole.len;
 	f->digest_due = 0;
 	flight_phase(f, "savevm");
-	ret = d->send(f->vm, 'k');
-	ret = ret ?: d->save(f->vm, &f->saved, &hop->state);
-	ret = ret ?: future(f, n);
+	ret = d->send(f->vm, 'k') ?: d->save(f->vm, &f->saved, &hop->state) ?: future(f, n);
 	flight_phase(f, "loadvm in the same process");
-	ret = ret ?: d->stop(f->vm);
-	ret = ret ?: d->back(f->vm);
-	ret = ret ?: rewind_log(f, mark);
-	ret = ret ?: future(f, n);
+	ret = ret ?: d->stop(f->vm) ?: d->back(f->vm) ?: rewind_log(f, mark) ?: future(f, n);
 	flight_phase(f, "quit");
-	ret = ret ?: d->stop(f->vm);
-	ret = ret ?: d->quit(f->vm);
-	ret = ret ?: rewind_log(f, mark);
+	ret = ret ?: d->stop(f->vm) ?: d->quit(f->vm) ?: rewind_log(f, mark);
 	flight_phase(f, "loadvm in a new process");
-	ret = ret ?: d->restore(f->vm, &f->saved);
-	ret = ret ?: future(f, n);
+	ret = ret ?: d->restore(f->vm, &f->saved) ?: future(f, n);
 	if (!ret)
 		flight_taken(f, hop);
 	return ret;
@@ -268,8 +255,7 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	if (!frozen_in_state(f, hop, &ret))
 		return ret;
 	flight_phase(f, "reset");
-	ret = d->reset(f->vm);
-	ret = ret ?: rewind_log(f, 0);
+	ret = d->reset(f->vm) ?: rewind_log(f, 0);
 	flight_expect_event(f); /* before cont(), as in future() */
 	f->nudge_ns = 0;	/* it boots */
 	ret = ret ?: d->cont(f->vm);

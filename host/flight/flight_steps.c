@@ -13,14 +13,9 @@
 
 static const char *mp_state_word(uint32_t mp_state)
 {
-	switch (mp_state) {
-	case KVM_MP_STATE_RUNNABLE:
-		return "runnable";
-	case KVM_MP_STATE_HALTED:
-		return "halted";
-	default:
-		return "neither runnable nor halted";
-	}
+	return mp_state == KVM_MP_STATE_RUNNABLE ? "runnable"
+	       : mp_state == KVM_MP_STATE_HALTED ? "halted"
+						 : "neither runnable nor halted";
 }
 
 void state_words(const struct saved_state *state, char *text, size_t size)
@@ -31,7 +26,6 @@ void state_words(const struct saved_state *state, char *text, size_t size)
 		 state->mp_state);
 }
 
-/* The guest has been told something: from now on it owes us an event. */
 void flight_expect_event(struct flight *f)
 {
 	f->ready = false;
@@ -53,7 +47,6 @@ static bool is_cured(struct flight *f, unsigned hop)
 		f->result->log.ready_hop, f->cured);
 }
 
-/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
 int flight_wait(struct flight *f, unsigned hop)
 {
 	const struct driver *d = f->config->driver;
@@ -100,7 +93,6 @@ int flight_answer(struct flight *f, char byte)
 	return f->config->driver->send(f->vm, byte);
 }
 
-/* The page requests of the VM that was restored last go to its hop. */
 void flight_take_fetches(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -113,7 +105,6 @@ void flight_take_fetches(struct flight *f)
 	f->restored = NULL;
 }
 
-/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
 int flight_restore(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -222,10 +213,8 @@ static int go_on(struct flight *f)
 		ret = flight_act(f, false);
 	flight_phase(f, "cont");
 	ret = ret ?: d->cont(f->vm);
-	if (!ret && flight_acts_when(f, WHEN_BLOCKED)) {
-		ret = flight_wait_blocked(f);
-		ret = ret ?: flight_act(f, true);
-	}
+	if (!ret && flight_acts_when(f, WHEN_BLOCKED))
+		ret = flight_wait_blocked(f) ?: flight_act(f, true);
 	if (!ret && when == POST_BLOCKED)
 		ret = flight_wait_blocked(f);
 	return ret || when != POST_BLOCKED ? ret : flight_post_live(f);
@@ -241,7 +230,6 @@ void flight_taken(struct flight *f, struct hop_record *hop)
 	f->result->l2_active += saved_l2_active(&hop->state);
 }
 
-/* The restored VM goes on from @hop. */
 int flight_land(struct flight *f, struct hop_record *hop)
 {
 	int64_t start = now_ns();

@@ -106,17 +106,11 @@ static void put_vectors(const struct printer *p, const char *name, const uint8_t
 /* What is told even if it is 0. */
 static bool always_shown(const char *field)
 {
-	static const char *const names[] = {"MP_STATE.mp_state",
-					    "REGS.rip",
-					    "NESTED_STATE.flags",
-					    "NESTED_STATE.format",
-					    "NESTED_STATE.hdr.vmx.vmxon_pa",
-					    "NESTED_STATE.hdr.vmx.vmcs12_pa"};
+	static const char names[] =
+		"MP_STATE.mp_state REGS.rip NESTED_STATE.flags NESTED_STATE.format "
+		"NESTED_STATE.hdr.vmx.vmxon_pa NESTED_STATE.hdr.vmx.vmcs12_pa";
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], field))
-			return true;
-	return false;
+	return word_in(names, ' ', field);
 }
 
 static void print_field(const struct printer *p, const char *section, const char *field,

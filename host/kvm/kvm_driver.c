@@ -3,6 +3,7 @@
 // block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
 // restore in the first vCPU's; the caller's thread, here, watches them.
 #include "host/kvm/kvm_threads.h"
+#include "host/base/cleanup.h"
 #include "host/pages/pages.h"
 #include "host/base/signals.h"
 #include "host/snapshot/saved_state.h"
@@ -24,12 +25,8 @@
 /* To be asked before drain(): what is sent up to the end is then not lost. */
 static bool has_ended(struct machine *m)
 {
-	bool ended;
-
-	pthread_mutex_lock(&m->lock);
-	ended = m->ended;
-	pthread_mutex_unlock(&m->lock);
-	return ended;
+	hold_lock(&m->lock);
+	return m->ended;
 }
 
 /* Waits for news, a signal for the runner, or @until_ns. */
@@ -174,6 +171,12 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	return VM_OK;
 }
 
+static int cont(void *vm)
+{
+	kvm_want(vm, DO_RUN);
+	return VM_OK;
+}
+
 static int start(void *vm)
 {
 	struct machine *m = vm;
@@ -183,8 +186,7 @@ static int start(void *vm)
 		return ret;
 	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
 		return VM_HARNESS;
-	kvm_want(m, DO_RUN);
-	return VM_OK;
+	return cont(m);
 }
 
 static const void *page_source(void *arg, uint64_t gpa)
@@ -266,12 +268,9 @@ static int push(struct machine *m, const char *bytes, size_t len)
 static int send_byte(void *vm, char byte)
 {
 	struct machine *m = vm;
-	int ret;
 
-	pthread_mutex_lock(&m->lock);
-	ret = push(m, &byte, 1);
-	pthread_mutex_unlock(&m->lock);
-	return ret;
+	hold_lock(&m->lock);
+	return push(m, &byte, 1);
 }
 
 static int stop(void *vm)
@@ -329,12 +328,6 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 	return ret;
 }
 
-static int cont(void *vm)
-{
-	kvm_want(vm, DO_RUN);
-	return VM_OK;
-}
-
 static int l2_active(void *vm)
 {
 	return kvm_vm_l2_active(&((struct machine *)vm)->vm);
@@ -353,7 +346,7 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 	kvm_record_ioctl(m, 0, start, "KVM_GET_...", ret);
 	if (ret) {
 		snapshot_free(s);
-		return VM_HARNESS;
+		return ret;
 	}
 	snapshot_add(s, "UART", &m->vm.uart, sizeof(m->vm.uart));
 	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
@@ -364,12 +357,9 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 static int64_t span(void *vm)
 {
 	struct machine *m = vm;
-	int64_t ns;
 
-	pthread_mutex_lock(&m->lock);
-	ns = m->byte_ns && m->end_ns ? m->end_ns - m->byte_ns : 0;
-	pthread_mutex_unlock(&m->lock);
-	return ns;
+	hold_lock(&m->lock);
+	return m->byte_ns && m->end_ns ? m->end_ns - m->byte_ns : 0;
 }
 
 static int quit(void *vm)
@@ -390,10 +380,7 @@ static int act_between(struct machine *m, const struct act_config *act)
 	ret = wait_idle(m);
 	if (ret || m->ended)
 		return ret ?: VM_ENDED;
-	if (kvm_act(&m->vm, act, false, m->config->err))
-		return VM_HARNESS;
-	kvm_want(m, DO_RUN);
-	return VM_OK;
+	return kvm_act(&m->vm, act, false, m->config->err) ?: cont(m);
 }
 
 /*
@@ -412,7 +399,7 @@ static int act(void *vm, const struct act_config *act, bool live)
 
 	if (live && (act->act == ACT_NMI || act->act == ACT_SMI))
 		return act_between(m, act);
-	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
+	return kvm_act(&m->vm, act, live, m->config->err);
 }
 
 static int oracles(void *vm, const struct snapshot *saved, struct oracle_report *report)
@@ -422,7 +409,7 @@ static int oracles(void *vm, const struct snapshot *saved, struct oracle_report 
 	int ret = oracle_run(&m->vm.fds, &part, m->config->order, report, m->config->err);
 
 	kvm_vcpu_part_free(&part);
-	return ret ? VM_HARNESS : VM_OK;
+	return ret;
 }
 
 static int blocked(void *vm)
@@ -437,9 +424,9 @@ static int make_runnable(void *vm)
 	struct machine *m = vm;
 	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
 
-	if (!ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state))
-		return VM_OK;
-	return err_set(m->config->err, "KVM_SET_MP_STATE: %s", strerror(errno));
+	return ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state)
+		       ? err_errno(m->config->err, "KVM_SET_MP_STATE")
+		       : VM_OK;
 }
 
 static int wait_for(void *vm, int64_t until_ns)
@@ -503,8 +490,7 @@ static unsigned fetches(void *vm, struct fetch **list)
 
 	collect_fetches(m);
 	count = m->fetches;
-	*list = m->fetch;
-	m->fetch = NULL;
+	*list = keep(m->fetch);
 	m->fetches = 0;
 	return count;
 }

@@ -55,10 +55,8 @@ int qemu_move_broken(struct qemu *q, struct saved_state *state)
 {
 	struct qemu_moves *m = q->moves;
 	const bool cancel = m->method == METHOD_CANCELLED;
-	int ret = qemu_start_migration(q);
+	int ret = qemu_start_migration(q) ?: wait_held(q) ?: qemu_state(q, q->now, state);
 
-	ret = ret ?: wait_held(q);
-	ret = ret ?: qemu_state(q, q->now, state);
 	if (!ret && cancel)
 		ret = qemu_command(q, q->now, "migrate_cancel", NULL, -1, NULL);
 	if (!ret) {
@@ -84,8 +82,7 @@ int qemu_move_disk_full(struct qemu *q, struct saved_state *state)
 	q->now->may_stop = true;
 	if (!ret && prlimit(q->now->pid, RLIMIT_FSIZE, &full, NULL))
 		ret = err_errno(q->config->err, "prlimit");
-	ret = ret ?: qemu_migrate_file(q, "migrate", file);
-	ret = ret ?: still_here(q, "failed");
+	ret = ret ?: qemu_migrate_file(q, "migrate", file) ?: still_here(q, "failed");
 	if (q->now->pid)
 		prlimit(q->now->pid, RLIMIT_FSIZE, &empty, NULL);
 	unlink(file);

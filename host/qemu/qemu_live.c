@@ -103,9 +103,8 @@ int qemu_move_precopy(struct qemu *q, struct saved_state *state)
 {
 	struct qemu_moves *m = q->moves;
 	auto_buf struct buf stream = {0};
-	int ret = qemu_start_migration(q);
+	int ret = qemu_start_migration(q) ?: take_rounds(q);
 
-	ret = ret ?: take_rounds(q);
 	ret = ret ?: qemu_wait_until(q, both_over, "migration");
 	ret = ret ?: qemu_migrated_out(q, "migration, at the source");
 	ret = ret ?: qemu_judge_end(q, q->next, "migration, at the destination");

@@ -57,8 +57,7 @@ int qemu_use(void *vm, enum method method, uint64_t random)
 
 	m->method = method;
 	m->random = random;
-	ret = ret ?: qemu_check_offer(q);
-	ret = ret ?: qemu_configure(q, q->now);
+	ret = ret ?: qemu_check_offer(q) ?: qemu_configure(q, q->now);
 	if (ret || method == METHOD_CPR_TRANSFER ||
 	    (kind != KIND_LIVE && method != METHOD_KILLED && method != METHOD_CANCELLED))
 		return ret;

@@ -8,7 +8,7 @@
 #ifndef HOST_QEMU_QEMU_MOVES_H
 #define HOST_QEMU_QEMU_MOVES_H
 
-#include "host/qemu/qemu_vm.h"
+#include "host/qemu/qemu_process.h"
 #include "host/qemu/relay.h"
 
 #define SAVED_FILE "vm-save.bin"

@@ -72,15 +72,11 @@ int qemu_lacks(struct qemu *q, const char *fmt, ...)
 
 static bool by_statistics(enum method method)
 {
-	switch (method_info(method)->kind) {
-	case KIND_SAVEVM:
-	case KIND_STAY:
-	case KIND_RESET:
-		return true;
-	default:
-		return method == METHOD_POSTCOPY || method == METHOD_POSTCOPY_PREEMPT ||
-		       method == METHOD_CPR_TRANSFER;
-	}
+	const enum method_kind kind = method_info(method)->kind;
+
+	return kind == KIND_SAVEVM || kind == KIND_STAY || kind == KIND_RESET ||
+	       method == METHOD_POSTCOPY || method == METHOD_POSTCOPY_PREEMPT ||
+	       method == METHOD_CPR_TRANSFER;
 }
 
 int qemu_check_offer(struct qemu *q)

@@ -237,8 +237,7 @@ static void reap(struct qemu_process *p)
 	}
 	if (now_ns() >= until)
 		kill(p->pid, SIGKILL);
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	TEMP_FAILURE_RETRY(waitpid(p->pid, &status, 0));
 	p->pid = 0;
 	close_fd(&p->serial_fd);
 	close_fd(&p->stderr_fd);
@@ -306,8 +305,7 @@ void qemu_kill(struct qemu_process *p)
 {
 	if (p->pid) {
 		kill(p->pid, SIGKILL);
-		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		TEMP_FAILURE_RETRY(waitpid(p->pid, NULL, 0));
 		p->pid = 0;
 	}
 	qmp_close(&p->qmp);

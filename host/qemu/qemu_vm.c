@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Talking to the QEMUs of a VM: commands, start, statistics.
-#include "host/qemu/qemu_vm.h"
+#include "host/qemu/qemu_process.h"
 #include "host/base/cleanup.h"
 #include "host/base/json.h"
 
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -5,7 +5,6 @@
 #include "host/base/json.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,12 +64,8 @@ static int send_with_fd(int fd, const char *bytes, size_t len, int pass_fd)
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &pass_fd, sizeof(int));
 	}
-	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -1;
-	return write_all(fd, bytes + n, len - (size_t)n);
+	n = TEMP_FAILURE_RETRY(sendmsg(fd, &msg, MSG_NOSIGNAL));
+	return n < 0 ? -1 : write_all(fd, bytes + n, len - (size_t)n);
 }
 
 int qmp_send(struct qmp *q, const char *command, json_t *args, int pass_fd, struct err *e)

@@ -353,13 +353,12 @@ static void compare_keyed(const struct comparison *c, const struct keyed *k,
 static void compare_section(const struct comparison *c, const struct snapshot_section *before,
 			    const struct snapshot_section *after)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(keyed); i++) {
-		if (!strcmp(keyed[i].section, before->name)) {
-			compare_keyed(c, &keyed[i], before, after);
-			return;
-		}
-	}
-	compare_bytes(c, before, after);
+	const struct keyed *k = table_find(keyed, section, before->name);
+
+	if (k)
+		compare_keyed(c, k, before, after);
+	else
+		compare_bytes(c, before, after);
 }
 
 /* Restoring alone writes nothing to the guest's memory. */

@@ -42,7 +42,7 @@ SAME(efer);
 
 enum op { EQUALS, DIFFERS, HAS_BITS, AT_LEAST };
 
-static const struct {
+static const struct word {
 	const char *name;
 	struct place place;
 	enum op op;
@@ -82,7 +82,7 @@ static const struct vectors {
 	{"isr", {IN_SECTION, "LAPIC", 0x100, 4, NULL}, 16},
 };
 
-static const struct {
+static const struct key {
 	const char *name;
 	struct place place;
 } keys[] = {
@@ -237,16 +237,15 @@ static int wrong(struct err *e, const struct term *t, const char *text)
 
 static int parse_word(struct term *t, const char *p, struct err *e)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].name, p))
-			continue;
-		t->place = words[i].place;
-		t->op = words[i].op;
-		t->n = words[i].n;
-		snprintf(t->what, sizeof(t->what), "%s", t->place.text);
-		return 0;
-	}
-	return wrong(e, t, "there is no such term");
+	const struct word *word = table_find(words, name, p);
+
+	if (!word)
+		return wrong(e, t, "there is no such term");
+	t->place = word->place;
+	t->op = word->op;
+	t->n = word->n;
+	snprintf(t->what, sizeof(t->what), "%s", t->place.text);
+	return 0;
 }
 
 static int parse_vector(struct term *t, const char *p, struct err *e)
@@ -273,17 +272,14 @@ static int parse_vector(struct term *t, const char *p, struct err *e)
 static int find_key(struct term *t, const char *key, struct err *e)
 {
 	const struct vmcs12_field *f = vmcs12_find(key, strlen(key));
+	const struct key *k = table_find(keys, name, key);
 
-	if (f) {
+	if (f)
 		t->place = (struct place){IN_VMCS12, f->name, 0, f->size, NULL};
+	else if (k)
+		t->place = k->place;
+	if (f || k)
 		return 0;
-	}
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (strcmp(keys[i].name, key))
-			continue;
-		t->place = keys[i].place;
-		return 0;
-	}
 	for (unsigned i = 0; i < ARRAY_SIZE(numbered_keys); i++) {
 		size_t len = strlen(numbered_keys[i].name);
 
@@ -334,16 +330,10 @@ static int parse_term(struct term *t, const char *text, struct err *e)
 
 static bool holds(enum op op, uint64_t value, uint64_t n)
 {
-	switch (op) {
-	case EQUALS:
-		return value == n;
-	case DIFFERS:
-		return value != n;
-	case HAS_BITS:
-		return (value & n) == n;
-	default:
-		return value >= n;
-	}
+	return op == EQUALS	? value == n
+	       : op == DIFFERS	? value != n
+	       : op == HAS_BITS ? (value & n) == n
+				: value >= n;
 }
 
 /* All vectors that are set in @r, each with a blank before it. Their number. */

@@ -188,10 +188,7 @@ uint64_t vmcs12_value(const uint8_t *vmcs12, const char *name)
 /* What says whether field @name, an address, is in use; NULL: it is none. */
 static const struct use *use_of(const char *name)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(uses); i++)
-		if (!strcmp(uses[i].name, name))
-			return &uses[i];
-	return NULL;
+	return table_find(uses, name, name);
 }
 
 static bool in_use(const uint8_t *vmcs12, const struct use *use)
