@@ -27,13 +27,6 @@ static bool runs(const struct job *j)
 	return j->pid || speaks(j);
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* The child. It does not outlive its parent. */
 static void be_child(const struct job *j, const int *write_end) __attribute__((noreturn));
 static void be_child(const struct job *j, const int *write_end)
@@ -123,11 +116,8 @@ static void read_stream(struct job *j, unsigned job, enum job_stream s,
 static void reap(struct job *j)
 {
 	int status = 0;
-	pid_t got;
 
-	do
-		got = waitpid(j->pid, &status, 0);
-	while (got < 0 && errno == EINTR);
+	TEMP_FAILURE_RETRY(waitpid(j->pid, &status, 0));
 	j->status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 	j->pid = 0;
 	close_fd(&j->ends);

@@ -2,6 +2,8 @@
 // What all have in common that write or read JSON.
 #include "host/base/json.h"
 
+#include "host/base/cleanup.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,21 +31,16 @@ void json_append(json_t *array, json_t *value)
 
 json_t *json_text(const char *s)
 {
-	json_t *string;
-	char *copy;
+	json_t *string = s ? json_string(s) : json_null();
+	auto_free char *copy = NULL;
 
-	if (!s)
-		return json_null();
-	string = json_string(s);
 	if (string)
 		return string;
 	copy = xstrdup(s);
 	for (char *p = copy; *p; p++)
 		if ((unsigned char)*p >= 0x80)
 			*p = '?';
-	string = json_string(copy);
-	free(copy);
-	return json_got(string);
+	return json_got(json_string(copy));
 }
 
 json_t *json_hex(uint64_t value)
@@ -56,26 +53,15 @@ json_t *json_hex(uint64_t value)
 
 static bool is_type(const json_t *value, char type)
 {
-	switch (type) {
-	case 's':
-		return json_is_string(value);
-	case 'u':
-		return json_is_integer(value) && json_integer_value(value) >= 0;
-	case 'i':
-		return json_is_integer(value);
-	case 'd':
-		return json_is_number(value);
-	case 'b':
-		return json_is_boolean(value);
-	case 'o':
-		return json_is_object(value);
-	case 'a':
-		return json_is_array(value);
-	case 'n':
-		return json_is_null(value);
-	default:
-		return !value || json_is_null(value);
-	}
+	return type == 's'   ? json_is_string(value)
+	       : type == 'u' ? json_is_integer(value) && json_integer_value(value) >= 0
+	       : type == 'i' ? json_is_integer(value)
+	       : type == 'd' ? json_is_number(value)
+	       : type == 'b' ? json_is_boolean(value)
+	       : type == 'o' ? json_is_object(value)
+	       : type == 'a' ? json_is_array(value)
+	       : type == 'n' ? json_is_null(value)
+			     : !value || json_is_null(value);
 }
 
 int json_check(const char *what, const json_t *object, const struct json_member *members,
@@ -89,9 +75,8 @@ int json_check(const char *what, const json_t *object, const struct json_member 
 
 		for (const char *type = members[i].types; *type; type++)
 			good |= is_type(value, *type);
-		if (good)
-			continue;
-		return err_set(e, "%s has no good '%s'", what, members[i].key);
+		if (!good)
+			return err_set(e, "%s has no good '%s'", what, members[i].key);
 	}
 	return 0;
 }
@@ -134,29 +119,22 @@ bool json_is_schema(const json_t *top, const char *schema, int version)
 json_t *json_read(const char *path, const char *schema, int version, struct err *e)
 {
 	json_error_t error;
-	FILE *f = open_plain(path, e);
-	json_t *top = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &error) : NULL;
+	auto_fclose FILE *f = open_plain(path, e);
+	json_auto_t *top = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &error) : NULL;
 
 	if (!f)
 		return NULL;
-	fclose(f);
-	if (!top) {
-		err_set(e, "%s: line %d: %s", path, error.line, error.text);
-	} else if (!json_is_schema(top, schema, version)) {
-		err_set(e, "%s is no %s of version %d", path, schema, version);
-		json_decref(top);
-		top = NULL;
-	}
-	return top;
+	if (!top)
+		return err_as(NULL, e, "%s: line %d: %s", path, error.line, error.text);
+	if (!json_is_schema(top, schema, version))
+		return err_as(NULL, e, "%s is no %s of version %d", path, schema, version);
+	return keep(top);
 }
 
 int json_write(const json_t *top, const char *path, struct err *e)
 {
-	char *dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	int ret;
+	auto_free char *dump = json_dumps(top, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 
 	json_got(dump ? json_true() : NULL);
-	ret = write_path(path, dump, strlen(dump), e);
-	free(dump);
-	return ret;
+	return write_path(path, dump, strlen(dump), e);
 }

@@ -2,7 +2,6 @@
 // SIGINT, SIGTERM, SIGHUP as a file descriptor, so that every wait can end in order.
 #include "host/base/signals.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>

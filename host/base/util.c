@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Small helpers of the runner: time, memory, growing buffers, whole reads and writes.
-#include "host/base/util.h"
+#include "host/base/cleanup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -125,11 +124,10 @@ void make_printable(char *text)
 
 static ssize_t write_printable(void *to, const char *text, size_t len)
 {
-	char *copy = xasprintf("%.*s", (int)len, text);
+	auto_free char *copy = xasprintf("%.*s", (int)len, text);
 
 	make_printable(copy);
 	fputs(copy, to);
-	free(copy);
 	return (ssize_t)len;
 }
 
@@ -176,15 +174,30 @@ int err_errno(struct err *e, const char *what)
 	return err_set(e, "%s: %s", what, strerror(errno));
 }
 
+void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int socket_address(const char *path, struct sockaddr_un *address, struct err *e)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address->sun_path))
+		return err_set(e, "the socket's path is longer than %zu bytes: %s",
+			       sizeof(address->sun_path) - 1, path);
+	strcpy(address->sun_path, path);
+	return 0;
+}
+
 int write_all(int fd, const void *p, size_t len)
 {
 	const char *c = p;
 
 	while (len) {
-		ssize_t n = write(fd, c, len);
+		ssize_t n = TEMP_FAILURE_RETRY(write(fd, c, len));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return -1;
 		c += n;
@@ -196,87 +209,71 @@ int write_all(int fd, const void *p, size_t len)
 int write_file(const char *dir, const char *name, const void *p, size_t len, int mode,
 	       struct err *e)
 {
-	char *path = xasprintf("%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
-	int ret = -1;
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode), ret;
 
-	if (fd >= 0) {
-		ret = write_all(fd, p, len);
-		if (ret)
-			err_set(e, "cannot write %s: %s", path, strerror(errno));
-		if (close(fd) && !ret)
-			ret = err_set(e, "cannot write %s: %s", path, strerror(errno));
-	} else {
-		err_set(e, "cannot create %s: %s", path, strerror(errno));
-	}
-	free(path);
-	return ret;
+	if (fd < 0)
+		return err_set(e, "cannot create %s: %s", path, strerror(errno));
+	ret = write_all(fd, p, len);
+	if (close(fd) || ret) /* it, too, may tell of a disk that is full */
+		return err_set(e, "cannot write %s: %s", path, strerror(errno));
+	return 0;
 }
 
 int read_file(const char *dir, const char *name, struct buf *bytes, struct err *e)
 {
-	char *path = xasprintf("%s/%s", dir, name), piece[65536];
-	FILE *f = fopen(path, "re");
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	auto_fclose FILE *f = fopen(path, "re");
+	char piece[65536];
 	size_t n;
-	int ret = f ? 0 : -1;
 
 	while (f && (n = fread(piece, 1, sizeof(piece), f)))
 		buf_append(bytes, piece, n);
-	if (f && ferror(f))
-		ret = -1;
-	if (ret)
-		err_set(e, "cannot read %s: %s", path, strerror(errno));
-	if (f)
-		fclose(f);
-	free(path);
-	return ret;
+	if (!f || ferror(f))
+		return err_set(e, "cannot read %s: %s", path, strerror(errno));
+	return 0;
 }
 
 int write_path(const char *path, const void *p, size_t len, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
-	int ret = write_file(dir, slash ? slash + 1 : path, p, len, 0666, e);
+	auto_free char *dir = slash ? xasprintf("%.*s", (int)(slash - path), path) : xstrdup(".");
 
-	free(dir);
-	return ret;
+	return write_file(dir, slash ? slash + 1 : path, p, len, 0666, e);
 }
 
 int check_writable(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	auto_free char *dir =
+		slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
 	struct stat st;
-	int ret = 0;
 
 	if (!*path || (slash && !slash[1]) || (!stat(path, &st) && S_ISDIR(st.st_mode)))
-		ret = err_set(e, "%s is no name of a file", *path ? path : "''");
-	else if (access(dir, W_OK | X_OK))
-		ret = err_set(e, "cannot write %s: %s", path, strerror(errno));
-	free(dir);
-	return ret;
+		return err_set(e, "%s is no name of a file", *path ? path : "''");
+	if (access(dir, W_OK | X_OK))
+		return err_set(e, "cannot write %s: %s", path, strerror(errno));
+	return 0;
 }
 
 int make_dirs(const char *path, struct err *e)
 {
-	char *copy = xstrdup(path);
+	auto_free char *copy = xstrdup(path);
 	struct stat st;
-	int ret = 0;
 
-	for (char *p = copy + 1; p[-1] && !ret; p++) {
+	for (char *p = copy + 1; p[-1]; p++) {
 		char c = *p;
 
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
 		if (mkdir(copy, 0777) && errno != EEXIST)
-			ret = err_set(e, "cannot make directory %s: %s", copy, strerror(errno));
+			return err_set(e, "cannot make directory %s: %s", copy, strerror(errno));
 		*p = c;
 	}
-	if (!ret && (stat(path, &st) || !S_ISDIR(st.st_mode)))
-		ret = err_set(e, "%s is not a directory", path);
-	free(copy);
-	return ret;
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		return err_set(e, "%s is not a directory", path);
+	return 0;
 }
 
 void buf_shell_quote(struct buf *b, const char *s)
@@ -338,6 +335,15 @@ bool word_in(const char *list, char separator, const char *word)
 	return false;
 }
 
+uint64_t big_endian(const uint8_t *p, size_t size)
+{
+	uint64_t value = 0;
+
+	while (size--)
+		value = value << 8 | *p++;
+	return value;
+}
+
 uint64_t hash_bytes(uint64_t seed, const void *p, size_t len)
 {
 	return XXH3_64bits_withSeed(p, len, seed);
@@ -372,7 +378,6 @@ bool parse_decimal(const char *s, size_t len, uint64_t *value)
 
 bool parse_number(const char *text, uint64_t *value)
 {
-	uint64_t v = 0;
 	size_t len;
 
 	if (strncmp(text, "0x", 2))
@@ -381,9 +386,7 @@ bool parse_number(const char *text, uint64_t *value)
 	len = strlen(text);
 	if (!len || len > 16 || strspn(text, "0123456789abcdefABCDEF") != len)
 		return false;
-	for (; *text; text++)
-		v = v << 4 | (unsigned)(*text <= '9' ? *text - '0' : (*text | 0x20) - 'a' + 10);
-	*value = v;
+	*value = strtoull(text, NULL, 16);
 	return true;
 }
 

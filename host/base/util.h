@@ -8,10 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NS_PER_MS     1000000ll
-#define NS_PER_US     1000ll
+/* The row of @table, an array, whose @member is the text @key, or NULL. */
+#define table_find(table, member, key)                                                        \
+	({                                                                                    \
+		__typeof__(&(table)[0]) found_ = (table);                                     \
+		while (found_ < (table) + ARRAY_SIZE(table) && strcmp(found_->member, (key))) \
+			found_++;                                                             \
+		found_ < (table) + ARRAY_SIZE(table) ? found_ : NULL;                         \
+	})
+
+#define NS_PER_MS 1000000ll
+#define NS_PER_US 1000ll
 
 /* Monotonic time in nanoseconds. */
 int64_t now_ns(void);
@@ -52,11 +62,21 @@ struct err {
 /* Sets it. Returns -1. */
 int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same, but the value is @value: NULL, false, VM_TIMEOUT, ... */
+#define err_as(value, ...) (err_set(__VA_ARGS__), (value))
+
 /* "@what: the text of errno". Returns -1. */
 int err_errno(struct err *e, const char *what);
 
 /* Opens @path, a plain file and no FIFO that nobody writes to, to be read. NULL: @e is filled. */
 FILE *open_plain(const char *path, struct err *e);
+
+/* Closes *@fd, unless that is -1, which it is then. */
+void close_fd(int *fd);
+
+struct sockaddr_un;
+/* The @address of the unix socket at @path. 0, or -1 with @e filled: that is too long. */
+int socket_address(const char *path, struct sockaddr_un *address, struct err *e);
 
 /* Writes all of @p. 0, or -1 with errno. */
 int write_all(int fd, const void *p, size_t len);
@@ -92,6 +112,9 @@ bool word_next(const char **list, char separator, char *word, size_t size);
 
 /* Whether @word is one of such a list, to the letter. */
 bool word_in(const char *list, char separator, const char *word);
+
+/* The number in the @size bytes at @p, the highest first. */
+uint64_t big_endian(const uint8_t *p, size_t size);
 
 /* Hash (XXH3) of @len bytes, with that of what came before as @seed. */
 uint64_t hash_bytes(uint64_t seed, const void *p, size_t len);

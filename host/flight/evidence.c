@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Compares what a failed check tells of with a pattern.
-#include "host/flight/evidence.h"
-
-#include "host/base/util.h"
+#include "host/flight/known.h"
 
 #include <fnmatch.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 // VM away, restore it in a new process, let it go on. A hop that catches something else is retaken.
 // What the methods have of their own is in flight_move.c.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 #include "host/l0/l0_log.h"
 
 #include <errno.h>
@@ -39,9 +40,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->bytes = 0;
 	f->why[0] = '\0';
 	if (flight_posts_before(f)) {
-		ret = flight_wait_blocked(f);
-		if (!ret)
-			ret = flight_post(f);
+		ret = flight_wait_blocked(f) ?: flight_post(f);
 		if (ret)
 			return ret;
 	}
@@ -60,11 +59,9 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
 	hop->bytes = flight_saved_bytes(f);
-	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state)) {
-		err_set(&f->err,
-			"KVM's statistics say that L2 is active, its nested state says not");
-		return FLIGHT_LACKS;
-	}
+	if (hop->kvm_says == 1 && !saved_l2_active(&hop->state))
+		return err_as(FLIGHT_LACKS, &f->err,
+			      "KVM's statistics say that L2 is active, its nested state says not");
 	ret = flight_wanted(f, &hop->state);
 	if (ret < 0)
 		return VM_HARNESS;
@@ -77,7 +74,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		ret = flight_act(f, false);
 	else
 		return VM_OK;
-	return ret ? ret : d->save(f->vm, &f->saved, &hop->state);
+	return ret ?: d->save(f->vm, &f->saved, &hop->state);
 }
 
 /* The act at the same instant, in a VM that goes on. */
@@ -92,7 +89,7 @@ static int control_act(struct flight *f)
 		ret = flight_act(f, live);
 	if (!ret && !live)
 		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : flight_answer(f, 'k');
+	return ret ?: flight_answer(f, 'k');
 }
 
 /* A hop without a snapshot. */
@@ -104,11 +101,8 @@ static int hop_control(struct flight *f)
 		return control_act(f);
 	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)
-		return ret ? ret : flight_answer(f, 'k');
-	ret = flight_wait_blocked(f);
-	if (!ret)
-		ret = flight_post_live(f);
-	return ret ? ret : flight_answer(f, 'p');
+		return ret ?: flight_answer(f, 'k');
+	return flight_wait_blocked(f) ?: flight_post_live(f) ?: flight_answer(f, 'p');
 }
 
 /* What was saved at `ready`: the log says all that was learned up to there. */
@@ -123,15 +117,11 @@ static int resume(struct flight *f)
 	flight_phase(f, "restore");
 	flight_serial(f, from->log.p, from->log.len);
 	n = f->result->log.ready_hop;
-	if (!f->ready || !n || n > f->config->hops) {
-		err_set(&f->err, "the saved log does not end with `ready`");
-		return VM_HARNESS;
-	}
+	if (!f->ready || !n || n > f->config->hops)
+		return err_set(&f->err, "the saved log does not end with `ready`");
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
-	ret = flight_saved_read(f, &from->snapshot);
-	if (!ret)
-		ret = f->config->driver->restore(f->vm, &f->saved);
+	ret = flight_saved_read(f, &from->snapshot) ?: f->config->driver->restore(f->vm, &f->saved);
 	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
@@ -150,11 +140,9 @@ static int hop_once(struct flight *f)
 	bool caught;
 	int ret;
 
-	if (!n || n > flight_guest_hops(f->config)) {
-		err_set(&f->err, "the guest is ready for hop %u of %u", n,
-			flight_guest_hops(f->config));
-		return VM_HARNESS;
-	}
+	if (!n || n > flight_guest_hops(f->config))
+		return err_set(&f->err, "the guest is ready for hop %u of %u", n,
+			       flight_guest_hops(f->config));
 	if (f->config->progress)
 		f->config->progress(f->config->arg, n, r->missed);
 	if (FREEZE_BEHIND_MARK(&f->config->freeze))
@@ -169,9 +157,7 @@ static int hop_once(struct flight *f)
 	if (flight_moves(f))
 		return flight_hop_by_method(f, hop, n);
 	hop->method = f->method;
-	ret = jitter(f, hop->missed);
-	if (!ret)
-		ret = take_snapshot(f, hop, &caught);
+	ret = jitter(f, hop->missed) ?: take_snapshot(f, hop, &caught);
 	if (ret)
 		return ret;
 	if (!caught)
@@ -257,12 +243,11 @@ static void set_up(struct flight *f, const struct flight_config *config,
 
 static void fly(const struct flight_config *config, struct flight_result *result)
 {
-	struct flight *f = xcalloc(1, sizeof(*f));
-	char *cmdline = flight_cmdline(config);
-	char *path = xasprintf("%s/serial.log", config->vm.dir);
+	auto_free struct flight *f = xcalloc(1, sizeof(*f));
+	auto_free char *cmdline = flight_cmdline(config);
+	auto_free char *path = xasprintf("%s/serial.log", config->vm.dir);
 	int64_t start = now_ns();
-	struct buf file = {0};
-	bool keep = false;
+	auto_buf struct buf file = {0};
 	int ret;
 
 	set_up(f, config, result, cmdline, start);
@@ -282,9 +267,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		while (!ret) {
 			unsigned missed = result->missed;
 
-			ret = flight_wait(f, 0);
-			if (!ret)
-				ret = hop_once(f);
+			ret = flight_wait(f, 0) ?: hop_once(f);
 			/*
 			 * Only now: it would count as time of the hop that began meanwhile. A
 			 * guest that was told of a miss will be ready at once.
@@ -300,9 +283,9 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		flight_take_fetches(f);
 		flight_timeline_end(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
-		keep = !result->interrupted &&
-		       (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP);
-		if (keep && !(f->looked && !flight_saved_bytes(f)))
+		if (!result->interrupted &&
+		    (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP) &&
+		    !(f->looked && !flight_saved_bytes(f)))
 			flight_saved_file(f, &f->saved, &file);
 		config->driver->destroy(f->vm);
 		count_oracles(f); /* the end of a VM is L0's doing, too */
@@ -316,16 +299,12 @@ static void fly(const struct flight_config *config, struct flight_result *result
 	if (file.len && write_file(config->vm.dir, "snapshot.bin", file.p, file.len, 0666, &f->err))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", f->err.text);
 	result->duration_ns = now_ns() - start;
-	free(path);
-	free(cmdline);
 	buf_free(&f->tail);
 	buf_free(&f->whole);
 	buf_free(&f->l0_text);
 	flight_saved_free(&f->saved);
-	buf_free(&file);
 	page_names_free(&f->names);
 	timeline_free(f->timeline);
-	free(f);
 }
 
 void flight_run(const struct flight_config *config, struct flight_result *result)

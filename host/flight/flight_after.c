@@ -4,8 +4,8 @@
 // resumed there (a sweep has thousands) goes the same way as one that was booted. All that the host
 // has to say is in the serial port before the mark: from there on the guest's path is its own.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* `g` and `k` for each hop that is left. The caller frees it. */
@@ -27,7 +27,7 @@ static int control(struct flight *f, const char *bytes)
 	while (*bytes && !ret)
 		ret = f->config->driver->send(f->vm, *bytes++);
 	flight_expect_event(f);
-	return ret ? ret : f->config->driver->cont(f->vm);
+	return ret ?: f->config->driver->cont(f->vm);
 }
 
 /* At the mark, where nothing of L2 can be lost yet. */
@@ -38,13 +38,12 @@ static int restart(struct flight *f)
 
 	flight_phase(f, "snapshot at the mark");
 	ret = f->config->driver->stop(f->vm);
-	if (!ret)
-		ret = f->config->driver->save(f->vm, &f->saved, &at_mark.state);
+	ret = ret ?: f->config->driver->save(f->vm, &f->saved, &at_mark.state);
 	if (!ret && f->config->save_hop) {
 		f->result->saved = true;
 		return FLIGHT_SAVED;
 	}
-	return ret ? ret : flight_restore(f);
+	return ret ?: flight_restore(f);
 }
 
 static void classify(struct flight *f, struct hop_record *hop)
@@ -96,7 +95,7 @@ static int freeze(struct flight *f, const char *bytes)
 
 int flight_hop_after(struct flight *f, unsigned n)
 {
-	char *bytes;
+	auto_free char *bytes = NULL;
 	int ret = VM_OK;
 
 	f->ready = false;
@@ -109,7 +108,5 @@ int flight_hop_after(struct flight *f, unsigned n)
 	if (ret)
 		return ret;
 	bytes = answers(f);
-	ret = f->config->control ? control(f, bytes) : freeze(f, bytes);
-	free(bytes);
-	return ret;
+	return f->config->control ? control(f, bytes) : freeze(f, bytes);
 }

@@ -14,16 +14,10 @@ static enum method_kind kind_of(const struct flight_config *config)
 
 unsigned flight_guest_hops(const struct flight_config *config)
 {
-	if (config->control)
-		return config->hops;
-	switch (kind_of(config)) {
-	case KIND_RESET:
+	if (!config->control && kind_of(config) == KIND_RESET)
 		return RESET_HOPS;
-	case KIND_SAVEVM: /* the VM that goes back in the last hop must not have ended */
-		return config->hops + 1;
-	default:
-		return config->hops;
-	}
+	/* The VM that goes back in the last hop must not have ended. */
+	return config->hops + (!config->control && kind_of(config) == KIND_SAVEVM);
 }
 
 bool flight_goes_live(const struct flight_config *config)

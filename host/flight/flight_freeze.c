@@ -18,10 +18,8 @@ static int do_to_vm(struct flight *f, enum act what, bool live)
 	int ret;
 
 	if ((what == ACT_IRQ || what == ACT_POST || what == ACT_SIPI) &&
-	    (!f->vector || f->vector > 255 || f->notification > 255)) {
-		err_set(&f->err, "the guest has not said which vector it expects");
-		return VM_HARNESS;
-	}
+	    (!f->vector || f->vector > 255 || f->notification > 255))
+		return err_set(&f->err, "the guest has not said which vector it expects");
 	ret = f->config->driver->act(f->vm, &config, live);
 	flight_timeline_act(f, &config, start);
 	return ret;
@@ -52,8 +50,7 @@ int flight_post_live(struct flight *f)
 		return ret;
 	flight_phase(f, "kick");
 	f->kicked = true;
-	ret = f->config->driver->stop(f->vm);
-	return ret ? ret : f->config->driver->cont(f->vm);
+	return f->config->driver->stop(f->vm) ?: f->config->driver->cont(f->vm);
 }
 
 int flight_wait_blocked(struct flight *f)
@@ -69,14 +66,10 @@ int flight_wait_blocked(struct flight *f)
 		return VM_OK;
 	/* A guest that failed on its way does not come there. */
 	while (!ret && !f->result->log.fails && (blocked = d->blocked(f->vm)) != 1) {
-		if (blocked < 0) {
-			err_set(&f->err, "this KVM does not say whether a vCPU blocks");
-			return VM_HARNESS;
-		}
-		if (now_ns() >= until) {
-			err_set(&f->err, "the vCPU does not block");
-			return VM_TIMEOUT;
-		}
+		if (blocked < 0)
+			return err_set(&f->err, "this KVM does not say whether a vCPU blocks");
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, &f->err, "the vCPU does not block");
 		ret = d->wait(f->vm, now_ns() + BLOCK_POLL_NS);
 	}
 	return ret;
@@ -114,13 +107,9 @@ static int act_on_the_way(struct flight *f)
 		flight_phase(f, "stop for the act");
 		ret = d->stop_at(f->vm, &port, go(f));
 	} else {
-		ret = flight_send_go(f);
-		if (!ret)
-			ret = flight_wait_blocked(f);
-		if (!ret)
-			ret = d->stop(f->vm);
+		ret = flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
 	}
-	return ret ? ret : flight_act(f, false);
+	return ret ?: flight_act(f, false);
 }
 
 int flight_freeze(struct flight *f)
@@ -135,12 +124,8 @@ int flight_freeze(struct flight *f)
 		ret = act_on_the_way(f);
 	if (ret)
 		return ret;
-	if (at == AT_BLOCKED) {
-		ret = flight_send_go(f);
-		if (!ret)
-			ret = flight_wait_blocked(f);
-		return ret ? ret : d->stop(f->vm);
-	}
+	if (at == AT_BLOCKED)
+		return flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
 	flight_phase(f, "stop");
 	if (at == AT_PORT || at == AT_PAGE)
 		ret = d->stop_at(f->vm, &port, go(f));
@@ -157,5 +142,5 @@ int flight_freeze(struct flight *f)
 	ret = flight_send_go(f);
 	while (!ret && when->at == FREEZE_TIME && now_ns() < until)
 		ret = d->wait(f->vm, until);
-	return ret ? ret : d->stop(f->vm);
+	return ret ?: d->stop(f->vm);
 }

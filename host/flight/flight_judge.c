@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // How a flight ended: what the log says if the VM ended in order, else what stopped it.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 
@@ -22,7 +23,8 @@ static const char *last_lines(const struct buf *tail)
 static void look_at_hang(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
-	struct buf *text = &f->result->details, file = {0};
+	struct buf *text = &f->result->details;
+	auto_buf struct buf file = {0};
 	struct saved_vm now = {0};
 	struct saved_state state;
 	struct err e = {0};
@@ -48,7 +50,6 @@ static void look_at_hang(struct flight *f)
 		buf_printf(text, "its state cannot be saved: %s\n", f->err.text);
 	}
 	flight_saved_free(&now);
-	buf_free(&file);
 }
 
 /* What a whole log does not say: that the host did its part. */

@@ -3,6 +3,7 @@
 // going back in time, a VM that is split in two, a reset. Where a VM has two futures each writes on
 // from the same log; what is not the one that counts is judged and kept as a branch.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,8 +38,7 @@ int flight_choose_method(struct flight *f, unsigned n)
 			break;
 	}
 	flight_take_fetches(f);
-	if (!ret)
-		ret = c->driver->cont(f->vm);
+	ret = ret ?: c->driver->cont(f->vm);
 	f->progress_ns = now_ns();
 	return ret;
 }
@@ -47,16 +47,14 @@ int flight_choose_method(struct flight *f, unsigned n)
 static int rewind_log(struct flight *f, size_t mark)
 {
 	struct flight_result *r = f->result;
-	struct buf kept = {0};
+	auto_buf struct buf kept = {0};
 	char name[64];
 
 	snprintf(name, sizeof(name), "branch-%u.log", ++f->branches);
 	if (write_file(f->config->vm.dir, name, f->whole.p, f->whole.len, 0666, &f->err))
 		return VM_HARNESS;
-	if (fflush(f->serial_log) || ftruncate(fileno(f->serial_log), 0)) {
-		err_set(&f->err, "serial.log: %s", strerror(errno));
-		return VM_HARNESS;
-	}
+	if (fflush(f->serial_log) || ftruncate(fileno(f->serial_log), 0))
+		return err_set(&f->err, "serial.log: %s", strerror(errno));
 	rewind(f->serial_log);
 	if (r->log.fails && !r->branch.fails) {
 		guest_log_free(&r->branch);
@@ -70,7 +68,6 @@ static int rewind_log(struct flight *f, size_t mark)
 	f->again = true;
 	flight_serial(f, kept.p, kept.len);
 	f->again = false;
-	buf_free(&kept);
 	f->ready = f->waiting = false;
 	f->nudge_ns = 0;
 	return VM_OK;
@@ -160,11 +157,8 @@ static int hop_stay(struct flight *f, struct hop_record *hop)
 
 	flight_phase(f, "migration that must fail");
 	/* Only KVM's statistics tell that L2 runs. */
-	if (!ret)
-		ret = d->move(f->vm, &hop->state);
-	if (ret)
-		return ret;
-	if (!running_in_state(f, hop, &ret))
+	ret = ret ?: d->move(f->vm, &hop->state);
+	if (ret || !running_in_state(f, hop, &ret))
 		return ret;
 	flight_taken(f, hop);
 	return flight_answer(f, 'k');
@@ -203,20 +197,15 @@ static int hop_fork(struct flight *f, struct hop_record *hop)
 	int ret = flight_send_go(f);
 
 	flight_phase(f, "background snapshot");
-	if (!ret)
-		ret = d->move(f->vm, &hop->state);
+	ret = ret ?: d->move(f->vm, &hop->state);
 	if (ret)
 		return ret;
 	hop->bytes = flight_saved_bytes(f);
 	if (!running_in_state(f, hop, &ret))
 		return ret;
-	ret = end_original(f);
-	if (!ret)
-		ret = rewind_log(f, mark);
+	ret = end_original(f) ?: rewind_log(f, mark);
 	flight_phase(f, "restore");
-	if (!ret)
-		ret = d->restore(f->vm, &f->saved);
-	return ret ? ret : flight_land(f, hop);
+	return ret ?: d->restore(f->vm, &f->saved) ?: flight_land(f, hop);
 }
 
 /* The VM goes on from the snapshot to the end of hop @n. */
@@ -225,9 +214,7 @@ static int future(struct flight *f, unsigned n)
 	int ret;
 
 	flight_expect_event(f); /* first: cont() may deliver the next `ready` */
-	ret = f->config->driver->cont(f->vm);
-	if (!ret)
-		ret = flight_wait(f, n);
+	ret = f->config->driver->cont(f->vm) ?: flight_wait(f, n);
 	if (!ret)
 		check_digest(f);
 	return ret;
@@ -248,32 +235,13 @@ static int hop_savevm(struct flight *f, struct hop_record *hop, unsigned n)
 	mark = f->whole.len;
 	f->digest_due = 0;
 	flight_phase(f, "savevm");
-	ret = d->send(f->vm, 'k');
-	if (!ret)
-		ret = d->save(f->vm, &f->saved, &hop->state);
-	if (!ret)
-		ret = future(f, n);
+	ret = d->send(f->vm, 'k') ?: d->save(f->vm, &f->saved, &hop->state) ?: future(f, n);
 	flight_phase(f, "loadvm in the same process");
-	if (!ret)
-		ret = d->stop(f->vm);
-	if (!ret)
-		ret = d->back(f->vm);
-	if (!ret)
-		ret = rewind_log(f, mark);
-	if (!ret)
-		ret = future(f, n);
+	ret = ret ?: d->stop(f->vm) ?: d->back(f->vm) ?: rewind_log(f, mark) ?: future(f, n);
 	flight_phase(f, "quit");
-	if (!ret)
-		ret = d->stop(f->vm);
-	if (!ret)
-		ret = d->quit(f->vm);
-	if (!ret)
-		ret = rewind_log(f, mark);
+	ret = ret ?: d->stop(f->vm) ?: d->quit(f->vm) ?: rewind_log(f, mark);
 	flight_phase(f, "loadvm in a new process");
-	if (!ret)
-		ret = d->restore(f->vm, &f->saved);
-	if (!ret)
-		ret = future(f, n);
+	ret = ret ?: d->restore(f->vm, &f->saved) ?: future(f, n);
 	if (!ret)
 		flight_taken(f, hop);
 	return ret;
@@ -287,13 +255,10 @@ static int hop_reset(struct flight *f, struct hop_record *hop)
 	if (!frozen_in_state(f, hop, &ret))
 		return ret;
 	flight_phase(f, "reset");
-	ret = d->reset(f->vm);
-	if (!ret)
-		ret = rewind_log(f, 0);
+	ret = d->reset(f->vm) ?: rewind_log(f, 0);
 	flight_expect_event(f); /* before cont(), as in future() */
 	f->nudge_ns = 0;	/* it boots */
-	if (!ret)
-		ret = d->cont(f->vm);
+	ret = ret ?: d->cont(f->vm);
 	if (ret)
 		return ret;
 	f->resets++;

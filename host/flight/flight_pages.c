@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What each restored VM asked for, as pages-HOP.txt and pages-HOP.json (docs/pages.md).
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 #include "host/flight/known.h"
 #include "host/pages/pages.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void write_one(const struct flight *f, unsigned n, const char *ending, const char *text)
@@ -28,9 +28,9 @@ void flight_pages_write(const struct flight *f)
 	for (unsigned i = 0; i < r->hops; i++) {
 		const struct hop_record *hop = &r->hop[i];
 		const char *late = f->config->vm.pages->late;
-		struct buf text = {0};
-		json_t *json;
-		char *dump;
+		auto_buf struct buf text = {0};
+		json_auto_t *json = NULL;
+		auto_free char *dump = NULL;
 
 		if (!hop->fetch)
 			continue;
@@ -40,8 +40,5 @@ void flight_pages_write(const struct flight *f)
 		dump = json_dumps(json, JSON_INDENT(1));
 		if (dump)
 			write_one(f, i + 1, "json", dump);
-		free(dump);
-		json_decref(json);
-		buf_free(&text);
 	}
 }

@@ -3,7 +3,7 @@
 #include "host/flight/flight_state.h"
 #include "host/snapshot/break.h"
 #include "host/snapshot/proof.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 
 size_t flight_saved_bytes(const struct flight *f)
 {
@@ -30,8 +30,7 @@ void flight_saved_file(const struct flight *f, const struct saved_vm *saved, str
 int flight_saved_read(struct flight *f, const struct buf *file)
 {
 	if (f->config->driver->values)
-		return snapshot_decode(&f->saved.value, file->p, file->len, &f->err) ? VM_HARNESS
-										     : VM_OK;
+		return snapshot_decode(&f->saved.value, file->p, file->len, &f->err);
 	buf_append(&f->saved.stream, file->p, file->len);
 	return VM_OK;
 }
@@ -69,5 +68,5 @@ int flight_break(struct flight *f)
 		return VM_OK;
 	flight_phase(f, "break");
 	ret = break_apply(&f->saved.value, f->config->broken, &f->err);
-	return ret > 0 ? FLIGHT_NOTHING : ret < 0 ? VM_HARNESS : VM_OK;
+	return ret > 0 ? FLIGHT_NOTHING : ret;
 }

@@ -12,12 +12,9 @@
 /* Beside what drivers return: the flight ends here. */
 #define FLIGHT_SAVED   1
 #define FLIGHT_NOTHING 2 /* nothing to break in this state */
+#define FLIGHT_LACKS   3 /* L1 was where the scenario wants it; what was saved does not show it */
 
 #define SERIAL_CAP (64u << 20) /* bytes of one boot's log */
-
-#define FLIGHT_LACKS                                                                 \
-	3 /* L1 was where the scenario wants it, and what was saved does not show it \
-	   */
 
 struct flight {
 	const struct flight_config *config;

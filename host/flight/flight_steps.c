@@ -13,14 +13,9 @@
 
 static const char *mp_state_word(uint32_t mp_state)
 {
-	switch (mp_state) {
-	case KVM_MP_STATE_RUNNABLE:
-		return "runnable";
-	case KVM_MP_STATE_HALTED:
-		return "halted";
-	default:
-		return "neither runnable nor halted";
-	}
+	return mp_state == KVM_MP_STATE_RUNNABLE ? "runnable"
+	       : mp_state == KVM_MP_STATE_HALTED ? "halted"
+						 : "neither runnable nor halted";
 }
 
 void state_words(const struct saved_state *state, char *text, size_t size)
@@ -31,7 +26,6 @@ void state_words(const struct saved_state *state, char *text, size_t size)
 		 state->mp_state);
 }
 
-/* The guest has been told something: from now on it owes us an event. */
 void flight_expect_event(struct flight *f)
 {
 	f->ready = false;
@@ -46,14 +40,13 @@ static bool is_cured(struct flight *f, unsigned hop)
 
 	if (f->cured < (once ? 1 : CURED_LIMIT))
 		return false;
-	err_set(&f->err,
+	return err_as(
+		true, &f->err,
 		"an NMI of the host's met L2 in hop %u, %u times, and may have cured what it is "
 		"about: a longer --nudge",
 		f->result->log.ready_hop, f->cured);
-	return true;
 }
 
-/* Waits for `ready`, or with @hop for the end of that hop; nudges a VM that stays silent. */
 int flight_wait(struct flight *f, unsigned hop)
 {
 	const struct driver *d = f->config->driver;
@@ -66,23 +59,16 @@ int flight_wait(struct flight *f, unsigned hop)
 			over && END_NS < f->config->timeout_ns ? END_NS : f->config->timeout_ns;
 		int64_t until = f->progress_ns + limit + flight_quiet_ns(f), now = now_ns();
 
-		if (f->log_failed || f->serial_bytes > SERIAL_CAP) {
-			if (f->log_failed)
-				err_set(&f->err, "cannot write serial.log: %s", strerror(errno));
-			else
-				err_set(&f->err, "the serial log is larger than %u MiB",
-					SERIAL_CAP >> 20);
-			return VM_HARNESS;
-		}
-		if (now >= until && over) {
-			err_set(&f->err, "the VM does not end after its verdict");
-			return VM_HARNESS;
-		}
-		if (now >= until) {
-			err_set(&f->err, "no progress for %lld s",
-				(long long)((limit + flight_quiet_ns(f)) / NS_PER_MS / 1000));
-			return VM_TIMEOUT;
-		}
+		if (f->log_failed)
+			return err_set(&f->err, "cannot write serial.log: %s", strerror(errno));
+		if (f->serial_bytes > SERIAL_CAP)
+			return err_set(&f->err, "the serial log is larger than %u MiB",
+				       SERIAL_CAP >> 20);
+		if (now >= until && over)
+			return err_set(&f->err, "the VM does not end after its verdict");
+		if (now >= until)
+			return err_as(VM_TIMEOUT, &f->err, "no progress for %lld s",
+				      (long long)((limit + flight_quiet_ns(f)) / NS_PER_MS / 1000));
 		if (is_cured(f, hop))
 			break;
 		if (f->nudge_ns && now >= f->nudge_ns) {
@@ -107,7 +93,6 @@ int flight_answer(struct flight *f, char byte)
 	return f->config->driver->send(f->vm, byte);
 }
 
-/* The page requests of the VM that was restored last go to its hop. */
 void flight_take_fetches(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -120,7 +105,6 @@ void flight_take_fetches(struct flight *f)
 	f->restored = NULL;
 }
 
-/* Throws the VM away and restores it from the snapshot in a new one, stopped. */
 int flight_restore(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -174,9 +158,8 @@ int flight_miss(struct flight *f, struct hop_record *hop)
 	if (hop->bytes && method_info(f->method)->kind != KIND_PAUSE)
 		ret = flight_restore(f);
 	flight_phase(f, "cont after a miss");
-	if (!ret)
-		ret = f->config->driver->cont(f->vm);
-	return ret ? ret : flight_answer(f, flight_posts_before(f) ? 'q' : 'r');
+	ret = ret ?: f->config->driver->cont(f->vm);
+	return ret ?: flight_answer(f, flight_posts_before(f) ? 'q' : 'r');
 }
 
 /* Whether the snapshot fell where the scenario wants it: 1, 0 or, with err filled, -1. */
@@ -229,13 +212,9 @@ static int go_on(struct flight *f)
 	if (!ret && flight_acts_when(f, WHEN_RESTORED))
 		ret = flight_act(f, false);
 	flight_phase(f, "cont");
-	if (!ret)
-		ret = d->cont(f->vm);
-	if (!ret && flight_acts_when(f, WHEN_BLOCKED)) {
-		ret = flight_wait_blocked(f);
-		if (!ret)
-			ret = flight_act(f, true);
-	}
+	ret = ret ?: d->cont(f->vm);
+	if (!ret && flight_acts_when(f, WHEN_BLOCKED))
+		ret = flight_wait_blocked(f) ?: flight_act(f, true);
 	if (!ret && when == POST_BLOCKED)
 		ret = flight_wait_blocked(f);
 	return ret || when != POST_BLOCKED ? ret : flight_post_live(f);
@@ -251,7 +230,6 @@ void flight_taken(struct flight *f, struct hop_record *hop)
 	f->result->l2_active += saved_l2_active(&hop->state);
 }
 
-/* The restored VM goes on from @hop. */
 int flight_land(struct flight *f, struct hop_record *hop)
 {
 	int64_t start = now_ns();

@@ -2,9 +2,9 @@
 // What the timelines tell of a flight beside its phases. What the guest says is stamped when the
 // runner has read it from the serial port, which is later than the guest said it.
 #include "host/flight/flight_state.h"
+#include "host/base/cleanup.h"
 #include "host/snapshot/proof.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,14 +28,13 @@ static bool is_common(const char *key)
 
 void flight_timeline_vectors(struct flight *f, unsigned vcpu, const struct snapshot *part)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	if (f->timeline)
 		proof_vectors(part, &text);
 	if (text.len)
 		timeline_instant(f->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT,
 				 "in the snapshot%s: %s", vcpu ? " of vCPU 1" : "", text.p);
-	buf_free(&text);
 }
 
 /* L1 says so before `ready`, from which a hop begins, or after it. */
@@ -51,7 +50,7 @@ static void expects(struct flight *f, const char *what)
 void flight_timeline_event(struct flight *f, const struct event *event)
 {
 	const char *failed = event_get(event, "failed");
-	struct buf keys = {0};
+	auto_buf struct buf keys = {0};
 
 	if (!f->timeline || !strcmp(event->name, "page"))
 		return;
@@ -71,7 +70,6 @@ void flight_timeline_event(struct flight *f, const struct event *event)
 		timeline_instant(f->timeline, LANE_INTERRUPTS, TIMELINE_INTERRUPT,
 				 "L1 has checked what became of 0x%llx, %s failed",
 				 (unsigned long long)f->vector, failed);
-	buf_free(&keys);
 }
 
 void flight_timeline_act(struct flight *f, const struct act_config *act, int64_t from_ns)
@@ -109,7 +107,7 @@ static void add_page(struct timeline *t, const struct fetch *fetch)
 static void add_network(struct timeline *t, const struct hop_record *hop)
 {
 	const struct move_record *m = &hop->move;
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	if (m->bytes >= 0)
 		buf_printf(&text, ", %lld bytes", (long long)m->bytes);
@@ -122,7 +120,6 @@ static void add_network(struct timeline *t, const struct hop_record *hop)
 	if (text.len)
 		timeline_add(t, LANE_NETWORK, TIMELINE_NETWORK, hop->taken_ns, hop->taken_ns,
 			     "%s%s", method_name(hop->method), text.p);
-	buf_free(&text);
 }
 
 static bool has_failed(const struct flight *f, unsigned n)
@@ -139,13 +136,11 @@ static bool has_failed(const struct flight *f, unsigned n)
 static void remove_old(struct flight *f, unsigned newest)
 {
 	struct hop_record *hop = &f->result->hop[newest - TIMELINES_KEPT - 1];
-	char *path;
+	auto_free char *path =
+		xasprintf("%s/timeline-%u.json", f->config->vm.dir, newest - TIMELINES_KEPT);
 
-	if (!hop->timeline || has_failed(f, newest - TIMELINES_KEPT))
-		return;
-	path = xasprintf("%s/timeline-%u.json", f->config->vm.dir, newest - TIMELINES_KEPT);
-	hop->timeline = unlink(path) != 0;
-	free(path);
+	if (hop->timeline && !has_failed(f, newest - TIMELINES_KEPT))
+		hop->timeline = unlink(path) != 0;
 }
 
 void flight_timeline_write(struct flight *f)
@@ -154,7 +149,8 @@ void flight_timeline_write(struct flight *f)
 	unsigned n = timeline_over(f->timeline);
 	struct hop_record *hop;
 	struct err e = {0};
-	char name[40], *text;
+	auto_free char *text = NULL;
+	char name[40];
 
 	if (!n)
 		return;
@@ -179,7 +175,6 @@ void flight_timeline_write(struct flight *f)
 		fprintf(stderr, "midflight: %s\n", e.text);
 	else
 		hop->timeline = true;
-	free(text);
 	if (n > TIMELINES_KEPT)
 		remove_old(f, n);
 }

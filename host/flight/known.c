@@ -1,56 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The table of known KVM bugs, and when a failure counts as known.
 #include "host/flight/known.h"
-#include "host/flight/evidence.h"
 #include "host/kvm/kvm_state.h"
 #include "host/l0/l0_log.h"
-#include "host/base/util.h"
+#include "host/base/cleanup.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #define ORDER_DEFAULT "qemu"
 
-#define GUEST(check, values)                  \
-	{                                     \
-		BY_GUEST, EACH, check, values \
+#define BRACED(...)         \
+	{                   \
+		__VA_ARGS__ \
 	}
-#define GUEST_SOME(check, values)             \
-	{                                     \
-		BY_GUEST, SOME, check, values \
-	}
-#define GUEST_CHANCE(check, values)             \
-	{                                       \
-		BY_GUEST, CHANCE, check, values \
-	}
-#define GUEST_BATCH(check, values)             \
-	{                                      \
-		BY_GUEST, BATCH, check, values \
-	}
-#define ORACLE(field, values)                  \
-	{                                      \
-		BY_ORACLE, EACH, field, values \
-	}
-#define LOGGED(text)                                \
-	{                                           \
-		BY_L0_LOG, CHANCE, "L0's log", text \
-	}
-#define REFUSED(text)                  \
-	{                              \
-		BY_KVM, EACH, text, "" \
-	}
+#define GUEST(check, values)	    BRACED(BY_GUEST, EACH, check, values)
+#define GUEST_SOME(check, values)   BRACED(BY_GUEST, SOME, check, values)
+#define GUEST_CHANCE(check, values) BRACED(BY_GUEST, CHANCE, check, values)
+#define GUEST_BATCH(check, values)  BRACED(BY_GUEST, BATCH, check, values)
+#define ORACLE(field, values)	    BRACED(BY_ORACLE, EACH, field, values)
+#define LOGGED(text)		    BRACED(BY_L0_LOG, CHANCE, "L0's log", text)
+#define REFUSED(text)		    BRACED(BY_KVM, EACH, text, "")
 
 static const struct known rows[] = {
-#define ROW(swept, id, results, trait, orders, kernels, text, ...) \
-	{id,                                                       \
-	 results,                                                  \
-	 METHOD_##trait,                                           \
-	 orders,                                                   \
-	 kernels,                                                  \
-	 text,                                                     \
-	 swept,                                                    \
-	 (const struct known_sign[]){__VA_ARGS__, {BY_NOBODY, EACH, NULL, NULL}}},
+#define ROW(swept, id, results, trait, orders, kernels, text, ...)        \
+	BRACED(id, results, METHOD_##trait, orders, kernels, text, swept, \
+	       (const struct known_sign[]){__VA_ARGS__, {BY_NOBODY, EACH, NULL, NULL}}),
 #define K(...)	   ROW(false, __VA_ARGS__)
 #define SWEPT(...) ROW(true, __VA_ARGS__)
 #include "host/flight/known.def"
@@ -93,10 +68,7 @@ const struct known *known_rows(unsigned *count)
 
 const struct known *known_find(const char *id)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		if (!strcmp(rows[i].id, id))
-			return &rows[i];
-	return NULL;
+	return table_find(rows, id, id);
 }
 
 static bool of_result(const struct known *k, const char *result)
@@ -229,17 +201,14 @@ static bool take_oracles(struct matching *m, const struct oracle_report *oracle)
 	for (unsigned i = 0; i < oracle->findings; i++) {
 		const struct oracle_finding *f = &oracle->finding[i];
 		const bool log = !strcmp(f->oracle, L0_LOG);
-		char *check = xasprintf("%s: %s", f->oracle, f->field), *evidence;
 		char expected[64], found[64];
-		bool known;
+		auto_free char *check = xasprintf("%s: %s", f->oracle, f->field);
+		auto_free char *evidence =
+			sscanf(f->text, "expected %63[^ ,], found %63s", expected, found) == 2
+				? xasprintf("expected=%s found=%s", expected, found)
+				: xstrdup(f->text);
 
-		evidence = sscanf(f->text, "expected %63[^ ,], found %63s", expected, found) == 2
-				   ? xasprintf("expected=%s found=%s", expected, found)
-				   : xstrdup(f->text);
-		known = take(m, log ? BY_L0_LOG : BY_ORACLE, 0, log ? f->field : check, evidence);
-		free(check);
-		free(evidence);
-		if (!known)
+		if (!take(m, log ? BY_L0_LOG : BY_ORACLE, 0, log ? f->field : check, evidence))
 			return false;
 	}
 	return true;

@@ -13,7 +13,7 @@ struct known_sign {
 	/* Time; at least once in a flight; maybe never; or for one vector after the other. */
 	enum { EACH, SOME, CHANCE, BATCH } often;
 	const char *check;  /* `CHECK` of a fail event, `ORACLE: FIELD`; of KVM its refusal */
-	const char *values; /* pattern of the evidence (evidence.h) */
+	const char *values; /* pattern of the evidence (evidence_matches()) */
 };
 
 #define KNOWN_SIGNS 12
@@ -30,6 +30,17 @@ struct known {
 
 /* All rows. */
 const struct known *known_rows(unsigned *count);
+
+/*
+ * Patterns of evidence, which is `key=value key=value ...`, what a failed check tells of. A pattern
+ * names the same keys in the same order. Behind `key=` it has
+ *   `*`         for any value,
+ *   `A|B`       for one of these: numbers by their value, decimal or hexadecimal, else text,
+ *   `LOW..HIGH` for a number from LOW to HIGH; either may be left out or name another key.
+ * A lone `*` at its end stands for any further keys. `~TEXT` is for evidence that is no such list:
+ * TEXT has the patterns of the shell.
+ */
+bool evidence_matches(const char *pattern, const char *evidence);
 
 /* The first row of bug @id, or NULL. */
 const struct known *known_find(const char *id);

@@ -58,15 +58,6 @@ static const struct {
 #undef G
 };
 
-static const struct {
-	uint32_t index;
-	const char *name;
-} msr_names[] = {
-#define M(name, index) {index, #name},
-#include "lib/msr.def"
-#undef M
-};
-
 const char *inspect_format_name(enum inspect_format format)
 {
 	static const char *const names[INSPECT_FORMATS] = {
@@ -78,14 +69,6 @@ const char *inspect_format_name(enum inspect_format format)
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
-
-static bool all_zero(const char *p, size_t len)
-{
-	for (; len; len--)
-		if (*p++)
-			return false;
-	return true;
-}
 
 /*
  * A buffer of KVM_GET_NESTED_STATE has no magic number: it is one if what it begins with can be the
@@ -107,9 +90,10 @@ static int load_nested_state(struct inspected *i, const struct buf *file, struct
 	struct kvm_nested_state start = {0};
 
 	memcpy(&start, file->p, file->len < sizeof(start) ? file->len : sizeof(start));
-	if (start.size < file->len && !all_zero(file->p + start.size, file->len - start.size))
-		return err_set(e, "%zu bytes stand behind a nested state of %u bytes",
-			       file->len - start.size, start.size);
+	for (size_t at = start.size; at < file->len; at++)
+		if (file->p[at])
+			return err_set(e, "%zu bytes stand behind a nested state of %u bytes",
+				       file->len - start.size, start.size);
 	if (start.size > file->len)
 		return err_set(
 			e, "truncated: the nested state says that it has %u bytes, %zu are there",
@@ -162,13 +146,10 @@ static int load_any(struct inspected *i, const struct buf *file, struct err *e)
 
 int inspect_load(struct inspected *i, const struct buf *file, struct err *e)
 {
-	int ret = load_any(i, file, e);
-
-	if (!ret)
-		ret = check_nested(&i->s, e);
-	if (ret)
-		inspect_free(i);
-	return ret;
+	if (!load_any(i, file, e) && !check_nested(&i->s, e))
+		return 0;
+	inspect_free(i);
+	return -1;
 }
 
 void inspect_free(struct inspected *i)
@@ -181,15 +162,13 @@ void inspect_free(struct inspected *i)
 
 bool inspect_page_address(const struct snapshot *s, const struct inspect_page *page, uint64_t *gpa)
 {
-	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
-	const struct kvm_nested_state *nested;
+	const struct kvm_nested_state *nested = snapshot_data(s, "NESTED_STATE", sizeof(*nested));
 	struct err e = {0};
 
 	if (page->field)
 		return !vmcs12_address(s, page->field, gpa, &e);
-	if (!section || section->len < sizeof(*nested))
+	if (!nested)
 		return false;
-	nested = section->data;
 	*gpa = strcmp(page->name, "VMCS") ? nested->hdr.vmx.vmxon_pa : nested->hdr.vmx.vmcs12_pa;
 	return nested->hdr.vmx.vmxon_pa != NO_ADDRESS && *gpa != NO_ADDRESS;
 }
@@ -227,11 +206,8 @@ enum kind inspect_kind(const char *field, bool *shown)
 	return KIND_NONE;
 }
 
-const char *inspect_msr_name(uint32_t index, char *text, size_t size)
+bool inspect_is_vectors(const char *field)
 {
-	snprintf(text, size, "0x%x", index);
-	for (unsigned i = 0; i < ARRAY_SIZE(msr_names); i++)
-		if (msr_names[i].index == index)
-			snprintf(text, size, "%s", msr_names[i].name);
-	return text;
+	return !strncmp(field, "LAPIC.IRR[", 10) || !strncmp(field, "LAPIC.ISR[", 10) ||
+	       !strncmp(field, "LAPIC.TMR[", 10);
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What changed between two decoded states.
+// What changed between two decoded states; what a file or two of them say, by its bytes.
 #include "host/inspect/inspect_parts.h"
 
+#include "host/base/cleanup.h"
 #include "host/snapshot/oracle.h"
 #include "host/l1/page_names.h"
 #include "host/l1/protocol.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 #include "host/snapshot/vmcs12.h"
 
 #include <inttypes.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RANGES_MAX 12 /* ranges of pages that are told one by one */
@@ -41,7 +41,7 @@ static const char *people_name(const char *field)
 static void value_text(struct buf *b, enum kind kind, const uint8_t *p, size_t size,
 		       const uint8_t *vmcs12)
 {
-	struct buf list = {0};
+	auto_buf struct buf list = {0};
 
 	if (size > 8) {
 		for (size_t i = size; i--;)
@@ -52,13 +52,12 @@ static void value_text(struct buf *b, enum kind kind, const uint8_t *p, size_t s
 	words(&list, kind, oracle_number(p, size), vmcs12);
 	if (list.len)
 		buf_printf(b, " (%s)", list.p);
-	buf_free(&list);
 }
 
 static void differs(struct diff *d, const char *field, const uint8_t *before, const uint8_t *after,
 		    size_t size, const uint8_t *vmcs12[2])
 {
-	struct buf changed = {0};
+	auto_buf struct buf changed = {0};
 	bool shown;
 	enum kind kind = inspect_kind(field, &shown);
 
@@ -75,7 +74,6 @@ static void differs(struct diff *d, const char *field, const uint8_t *before, co
 		value_text(d->text, kind, after, size, vmcs12[1]);
 		buf_printf(d->text, "\n");
 	}
-	buf_free(&changed);
 }
 
 static void vectors_differ(struct diff *d, const char *name, const uint8_t *before,
@@ -91,34 +89,17 @@ static void vectors_differ(struct diff *d, const char *name, const uint8_t *befo
 
 /* ---- sections ----------------------------------------------------------------------------- */
 
-/* Told as vectors, not as numbers. */
-static const struct {
-	const char *name, *field;
-	size_t offset;
-} lapic_vectors[] = {
-	{"LAPIC.ISR", "LAPIC.ISR[", VAPIC_ISR},
-	{"LAPIC.TMR", "LAPIC.TMR[", VAPIC_TMR},
-	{"LAPIC.IRR", "LAPIC.IRR[", VAPIC_IRR},
-};
-
-static bool is_vectors(const char *field)
+static void compare_lapic(struct diff *d)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(lapic_vectors); i++)
-		if (!strncmp(field, lapic_vectors[i].field, strlen(lapic_vectors[i].field)))
-			return true;
-	return false;
-}
+	const size_t len = sizeof(struct kvm_lapic_state);
+	const uint8_t *before = snapshot_data(&d->before, "LAPIC", len);
+	const uint8_t *after = snapshot_data(&d->after, "LAPIC", len);
 
-static void compare_lapic(struct diff *d, const struct snapshot_section *before,
-			  const struct snapshot_section *after)
-{
-	if (before->len < sizeof(struct kvm_lapic_state) ||
-	    after->len < sizeof(struct kvm_lapic_state))
+	if (!before || !after)
 		return;
-	for (unsigned i = 0; i < ARRAY_SIZE(lapic_vectors); i++)
-		vectors_differ(d, lapic_vectors[i].name,
-			       (const uint8_t *)before->data + lapic_vectors[i].offset,
-			       (const uint8_t *)after->data + lapic_vectors[i].offset, APIC_STRIDE);
+	vectors_differ(d, "LAPIC.ISR", before + VAPIC_ISR, after + VAPIC_ISR, APIC_STRIDE);
+	vectors_differ(d, "LAPIC.TMR", before + VAPIC_TMR, after + VAPIC_TMR, APIC_STRIDE);
+	vectors_differ(d, "LAPIC.IRR", before + VAPIC_IRR, after + VAPIC_IRR, APIC_STRIDE);
 }
 
 static void length_differs(struct diff *d, const struct snapshot_section *before,
@@ -149,7 +130,7 @@ static void compare_bytes(struct diff *d, const struct snapshot_section *before,
 			break;
 		oracle_place(before->name, at, &p);
 		size = p.from + p.size <= len ? p.size : len - p.from;
-		if (is_vectors(p.name) || inspect_lacks(d->a, p.name) ||
+		if (inspect_is_vectors(p.name) || inspect_lacks(d->a, p.name) ||
 		    inspect_lacks(d->b, p.name))
 			continue;
 		differs(d, p.name, b + p.from, a + p.from, size, vmcs12);
@@ -159,7 +140,7 @@ static void compare_bytes(struct diff *d, const struct snapshot_section *before,
 /* What is for readers of the file; its bytes have no names. */
 static bool is_opaque(const char *name)
 {
-	return !strcmp(name, "SERIAL_LOG") || !strcmp(name, "FLIGHT") || !strcmp(name, "UART");
+	return word_in("SERIAL_LOG FLIGHT UART", ' ', name);
 }
 
 static void compare_opaque(struct diff *d, const struct snapshot_section *before,
@@ -174,51 +155,36 @@ static void compare_opaque(struct diff *d, const struct snapshot_section *before
 
 /* ---- lists with keys ---------------------------------------------------------------------- */
 
-static bool find_msr(const struct snapshot_section *section, uint32_t index, uint64_t *value)
-{
-	struct kvm_msr_entry entry;
-
-	for (size_t at = 0; at + sizeof(entry) <= section->len; at += sizeof(entry)) {
-		memcpy(&entry, (const uint8_t *)section->data + at, sizeof(entry));
-		*value = entry.data;
-		if (entry.index == index)
-			return true;
-	}
-	return false;
-}
-
 /* Those that only one of them has; the same formats should have the same. */
 static void only_in(struct diff *d, const char *name, const char *which)
 {
 	if (d->a->format != d->b->format && !strncmp(name, "MSRS.", 5)) {
 		d->msrs++;
-		return;
-	}
-	if (d->a->format != d->b->format) {
+	} else if (d->a->format != d->b->format) {
 		skip(d, name);
-		return;
+	} else {
+		d->found++;
+		buf_printf(d->text, "%s%s: only in the %s\n", d->prefix, name, which);
 	}
-	d->found++;
-	buf_printf(d->text, "%s%s: only in the %s\n", d->prefix, name, which);
 }
 
 static void compare_msrs(struct diff *d, const struct snapshot_section *before,
-			 const struct snapshot_section *after, bool reversed)
+			 const struct snapshot *after, bool reversed)
 {
 	static const uint8_t *none[2];
-	struct kvm_msr_entry entry;
+	const struct kvm_msr_entry *entry = before->data;
 	char name[64], field[ORACLE_FIELD_MAX];
-	uint64_t value;
 
-	for (size_t at = 0; at + sizeof(entry) <= before->len; at += sizeof(entry)) {
-		memcpy(&entry, (const uint8_t *)before->data + at, sizeof(entry));
+	for (size_t n = before->len / sizeof(*entry); n--; entry++) {
+		const struct kvm_msr_entry *other = saved_msr(after, entry->index);
+
 		snprintf(field, sizeof(field), "MSRS.%s",
-			 inspect_msr_name(entry.index, name, sizeof(name)));
-		if (!find_msr(after, entry.index, &value))
+			 msr_name(entry->index, name, sizeof(name)));
+		if (!other)
 			only_in(d, field, reversed ? "second" : "first");
-		else if (!reversed && value != entry.data)
-			differs(d, field, (const uint8_t *)&entry.data, (const uint8_t *)&value,
-				sizeof(value), none);
+		else if (!reversed && other->data != entry->data)
+			differs(d, field, (const uint8_t *)&entry->data,
+				(const uint8_t *)&other->data, sizeof(entry->data), none);
 	}
 }
 
@@ -264,8 +230,8 @@ static void compare_section(struct diff *d, const struct snapshot_section *befor
 			    const struct snapshot_section *after)
 {
 	if (!strcmp(before->name, "MSRS")) {
-		compare_msrs(d, before, after, false);
-		compare_msrs(d, after, before, true);
+		compare_msrs(d, before, &d->after, false);
+		compare_msrs(d, after, &d->before, true);
 	} else if (!strcmp(before->name, "CPUID2")) {
 		compare_cpuid(d, before, after, false);
 		compare_cpuid(d, after, before, true);
@@ -274,7 +240,7 @@ static void compare_section(struct diff *d, const struct snapshot_section *befor
 	} else {
 		compare_bytes(d, before, after);
 		if (!strcmp(before->name, "LAPIC"))
-			compare_lapic(d, before, after);
+			compare_lapic(d);
 	}
 }
 
@@ -320,14 +286,13 @@ static void page_event(void *arg, const struct line *line)
 static void name_pages(const struct snapshot *s, struct page_names *names)
 {
 	const struct snapshot_section *log = snapshot_find(s, "SERIAL_LOG");
-	struct assembler *lines = xcalloc(1, sizeof(*lines));
+	auto_free struct assembler *lines = xcalloc(1, sizeof(*lines));
 
 	lines->on_line = page_event;
 	lines->arg = names;
 	if (log)
 		assembler_feed(lines, log->data, log->len);
 	assembler_end(lines);
-	free(lines);
 	for (unsigned cpu = 0; cpu < kvm_vcpus_saved(s); cpu++) {
 		struct snapshot part = kvm_vcpu_part(s, cpu);
 		uint64_t gpa;
@@ -457,7 +422,7 @@ static void compare_memory(struct diff *d)
 {
 	const struct snapshot *before = &d->a->s, *after = &d->b->s;
 	struct page_names names = {0};
-	struct group *groups = NULL;
+	auto_free struct group *groups = NULL;
 	unsigned count = 0;
 	uint64_t all = 0;
 
@@ -481,7 +446,6 @@ static void compare_memory(struct diff *d)
 	print_groups(d, groups, count, all);
 	for (unsigned i = 0; i < count; i++)
 		buf_free(&groups[i].list);
-	free(groups);
 	page_names_free(&names);
 }
 
@@ -520,4 +484,37 @@ int inspect_diff(const struct inspected *a, const struct inspected *b, struct bu
 		buf_printf(text, "not compared: %s\n", d.skipped.p);
 	buf_free(&d.skipped);
 	return d.found;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+void inspect_snapshot(const struct buf *file, bool brief, struct buf *text)
+{
+	struct inspected i = {0};
+	struct err e = {0};
+
+	if (inspect_load(&i, file, &e))
+		buf_printf(text, "cannot be decoded: %s\n", e.text);
+	else if (brief)
+		inspect_brief(&i, text);
+	else
+		inspect_print(&i, false, text);
+	inspect_free(&i);
+}
+
+int inspect_compare(const struct buf *a, const struct buf *b, struct buf *text)
+{
+	struct inspected ia = {0}, ib = {0};
+	struct err e = {0};
+	int ret = -1;
+
+	if (inspect_load(&ia, a, &e))
+		buf_printf(text, "the first cannot be decoded: %s\n", e.text);
+	else if (inspect_load(&ib, b, &e))
+		buf_printf(text, "the second cannot be decoded: %s\n", e.text);
+	else
+		ret = inspect_diff(&ia, &ib, text);
+	inspect_free(&ia);
+	inspect_free(&ib);
+	return ret;
 }

@@ -5,6 +5,7 @@
 
 #include "host/inspect/inspect.h"
 #include "host/inspect/inspect_words.h"
+#include "host/snapshot/saved_state.h"
 
 /* What is shown of a place in guest memory that vmcs12 points at. */
 struct inspect_page {
@@ -39,8 +40,8 @@ struct inspect_row {
 extern const struct inspect_row inspect_rows[];
 extern const unsigned inspect_row_count;
 
-/* The name of an MSR, or its index in @text. */
-const char *inspect_msr_name(uint32_t index, char *text, size_t size);
+/* "LAPIC.IRR[3]" and the like: told as vectors instead. */
+bool inspect_is_vectors(const char *field);
 
 /* Within the posted-interrupt descriptor and the virtual-APIC page (SDM); all in bytes. */
 #define PI_LEN	    64

@@ -2,9 +2,8 @@
 // A decoded state as text for people.
 #include "host/inspect/inspect_parts.h"
 
+#include "host/base/cleanup.h"
 #include "host/snapshot/oracle.h"
-#include "host/snapshot/saved_state.h"
-#include "host/snapshot/snapshot_vcpus.h"
 #include "host/snapshot/vmcs12.h"
 
 #include <ctype.h>
@@ -82,24 +81,24 @@ static void put_line(struct buf *b, const char *name, const char *value, const c
 static void put_number(struct buf *b, const char *name, uint64_t value, enum kind kind,
 		       const uint8_t *vmcs12)
 {
-	struct buf list = {0};
+	auto_buf struct buf list = {0};
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, value);
 	words(&list, kind, value, vmcs12);
+	if (value && vmcs12 && vmcs12_unused(vmcs12, name))
+		buf_printf(&list, "%snot in use", list.len ? ", " : "");
 	put_line(b, name, text, buf_text(&list));
-	buf_free(&list);
 }
 
 static void put_vectors(const struct printer *p, const char *name, const uint8_t *reg,
 			unsigned stride)
 {
-	struct buf list = {0};
+	auto_buf struct buf list = {0};
 
 	words_vectors(&list, reg, stride);
 	if (p->verbose || strcmp(list.p, "none"))
 		put_line(p->text, name, list.p, "");
-	buf_free(&list);
 }
 
 /* ---- sections of KVM's structures --------------------------------------------------------- */
@@ -107,24 +106,11 @@ static void put_vectors(const struct printer *p, const char *name, const uint8_t
 /* What is told even if it is 0. */
 static bool always_shown(const char *field)
 {
-	static const char *const names[] = {"MP_STATE.mp_state",
-					    "REGS.rip",
-					    "NESTED_STATE.flags",
-					    "NESTED_STATE.format",
-					    "NESTED_STATE.hdr.vmx.vmxon_pa",
-					    "NESTED_STATE.hdr.vmx.vmcs12_pa"};
+	static const char names[] =
+		"MP_STATE.mp_state REGS.rip NESTED_STATE.flags NESTED_STATE.format "
+		"NESTED_STATE.hdr.vmx.vmxon_pa NESTED_STATE.hdr.vmx.vmcs12_pa";
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], field))
-			return true;
-	return false;
-}
-
-/* "LAPIC.IRR[3]" and the like: told as vectors instead. */
-static bool is_vectors(const char *field)
-{
-	return !strncmp(field, "LAPIC.IRR[", 10) || !strncmp(field, "LAPIC.ISR[", 10) ||
-	       !strncmp(field, "LAPIC.TMR[", 10);
+	return word_in(names, ' ', field);
 }
 
 static void print_field(const struct printer *p, const char *section, const char *field,
@@ -134,11 +120,11 @@ static void print_field(const struct printer *p, const char *section, const char
 	char name[ORACLE_FIELD_MAX];
 	bool shown, zero = true;
 	enum kind kind = inspect_kind(field, &shown);
-	struct buf value = {0};
+	auto_buf struct buf value = {0};
 
 	for (size_t i = 0; i < size; i++)
 		zero &= !data[i];
-	if (inspect_lacks(p->i, field) || is_vectors(field) || (!p->verbose && !shown) ||
+	if (inspect_lacks(p->i, field) || inspect_is_vectors(field) || (!p->verbose && !shown) ||
 	    (zero && !always_shown(field) && (!p->verbose || !strncmp(member, "0x", 2))))
 		return;
 	if (!strncmp(member, "hdr.", 4))
@@ -155,7 +141,6 @@ static void print_field(const struct printer *p, const char *section, const char
 	for (size_t i = size; i--;)
 		buf_printf(&value, "%02x", data[i]);
 	put_line(p->text, name, value.p, "");
-	buf_free(&value);
 }
 
 static void print_section(const struct printer *p, const char *name, size_t limit)
@@ -177,37 +162,36 @@ static void print_section(const struct printer *p, const char *name, size_t limi
 
 static void print_apic(const struct printer *p)
 {
-	const struct snapshot_section *section = snapshot_find(&p->s, "LAPIC");
+	const uint8_t *lapic = snapshot_data(&p->s, "LAPIC", sizeof(struct kvm_lapic_state));
 
-	if (!section || section->len < sizeof(struct kvm_lapic_state))
+	if (!lapic)
 		return;
 	buf_printf(p->text, "local APIC\n");
 	print_section(p, "LAPIC", SIZE_MAX);
-	put_vectors(p, "IRR", (const uint8_t *)section->data + VAPIC_IRR, APIC_STRIDE);
-	put_vectors(p, "ISR", (const uint8_t *)section->data + VAPIC_ISR, APIC_STRIDE);
+	put_vectors(p, "IRR", lapic + VAPIC_IRR, APIC_STRIDE);
+	put_vectors(p, "ISR", lapic + VAPIC_ISR, APIC_STRIDE);
 	if (p->verbose)
-		put_vectors(p, "TMR", (const uint8_t *)section->data + VAPIC_TMR, APIC_STRIDE);
+		put_vectors(p, "TMR", lapic + VAPIC_TMR, APIC_STRIDE);
 }
 
 static void print_msrs(const struct printer *p)
 {
 	const struct snapshot_section *section = snapshot_find(&p->s, "MSRS");
-	struct kvm_msr_entry entry;
+	const struct kvm_msr_entry *entry = section ? section->data : NULL;
 	char name[64], field[ORACLE_FIELD_MAX];
-	bool shown;
 
 	if (!section)
 		return;
 	buf_printf(p->text, "MSRs\n");
-	for (size_t at = 0; at + sizeof(entry) <= section->len; at += sizeof(entry)) {
+	for (size_t n = section->len / sizeof(*entry); n--; entry++) {
+		bool shown;
 		enum kind kind;
 
-		memcpy(&entry, (const uint8_t *)section->data + at, sizeof(entry));
-		inspect_msr_name(entry.index, name, sizeof(name));
+		msr_name(entry->index, name, sizeof(name));
 		snprintf(field, sizeof(field), "MSRS.%s", name);
 		kind = inspect_kind(field, &shown);
-		if (p->verbose || (shown && entry.data))
-			put_number(p->text, name, entry.data, kind, NULL);
+		if (p->verbose || (shown && entry->data))
+			put_number(p->text, name, entry->data, kind, NULL);
 	}
 }
 
@@ -283,36 +267,21 @@ static void print_pages(const struct printer *p)
 
 /* ---- vmcs12 ------------------------------------------------------------------------------- */
 
-static void print_row(const struct printer *p, const struct inspect_row *row, const uint8_t *vmcs12)
-{
-	uint64_t value = vmcs12_value(vmcs12, row->name);
-	struct buf list = {0};
-	char text[24];
-
-	if (!value && !p->verbose)
-		return;
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	words(&list, row->kind, value, vmcs12);
-	if (value && vmcs12_unused(vmcs12, row->name))
-		buf_printf(&list, "%snot in use", list.len ? ", " : "");
-	put_line(p->text, row->name, text, buf_text(&list));
-	buf_free(&list);
-}
-
 static void print_vmcs12(const struct printer *p, const char *which, const uint8_t *vmcs12)
 {
 	const char *title = NULL;
 
 	for (unsigned i = 0; i < inspect_row_count; i++) {
 		const struct inspect_row *row = &inspect_rows[i];
+		uint64_t value = row->title ? 0 : vmcs12_value(vmcs12, row->name);
 
 		if (row->title) {
 			title = row->title;
-		} else if (p->verbose || vmcs12_value(vmcs12, row->name)) {
+		} else if (p->verbose || value) {
 			if (title)
 				buf_printf(p->text, "%s: %s\n", which, title);
 			title = NULL;
-			print_row(p, row, vmcs12);
+			put_number(p->text, row->name, value, row->kind, vmcs12);
 		}
 	}
 }
@@ -343,7 +312,7 @@ static void print_nested(const struct printer *p, const uint8_t *vmcs12, const s
 
 static void print_format(const struct inspected *i, struct buf *text)
 {
-	struct buf list = {0};
+	auto_buf struct buf list = {0};
 
 	buf_printf(text, "%s", inspect_format_name(i->format));
 	if (i->s.memory_size)
@@ -363,7 +332,6 @@ static void print_format(const struct inspected *i, struct buf *text)
 		buf_printf(text, "not in such a stream: ");
 		put_words(text, list.p, sizeof("not in such a stream: ") - 1);
 	}
-	buf_free(&list);
 }
 
 static bool l2_active(const struct snapshot *s)
@@ -396,30 +364,33 @@ void inspect_print(const struct inspected *i, bool verbose, struct buf *text)
 static void brief_number(struct buf *b, const char *name, uint64_t value, enum kind kind,
 			 const uint8_t *vmcs12)
 {
-	struct buf list = {0};
+	auto_buf struct buf list = {0};
 
 	words(&list, kind, value, vmcs12);
 	buf_printf(b, "%s 0x%" PRIx64 "%s%s%s", name, value, list.len ? " (" : "", buf_text(&list),
 		   list.len ? ")" : "");
-	buf_free(&list);
+}
+
+static void brief_vectors(struct buf *b, const char *name, const uint8_t *reg, unsigned stride)
+{
+	buf_printf(b, "%s ", name);
+	words_vectors(b, reg, stride);
 }
 
 static void brief_header(const struct snapshot *s, struct buf *text)
 {
-	const struct snapshot_section *section = snapshot_find(s, "NESTED_STATE");
-	struct kvm_nested_state nested;
+	const struct kvm_nested_state *nested = snapshot_data(s, "NESTED_STATE", sizeof(*nested));
 
-	if (!section || section->len < sizeof(nested))
+	if (!nested)
 		return;
-	memcpy(&nested, section->data, sizeof(nested));
-	brief_number(text, "nested state: flags", nested.flags, KIND_NESTED_FLAGS, NULL);
-	brief_number(text, ", VMXON region", nested.hdr.vmx.vmxon_pa, KIND_LINK, NULL);
-	brief_number(text, ", vmcs12", nested.hdr.vmx.vmcs12_pa, KIND_LINK, NULL);
-	if (nested.hdr.vmx.smm.flags)
-		brief_number(text, ", SMM", nested.hdr.vmx.smm.flags, KIND_SMM_FLAGS, NULL);
-	if (nested.hdr.vmx.flags & KVM_STATE_VMX_PREEMPTION_TIMER_DEADLINE)
+	brief_number(text, "nested state: flags", nested->flags, KIND_NESTED_FLAGS, NULL);
+	brief_number(text, ", VMXON region", nested->hdr.vmx.vmxon_pa, KIND_LINK, NULL);
+	brief_number(text, ", vmcs12", nested->hdr.vmx.vmcs12_pa, KIND_LINK, NULL);
+	if (nested->hdr.vmx.smm.flags)
+		brief_number(text, ", SMM", nested->hdr.vmx.smm.flags, KIND_SMM_FLAGS, NULL);
+	if (nested->hdr.vmx.flags & KVM_STATE_VMX_PREEMPTION_TIMER_DEADLINE)
 		brief_number(text, ", preemption timer deadline",
-			     nested.hdr.vmx.preemption_timer_deadline, KIND_NONE, NULL);
+			     nested->hdr.vmx.preemption_timer_deadline, KIND_NONE, NULL);
 	buf_printf(text, "\n");
 }
 
@@ -442,30 +413,25 @@ static void brief_events(const struct snapshot *s, struct buf *text)
 
 static void brief_vcpu(const struct snapshot *s, struct buf *text)
 {
-	const struct snapshot_section *mp = snapshot_find(s, "MP_STATE");
-	const struct snapshot_section *regs = snapshot_find(s, "REGS");
-	const struct snapshot_section *lapic = snapshot_find(s, "LAPIC");
+	const struct kvm_mp_state *mp = snapshot_data(s, "MP_STATE", sizeof(*mp));
+	const struct kvm_regs *regs = snapshot_data(s, "REGS", sizeof(*regs));
+	const uint8_t *lapic = snapshot_data(s, "LAPIC", sizeof(struct kvm_lapic_state));
 
-	if (mp && mp->len >= sizeof(struct kvm_mp_state)) {
-		brief_number(text, "vCPU: mp_state", oracle_number(mp->data, 4), KIND_MP_STATE,
-			     NULL);
+	if (mp) {
+		brief_number(text, "vCPU: mp_state", mp->mp_state, KIND_MP_STATE, NULL);
 		brief_events(s, text);
 		buf_printf(text, "\n");
 	}
-	if (regs && regs->len >= sizeof(struct kvm_regs)) {
-		const struct kvm_regs *r = regs->data;
-
+	if (regs) {
 		brief_number(text, l2_active(s) ? "registers of L2: RIP" : "registers of L1: RIP",
-			     r->rip, KIND_NONE, NULL);
-		brief_number(text, ", RSP", r->rsp, KIND_NONE, NULL);
-		brief_number(text, ", RFLAGS", r->rflags, KIND_RFLAGS, NULL);
+			     regs->rip, KIND_NONE, NULL);
+		brief_number(text, ", RSP", regs->rsp, KIND_NONE, NULL);
+		brief_number(text, ", RFLAGS", regs->rflags, KIND_RFLAGS, NULL);
 		buf_printf(text, "\n");
 	}
-	if (lapic && lapic->len >= sizeof(struct kvm_lapic_state)) {
-		buf_printf(text, "local APIC of L1: IRR ");
-		words_vectors(text, (const uint8_t *)lapic->data + VAPIC_IRR, APIC_STRIDE);
-		buf_printf(text, "; ISR ");
-		words_vectors(text, (const uint8_t *)lapic->data + VAPIC_ISR, APIC_STRIDE);
+	if (lapic) {
+		brief_vectors(text, "local APIC of L1: IRR", lapic + VAPIC_IRR, APIC_STRIDE);
+		brief_vectors(text, "; ISR", lapic + VAPIC_ISR, APIC_STRIDE);
 		buf_printf(text, "\n");
 	}
 }
@@ -521,10 +487,8 @@ static void brief_pages(const struct snapshot *s, struct buf *text)
 		buf_printf(text,
 			   "virtual-APIC page 0x%" PRIx64 ": VTPR 0x%" PRIx64 ", VPPR 0x%" PRIx64,
 			   gpa, oracle_number(p + VAPIC_TPR, 4), oracle_number(p + VAPIC_PPR, 4));
-		buf_printf(text, "; VIRR ");
-		words_vectors(text, p + VAPIC_IRR, APIC_STRIDE);
-		buf_printf(text, "; VISR ");
-		words_vectors(text, p + VAPIC_ISR, APIC_STRIDE);
+		brief_vectors(text, "; VIRR", p + VAPIC_IRR, APIC_STRIDE);
+		brief_vectors(text, "; VISR", p + VAPIC_ISR, APIC_STRIDE);
 		buf_printf(text, "\n");
 	}
 	if (inspect_page_address(s, &inspect_pages[PAGE_PI_DESCRIPTOR], &gpa) &&

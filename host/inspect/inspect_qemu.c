@@ -2,6 +2,7 @@
 // QEMU's migration stream as a snapshot: its fields go where KVM's structures have them.
 #include "host/inspect/inspect_parts.h"
 
+#include "host/base/cleanup.h"
 #include "host/snapshot/qemu_stream.h"
 
 #include <inttypes.h>
@@ -13,12 +14,6 @@
 #define MEMORY_MAX \
 	(2ull << 30)	/* above that QEMU's RAM block is no longer where the guest has it */
 #define HEADER_MAX 4096 /* bytes before the RAM section */
-
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
 
 /* struct SegmentCache of QEMU: access rights are where a descriptor has them. */
 struct qemu_segment {
@@ -209,15 +204,6 @@ void inspect_qemu_lacking(struct buf *b)
 
 /* ---- registers ---------------------------------------------------------------------------- */
 
-static uint64_t big_endian(const uint8_t *p, size_t size)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < size; i++)
-		value = value << 8 | p[i];
-	return value;
-}
-
 static void take(void *arg, const char *path, const uint8_t *data, size_t size, size_t count)
 {
 	struct vcpu *v = arg;
@@ -309,7 +295,7 @@ static void add(struct snapshot *s, unsigned cpu, const char *name, const void *
 {
 	char full[SNAPSHOT_NAME_MAX];
 
-	snprintf(full, sizeof(full), "%s%s", cpu ? "vcpu1." : "", name);
+	snprintf(full, sizeof(full), "%s%s", cpu ? VCPU1_PREFIX : "", name);
 	snapshot_add(s, full, data, len);
 }
 
@@ -327,7 +313,7 @@ static void add_msrs(struct snapshot *s, unsigned cpu, const struct vcpu *v)
 
 static void add_nested(struct snapshot *s, unsigned cpu, const struct vcpu *v)
 {
-	struct buf b = {0};
+	auto_buf struct buf b = {0};
 
 	buf_append(&b, &v->nested, sizeof(v->nested));
 	if (v->has_vmcs12)
@@ -335,37 +321,34 @@ static void add_nested(struct snapshot *s, unsigned cpu, const struct vcpu *v)
 	if (v->has_vmcs12 && v->has_shadow)
 		buf_append(&b, v->vmcs.shadow_vmcs12, sizeof(v->vmcs.shadow_vmcs12));
 	add(s, cpu, "NESTED_STATE", b.p, b.len);
-	buf_free(&b);
 }
 
 /* 0, 1 if there is no such vCPU, -1 with @e. */
 static int add_vcpu(const void *stream, size_t len, unsigned cpu, struct snapshot *s, struct err *e)
 {
-	struct vcpu *v = xcalloc(1, sizeof(*v));
-	int ret, apic = 1;
+	auto_free struct vcpu *v = xcalloc(1, sizeof(*v));
+	int ret, apic;
 
 	v->exception_nr = v->interrupt_injected = -1;
 	ret = qemu_stream_walk(stream, len, "cpu", cpu, take, v, e);
-	if (!ret)
-		apic = qemu_stream_walk(stream, len, "apic", cpu, take, v, e);
+	if (ret)
+		return ret;
+	apic = qemu_stream_walk(stream, len, "apic", cpu, take, v, e);
 	if (apic < 0)
-		ret = -1;
-	if (!ret) {
-		put_sregs(v);
-		put_events(v);
-		add(s, cpu, "MP_STATE", &v->mp_state, sizeof(v->mp_state));
-		add(s, cpu, "VCPU_EVENTS", &v->events, sizeof(v->events));
-		add(s, cpu, "REGS", &v->regs, sizeof(v->regs));
-		add(s, cpu, "SREGS2", &v->sregs, sizeof(v->sregs));
-		add(s, cpu, "DEBUGREGS", &v->dr, sizeof(v->dr));
-		if (!apic)
-			add(s, cpu, "LAPIC", &v->lapic, sizeof(v->lapic));
-		add_msrs(s, cpu, v);
-		if (v->has_nested)
-			add_nested(s, cpu, v);
-	}
-	free(v);
-	return ret;
+		return -1;
+	put_sregs(v);
+	put_events(v);
+	add(s, cpu, "MP_STATE", &v->mp_state, sizeof(v->mp_state));
+	add(s, cpu, "VCPU_EVENTS", &v->events, sizeof(v->events));
+	add(s, cpu, "REGS", &v->regs, sizeof(v->regs));
+	add(s, cpu, "SREGS2", &v->sregs, sizeof(v->sregs));
+	add(s, cpu, "DEBUGREGS", &v->dr, sizeof(v->dr));
+	if (!apic)
+		add(s, cpu, "LAPIC", &v->lapic, sizeof(v->lapic));
+	add_msrs(s, cpu, v);
+	if (v->has_nested)
+		add_nested(s, cpu, v);
+	return 0;
 }
 
 /* ---- memory ------------------------------------------------------------------------------- */
@@ -459,11 +442,7 @@ static int take_page(struct reader *r, uint64_t addr, uint64_t flags)
 		return err_set(r->e, "page 0x%" PRIx64 " of it is odd", addr);
 	page = &r->s->page[addr / SNAPSHOT_PAGE];
 	free(*page);
-	*page = NULL;
-	if (!zero) {
-		*page = xcalloc(1, SNAPSHOT_PAGE);
-		memcpy(*page, data, SNAPSHOT_PAGE);
-	}
+	*page = zero ? NULL : memcpy(xcalloc(1, SNAPSHOT_PAGE), data, SNAPSHOT_PAGE);
 	return 0;
 }
 
@@ -528,15 +507,6 @@ static int take_memory(struct reader *r)
 	return 0;
 }
 
-static void drop_memory(struct snapshot *s)
-{
-	for (uint64_t i = 0; s->page && i < s->memory_size / SNAPSHOT_PAGE; i++)
-		free(s->page[i]);
-	free(s->page);
-	s->page = NULL;
-	s->memory_size = 0;
-}
-
 int inspect_qemu(const void *stream, size_t len, struct snapshot *s, struct err *memory,
 		 struct err *e)
 {
@@ -546,15 +516,11 @@ int inspect_qemu(const void *stream, size_t len, struct snapshot *s, struct err 
 	for (unsigned cpu = 0; !ret && cpu < VCPUS_MAX; cpu++) {
 		ret = add_vcpu(stream, len, cpu, s, e);
 		if (ret > 0 && !cpu)
-			err_set(e, "the stream describes no section 'cpu' of instance 0");
-		if (ret > 0 && !cpu)
-			ret = -1;
+			ret = err_set(e, "the stream describes no section 'cpu' of instance 0");
 	}
-	if (ret < 0) {
+	if (ret < 0)
 		snapshot_free(s);
-		return -1;
-	}
-	if (take_memory(&r))
-		drop_memory(s);
-	return 0;
+	else if (take_memory(&r))
+		snapshot_alloc_memory(s, 0);
+	return ret < 0 ? -1 : 0;
 }

@@ -196,21 +196,19 @@ void words_vectors_changed(struct buf *b, const uint8_t *before, const uint8_t *
 
 /* ---- numbers of several parts ------------------------------------------------------------- */
 
-static void revision(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void revision(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	buf_printf(b, "KVM's vmcs12%s", value >> 31 & 1 ? ", a shadow VMCS" : "");
 }
 
-static void selector(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void selector(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	if (value)
 		buf_printf(b, "index %" PRIu64 ", %s, RPL %" PRIu64, value >> 3,
 			   value & 4 ? "LDT" : "GDT", value & 3);
 }
 
-static void access_rights(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void access_rights(struct buf *b, uint64_t value)
 {
 	static const struct {
 		unsigned bit;
@@ -219,7 +217,6 @@ static void access_rights(struct buf *b, uint64_t value, const uint8_t *vmcs12)
 	bool system = !(value >> 4 & 1);
 	size_t start = b->len;
 
-	(void)vmcs12;
 	if (value >> 16 & 1) {
 		part(b, start, "unusable");
 		if (!(value & 0xffff))
@@ -236,47 +233,41 @@ static void access_rights(struct buf *b, uint64_t value, const uint8_t *vmcs12)
 			part(b, start, "bit %u", bit);
 }
 
-static void pat(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void pat(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	for (unsigned i = 0; value && i < 8; i++)
 		buf_printf(b, "%s%s", i ? " " : "",
 			   name_or_unknown(KIND_MEMORY_TYPE, value >> i * 8 & 0xff));
 }
 
-static void link_pointer(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void link_pointer(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	if (value == NO_ADDRESS)
 		buf_printf(b, "none");
 }
 
-static void with_sign(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void with_sign(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	if (value >> 63)
 		buf_printf(b, "-0x%" PRIx64, -value);
 }
 
-static void exception(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void exception(struct buf *b, uint64_t value)
 {
 	const char *name = exception_name(value);
 
-	(void)vmcs12;
 	buf_printf(b, "%s", name ? name : "");
 }
 
-static void interrupt_status(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void interrupt_status(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	buf_printf(b, "RVI 0x%" PRIx64 ", SVI 0x%" PRIx64, value & 0xff, value >> 8 & 0xff);
 }
 
-static void eptp(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void eptp(struct buf *b, uint64_t value)
 {
 	size_t start = b->len;
 
-	(void)vmcs12;
 	if (!value)
 		return;
 	part(b, start, "memory type %s", name_or_unknown(KIND_MEMORY_TYPE, value & 7));
@@ -325,24 +316,21 @@ static void event(struct buf *b, uint64_t value, const char *bit_12)
 			part(b, start, "bit %u", bit);
 }
 
-static void entry_event(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void entry_event(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	event(b, value, "bit 12");
 }
 
-static void exit_event(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void exit_event(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	event(b, value, "NMI unblocking due to IRET");
 }
 
-static void exit_reason(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void exit_reason(struct buf *b, uint64_t value)
 {
 	size_t start = b->len;
 	const char *name = "unknown";
 
-	(void)vmcs12;
 	for (unsigned i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (reasons[i].number == (value & 0xffff))
 			name = reasons[i].name;
@@ -411,15 +399,14 @@ static void qualification(struct buf *b, uint64_t value, const uint8_t *vmcs12)
 	}
 }
 
-static void lvt_timer(struct buf *b, uint64_t value, const uint8_t *vmcs12)
+static void lvt_timer(struct buf *b, uint64_t value)
 {
-	(void)vmcs12;
 	buf_printf(b, "vector 0x%" PRIx64 ", %s%s%s", value & 0xff,
 		   name_or_unknown(KIND_TIMER_MODE, value >> 17 & 3),
 		   value >> 12 & 1 ? ", delivery pending" : "", value >> 16 & 1 ? ", masked" : "");
 }
 
-static void (*const functions[KINDS])(struct buf *b, uint64_t value, const uint8_t *vmcs12) = {
+static void (*const functions[KINDS])(struct buf *b, uint64_t value) = {
 	[KIND_REVISION] = revision,
 	[KIND_SELECTOR] = selector,
 	[KIND_ACCESS_RIGHTS] = access_rights,
@@ -432,14 +419,15 @@ static void (*const functions[KINDS])(struct buf *b, uint64_t value, const uint8
 	[KIND_ENTRY_EVENT] = entry_event,
 	[KIND_EXIT_EVENT] = exit_event,
 	[KIND_EXIT_REASON] = exit_reason,
-	[KIND_QUALIFICATION] = qualification,
 	[KIND_LVT_TIMER] = lvt_timer,
 };
 
 void words(struct buf *b, enum kind kind, uint64_t value, const uint8_t *vmcs12)
 {
 	if (functions[kind])
-		functions[kind](b, value, vmcs12);
+		functions[kind](b, value);
+	else if (kind == KIND_QUALIFICATION)
+		qualification(b, value, vmcs12);
 	else if (kind >= KIND_EOI0 && kind <= KIND_EOI3)
 		eoi(b, value, (kind - KIND_EOI0) * 64);
 	else if (kind > KIND_BITS_END && kind < KIND_NAMES_END)

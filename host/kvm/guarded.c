@@ -13,8 +13,10 @@
 
 static uint8_t *spare; /* a mapping of the usual size, or NULL */
 
+/* Bytes before the guard page for @size bytes and, in front of them, that number. */
 static size_t room_for(size_t size)
 {
+	size += sizeof(size);
 	return size <= USUAL ? USUAL : (size + PAGE - 1) / PAGE * PAGE;
 }
 
@@ -37,6 +39,7 @@ void *guarded_alloc(size_t size)
 
 	if (!at)
 		at = map(room);
+	memcpy(at + room - size - sizeof(size), &size, sizeof(size));
 	return memset(at + room - size, 0, size);
 }
 
@@ -45,12 +48,17 @@ void *guarded_copy(const void *data, size_t size)
 	return memcpy(guarded_alloc(size), data, size);
 }
 
-void guarded_free(void *p, size_t size)
+void guarded_free(void *p)
 {
-	size_t room = room_for(size);
-	uint8_t *at = p ? (uint8_t *)p + size - room : NULL;
+	uint8_t *at = p;
+	size_t size, room;
 
-	if (at && room == USUAL)
+	if (!p)
+		return;
+	memcpy(&size, at - sizeof(size), sizeof(size));
+	room = room_for(size);
+	at += size - room;
+	if (room == USUAL)
 		at = __atomic_exchange_n(&spare, at, __ATOMIC_ACQ_REL);
 	if (at)
 		munmap(at, room + PAGE);

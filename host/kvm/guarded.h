@@ -17,7 +17,13 @@ void *guarded_alloc(size_t size);
 /* The same with a copy of @size bytes at @data. */
 void *guarded_copy(const void *data, size_t size);
 
-/* Gives back what was allocated with @size; NULL is none. */
-void guarded_free(void *p, size_t size);
+/* Gives it back; NULL is none. A variable that is auto_guarded does so at the end of its scope. */
+void guarded_free(void *p);
+#define auto_guarded __attribute__((cleanup(cleanup_guarded)))
+
+static inline void cleanup_guarded(void *it)
+{
+	guarded_free(*(void **)it);
+}
 
 #endif

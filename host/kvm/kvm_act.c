@@ -2,7 +2,6 @@
 // What a scenario has the host do to a VM: events to the vCPU, changes of its memory.
 #include "host/kvm/kvm_vm.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -3,9 +3,10 @@
 // block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
 // restore in the first vCPU's; the caller's thread, here, watches them.
 #include "host/kvm/kvm_threads.h"
+#include "host/base/cleanup.h"
 #include "host/pages/pages.h"
 #include "host/base/signals.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,12 +25,8 @@
 /* To be asked before drain(): what is sent up to the end is then not lost. */
 static bool has_ended(struct machine *m)
 {
-	bool ended;
-
-	pthread_mutex_lock(&m->lock);
-	ended = m->ended;
-	pthread_mutex_unlock(&m->lock);
-	return ended;
+	hold_lock(&m->lock);
+	return m->ended;
 }
 
 /* Waits for news, a signal for the runner, or @until_ns. */
@@ -39,10 +36,8 @@ static int sleep_until(struct machine *m, int64_t until_ns)
 			       {.fd = signals_fd(), .events = POLLIN}};
 	uint64_t count;
 
-	if (poll(fds, 2, poll_ms(until_ns)) < 0 && errno != EINTR) {
-		err_set(m->config->err, "poll: %s", strerror(errno));
-		return VM_HARNESS;
-	}
+	if (poll(fds, 2, poll_ms(until_ns)) < 0 && errno != EINTR)
+		return err_set(m->config->err, "poll: %s", strerror(errno));
 	if (read(m->event, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return VM_HARNESS;
 	return signals_pending() ? VM_SIGNAL : VM_OK;
@@ -75,10 +70,8 @@ static int wait_idle(struct machine *m)
 		int64_t next = now_ns() + WATCH_NS;
 		int ret;
 
-		if (now_ns() >= until) {
-			err_set(m->config->err, "a vCPU's thread does not stop");
-			return VM_TIMEOUT;
-		}
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, m->config->err, "a vCPU's thread does not stop");
 		if (stalled(m))
 			pages_release(m->pages);
 		ret = sleep_until(m, next < until ? next : until);
@@ -171,12 +164,16 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 
 		*r = (struct runner){.m = m, .vcpu = m->threads};
 		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
-		if (ret) {
-			err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
-			return VM_HARNESS;
-		}
+		if (ret)
+			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
 		m->threads++;
 	}
+	return VM_OK;
+}
+
+static int cont(void *vm)
+{
+	kvm_want(vm, DO_RUN);
 	return VM_OK;
 }
 
@@ -189,8 +186,7 @@ static int start(void *vm)
 		return ret;
 	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
 		return VM_HARNESS;
-	kvm_want(m, DO_RUN);
-	return VM_OK;
+	return cont(m);
 }
 
 static const void *page_source(void *arg, uint64_t gpa)
@@ -232,8 +228,7 @@ static int restore(void *vm, const struct saved_vm *from)
 	uart = snapshot_find(m->from, "UART");
 	if (!ret && uart && uart->len == sizeof(m->vm.uart))
 		memcpy(&m->vm.uart, uart->data, uart->len);
-	if (!ret)
-		ret = restore_memory(m);
+	ret = ret ?: restore_memory(m);
 	if (ret)
 		return ret;
 	m->restore_err.text[0] = '\0';
@@ -258,29 +253,24 @@ static int come_to_rest(struct machine *m)
 		collect_fetches(m);
 	if (!ret && source_dead(m)) /* then memory is not whole */
 		return VM_HARNESS;
-	return ret ? ret : m->ended ? VM_ENDED : VM_OK;
+	return ret ?: m->ended ? VM_ENDED : VM_OK;
 }
 
 /* Locked. */
 static int push(struct machine *m, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i])) {
-			err_set(m->config->err, "the guest does not read its serial port");
-			return VM_HARNESS;
-		}
+		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i]))
+			return err_set(m->config->err, "the guest does not read its serial port");
 	return VM_OK;
 }
 
 static int send_byte(void *vm, char byte)
 {
 	struct machine *m = vm;
-	int ret;
 
-	pthread_mutex_lock(&m->lock);
-	ret = push(m, &byte, 1);
-	pthread_mutex_unlock(&m->lock);
-	return ret;
+	hold_lock(&m->lock);
+	return push(m, &byte, 1);
 }
 
 static int stop(void *vm)
@@ -305,10 +295,8 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	struct page_trap *trap;
 	int ret;
 
-	if (!gpa || gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size) {
-		err_set(m->config->err, "the guest has not said which page it expects");
-		return VM_HARNESS;
-	}
+	if (!gpa || gpa % SNAPSHOT_PAGE || gpa + SNAPSHOT_PAGE > m->vm.memory_size)
+		return err_set(m->config->err, "the guest has not said which page it expects");
 	trap = page_trap_arm(m->vm.memory + gpa, on_touch, m, m->config->err);
 	if (!trap)
 		return VM_HARNESS;
@@ -332,19 +320,12 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 	m->want = DO_RUN;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
-	if (!ret)
-		ret = come_to_rest(m);
+	ret = ret ?: come_to_rest(m);
 	if (!ret && *m->freeze_err.text) {
 		*m->config->err = m->freeze_err;
 		ret = VM_HARNESS;
 	}
 	return ret;
-}
-
-static int cont(void *vm)
-{
-	kvm_want(vm, DO_RUN);
-	return VM_OK;
 }
 
 static int l2_active(void *vm)
@@ -365,7 +346,7 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 	kvm_record_ioctl(m, 0, start, "KVM_GET_...", ret);
 	if (ret) {
 		snapshot_free(s);
-		return VM_HARNESS;
+		return ret;
 	}
 	snapshot_add(s, "UART", &m->vm.uart, sizeof(m->vm.uart));
 	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
@@ -376,12 +357,9 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 static int64_t span(void *vm)
 {
 	struct machine *m = vm;
-	int64_t ns;
 
-	pthread_mutex_lock(&m->lock);
-	ns = m->byte_ns && m->end_ns ? m->end_ns - m->byte_ns : 0;
-	pthread_mutex_unlock(&m->lock);
-	return ns;
+	hold_lock(&m->lock);
+	return m->byte_ns && m->end_ns ? m->end_ns - m->byte_ns : 0;
 }
 
 static int quit(void *vm)
@@ -401,11 +379,8 @@ static int act_between(struct machine *m, const struct act_config *act)
 	kvm_want(m, DO_NOTHING);
 	ret = wait_idle(m);
 	if (ret || m->ended)
-		return ret ? ret : VM_ENDED;
-	if (kvm_act(&m->vm, act, false, m->config->err))
-		return VM_HARNESS;
-	kvm_want(m, DO_RUN);
-	return VM_OK;
+		return ret ?: VM_ENDED;
+	return kvm_act(&m->vm, act, false, m->config->err) ?: cont(m);
 }
 
 /*
@@ -424,7 +399,7 @@ static int act(void *vm, const struct act_config *act, bool live)
 
 	if (live && (act->act == ACT_NMI || act->act == ACT_SMI))
 		return act_between(m, act);
-	return kvm_act(&m->vm, act, live, m->config->err) ? VM_HARNESS : VM_OK;
+	return kvm_act(&m->vm, act, live, m->config->err);
 }
 
 static int oracles(void *vm, const struct snapshot *saved, struct oracle_report *report)
@@ -434,7 +409,7 @@ static int oracles(void *vm, const struct snapshot *saved, struct oracle_report 
 	int ret = oracle_run(&m->vm.fds, &part, m->config->order, report, m->config->err);
 
 	kvm_vcpu_part_free(&part);
-	return ret ? VM_HARNESS : VM_OK;
+	return ret;
 }
 
 static int blocked(void *vm)
@@ -449,10 +424,9 @@ static int make_runnable(void *vm)
 	struct machine *m = vm;
 	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
 
-	if (!ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state))
-		return VM_OK;
-	err_set(m->config->err, "KVM_SET_MP_STATE: %s", strerror(errno));
-	return VM_HARNESS;
+	return ioctl(m->vm.fds.vcpu, KVM_SET_MP_STATE, &state)
+		       ? err_errno(m->config->err, "KVM_SET_MP_STATE")
+		       : VM_OK;
 }
 
 static int wait_for(void *vm, int64_t until_ns)
@@ -477,7 +451,7 @@ static int wait_for(void *vm, int64_t until_ns)
 	kvm_drain(m);
 	if (source_dead(m))
 		return VM_HARNESS;
-	return ret ? ret : ended ? VM_ENDED : VM_OK;
+	return ret ?: ended ? VM_ENDED : VM_OK;
 }
 
 static const struct vm_end *end_of(void *vm)
@@ -516,8 +490,7 @@ static unsigned fetches(void *vm, struct fetch **list)
 
 	collect_fetches(m);
 	count = m->fetches;
-	*list = m->fetch;
-	m->fetch = NULL;
+	*list = keep(m->fetch);
 	m->fetches = 0;
 	return count;
 }

@@ -2,11 +2,10 @@
 // Copies guest memory for the driver's own snapshots. Most of a small VM's memory was never
 // touched: the kernel knows which, and reading it would only make it map pages of zeros.
 #include "host/kvm/kvm_vm.h"
+#include "host/base/cleanup.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PAGEMAP_CHUNK 512
 #define PAGEMAP_THERE (3ull << 62) /* in memory, or swapped out */
@@ -43,15 +42,10 @@ static void save_page(uint8_t **copy, const uint8_t *page, bool there)
 void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size)
 {
 	uint64_t entry[PAGEMAP_CHUNK], pages = size / SNAPSHOT_PAGE;
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	auto_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 
-	if (s->memory_size != size) {
-		for (uint64_t i = 0; i < s->memory_size / SNAPSHOT_PAGE; i++)
-			free(s->page[i]);
-		free(s->page);
-		s->page = xcalloc(pages, sizeof(*s->page));
-		s->memory_size = size;
-	}
+	if (s->memory_size != size)
+		snapshot_alloc_memory(s, size);
 	for (uint64_t i = 0; i < pages; i++) {
 		if (i % PAGEMAP_CHUNK == 0)
 			read_pagemap(fd, memory + i * SNAPSHOT_PAGE, entry,
@@ -59,8 +53,6 @@ void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size)
 		save_page(&s->page[i], memory + i * SNAPSHOT_PAGE,
 			  entry[i % PAGEMAP_CHUNK] & PAGEMAP_THERE);
 	}
-	if (fd >= 0)
-		close(fd);
 }
 
 void kvm_memory_restore(const struct snapshot *s, uint8_t *memory)

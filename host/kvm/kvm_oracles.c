@@ -16,12 +16,6 @@
 
 #define TSC_FAR (1ull << 40) /* where no VM of ours ever comes to */
 
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
-
 /* All steps of @order but @skip (NULL: none). False: a step was refused, which is a finding. */
 static bool restore(const char *oracle, const struct kvm_fds *fds, const struct snapshot *saved,
 		    const struct order *order, const char *skip, struct oracle_report *report)
@@ -104,14 +98,13 @@ static int new_vm(const struct snapshot *saved, const struct order *order,
 /* KVM_GET_NESTED_STATE with a buffer of @size bytes. Its errno, and in *@told the size it says. */
 static int get_nested(const struct kvm_fds *fds, uint32_t size, uint32_t *told)
 {
-	uint8_t *state = guarded_alloc(size);
+	auto_guarded uint8_t *state = guarded_alloc(size);
 	uint8_t *at = state + offsetof(struct kvm_nested_state, size);
 	int error;
 
 	memcpy(at, &size, sizeof(size));
 	error = ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state) ? errno : 0;
 	memcpy(told, at, sizeof(*told));
-	guarded_free(state, size);
 	return error;
 }
 

@@ -2,10 +2,11 @@
 // In which order the state is restored: api.rst promises nothing about it, so it is data
 // (orders.def), or a file.
 #include "host/kvm/kvm_state.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 
-static const struct {
+static const struct known_order {
 	const char *name, *text, *steps;
 } orders[] = {
 #define O(name, text, steps) {name, text, steps},
@@ -47,23 +48,22 @@ static int order_parse(struct order *o, const char *text, struct err *e)
 
 int order_load(struct order *o, const char *name, struct err *e)
 {
+	const struct known_order *known = table_find(orders, name, name);
 	char text[4096];
 	size_t len;
 	struct err why;
-	FILE *f;
+	auto_fclose FILE *f = NULL;
 
 	memset(o, 0, sizeof(*o));
 	snprintf(o->name, sizeof(o->name), "%s", name);
-	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
-		if (!strcmp(orders[i].name, name))
-			return order_parse(o, orders[i].steps, e);
+	if (known)
+		return order_parse(o, known->steps, e);
 	if (!strpbrk(name, "/."))
 		return err_set(e, "there is no order '%s' (%s, or a file)", name, order_names());
 	f = open_plain(name, &why);
 	if (!f)
 		return err_set(e, "cannot read the order %s", why.text);
 	len = fread(text, 1, sizeof(text), f);
-	fclose(f);
 	if (len == sizeof(text) || memchr(text, 0, len))
 		return err_set(e, "%s is no order: %s", name,
 			       len == sizeof(text) ? "too long" : "not a text");

@@ -2,11 +2,11 @@
 // Saves and restores what KVM knows about a VM, in buffers that end where KVM says that they end
 // (guarded.h). What is restored in which order is kvm_orders.c's.
 #include "host/kvm/kvm_state.h"
+#include "host/base/cleanup.h"
 #include "host/kvm/guarded.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -15,12 +15,6 @@
 #define XSAVE_LEGACY	4096
 #define CPUID_MAX	256
 #define CPUID_UNTOUCHED 0xdeadu
-
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
 
 static const struct part {
 	const char *name;
@@ -43,13 +37,12 @@ static int fd_of(const struct kvm_fds *fds, const struct part *p)
 static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
-		void *data = guarded_alloc(parts[i].size);
+		auto_guarded void *data = guarded_alloc(parts[i].size);
 		int error = ioctl(fd_of(fds, &parts[i]), parts[i].get, data) ? errno : 0;
 		char what[64];
 
 		if (!error)
 			snapshot_add(s, parts[i].name, data, parts[i].size);
-		guarded_free(data, parts[i].size);
 		if (!error || error == ENOTTY || error == EINVAL || error == ENXIO)
 			continue; /* saved, or this KVM has no such state */
 		snprintf(what, sizeof(what), "KVM_GET_%s", parts[i].name);
@@ -61,72 +54,63 @@ static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err 
 
 static int save_irqchips(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	struct kvm_irqchip all[IRQCHIPS], *chip = guarded_alloc(sizeof(*chip));
-	int ret = 0;
+	auto_guarded struct kvm_irqchip *chip = guarded_alloc(sizeof(*chip));
+	struct kvm_irqchip all[IRQCHIPS];
 
-	for (unsigned i = 0; !ret && i < IRQCHIPS; i++) {
+	for (unsigned i = 0; i < IRQCHIPS; i++) {
 		memset(chip, 0, sizeof(*chip));
 		chip->chip_id = i;
 		if (ioctl(fds->vm, KVM_GET_IRQCHIP, chip))
-			ret = err_errno(e, "KVM_GET_IRQCHIP");
+			return err_errno(e, "KVM_GET_IRQCHIP");
 		all[i] = *chip;
 	}
-	guarded_free(chip, sizeof(*chip));
-	if (!ret)
-		snapshot_add(s, "IRQCHIP", all, sizeof(all));
-	return ret;
+	snapshot_add(s, "IRQCHIP", all, sizeof(all));
+	return 0;
 }
 
 static int save_xsave(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2), ret = 0;
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
 	bool two = size > XSAVE_LEGACY;
 	size_t len = two ? (size_t)size : XSAVE_LEGACY;
-	void *area = guarded_alloc(len);
+	auto_guarded void *area = guarded_alloc(len);
 
 	if (ioctl(fds->vcpu, two ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area))
-		ret = err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
-	else
-		snapshot_add(s, "XSAVE", area, len);
-	guarded_free(area, len);
-	return ret;
+		return err_errno(e, two ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE");
+	snapshot_add(s, "XSAVE", area, len);
+	return 0;
 }
 
 /* The indices of all MSRs that KVM saves, as many as it says; guarded. NULL with @e. */
-static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, size_t *size, struct err *e)
+static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, struct err *e)
 {
-	struct kvm_msr_list none = {0}, *list;
+	struct kvm_msr_list none = {0}, *list = NULL;
 
-	if (ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, &none) && errno != E2BIG) {
-		err_errno(e, "KVM_GET_MSR_INDEX_LIST");
-		return NULL;
+	if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, &none) || errno == E2BIG) {
+		list = guarded_alloc(sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));
+		list->nmsrs = none.nmsrs;
+		if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
+			return list;
 	}
-	*size = sizeof(*list) + none.nmsrs * sizeof(list->indices[0]);
-	list = guarded_alloc(*size);
-	list->nmsrs = none.nmsrs;
-	if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
-		return list;
 	err_errno(e, "KVM_GET_MSR_INDEX_LIST");
-	guarded_free(list, *size);
+	guarded_free(list);
 	return NULL;
 }
 
 /* KVM stops at the first MSR that it does not have for this vCPU: leave that one out, go on. */
 static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	size_t list_size, size, kept = 0;
-	struct kvm_msr_list *list = msr_list(fds, &list_size, e);
-	struct kvm_msr_entry *all;
-	uint8_t *buffer;
+	auto_guarded struct kvm_msr_list *list = msr_list(fds, e);
+	auto_free struct kvm_msr_entry *all = NULL;
+	auto_guarded uint8_t *buffer = NULL;
 	unsigned done = 0;
-	int ret = 0;
+	size_t kept = 0;
 
 	if (!list)
 		return -1;
-	size = sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all);
-	buffer = guarded_alloc(size);
+	buffer = guarded_alloc(sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all));
 	all = xcalloc(list->nmsrs, sizeof(*all));
-	while (!ret && done < list->nmsrs) {
+	while (done < list->nmsrs) {
 		/* What is left ends with the buffer, at its guard page. */
 		struct kvm_msrs *msrs = (void *)(buffer + done * sizeof(*all));
 		unsigned n = list->nmsrs - done;
@@ -136,37 +120,29 @@ static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *
 		for (unsigned i = 0; i < n; i++)
 			msrs->entries[i] = (struct kvm_msr_entry){.index = list->indices[done + i]};
 		got = ioctl(fds->vcpu, KVM_GET_MSRS, msrs);
-		if (got < 0) {
-			ret = err_errno(e, "KVM_GET_MSRS");
-			break;
-		}
+		if (got < 0)
+			return err_errno(e, "KVM_GET_MSRS");
 		memcpy(all + kept, msrs->entries, (unsigned)got * sizeof(*all));
 		kept += (unsigned)got;
 		done += (unsigned)got + ((unsigned)got < n);
 	}
-	if (!ret)
-		snapshot_add(s, "MSRS", all, kept * sizeof(*all));
-	guarded_free(buffer, size);
-	guarded_free(list, list_size);
-	free(all);
-	return ret;
+	snapshot_add(s, "MSRS", all, kept * sizeof(*all));
+	return 0;
 }
 
 static int save_nested(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), ret = 0;
-	struct kvm_nested_state *state;
+	int size = ioctl(fds->vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
+	auto_guarded struct kvm_nested_state *state = NULL;
 
 	if (size <= 0)
 		return 0;
 	state = guarded_alloc((size_t)size);
 	state->size = (uint32_t)size;
 	if (ioctl(fds->vcpu, KVM_GET_NESTED_STATE, state))
-		ret = err_errno(e, "KVM_GET_NESTED_STATE");
-	else
-		snapshot_add(s, "NESTED_STATE", state, state->size);
-	guarded_free(state, (size_t)size);
-	return ret;
+		return err_errno(e, "KVM_GET_NESTED_STATE");
+	snapshot_add(s, "NESTED_STATE", state, state->size);
+	return 0;
 }
 
 /* KVM overwrites an entry whole. How many there are, 6.1 does not say. */
@@ -181,21 +157,16 @@ static unsigned count_cpuid(const struct kvm_cpuid2 *cpuid)
 
 static int save_cpuid(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	struct kvm_cpuid2 *cpuid;
-	size_t size = sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]);
-	int ret = 0;
+	auto_guarded struct kvm_cpuid2 *cpuid =
+		guarded_alloc(sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
 
-	cpuid = guarded_alloc(size);
 	cpuid->nent = CPUID_MAX;
 	for (unsigned i = 0; i < CPUID_MAX; i++)
 		cpuid->entries[i].padding[0] = CPUID_UNTOUCHED;
 	if (ioctl(fds->vcpu, KVM_GET_CPUID2, cpuid))
-		ret = err_errno(e, "KVM_GET_CPUID2");
-	else
-		snapshot_add(s, "CPUID2", cpuid->entries,
-			     count_cpuid(cpuid) * sizeof(cpuid->entries[0]));
-	guarded_free(cpuid, size);
-	return ret;
+		return err_errno(e, "KVM_GET_CPUID2");
+	snapshot_add(s, "CPUID2", cpuid->entries, count_cpuid(cpuid) * sizeof(cpuid->entries[0]));
+	return 0;
 }
 
 static int save_tsc_khz(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
@@ -278,28 +249,25 @@ static int plain(int ret, const char *what, struct err *e)
 static int set(int fd, unsigned long request, const void *data, size_t size, const char *what,
 	       struct err *e)
 {
-	void *copy = guarded_copy(data, size);
-	int ret = plain(ioctl(fd, request, copy), what, e);
+	auto_guarded void *copy = guarded_copy(data, size);
 
-	guarded_free(copy, size);
-	return ret;
+	return plain(ioctl(fd, request, copy), what, e);
 }
 
 static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section *section,
 			const struct order *o, const char *step, struct err *e)
 {
 	const struct kvm_msr_entry *entry = section->data;
-	size_t count = section->len / sizeof(*entry), size;
+	size_t count = section->len / sizeof(*entry);
 	unsigned wanted = 0, n = 0;
-	struct kvm_msrs *msrs;
-	int done, ret = 0;
+	auto_guarded struct kvm_msrs *msrs = NULL;
+	int done;
 
 	for (size_t i = 0; i < count; i++)
 		wanted += msr_wanted(o, step, entry[i].index);
 	if (!wanted)
 		return 0;
-	size = sizeof(*msrs) + wanted * sizeof(*entry);
-	msrs = guarded_alloc(size);
+	msrs = guarded_alloc(sizeof(*msrs) + wanted * sizeof(*entry));
 	msrs->nmsrs = wanted;
 	for (size_t i = 0; i < count; i++)
 		if (msr_wanted(o, step, entry[i].index))
@@ -312,28 +280,22 @@ static int restore_msrs(const struct kvm_fds *fds, const struct snapshot_section
 		msrs->nmsrs = n;
 	}
 	if (done < 0)
-		ret = err_errno(e, "KVM_SET_MSRS");
-	else if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT))
-		ret = err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
-			      msrs->entries[done].index,
-			      (unsigned long long)msrs->entries[done].data, done, wanted);
-	guarded_free(msrs, size);
-	return ret;
+		return err_errno(e, "KVM_SET_MSRS");
+	if ((unsigned)done != n && strcmp(step, MSRS_TOLERANT))
+		return err_set(e, "KVM_SET_MSRS: refused MSR 0x%x = 0x%llx (entry %d of %u)",
+			       msrs->entries[done].index,
+			       (unsigned long long)msrs->entries[done].data, done, wanted);
+	return 0;
 }
 
 static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_section *section,
 			 struct err *e)
 {
-	struct kvm_cpuid2 *cpuid;
-	size_t size = sizeof(*cpuid) + section->len;
-	int ret;
+	auto_guarded struct kvm_cpuid2 *cpuid = guarded_alloc(sizeof(*cpuid) + section->len);
 
-	cpuid = guarded_alloc(size);
 	cpuid->nent = (unsigned)(section->len / sizeof(cpuid->entries[0]));
 	memcpy(cpuid->entries, section->data, section->len);
-	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
-	guarded_free(cpuid, size);
-	return ret;
+	return plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
 }
 
 /* The old form knows no sub-leaves: the first of each leaf is all that it can say. */
@@ -341,15 +303,13 @@ static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot
 				struct err *e)
 {
 	const struct kvm_cpuid_entry2 *entry = section->data;
-	size_t count = section->len / sizeof(*entry), size;
-	struct kvm_cpuid *cpuid;
+	size_t count = section->len / sizeof(*entry);
+	auto_guarded struct kvm_cpuid *cpuid = NULL;
 	unsigned first = 0, n = 0;
-	int ret;
 
 	for (size_t i = 0; i < count; i++)
 		first += !entry[i].index;
-	size = sizeof(*cpuid) + first * sizeof(cpuid->entries[0]);
-	cpuid = guarded_alloc(size);
+	cpuid = guarded_alloc(sizeof(*cpuid) + first * sizeof(cpuid->entries[0]));
 	cpuid->nent = first;
 	for (size_t i = 0; i < count; i++)
 		if (!entry[i].index)
@@ -359,9 +319,7 @@ static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot
 							 .ebx = entry[i].ebx,
 							 .ecx = entry[i].ecx,
 							 .edx = entry[i].edx};
-	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);
-	guarded_free(cpuid, size);
-	return ret;
+	return plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);
 }
 
 static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_section *section,
@@ -390,9 +348,10 @@ static int restore_part(const struct kvm_fds *fds, const struct part *p,
 
 static bool section_fits(const struct snapshot_section *section, const char *step)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
-		if (!strcmp(parts[i].name, step))
-			return section->len == parts[i].size;
+	const struct part *part = table_find(parts, name, step);
+
+	if (part)
+		return section->len == part->size;
 	if (!strcmp(step, "IRQCHIP"))
 		return section->len == IRQCHIPS * sizeof(struct kvm_irqchip);
 	if (!strcmp(step, "TSC_KHZ"))
@@ -413,6 +372,7 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	const struct snapshot_section *section = snapshot_find(s, msr	  ? "MSRS"
 								  : cpuid ? "CPUID2"
 									  : step);
+	const struct part *part;
 	char what[64];
 
 	if (!section && !strcmp(step, "SREGS2")) {
@@ -439,25 +399,16 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 		return set(fds->vcpu, KVM_SET_XSAVE, section->data, section->len, what, e);
 	if (!strcmp(step, "NESTED_STATE"))
 		return set(fds->vcpu, KVM_SET_NESTED_STATE, section->data, section->len, what, e);
-	for (unsigned n = 0; n < ARRAY_SIZE(parts); n++)
-		if (!strcmp(parts[n].name, step))
-			return restore_part(fds, &parts[n], section, what, e);
-	return err_set(e, "there is no restore step '%s'", step);
+	part = table_find(parts, name, step);
+	return part ? restore_part(fds, part, section, what, e)
+		    : err_set(e, "there is no restore step '%s'", step);
 }
 
 bool kvm_state_step_known(const char *step)
 {
-	static const char *const others[] = {"MSRS",	MSRS_TOLERANT,	"XSAVE",  "IRQCHIP",
-					     "TSC_KHZ", "NESTED_STATE", "CPUID2", "CPUID"};
+	static const char others[] =
+		"MSRS " MSRS_TOLERANT " XSAVE IRQCHIP TSC_KHZ NESTED_STATE CPUID2 CPUID";
 
-	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
-		if (!strcmp(parts[i].name, step))
-			return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-		if (!strcmp(others[i], step))
-			return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(msr_steps); i++)
-		if (!strcmp(msr_steps[i].step, step))
-			return true;
-	return false;
+	return table_find(parts, name, step) || word_in(others, ' ', step) ||
+	       table_find(msr_steps, step, step);
 }

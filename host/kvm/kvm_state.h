@@ -3,7 +3,7 @@
 #ifndef HOST_KVM_KVM_STATE_H
 #define HOST_KVM_KVM_STATE_H
 
-#include "host/snapshot/snapshot.h"
+#include "host/snapshot/saved_state.h"
 
 /* The descriptors of one VM with one vCPU. */
 struct kvm_fds {

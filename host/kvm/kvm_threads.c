@@ -2,7 +2,8 @@
 // The threads of driver `kvm`: KVM_RUN, and a restore, which may block on a page that is not there
 // yet; stopping where a freeze was asked for. Page requests are told of the first vCPU.
 #include "host/kvm/kvm_threads.h"
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/base/cleanup.h"
+#include "host/snapshot/saved_state.h"
 #include "l2guest/layout.h"
 
 #include <stdlib.h>
@@ -204,16 +205,9 @@ static void run_vcpu(struct machine *m, unsigned n)
 
 static bool has_work(const struct runner *r)
 {
-	switch (r->m->want) {
-	case DO_NOTHING:
-		return false;
-	case DO_RESTORE:
-		return !r->vcpu;
-	case DO_RUN:
-		return !r->m->ended;
-	default:
-		return true;
-	}
+	return r->m->want == DO_RUN	  ? !r->m->ended
+	       : r->m->want == DO_RESTORE ? !r->vcpu
+					  : r->m->want == DO_QUIT;
 }
 
 void *kvm_thread_main(void *arg)
@@ -249,11 +243,10 @@ void *kvm_thread_main(void *arg)
 
 void kvm_want(struct machine *m, int what)
 {
-	pthread_mutex_lock(&m->lock);
+	hold_lock(&m->lock);
 	m->want = (unsigned)what;
 	pthread_cond_broadcast(&m->changed);
 	kick_all(m);
-	pthread_mutex_unlock(&m->lock);
 }
 
 static bool any_busy(const struct machine *m)

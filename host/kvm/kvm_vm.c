@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
+#include "host/base/cleanup.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define TSS_ADDRESS	0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
 #define DEBUG_EXIT	0xf4
@@ -29,15 +29,14 @@ static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
 static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
 {
-	struct kvm_cpuid2 *cpuid =
+	auto_free struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
 	bool deadline = ioctl(vm->fds.kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-	int ret = 0;
 
 	cpuid->nent = CPUID_MAX;
 	if (ioctl(vm->fds.kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
-		ret = err_errno(e, "KVM_GET_SUPPORTED_CPUID");
-	for (unsigned i = 0; !ret && i < cpuid->nent; i++) {
+		return err_errno(e, "KVM_GET_SUPPORTED_CPUID");
+	for (unsigned i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
 
 		if (c->function == 1) {
@@ -49,10 +48,7 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
 			c->edx = vcpu; /* x2APIC ID */
 		}
 	}
-	if (!ret && ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid))
-		ret = err_errno(e, "KVM_SET_CPUID2");
-	free(cpuid);
-	return ret;
+	return ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid) ? err_errno(e, "KVM_SET_CPUID2") : 0;
 }
 
 int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
@@ -164,15 +160,11 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++) {
 		if (vm->vcpu[i].run)
 			munmap(vm->vcpu[i].run, vm->run_size);
-		if (vm->vcpu[i].stats >= 0)
-			close(vm->vcpu[i].stats);
-		if (vm->vcpu[i].fd >= 0)
-			close(vm->vcpu[i].fd);
+		close_fd(&vm->vcpu[i].stats);
+		close_fd(&vm->vcpu[i].fd);
 	}
-	if (vm->fds.vm >= 0)
-		close(vm->fds.vm);
-	if (vm->fds.kvm >= 0)
-		close(vm->fds.kvm);
+	close_fd(&vm->fds.vm);
+	close_fd(&vm->fds.kvm);
 	if (vm->memory)
 		munmap(vm->memory, vm->memory_size);
 	vm->memory = NULL;
@@ -225,26 +217,18 @@ static int place(struct kvm_vm *vm, const uint8_t *file, size_t len, const char 
 	return 0;
 }
 
+/* The caller frees *@file, also if there is an error. */
 static int read_image(const char *image, uint8_t **file, size_t *len, struct err *e)
 {
 	struct stat st;
-	FILE *f = fopen(image, "re");
+	auto_fclose FILE *f = fopen(image, "re");
 
-	if (!f || fstat(fileno(f), &st)) {
-		err_set(e, "cannot read %s: %s", image, strerror(errno));
-		if (f)
-			fclose(f);
-		return -1;
-	}
+	if (!f || fstat(fileno(f), &st))
+		return err_set(e, "cannot read %s: %s", image, strerror(errno));
 	*len = st.st_size > 0 && st.st_size < (64 << 20) ? (size_t)st.st_size : 0;
 	*file = xcalloc(1, *len + 1);
-	if (!*len || fread(*file, 1, *len, f) != *len) {
-		err_set(e, "cannot read %s: no image of a size that makes sense", image);
-		free(*file);
-		fclose(f);
-		return -1;
-	}
-	fclose(f);
+	if (!*len || fread(*file, 1, *len, f) != *len)
+		return err_set(e, "cannot read %s: no image of a size that makes sense", image);
 	return 0;
 }
 
@@ -272,27 +256,20 @@ static int enter_protected_mode(struct kvm_vm *vm, uint32_t entry, struct err *e
 	sregs.cr0 |= 1;
 	if (ioctl(vm->fds.vcpu, KVM_SET_SREGS, &sregs))
 		return err_errno(e, "KVM_SET_SREGS");
-	if (ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs))
-		return err_errno(e, "KVM_SET_REGS");
-	return 0;
+	return ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs) ? err_errno(e, "KVM_SET_REGS") : 0;
 }
 
 int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e)
 {
 	uint32_t info[5] = {MULTIBOOT_HAS_LINE, 0, 0, 0, CMDLINE_ADDRESS};
 	uint32_t entry = 0;
-	uint8_t *file;
-	size_t len;
-	int ret;
+	auto_free uint8_t *file = NULL;
+	size_t len = 0;
 
 	if (strlen(cmdline) >= 4096)
 		return err_set(e, "L1's command line is too long");
-	if (read_image(image, &file, &len, e))
+	if (read_image(image, &file, &len, e) || place(vm, file, len, image, &entry, e))
 		return -1;
-	ret = place(vm, file, len, image, &entry, e);
-	free(file);
-	if (ret)
-		return ret;
 	memcpy(vm->memory + INFO_ADDRESS, info, sizeof(info));
 	memcpy(vm->memory + CMDLINE_ADDRESS, cmdline, strlen(cmdline) + 1);
 	return enter_protected_mode(vm, entry, e);
@@ -353,17 +330,16 @@ static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct b
 
 static int l2_active(const struct kvm_vm *vm, int vcpu)
 {
-	struct kvm_nested_state *state;
-	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE), active = -1;
+	auto_free struct kvm_nested_state *state = NULL;
+	int size = ioctl(vm->fds.vm, KVM_CHECK_EXTENSION, KVM_CAP_NESTED_STATE);
 
 	if (size <= 0)
 		return -1;
 	state = xcalloc(1, (size_t)size);
 	state->size = (uint32_t)size;
-	if (!ioctl(vcpu, KVM_GET_NESTED_STATE, state))
-		active = !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
-	free(state);
-	return active;
+	return ioctl(vcpu, KVM_GET_NESTED_STATE, state)
+		       ? -1
+		       : !!(state->flags & KVM_STATE_NESTED_GUEST_MODE);
 }
 
 int kvm_vm_l2_active(const struct kvm_vm *vm)

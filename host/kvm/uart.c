@@ -22,17 +22,12 @@ bool uart_write(struct uart *u, unsigned port, uint8_t value, uint8_t *sent)
 
 	switch (port) {
 	case DATA:
-		if (dlab) {
-			u->dll = value;
-			return false;
-		}
-		*sent = value & (uint8_t)(0xff >> (3 - (u->lcr & LCR_WORD)));
-		return true;
+		*(dlab ? &u->dll : sent) = value;
+		if (!dlab)
+			*sent &= (uint8_t)(0xff >> (3 - (u->lcr & LCR_WORD)));
+		return !dlab;
 	case IER:
-		if (dlab)
-			u->dlm = value;
-		else
-			u->ier = value;
+		*(dlab ? &u->dlm : &u->ier) = value;
 		return false;
 	case FCR:
 		u->fcr = value;

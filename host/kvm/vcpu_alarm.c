@@ -3,9 +3,7 @@
 // immediate_exit, set by its handler, is not.
 #include "host/kvm/vcpu_alarm.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #define ALARM SIGUSR2

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the machine under test is: what a failure's report says of it, and what `doctor` looks at.
 #include "host/l0/environment.h"
+#include "host/base/cleanup.h"
 #include "host/base/json.h"
 #include "host/l0/kvm_probe.h"
 
 #include <dirent.h>
 #include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,15 +31,13 @@ static const char *const modules[] = {"kvm", "kvm_intel"};
 /* Up to FILE_MAX bytes of file @root@path. False: it cannot be read. */
 static bool read_start(const char *root, const char *path, struct buf *b)
 {
-	char *full = xasprintf("%s%s", root, path), part[4096];
-	int fd = open(full, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	auto_free char *full = xasprintf("%s%s", root, path);
+	auto_close int fd = open(full, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char part[4096];
 	ssize_t n = -1;
 
-	free(full);
 	while (fd >= 0 && b->len < FILE_MAX && (n = read(fd, part, sizeof(part))) > 0)
 		buf_append(b, part, (size_t)n);
-	if (fd >= 0)
-		close(fd);
 	return n >= 0;
 }
 
@@ -51,11 +49,9 @@ static char *line_at(const char *text)
 
 char *environment_line(const char *root, const char *path)
 {
-	struct buf b = {0};
-	char *line = read_start(root, path, &b) ? line_at(buf_text(&b)) : NULL;
+	auto_buf struct buf b = {0};
 
-	buf_free(&b);
-	return line;
+	return read_start(root, path, &b) ? line_at(buf_text(&b)) : NULL;
 }
 
 /* The line behind @key and @separator in @text, or NULL. */
@@ -77,12 +73,9 @@ static char *value_of(const char *text, const char *key, char separator)
 
 char *environment_cpuinfo(const char *root, const char *key)
 {
-	struct buf b = {0};
-	char *value =
-		read_start(root, "/proc/cpuinfo", &b) ? value_of(buf_text(&b), key, ':') : NULL;
+	auto_buf struct buf b = {0};
 
-	buf_free(&b);
-	return value;
+	return read_start(root, "/proc/cpuinfo", &b) ? value_of(buf_text(&b), key, ':') : NULL;
 }
 
 /* PRETTY_NAME of os-release(5), or NULL. Quotes go; no name has a quote or backslash in it. */
@@ -92,11 +85,10 @@ static char *distribution(const char *root)
 	char *value = NULL;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(files) && !value; i++) {
-		struct buf b = {0};
+		auto_buf struct buf b = {0};
 
 		if (read_start(root, files[i], &b))
 			value = value_of(buf_text(&b), "PRETTY_NAME", '=');
-		buf_free(&b);
 	}
 	if (value && strchr("\"'", *value) && *value) {
 		char *end = strchr(value + 1, *value);
@@ -135,21 +127,24 @@ static char *build_id(const struct buf *b)
 	return hex.p ? hex.p : xstrdup("");
 }
 
+/* Takes @value, which may be NULL. */
+static void set_text(json_t *env, const char *key, char *value)
+{
+	json_set(env, key, json_text(value ? value : ""));
+	free(value);
+}
+
 static json_t *module_ids(const char *root)
 {
 	json_t *ids = json_got(json_object());
 
 	for (unsigned i = 0; i < ARRAY_SIZE(modules); i++) {
-		char *path = xasprintf("/sys/module/%s/notes/.note.gnu.build-id", modules[i]);
-		struct buf b = {0};
-		char *id;
+		auto_free char *path =
+			xasprintf("/sys/module/%s/notes/.note.gnu.build-id", modules[i]);
+		auto_buf struct buf b = {0};
 
 		read_start(root, path, &b);
-		id = build_id(&b);
-		json_set(ids, modules[i], json_text(id));
-		free(id);
-		buf_free(&b);
-		free(path);
+		set_text(ids, modules[i], build_id(&b));
 	}
 	return ids;
 }
@@ -159,28 +154,23 @@ static json_t *parameters(const char *root)
 	json_t *all = json_got(json_object());
 
 	for (unsigned i = 0; i < ARRAY_SIZE(modules); i++) {
-		char *path = xasprintf("/sys/module/%s/parameters", modules[i]);
-		char *dir = xasprintf("%s%s", root, path);
+		auto_free char *path = xasprintf("/sys/module/%s/parameters", modules[i]);
+		auto_free char *dir = xasprintf("%s%s", root, path);
 		struct dirent **entry;
 		int n = scandir(dir, &entry, NULL, alphasort);
 
 		for (int k = 0; k < n; k++) {
-			char *file = xasprintf("%s/%s", path, entry[k]->d_name);
-			char *key = xasprintf("%s.%s", modules[i], entry[k]->d_name);
-			char *value =
+			auto_free char *file = xasprintf("%s/%s", path, entry[k]->d_name);
+			auto_free char *key = xasprintf("%s.%s", modules[i], entry[k]->d_name);
+			auto_free char *value =
 				*entry[k]->d_name == '.' ? NULL : environment_line(root, file);
 
 			if (value)
 				json_set(all, key, json_text(value));
-			free(value);
-			free(key);
-			free(file);
 			free(entry[k]);
 		}
 		if (n >= 0)
 			free(entry);
-		free(dir);
-		free(path);
 	}
 	return all;
 }
@@ -211,8 +201,7 @@ char *environment_qemu(const char *qemu)
 {
 	char *const args[] = {(char *)(uintptr_t)qemu, (char *)(uintptr_t) "--version", NULL};
 	posix_spawn_file_actions_t actions;
-	struct buf said = {0};
-	char *line = NULL;
+	auto_buf struct buf said = {0};
 	int fds[2];
 	pid_t child;
 	bool started;
@@ -229,14 +218,10 @@ char *environment_qemu(const char *qemu)
 	if (started) {
 		read_line(fds[0], &said);
 		kill(child, SIGKILL);
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
+		TEMP_FAILURE_RETRY(waitpid(child, NULL, 0));
 	}
 	close(fds[0]);
-	if (*buf_text(&said) && *said.p != '\n')
-		line = line_at(said.p);
-	buf_free(&said);
-	return line;
+	return *buf_text(&said) && *said.p != '\n' ? line_at(said.p) : NULL;
 }
 
 /* ---- all of it ---------------------------------------------------------------------------- */
@@ -252,17 +237,10 @@ static json_t *vmx_msrs(void)
 	return all;
 }
 
-/* Takes @value, which may be NULL. */
-static void set_text(json_t *env, const char *key, char *value)
-{
-	json_set(env, key, json_text(value ? value : ""));
-	free(value);
-}
-
 json_t *environment_json_at(const char *root, const char *qemu)
 {
 	json_t *env = json_got(json_object());
-	char *version = qemu ? environment_qemu(qemu) : NULL;
+	auto_free char *version = qemu ? environment_qemu(qemu) : NULL;
 	struct utsname uts;
 
 	if (uname(&uts))
@@ -276,7 +254,6 @@ json_t *environment_json_at(const char *root, const char *qemu)
 	json_set(env, "kvm_parameters", parameters(root));
 	json_set(env, "modules", module_ids(root));
 	json_set(env, "qemu", json_text(version));
-	free(version);
 	json_set(env, "midflight", json_text(MIDFLIGHT_VERSION));
 	return env;
 }
@@ -298,7 +275,7 @@ static void members(const json_t *env, const char *key, const char *title, const
 
 	json_object_foreach(object, name, value) {
 		const char *s = json_string_value(value);
-		char *word;
+		auto_free char *word = NULL;
 
 		if (!s || !*s)
 			continue;
@@ -309,7 +286,6 @@ static void members(const json_t *env, const char *key, const char *title, const
 		}
 		buf_append(text, word, strlen(word));
 		column += strlen(word);
-		free(word);
 	}
 	if (column)
 		buf_printf(text, "\n");
@@ -323,7 +299,7 @@ static void line(const char *title, const char *value, const char *more, struct 
 
 void environment_text(const json_t *env, struct buf *text)
 {
-	char *microcode = xasprintf("microcode %s", json_text_of(env, "microcode"));
+	auto_free char *microcode = xasprintf("microcode %s", json_text_of(env, "microcode"));
 
 	line("kernel", json_text_of(env, "kernel"), json_text_of(env, "kernel_version"), text);
 	line("distribution", json_text_of(env, "distribution"), "", text);
@@ -334,5 +310,4 @@ void environment_text(const json_t *env, struct buf *text)
 	members(env, "modules", "build IDs", " ", text);
 	members(env, "kvm_parameters", "parameters", "=", text);
 	members(env, "vmx", "KVM offers to L1", "=", text);
-	free(microcode);
 }

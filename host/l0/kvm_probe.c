@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Asks KVM whether it offers nested VMX. The device node alone proves nothing.
 #include "host/l0/kvm_probe.h"
-#include "host/base/util.h"
+#include "host/base/cleanup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #define CPUID_ENTRIES	   256
 #define CPUID_1_ECX_VMX	   (1u << 5)
@@ -20,23 +17,18 @@
 /* What the TSC of a new vCPU counts in a millisecond; 0: KVM does not say. */
 static unsigned tsc_khz(int kvm)
 {
-	int vm = ioctl(kvm, KVM_CREATE_VM, 0), vcpu = -1, khz = 0;
+	auto_close int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	auto_close int vcpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, 0);
+	const int khz = vcpu < 0 ? 0 : ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
 
-	if (vm >= 0)
-		vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (vcpu >= 0) {
-		khz = ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
-		close(vcpu);
-	}
-	if (vm >= 0)
-		close(vm);
 	return khz > 0 ? (unsigned)khz : 0;
 }
 
 void kvm_probe(struct kvm_probe *probe)
 {
-	struct kvm_cpuid2 *cpuid;
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), ret;
+	auto_free struct kvm_cpuid2 *cpuid = NULL;
+	auto_close int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int ret;
 
 	memset(probe, 0, sizeof(*probe));
 	if (fd < 0) {
@@ -60,26 +52,19 @@ void kvm_probe(struct kvm_probe *probe)
 				probe->svm = c->ecx & CPUID_8000_ECX_SVM;
 		}
 	}
-	free(cpuid);
 	probe->tsc_khz = tsc_khz(fd);
-	close(fd);
 }
 
 const char *kvm_probe_missing(const struct kvm_probe *probe)
 {
-	switch (probe->open_errno) {
-	case 0:
-		break;
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
+	const int error = probe->open_errno;
+
+	if (error == ENOENT || error == ENODEV || error == ENXIO)
 		return "there is no /dev/kvm";
-	case EACCES:
-	case EPERM:
+	if (error == EACCES || error == EPERM)
 		return "/dev/kvm may not be opened by this user";
-	default:
+	if (error)
 		return "/dev/kvm does not open";
-	}
 	if (probe->api_version != KVM_API_VERSION)
 		return "/dev/kvm does not speak KVM's API version 12";
 	if (!probe->cpuid)
@@ -111,17 +96,13 @@ const char *kvm_probe_advice(const struct kvm_probe *probe)
 
 const char *kvm_probe_no_page_exit(void)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	auto_close int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int info = kvm < 0 ? 0 : ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MEMORY_FAULT_INFO);
 
-	if (kvm >= 0)
-		close(kvm);
 	if (info > 0)
 		return "KVM_CAP_MEMORY_FAULT_INFO is there, but tells only of guest_memfd: for a "
-		       "page "
-		       "missing from ordinary memory KVM_RUN waits (userfaultfd) or fails with "
-		       "EFAULT "
-		       "and no address";
+		       "page missing from ordinary memory KVM_RUN waits (userfaultfd) or fails "
+		       "with EFAULT and no address";
 	return "this KVM has no KVM_CAP_MEMORY_FAULT_INFO nor anything like it";
 }
 
@@ -135,7 +116,7 @@ unsigned kvm_vmx_msrs(struct kvm_vmx_msr msr[KVM_VMX_MSRS])
 #include "lib/msr.def"
 #undef M
 	};
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	auto_close int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	unsigned n = 0;
 
 	for (unsigned i = 0; kvm >= 0 && i < ARRAY_SIZE(all) && n < KVM_VMX_MSRS; i++) {
@@ -150,7 +131,5 @@ unsigned kvm_vmx_msrs(struct kvm_vmx_msr msr[KVM_VMX_MSRS])
 			continue;
 		msr[n++] = (struct kvm_vmx_msr){all[i].name, all[i].index, get.entry.data};
 	}
-	if (kvm >= 0)
-		close(kvm);
 	return n;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads L0's kernel log from /dev/kmsg, one record a read (Documentation/ABI/testing/dev-kmsg).
 #include "host/l0/l0_log.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,13 +120,9 @@ int l0_log_begin(struct l0_past *past)
 
 int l0_log_rearm(void)
 {
-	int fd = open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC), ret;
+	auto_close int fd = open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return -1;
-	ret = write_all(fd, "1", 1);
-	close(fd);
-	return ret;
+	return fd < 0 ? -1 : write_all(fd, "1", 1);
 }
 
 /* `[    1.234567] text`, from `priority,sequence,microseconds,...;text`. */

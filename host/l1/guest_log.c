@@ -117,10 +117,8 @@ static void on_fail(struct guest_log *log, const struct event *event, bool error
 	struct buf evidence = {0};
 	struct fail *fail;
 
-	if (error)
-		log->errors++;
-	else
-		log->fails++;
+	log->errors += error;
+	log->fails += !error;
 	if (log->kept == MAX_FAILS)
 		return;
 	fail = &log->fail[log->kept++];
@@ -135,8 +133,7 @@ static void on_fail(struct guest_log *log, const struct event *event, bool error
 		buf_printf(&evidence, "%s%s=%s", evidence.len ? " " : "", key,
 			   event->pair[i].value);
 	}
-	fail->evidence = xstrdup(buf_text(&evidence));
-	buf_free(&evidence);
+	fail->evidence = evidence.p ? evidence.p : xstrdup("");
 }
 
 static void on_verdict(struct guest_log *log, const struct event *event)
@@ -168,11 +165,8 @@ static void check_hop(struct guest_log *log, const struct event *event)
 /* Whether @event may stand where it does; goes on to what follows from it. */
 static void take_step(struct guest_log *log, const struct event *event)
 {
-	const struct rule *rule = NULL;
+	const struct rule *rule = table_find(rules, name, event->name);
 
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (!strcmp(rules[i].name, event->name))
-			rule = &rules[i];
 	if (!rule)
 		return damage(log, "unknown event %s", event->name);
 	if (!(rule->in & 1u << log->state))
@@ -260,10 +254,8 @@ static void on_result(struct guest_log *log, const struct line *line)
 		damage(log, "result %u of %u planned", line->result.number, log->planned);
 	take_result_step(log, line);
 	log->results++;
-	if (line->result.ok)
-		log->ok++;
-	else
-		log->not_ok++;
+	log->ok += line->result.ok;
+	log->not_ok += !line->result.ok;
 	if (line->result.skip) {
 		log->skipped++;
 		if (!log->skip_reason)

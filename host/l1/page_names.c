@@ -8,24 +8,11 @@
 #define PAGE_SHIFT 12
 
 /* What a VMCS points at or is, in L1's words. EPT tables and L2's memory belong to page walks. */
-static const char *const vmcs12_names[] = {
-	"virtual-APIC page",
-	"posted-interrupt descriptor",
-	"MSR bitmap",
-	"APIC-access page",
-	"VMCS",
-	"VMXON region",
-	"shadow VMCS",
-	"I/O bitmap A",
-	"I/O bitmap B",
-	"VM-exit MSR-store area",
-	"VM-exit MSR-load area",
-	"VM-entry MSR-load area",
-	"VMREAD bitmap",
-	"VMWRITE bitmap",
-	"PML page",
-	"EPTP list",
-};
+static const char vmcs12_names[] =
+	"virtual-APIC page,posted-interrupt descriptor,MSR bitmap,APIC-access page,VMCS,"
+	"VMXON region,shadow VMCS,I/O bitmap A,I/O bitmap B,VM-exit MSR-store area,"
+	"VM-exit MSR-load area,VM-entry MSR-load area,VMREAD bitmap,VMWRITE bitmap,PML page,"
+	"EPTP list";
 
 void page_names_add(struct page_names *n, const char *name, uint64_t gpa, uint64_t pages)
 {
@@ -64,8 +51,5 @@ void page_names_free(struct page_names *n)
 
 bool page_name_is_vmcs12(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(vmcs12_names); i++)
-		if (!strcmp(name, vmcs12_names[i]))
-			return true;
-	return false;
+	return word_in(vmcs12_names, ',', name);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Reads what L1's image says about its scenarios. The image is the only place where they are named.
 #include "host/l1/scenario.h"
+#include "host/base/cleanup.h"
 #include "host/snapshot/proof.h"
 
 #include <elf.h>
@@ -18,7 +19,7 @@ static unsigned count;
 static char *store; /* the texts that the table points into */
 
 /* The texts of a scenario, by key. */
-static const struct {
+static const struct text {
 	const char *key;
 	size_t offset;
 } texts[] = {
@@ -83,13 +84,13 @@ static int parse_act(struct scenario *s, const char *value)
 
 static int parse_line(struct scenario *s, const char *key, char *value)
 {
+	const struct text *text = table_find(texts, key, key);
 	int n;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!strcmp(texts[i].key, key)) {
-			*(const char **)((char *)s + texts[i].offset) = value;
-			return 0;
-		}
+	if (text) {
+		*(const char **)((char *)s + text->offset) = value;
+		return 0;
+	}
 	if (!strcmp(key, "freeze")) {
 		n = index_of(freezes, FREEZES, value, strlen(value));
 		s->freeze = (enum scenario_freeze)n;
@@ -115,7 +116,7 @@ static void tidy_needs(char *needs)
 {
 	const size_t room = strlen(needs) + 1;
 	const char *list = needs + (strncmp(needs, "NEEDS(", 6) ? 0 : 6);
-	struct buf words = {0}, text = {0};
+	auto_buf struct buf words = {0}, text = {0};
 	char word[64];
 
 	while (word_next(&list, ',', word, sizeof(word))) {
@@ -129,8 +130,6 @@ static void tidy_needs(char *needs)
 		buf_printf(&text, "%s%s", text.len ? ", " : "", name);
 	}
 	snprintf(needs, room, "%s", buf_text(&text));
-	buf_free(&words);
-	buf_free(&text);
 }
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
@@ -144,39 +143,27 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 		next = line + strcspn(line, "\n");
 		if (*next)
 			*next++ = '\0';
-		if (!colon || colon >= next) {
-			err_set(e, "about scenario %s: '%s' has no key", s->name ? s->name : "?",
-				line);
-			return -1;
-		}
+		if (!colon || colon >= next)
+			return err_set(e, "about scenario %s: '%s' has no key",
+				       s->name ? s->name : "?", line);
 		*colon = '\0';
-		if (parse_line(s, line, colon + 2)) {
-			err_set(e, "about scenario %s: '%s: %s' makes no sense",
-				s->name ? s->name : "?", line, colon + 2);
-			return -1;
-		}
+		if (parse_line(s, line, colon + 2))
+			return err_set(e, "about scenario %s: '%s: %s' makes no sense",
+				       s->name ? s->name : "?", line, colon + 2);
 	}
-	if (!s->name || !*s->name || !*s->title || !*s->proof) {
-		err_set(e, "about scenario %s: name, title or proof is missing",
-			s->name ? s->name : "?");
-		return -1;
-	}
+	if (!s->name || !*s->name || !*s->title || !*s->proof)
+		return err_set(e, "about scenario %s: name, title or proof is missing",
+			       s->name ? s->name : "?");
 	/* It becomes a directory's name and a word of L1's command line. */
-	if (s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
-		err_set(e, "about scenario %s: that is no name", s->name);
-		return -1;
-	}
-	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why)) {
-		err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)", s->name,
-			why.text);
-		return -1;
-	}
-	if (!*s->proof1 != (s->vcpus < 2)) {
-		err_set(e, "about scenario %s: %s", s->name,
-			*s->proof1 ? "proof1 without a second vCPU"
-				   : "a second vCPU without proof1");
-		return -1;
-	}
+	if (s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+		return err_set(e, "about scenario %s: that is no name", s->name);
+	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why))
+		return err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)",
+			       s->name, why.text);
+	if (!*s->proof1 != (s->vcpus < 2))
+		return err_set(e, "about scenario %s: %s", s->name,
+			       *s->proof1 ? "proof1 without a second vCPU"
+					  : "a second vCPU without proof1");
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
 	s->l2 = word_in(s->proof, ' ', "l2");
@@ -193,6 +180,8 @@ static int by_name(const void *a, const void *b)
 
 int scenarios_parse(const char *text, size_t len, struct err *e)
 {
+	unsigned n = 0;
+
 	free(store);
 	free(table);
 	table = NULL;
@@ -204,29 +193,19 @@ int scenarios_parse(const char *text, size_t len, struct err *e)
 		next = p + strlen(p) + 1;
 		if (!*p)
 			continue;
-		table = xrealloc(table, (count + 1) * sizeof(*table));
-		if (parse_one(&table[count], p, e)) {
-			count = 0;
+		table = xrealloc(table, (n + 1) * sizeof(*table));
+		if (parse_one(&table[n++], p, e))
 			return -1;
-		}
-		count++;
 	}
-	if (!count || count > SCENARIOS_MAX) {
-		err_set(e,
-			count ? "there are more than %u scenarios in it"
-			      : "there is no scenario in it",
-			SCENARIOS_MAX);
-		count = 0;
-		return -1;
-	}
-	qsort(table, count, sizeof(*table), by_name);
-	for (unsigned i = 1; i < count; i++) {
-		if (!by_name(&table[i - 1], &table[i])) {
-			err_set(e, "there are two scenarios %s", table[i].name);
-			count = 0;
-			return -1;
-		}
-	}
+	if (!n)
+		return err_set(e, "there is no scenario in it");
+	if (n > SCENARIOS_MAX)
+		return err_set(e, "there are more than %u scenarios in it", SCENARIOS_MAX);
+	qsort(table, n, sizeof(*table), by_name);
+	for (unsigned i = 1; i < n; i++)
+		if (!by_name(&table[i - 1], &table[i]))
+			return err_set(e, "there are two scenarios %s", table[i].name);
+	count = n;
 	return 0;
 }
 
@@ -262,31 +241,23 @@ static const char *find_section(const char *file, size_t len, size_t *size)
 int scenarios_load(const char *path, struct err *e)
 {
 	struct err why = {0};
-	FILE *f = open_plain(path, &why);
+	auto_fclose FILE *f = open_plain(path, &why);
+	auto_free char *file = NULL;
 	struct stat st;
 	const char *text;
-	char *file = NULL;
 	size_t len, size = 0;
-	int ret = -1;
 
-	if (!f || fstat(fileno(f), &st)) {
-		err_set(e, "cannot read the image %s", f ? path : why.text);
-	} else if (st.st_size <= 0 || st.st_size > IMAGE_MAX) {
-		err_set(e, "%s is no image of a size that makes sense", path);
-	} else {
-		file = xcalloc(1, (size_t)st.st_size);
-		len = fread(file, 1, (size_t)st.st_size, f);
-		text = find_section(file, len, &size);
-		if (!text)
-			err_set(e, "%s is no image of L1, or was stripped: it has no section %s",
-				path, SECTION);
-		else
-			ret = scenarios_parse(text, size, e);
-	}
-	free(file);
-	if (f)
-		fclose(f);
-	return ret;
+	if (!f || fstat(fileno(f), &st))
+		return err_set(e, "cannot read the image %s", f ? path : why.text);
+	if (st.st_size <= 0 || st.st_size > IMAGE_MAX)
+		return err_set(e, "%s is no image of a size that makes sense", path);
+	file = xcalloc(1, (size_t)st.st_size);
+	len = fread(file, 1, (size_t)st.st_size, f);
+	text = find_section(file, len, &size);
+	if (!text)
+		return err_set(e, "%s is no image of L1, or was stripped: it has no section %s",
+			       path, SECTION);
+	return scenarios_parse(text, size, e);
 }
 
 const struct scenario *scenarios(unsigned *n)

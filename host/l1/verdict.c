@@ -157,8 +157,7 @@ void verdict_judge(struct verdict *v, const struct guest_log *log, const struct 
 	if (v->complete && (log->hello || log->word != WORD_ERROR))
 		v->complete = check_expected(v, log, want);
 	if (log->verdict && log->word == WORD_SKIP)
-		verdict_raise(v, WORD_SKIP, "%s",
-			      log->skip_reason ? log->skip_reason : "no reason");
+		verdict_raise(v, WORD_SKIP, "%s", log->skip_reason ?: "no reason");
 	else if (log->verdict && log->word > v->word)
 		v->word = log->word;
 	if (log->fails && v->word < WORD_FAIL)

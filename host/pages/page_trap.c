@@ -49,51 +49,53 @@ static void *wait_for_touch(void *arg)
 	struct pollfd fds[] = {{.fd = t->uffd, .events = POLLIN}, {.fd = t->end, .events = POLLIN}};
 	struct uffd_msg msg;
 
-	while (poll(fds, 2, -1) < 0 && errno == EINTR)
-		;
+	TEMP_FAILURE_RETRY(poll(fds, 2, -1));
 	if (read(t->uffd, &msg, sizeof(msg)) == (ssize_t)sizeof(msg))
 		t->touched(t->arg);
 	give_back(t);
 	return NULL;
 }
 
-struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *arg, struct err *e)
+static int arm(struct page_trap *t, struct err *e)
 {
-	struct page_trap *t = xcalloc(1, sizeof(*t));
-	struct uffdio_register reg = {.range = {(uintptr_t)page, PAGE},
+	struct uffdio_register reg = {.range = {(uintptr_t)t->page, PAGE},
 				      .mode = UFFDIO_REGISTER_MODE_MISSING};
 	const char *why;
 	int ret;
 
+	t->end = eventfd(0, EFD_CLOEXEC);
+	t->uffd = pages_open_uffd(&why);
+	if (t->end < 0 || t->uffd < 0)
+		return err_set(e, "%s", t->uffd < 0 ? why : "cannot make an eventfd");
+	memcpy(t->copy, t->page, PAGE);
+	if (ioctl(t->uffd, UFFDIO_REGISTER, &reg))
+		return err_errno(e, "userfaultfd does not take the page");
+	if (madvise(t->page, PAGE, MADV_DONTNEED))
+		return err_errno(e, "madvise");
+	ret = pthread_create(&t->thread, NULL, wait_for_touch, t);
+	if (!ret)
+		return 0;
+	give_back(t);
+	return err_set(e, "cannot start a thread: %s", strerror(ret));
+}
+
+static void destroy(struct page_trap *t)
+{
+	close_fd(&t->uffd);
+	close_fd(&t->end);
+	free(t);
+}
+
+struct page_trap *page_trap_arm(void *page, void (*touched)(void *arg), void *arg, struct err *e)
+{
+	struct page_trap *t = xcalloc(1, sizeof(*t));
+
 	t->page = page;
 	t->touched = touched;
 	t->arg = arg;
-	t->end = eventfd(0, EFD_CLOEXEC);
-	t->uffd = pages_open_uffd(&why);
-	if (t->end < 0 || t->uffd < 0) {
-		err_set(e, "%s", t->uffd < 0 ? why : "cannot make an eventfd");
-		goto fail;
-	}
-	memcpy(t->copy, page, PAGE);
-	if (ioctl(t->uffd, UFFDIO_REGISTER, &reg)) {
-		err_set(e, "userfaultfd does not take the page: %s", strerror(errno));
-		goto fail;
-	}
-	if (madvise(page, PAGE, MADV_DONTNEED)) {
-		err_set(e, "madvise: %s", strerror(errno));
-		goto fail;
-	}
-	ret = pthread_create(&t->thread, NULL, wait_for_touch, t);
-	if (!ret)
+	if (!arm(t, e))
 		return t;
-	err_set(e, "cannot start a thread: %s", strerror(ret));
-	give_back(t);
-fail:
-	if (t->uffd >= 0)
-		close(t->uffd);
-	if (t->end >= 0)
-		close(t->end);
-	free(t);
+	destroy(t);
 	return NULL;
 }
 
@@ -104,7 +106,5 @@ void page_trap_disarm(struct page_trap *t)
 	if (write(t->end, &one, sizeof(one)) < 0)
 		return; /* cannot be: an eventfd takes it */
 	pthread_join(t->thread, NULL);
-	close(t->uffd);
-	close(t->end);
-	free(t);
+	destroy(t);
 }

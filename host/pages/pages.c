@@ -3,6 +3,7 @@
 // shuffled or never if so configured, and records who asked for which page in which phase of the
 // restore.
 #include "host/pages/pages.h"
+#include "host/base/cleanup.h"
 #include "host/base/signals.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ const char *pages_cannot_lose(void)
 	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
 	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const char *why = NULL;
-	int fd = pages_open_uffd(&why);
+	auto_close int fd = pages_open_uffd(&why);
 
 	reg.range = (struct uffdio_range){(uintptr_t)page, PAGE};
 	if (fd < 0)
@@ -82,8 +83,6 @@ const char *pages_cannot_lose(void)
 	else if (!(reg.ioctls & 1ull << _UFFDIO_POISON))
 		why = "this kernel's userfaultfd cannot take a page away for good "
 		      "(UFFDIO_POISON): it needs Linux 6.6 or newer";
-	if (fd >= 0)
-		close(fd);
 	if (page != MAP_FAILED)
 		munmap(page, PAGE);
 	return why;
@@ -168,9 +167,8 @@ static void find_asker(struct pages *p, unsigned record)
 	char via[sizeof(p->list->via)];
 
 	page_via_read(p->list[record].tid, via, sizeof(via));
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	memcpy(p->list[record].via, via, sizeof(via));
-	pthread_mutex_unlock(&p->lock);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -295,9 +293,8 @@ static bool serve_one(struct pages *p)
 	if (!lost)
 		from = p->source(p->arg, gpa);
 	/* Under the lock: when the thread goes on, its record is complete. */
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	answer(p, gpa, from);
-	pthread_mutex_unlock(&p->lock);
 	return true;
 }
 
@@ -306,7 +303,7 @@ static void read_requests(struct pages *p)
 {
 	struct uffd_msg msg;
 
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	while (read(p->uffd, &msg, sizeof(msg)) == (ssize_t)sizeof(msg)) {
 		uint64_t gpa;
 
@@ -320,7 +317,6 @@ static void read_requests(struct pages *p)
 		else /* it was woken already, before its request was read */
 			wake_page(p, gpa);
 	}
-	pthread_mutex_unlock(&p->lock);
 }
 
 /*
@@ -409,65 +405,52 @@ static void all_due(struct pages *p)
 
 void pages_phase(struct pages *p, const char *phase)
 {
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	snprintf(p->phase, sizeof(p->phase), "%s", phase);
 	if (p->config.mode == PAGES_LATE && !p->open && !strcmp(phase, p->late)) {
 		p->open = true;
 		all_due(p);
 	}
-	pthread_mutex_unlock(&p->lock);
 }
 
 void pages_vcpu_thread(struct pages *p, pid_t tid)
 {
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	p->vcpu = tid;
-	pthread_mutex_unlock(&p->lock);
 }
 
 bool pages_waiting(struct pages *p, struct fetch *fetch)
 {
-	bool any;
-
-	pthread_mutex_lock(&p->lock);
-	any = p->waits;
-	if (any) {
-		*fetch = p->list[p->waiting[0].record];
-		fetch->waited_ns = now_ns() - p->start_ns - fetch->asked_ns;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return any;
+	hold_lock(&p->lock);
+	if (!p->waits)
+		return false;
+	*fetch = p->list[p->waiting[0].record];
+	fetch->waited_ns = now_ns() - p->start_ns - fetch->asked_ns;
+	return true;
 }
 
 void pages_release(struct pages *p)
 {
-	pthread_mutex_lock(&p->lock);
+	hold_lock(&p->lock);
 	p->released = true;
 	all_due(p);
-	pthread_mutex_unlock(&p->lock);
 }
 
 unsigned pages_fetches(struct pages *p, struct fetch **list)
 {
-	unsigned count;
-
-	pthread_mutex_lock(&p->lock);
-	count = p->count;
-	*list = xcalloc(count ? count : 1, sizeof(**list));
-	if (count)
-		memcpy(*list, p->list, count * sizeof(**list));
-	pthread_mutex_unlock(&p->lock);
-	return count;
+	hold_lock(&p->lock);
+	*list = xcalloc(p->count, sizeof(**list));
+	if (p->count)
+		memcpy(*list, p->list, p->count * sizeof(**list));
+	return p->count;
 }
 
 /* ---- start and end ------------------------------------------------------------------------ */
 
 static void destroy(struct pages *p)
 {
-	if (p->uffd >= 0)
-		close(p->uffd);
-	if (p->wake >= 0)
-		close(p->wake);
+	close_fd(&p->uffd);
+	close_fd(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	page_names_free(&p->names);
 	free(p->content);
@@ -513,23 +496,19 @@ static int start_listener(struct pages *p, struct err *e)
 {
 	int ret = signals_free_thread(&p->listener, listener_main, p);
 
-	if (ret)
-		err_set(e, "cannot start the thread that serves pages: %s", strerror(ret));
-	return ret ? -1 : 0;
+	return ret ? err_set(e, "cannot start the thread that serves pages: %s", strerror(ret)) : 0;
 }
 
 static int check(const struct pages_config *config, const void *memory, uint64_t size,
 		 struct err *e)
 {
 	if (!size || (uintptr_t)memory % PAGE || size % PAGE)
-		err_set(e, "the guest's memory is not made of whole pages");
-	else if (config->mode == PAGES_LATE && !config->late)
-		err_set(e, "no phase is given from which pages are served");
-	else if (config->mode == PAGES_LOST && !config->lost)
-		err_set(e, "no page is given that gets lost");
-	else
-		return 0;
-	return -1;
+		return err_set(e, "the guest's memory is not made of whole pages");
+	if (config->mode == PAGES_LATE && !config->late)
+		return err_set(e, "no phase is given from which pages are served");
+	if (config->mode == PAGES_LOST && !config->lost)
+		return err_set(e, "no page is given that gets lost");
+	return 0;
 }
 
 struct pages *pages_start(const struct pages_config *config, void *memory, uint64_t size,

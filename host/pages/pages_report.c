@@ -2,6 +2,7 @@
 // What was fetched when: a table and totals for people, JSON for programs, and in both the answer
 // to the question in which phase of the restore this KVM needs the vmcs12 pages. What the guest
 // itself touches is no need of KVM's.
+#include "host/base/cleanup.h"
 #include "host/base/json.h"
 #include "host/pages/pages.h"
 
@@ -35,16 +36,12 @@ static bool is_kvms(const struct fetch *f)
 
 static const char *guest_of(const struct fetch *f)
 {
-	switch (kind_of(f) == VMCS12 ? page_asker(f->via) : ASKER_OTHER) {
-	case ASKER_L1:
-		return "L1";
-	case ASKER_L2:
-		return "L2";
-	case ASKER_GUEST:
-		return "the guest";
-	default:
-		return NULL;
-	}
+	const enum page_asker asker = kind_of(f) == VMCS12 ? page_asker(f->via) : ASKER_OTHER;
+
+	return asker == ASKER_L1      ? "L1"
+	       : asker == ASKER_L2    ? "L2"
+	       : asker == ASKER_GUEST ? "the guest"
+				      : NULL;
 }
 
 /* One phase's pages, each counted where it was asked for first. */
@@ -97,7 +94,7 @@ static void count_page(struct totals *t, const struct fetch *f)
 /* The caller frees t->phase. */
 static void add_up(struct totals *t, const struct fetch *list, unsigned count)
 {
-	const struct fetch **sorted = xcalloc(count ? count : 1, sizeof(const struct fetch *));
+	auto_free const struct fetch **sorted = xcalloc(count, sizeof(const struct fetch *));
 	bool lost = false;
 
 	memset(t, 0, sizeof(*t));
@@ -121,7 +118,6 @@ static void add_up(struct totals *t, const struct fetch *list, unsigned count)
 			t->never++;
 		}
 	}
-	free(sorted);
 }
 
 /* ---- findings ----------------------------------------------------------------------------- */
@@ -286,7 +282,7 @@ static unsigned fold(const struct fetch *list, unsigned count, struct run_of **r
 {
 	unsigned n = 0;
 
-	*runs = xcalloc(count ? count : 1, sizeof(**runs));
+	*runs = xcalloc(count, sizeof(**runs));
 	for (unsigned i = 0; i < count; i++) {
 		struct run_of *run = *runs + n;
 
@@ -329,10 +325,9 @@ static bool matters(const struct fetch *f)
 static void table(const struct fetch *list, unsigned count, const struct widths *w,
 		  struct buf *text)
 {
-	unsigned matter = 0, shown = 0, others = 0, n;
-	struct run_of *runs;
+	auto_free struct run_of *runs = NULL;
+	unsigned matter = 0, shown = 0, others = 0, n = fold(list, count, &runs);
 
-	n = fold(list, count, &runs);
 	for (unsigned i = 0; i < n; i++)
 		matter += matters(runs[i].first);
 	buf_printf(text, "%5s  %-*s  %-*s  %12s  %-4s  %-6s  %-*s  %-6s  %9s  %s\n", "order",
@@ -350,7 +345,6 @@ static void table(const struct fetch *list, unsigned count, const struct widths 
 	if (shown < n)
 		buf_printf(text, "(%u more rows are left out; the JSON report has all)\n",
 			   n - shown);
-	free(runs);
 }
 
 /* What the column `by` can't say. */
@@ -463,7 +457,7 @@ static json_t *total_json(const struct total *t)
 static json_t *finding_json(const struct fetch *f, const char *late)
 {
 	json_t *o = json_got(json_object());
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	finding(f, late, &text);
 	json_set(o, "phase", json_text(f->phase));
@@ -472,7 +466,6 @@ static json_t *finding_json(const struct fetch *f, const char *late)
 	json_set(o, "via", *f->via ? json_text(f->via) : json_null());
 	json_set(o, "mark", json_string(f->lost ? "lost" : "too_early"));
 	json_set(o, "text", json_text(buf_text(&text)));
-	buf_free(&text);
 	return o;
 }
 
@@ -485,11 +478,10 @@ static json_t *touched_json(const struct fetch *f)
 json_t *pages_report_json(const struct fetch *list, unsigned count, const char *kernel,
 			  const char *late)
 {
-	json_t *o = json_got(json_object()), *fetches = json_got(json_array()),
-	       *findings = json_got(json_array());
-	json_t *phases = json_got(json_array()), *vmcs12 = json_got(json_array()), *sum;
-	json_t *guests = json_got(json_array());
-	struct buf text = {0};
+	json_t *o = json_got(json_object()), *sum, *fetches = json_got(json_array());
+	json_t *findings = json_got(json_array()), *phases = json_got(json_array());
+	json_t *vmcs12 = json_got(json_array()), *guests = json_got(json_array());
+	auto_buf struct buf text = {0};
 	struct totals t;
 
 	add_up(&t, list, count);
@@ -518,7 +510,6 @@ json_t *pages_report_json(const struct fetch *list, unsigned count, const char *
 	json_set(o, "vmcs12_phases", vmcs12);
 	json_set(o, "vmcs12_touched_by_guest", guests);
 	json_set(o, "answer", json_text(buf_text(&text)));
-	buf_free(&text);
 	free(t.phase);
 	return o;
 }

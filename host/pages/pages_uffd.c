@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Opens a userfaultfd, where that is allowed.
 #include "host/pages/pages.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,17 +18,13 @@
 /* The kernel itself must be able to fault: that's what KVM does. So no UFFD_USER_MODE_ONLY. */
 static int open_any(const char **why)
 {
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), error = errno, dev;
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), error = errno;
+	auto_close int dev = fd < 0 ? open("/dev/userfaultfd", O_RDWR | O_CLOEXEC) : -1;
 
+	if (dev >= 0)
+		fd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		return fd;
-	dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
-	if (dev >= 0) {
-		fd = ioctl(dev, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
-		close(dev);
-		if (fd >= 0)
-			return fd;
-	}
 	if (error == ENOSYS)
 		*why = "this kernel has no userfaultfd: it needs CONFIG_USERFAULTFD=y";
 	else if (error == EPERM)
@@ -58,10 +55,7 @@ int pages_open_uffd(const char **why)
 const char *pages_unavailable(void)
 {
 	const char *why = NULL;
-	int fd = pages_open_uffd(&why);
+	auto_close int fd = pages_open_uffd(&why);
 
-	if (fd < 0)
-		return why;
-	close(fd);
-	return NULL;
+	return fd < 0 ? why : NULL;
 }

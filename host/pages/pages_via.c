@@ -2,6 +2,7 @@
 // Why a page was asked for. The thread that waits for it is blocked in the kernel: its stack names
 // the function of KVM that needs the page, and one table reduces it to a word.
 #include "host/pages/pages.h"
+#include "host/base/cleanup.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -198,7 +199,7 @@ enum page_asker page_asker(const char *via)
 /* Bytes read, 0 if there is no stack to show, -1 if it can't be read. */
 static ssize_t read_stack(const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	ssize_t got = -1;
 
@@ -206,7 +207,6 @@ static ssize_t read_stack(const char *path, char *text, size_t size)
 		return -1;
 	while (len < size - 1 && (got = read(fd, text + len, size - 1 - len)) > 0)
 		len += (size_t)got;
-	close(fd);
 	text[len] = '\0';
 	return got < 0 ? -1 : (ssize_t)len;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The two ends of the socket over which a restored VM gets its pages from another process.
 #include "host/pages/serve.h"
+#include "host/base/cleanup.h"
 #include "host/base/signals.h"
 
 #include <endian.h>
@@ -91,11 +92,8 @@ static int socket_at(const char *path, struct sockaddr_un *address, struct err *
 {
 	int fd;
 
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address->sun_path))
-		return err_set(e, "the socket's path is longer than %zu bytes: %s",
-			       sizeof(address->sun_path) - 1, path);
-	strcpy(address->sun_path, path);
+	if (socket_address(path, address, e))
+		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		err_set(e, "socket: %s", strerror(errno));
@@ -104,19 +102,13 @@ static int socket_at(const char *path, struct sockaddr_un *address, struct err *
 
 int serve_id(const char *path, uint64_t *id, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n = -1;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const off_t end = fd < 0 ? -1 : lseek(fd, -(off_t)sizeof(*id), SEEK_END);
 
-	if (fd >= 0 && !fstat(fd, &st) && st.st_size >= (off_t)sizeof(*id))
-		n = pread(fd, id, sizeof(*id), st.st_size - (off_t)sizeof(*id));
-	if (fd >= 0)
-		close(fd);
-	if (n == (ssize_t)sizeof(*id)) {
-		*id = le64toh(*id);
-		return 0;
-	}
-	return err_set(e, "cannot read the end of %s", path);
+	if (end < 0 || read(fd, id, sizeof(*id)) != (ssize_t)sizeof(*id))
+		return err_set(e, "cannot read the end of %s", path);
+	*id = le64toh(*id);
+	return 0;
 }
 
 /* ---- the source host ---------------------------------------------------------------------- */
@@ -171,18 +163,17 @@ int serve_connection(const struct serve_source *source, int fd, struct err *e)
 static int bind_at(const char *path, struct err *e)
 {
 	struct sockaddr_un address;
-	int fd = socket_at(path, &address, e), probe;
+	int fd = socket_at(path, &address, e);
 	struct stat st;
 
 	if (fd < 0)
 		return -1;
 	if (!lstat(path, &st) && S_ISSOCK(st.st_mode)) {
-		probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		auto_close int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
 		if (probe >= 0 && connect(probe, (struct sockaddr *)&address, sizeof(address)) &&
 		    errno == ECONNREFUSED)
 			unlink(path);
-		if (probe >= 0)
-			close(probe);
 	}
 	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)) && !listen(fd, 1))
 		return fd;
@@ -193,14 +184,15 @@ static int bind_at(const char *path, struct err *e)
 
 int serve(const struct serve_source *source, const char *path, void (*ready)(void), struct err *e)
 {
-	int listener = bind_at(path, e), ret = 0;
+	auto_close int listener = bind_at(path, e);
+	int ret = 0;
 
 	if (listener < 0)
 		return -1;
 	ready();
 	while (ret >= 0 && wait_fd(listener, false, INT64_MAX) == 1 && !signals_pending()) {
 		struct err why = {0};
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		auto_close int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
@@ -211,9 +203,7 @@ int serve(const struct serve_source *source, const char *path, void (*ready)(voi
 		/* A client that talks nonsense is cut off; the next one may be better. */
 		if (serve_connection(source, fd, &why) < 0)
 			fprintf(stderr, "midflight: %s\n", why.text);
-		close(fd);
 	}
-	close(listener);
 	unlink(path);
 	return ret;
 }
@@ -263,13 +253,12 @@ static int check_hello(const uint8_t *page, uint64_t memory_size, uint64_t id, s
 
 	memcpy(number, page + MAGIC_LEN, sizeof(number));
 	if (memcmp(page, MAGIC, MAGIC_LEN))
-		err_set(e, "what answers is no source of pages");
-	else if (le64toh(number[0]) != memory_size || le64toh(number[1]) != id)
-		err_set(e, "the source serves another snapshot (checksum 0x%016llx, not 0x%016llx)",
+		return err_set(e, "what answers is no source of pages");
+	if (le64toh(number[0]) != memory_size || le64toh(number[1]) != id)
+		return err_set(
+			e, "the source serves another snapshot (checksum 0x%016llx, not 0x%016llx)",
 			(unsigned long long)le64toh(number[1]), (unsigned long long)id);
-	else
-		return 0;
-	return -1;
+	return 0;
 }
 
 struct serve_client *serve_connect(const char *path, uint64_t memory_size, uint64_t id,

@@ -4,7 +4,6 @@
 #include "host/base/util.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -37,38 +36,14 @@ static const struct {
 	[MSG_SWITCHOVER_ACK] = {0, 0},
 };
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be16toh(v);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be32toh(v);
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be64toh(v);
-}
-
 static unsigned type(const struct rp_decoder *d)
 {
-	return get16(d->bytes);
+	return (unsigned)big_endian(d->bytes, 2);
 }
 
 static unsigned length(const struct rp_decoder *d)
 {
-	return get16(d->bytes + 2);
+	return (unsigned)big_endian(d->bytes + 2, 2);
 }
 
 /* Bytes that the part has when it is whole. */
@@ -134,8 +109,8 @@ static void take_body(struct rp_decoder *d,
 		return;
 	if (type(d) != MSG_REQ_PAGES_ID && type(d) != MSG_REQ_PAGES)
 		return;
-	offset = get64(body);
-	len = get32(body + sizeof(offset));
+	offset = big_endian(body, sizeof(offset));
+	len = (uint32_t)big_endian(body + sizeof(offset), sizeof(len));
 	if (!d->block[0])
 		snprintf(d->bad, sizeof(d->bad), "request before any RAM block was named");
 	else if (!len || offset % PAGE || len % PAGE)
@@ -148,7 +123,7 @@ static void take_body(struct rp_decoder *d,
 
 static void take_bitmap_size(struct rp_decoder *d)
 {
-	d->skip = get64(d->bytes);
+	d->skip = big_endian(d->bytes, sizeof(d->skip));
 	if (d->skip > BITMAP_MAX)
 		snprintf(d->bad, sizeof(d->bad), "bitmap of 0x%" PRIx64 " bytes", d->skip);
 	next(d, RP_BITMAP_END);
@@ -156,7 +131,7 @@ static void take_bitmap_size(struct rp_decoder *d)
 
 static void take_bitmap_end(struct rp_decoder *d)
 {
-	if (get64(d->bytes) != BITMAP_MARK)
+	if (big_endian(d->bytes, sizeof(uint64_t)) != BITMAP_MARK)
 		snprintf(d->bad, sizeof(d->bad), "bitmap without its end mark");
 	next(d, RP_HEAD);
 }

@@ -1,37 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Driver `qemu`: the life of a VM that QEMU runs; qemu_moves.c saves, restores and migrates it.
-#include "host/qemu/qemu_process.h"
+#include "host/base/cleanup.h"
 #include "host/qemu/qemu_moves.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DESCRIBE_NS (5000 * NS_PER_MS)
 
 static FILE *open_log(const char *dir, const char *name)
 {
-	char *path = xasprintf("%s/%s", dir, name);
-	FILE *f = fopen(path, "we");
+	auto_free char *path = xasprintf("%s/%s", dir, name);
 
-	free(path);
-	return f;
+	return fopen(path, "we");
 }
 
 static void *create(const struct vm_config *config)
 {
 	struct qemu *q = xcalloc(1, sizeof(*q));
-	struct buf script = {0};
+	auto_buf struct buf script = {0};
 
 	q->config = config;
 	q->now = &q->process[0];
 	q->next = &q->process[1];
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		q->process[i].serial_fd = q->process[i].stderr_fd = q->process[i].qmp.fd = -1;
-	for (int i = 0; i < 2; i++)
 		q->process[i].qmp.timeline = config->timeline;
+	}
 	q->save_fd = q->load_fd = -1;
 	q->deadline_ns = config->deadline_ns;
 	q->qmp_log = open_log(config->dir, "qmp.jsonl");
@@ -40,7 +37,6 @@ static void *create(const struct vm_config *config)
 	if (write_file(config->dir, "qemu.cmdline", script.p, script.len, 0755, config->err) ||
 	    !q->qmp_log || !q->stderr_log)
 		fprintf(stderr, "midflight: cannot write logs into %s\n", config->dir);
-	buf_free(&script);
 	qemu_moves_create(q);
 	return q;
 }
@@ -53,10 +49,8 @@ static void destroy(void *vm)
 		qemu_kill(&q->process[i]);
 		buf_free(&q->process[i].messages);
 	}
-	if (q->save_fd >= 0)
-		close(q->save_fd);
-	if (q->load_fd >= 0)
-		close(q->load_fd);
+	close_fd(&q->save_fd);
+	close_fd(&q->load_fd);
 	qemu_moves_destroy(q);
 	if (q->qmp_log)
 		fclose(q->qmp_log);
@@ -75,17 +69,7 @@ static int start(void *vm)
 	if (ret == VM_HARNESS && q->config->method == METHOD_CPR_TRANSFER &&
 	    strstr(q->config->err->text, "aux-ram-share"))
 		ret = VM_LACKS;
-	return ret ? ret : qemu_moves_started(q);
-}
-
-static int restore(void *vm, const struct saved_vm *from)
-{
-	return qemu_restore(vm, &from->stream);
-}
-
-static int save(void *vm, struct saved_vm *to, struct saved_state *state)
-{
-	return qemu_save(vm, &to->stream, state);
+	return ret ?: qemu_moves_started(q);
 }
 
 static int stop(void *vm)
@@ -120,14 +104,11 @@ static int quit(void *vm)
 	int64_t until = now_ns() + q->deadline_ns;
 	int ret = qemu_settle(q);
 
-	if (!ret)
-		ret = qemu_command(q, q->now, "quit", NULL, -1, NULL);
+	ret = ret ?: qemu_command(q, q->now, "quit", NULL, -1, NULL);
 	while (!ret) {
 		ret = qemu_wait(q, until);
-		if (!ret && now_ns() >= until) {
-			err_set(q->config->err, "QEMU does not quit");
-			ret = VM_TIMEOUT;
-		}
+		if (!ret && now_ns() >= until)
+			return err_as(VM_TIMEOUT, q->config->err, "QEMU does not quit");
 	}
 	if (ret == VM_ENDED && q->now->pid == 0 && q->now->end.how != END_CRASH)
 		return VM_OK;
@@ -152,11 +133,6 @@ static int nmi(void *vm)
 	return qemu_command(q, q->now, "inject-nmi", NULL, -1, NULL);
 }
 
-static int wait_for(void *vm, int64_t until_ns)
-{
-	return qemu_wait(vm, until_ns);
-}
-
 static const struct vm_end *end(void *vm)
 {
 	return &((struct qemu *)vm)->now->end;
@@ -165,7 +141,7 @@ static const struct vm_end *end(void *vm)
 static void describe(void *vm, struct buf *text)
 {
 	struct qemu *q = vm;
-	json_t *value = NULL;
+	json_auto_t *value = NULL;
 	char status[64];
 	int active;
 
@@ -180,7 +156,6 @@ static void describe(void *vm, struct buf *text)
 			  json_pack("{s:s}", "command-line", "info registers"), -1, &value))
 		buf_printf(text, "%s\n",
 			   json_is_string(value) ? json_string_value(value) : "no registers");
-	json_decref(value);
 	q->deadline_ns = q->config->deadline_ns;
 }
 
@@ -195,26 +170,6 @@ static const char *messages(void *vm)
 	return buf_text(&q->messages);
 }
 
-static int use(void *vm, enum method m, uint64_t random)
-{
-	return qemu_use(vm, m, random);
-}
-
-static int move(void *vm, struct saved_state *state)
-{
-	return qemu_move(vm, state);
-}
-
-static int back(void *vm)
-{
-	return qemu_back(vm);
-}
-
-static int reset(void *vm)
-{
-	return qemu_reset(vm);
-}
-
 static int look(void *vm, struct saved_state *state)
 {
 	struct qemu *q = vm;
@@ -222,44 +177,29 @@ static int look(void *vm, struct saved_state *state)
 	return qemu_state(q, q->now, state);
 }
 
-static void moved(void *vm, struct move_record *record)
-{
-	qemu_moved(vm, record);
-}
-
-static size_t saved_file(void *vm, struct buf *file)
-{
-	return qemu_saved_file(vm, file);
-}
-
-static unsigned fetches(void *vm, struct fetch **list)
-{
-	return qemu_fetches(vm, list);
-}
-
 const struct driver qemu_driver = {
 	.name = "qemu",
 	.create = create,
 	.destroy = destroy,
 	.start = start,
-	.restore = restore,
+	.restore = qemu_restore,
 	.stop = stop,
 	.cont = cont,
 	.l2_active = l2_active,
-	.save = save,
+	.save = qemu_save,
 	.quit = quit,
 	.send = send_byte,
 	.nmi = nmi,
-	.wait = wait_for,
+	.wait = qemu_wait,
 	.end = end,
 	.describe = describe,
 	.messages = messages,
-	.use = use,
-	.move = move,
-	.back = back,
-	.reset = reset,
+	.use = qemu_use,
+	.move = qemu_move,
+	.back = qemu_back,
+	.reset = qemu_reset,
 	.look = look,
-	.moved = moved,
-	.saved_file = saved_file,
-	.fetches = fetches,
+	.moved = qemu_moved,
+	.saved_file = qemu_saved_file,
+	.fetches = qemu_fetches,
 };

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Moves that must fail: the network breaks at a byte of our choice, the disk is full, the snapshot
 // is damaged.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/cleanup.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define FULL_SPREAD (256 << 10)
 
@@ -18,22 +16,15 @@ static int still_here(struct qemu *q, const char *expected)
 	char status[64];
 	int ret = qemu_wait_until(q, qemu_now_over, "the end of the migration");
 
-	if (!ret)
-		ret = qemu_account(q, q->now);
-	if (!ret)
-		ret = qemu_migration_words(q, q->now, r->said, sizeof(r->said));
-	if (!ret && strcmp(q->now->migration, expected)) {
-		err_set(q->config->err, "the migration was to end as %s: %.200s", expected,
-			r->said);
-		return VM_HARNESS;
-	}
-	if (!ret)
-		ret = qemu_ask_string(q, q->now, "query-status", "status", status, sizeof(status));
-	if (!ret && strcmp(status, "running")) {
-		err_set(q->config->err, "after the migration had ended as %s the VM is %s",
-			expected, status);
-		return VM_HARNESS;
-	}
+	ret = ret ?: qemu_account(q, q->now);
+	ret = ret ?: qemu_migration_words(q, q->now, r->said, sizeof(r->said));
+	if (!ret && strcmp(q->now->migration, expected))
+		return err_set(q->config->err, "the migration was to end as %s: %.200s", expected,
+			       r->said);
+	ret = ret ?: qemu_ask_string(q, q->now, "query-status", "status", status, sizeof(status));
+	if (!ret && strcmp(status, "running"))
+		return err_set(q->config->err, "after the migration had ended as %s the VM is %s",
+			       expected, status);
 	q->now->may_stop = false;
 	q->now->was_to_fail = true;
 	return ret;
@@ -53,10 +44,9 @@ static int wait_held(struct qemu *q)
 		if (qemu_over(q->now) || qemu_over(q->next))
 			return qemu_judge_end(q, qemu_over(q->next) ? q->next : q->now,
 					      "migration");
-		if (now_ns() >= until) {
-			err_set(q->config->err, "the migration does not get under way");
-			return VM_TIMEOUT;
-		}
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, q->config->err,
+				      "the migration does not get under way");
 		ret = qemu_wait(q, now_ns() + POLL_NS);
 	}
 }
@@ -65,12 +55,8 @@ int qemu_move_broken(struct qemu *q, struct saved_state *state)
 {
 	struct qemu_moves *m = q->moves;
 	const bool cancel = m->method == METHOD_CANCELLED;
-	int ret = qemu_start_migration(q);
+	int ret = qemu_start_migration(q) ?: wait_held(q) ?: qemu_state(q, q->now, state);
 
-	if (!ret)
-		ret = wait_held(q);
-	if (!ret)
-		ret = qemu_state(q, q->now, state);
 	if (!ret && cancel)
 		ret = qemu_command(q, q->now, "migrate_cancel", NULL, -1, NULL);
 	if (!ret) {
@@ -90,22 +76,16 @@ int qemu_move_disk_full(struct qemu *q, struct saved_state *state)
 {
 	const struct rlimit full = {1 + q->moves->random % FULL_SPREAD, RLIM_INFINITY};
 	const struct rlimit empty = {RLIM_INFINITY, RLIM_INFINITY};
-	char *file = qemu_path(q, SAVED_FILE);
+	auto_free char *file = qemu_path(q, SAVED_FILE);
 	int ret = qemu_state(q, q->now, state);
 
 	q->now->may_stop = true;
-	if (!ret && prlimit(q->now->pid, RLIMIT_FSIZE, &full, NULL)) {
-		err_set(q->config->err, "prlimit: %s", strerror(errno));
-		ret = VM_HARNESS;
-	}
-	if (!ret)
-		ret = qemu_migrate_file(q, "migrate", file);
-	if (!ret)
-		ret = still_here(q, "failed");
+	if (!ret && prlimit(q->now->pid, RLIMIT_FSIZE, &full, NULL))
+		ret = err_errno(q->config->err, "prlimit");
+	ret = ret ?: qemu_migrate_file(q, "migrate", file) ?: still_here(q, "failed");
 	if (q->now->pid)
 		prlimit(q->now->pid, RLIMIT_FSIZE, &empty, NULL);
 	unlink(file);
-	free(file);
 	return ret;
 }
 
@@ -142,29 +122,26 @@ static void damage(struct qemu_moves *m, struct buf *copy)
 
 int qemu_refuse_damaged(struct qemu *q, const struct buf *snapshot)
 {
-	struct buf copy = {0};
+	auto_buf struct buf copy = {0};
+	char *words, *last;
 	int ret;
 
 	buf_append(&copy, snapshot->p, snapshot->len);
 	random_next(&q->moves->random); /* each hop another damage */
 	damage(q->moves, &copy);
 	ret = qemu_restore_pipe(q, &copy);
-	if (ret == VM_OK) {
-		err_set(q->config->err, "QEMU took a damaged stream for a good one");
-		ret = VM_REFUSED;
-	} else if (ret == VM_HARNESS || ret == VM_ENDED) {
-		char *words = q->now->messages.len ? q->now->messages.p : q->config->err->text;
-		char *last;
-
-		/* What it ends with counts; warnings may stand before it. */
-		while ((last = strrchr(words, '\n')) && !last[1])
-			*last = '\0';
-		snprintf(q->moves->record.said, sizeof(q->moves->record.said), "%.250s",
-			 last ? last + 1 : words);
-		qemu_kill(q->now);
-		q->now->messages.len = 0; /* said on purpose: nobody's trouble */
-		ret = qemu_launch_incoming(q, q->now);
-	}
-	buf_free(&copy);
-	return ret;
+	if (ret == VM_OK)
+		return err_as(VM_REFUSED, q->config->err,
+			      "QEMU took a damaged stream for a good one");
+	if (ret != VM_HARNESS && ret != VM_ENDED)
+		return ret;
+	/* What it ends with counts; warnings may stand before it. */
+	words = q->now->messages.len ? q->now->messages.p : q->config->err->text;
+	while ((last = strrchr(words, '\n')) && !last[1])
+		*last = '\0';
+	snprintf(q->moves->record.said, sizeof(q->moves->record.said), "%.250s",
+		 last ? last + 1 : words);
+	qemu_kill(q->now);
+	q->now->messages.len = 0; /* said on purpose: nobody's trouble */
+	return qemu_launch_incoming(q, q->now);
 }

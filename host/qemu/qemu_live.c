@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Live moves: the VM goes on while it goes to another QEMU. The runner itself is the network
 // between the two (relay.h), so it sees which pages are asked for.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/cleanup.h"
 #include "host/snapshot/qemu_stream.h"
 
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static char *socket_path(const struct qemu *q, const char *name)
 
 static int start_relay(struct qemu *q, uint64_t hold_at)
 {
-	char *from = socket_path(q, "from.sock"), *to = socket_path(q, "to.sock");
+	auto_free char *from = socket_path(q, "from.sock"), *to = socket_path(q, "to.sock");
 	const struct relay_config config = {.listen = from,
 					    .connect = to,
 					    .record_cap = STREAM_CAP,
@@ -43,34 +44,24 @@ static int start_relay(struct qemu *q, uint64_t hold_at)
 
 	qemu_end_relay(q->moves);
 	q->moves->relay = relay_start(&config, q->config->err);
-	free(from);
-	free(to);
 	return q->moves->relay ? VM_OK : VM_HARNESS;
 }
 
 int qemu_start_destination(struct qemu *q, uint64_t hold_at)
 {
-	char *to = socket_path(q, "to.sock"), *uri = xasprintf("unix:%s", to);
+	auto_free char *to = socket_path(q, "to.sock"), *uri = xasprintf("unix:%s", to);
 	int ret = qemu_launch_incoming(q, q->next);
 
 	unlink(to);
-	if (!ret)
-		ret = qemu_migrate(q, q->next, "migrate-incoming", uri);
-	free(uri);
-	free(to);
-	return ret ? ret : start_relay(q, hold_at);
+	return ret ?: qemu_migrate(q, q->next, "migrate-incoming", uri) ?: start_relay(q, hold_at);
 }
 
 int qemu_start_migration(struct qemu *q)
 {
-	char *from = socket_path(q, "from.sock"), *uri = xasprintf("unix:%s", from);
-	int ret;
+	auto_free char *from = socket_path(q, "from.sock"), *uri = xasprintf("unix:%s", from);
 
 	q->now->may_stop = true;
-	ret = qemu_migrate(q, q->now, "migrate", uri);
-	free(uri);
-	free(from);
-	return ret;
+	return qemu_migrate(q, q->now, "migrate", uri);
 }
 
 /* The VM has a new process; the old one has said all that it will. */
@@ -111,24 +102,17 @@ static bool both_over(const struct qemu *q)
 int qemu_move_precopy(struct qemu *q, struct saved_state *state)
 {
 	struct qemu_moves *m = q->moves;
-	struct buf stream = {0};
-	int ret = qemu_start_migration(q);
+	auto_buf struct buf stream = {0};
+	int ret = qemu_start_migration(q) ?: take_rounds(q);
 
-	if (!ret)
-		ret = take_rounds(q);
-	if (!ret)
-		ret = qemu_wait_until(q, both_over, "migration");
-	if (!ret)
-		ret = qemu_migrated_out(q, "migration, at the source");
-	if (!ret)
-		ret = qemu_judge_end(q, q->next, "migration, at the destination");
+	ret = ret ?: qemu_wait_until(q, both_over, "migration");
+	ret = ret ?: qemu_migrated_out(q, "migration, at the source");
+	ret = ret ?: qemu_judge_end(q, q->next, "migration, at the destination");
 	if (ret)
 		return ret;
 	relay_stream(m->relay, &stream);
 	qemu_end_relay(m);
-	if (qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err))
-		ret = VM_HARNESS;
-	buf_free(&stream);
+	ret = qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err);
 	hand_over(q);
 	return ret;
 }
@@ -144,15 +128,12 @@ int qemu_move_postcopy(struct qemu *q, struct saved_state *state)
 {
 	int ret = qemu_start_migration(q);
 
-	if (!ret)
-		ret = qemu_command(q, q->now, "migrate-start-postcopy", NULL, -1, NULL);
-	if (!ret)
-		ret = qemu_wait_until(q, demanding, "switch to post-copy");
+	ret = ret ?: qemu_command(q, q->now, "migrate-start-postcopy", NULL, -1, NULL);
+	ret = ret ?: qemu_wait_until(q, demanding, "switch to post-copy");
 	if (!ret &&
 	    (qemu_over(q->next) || (qemu_over(q->now) && strcmp(q->now->migration, "completed"))))
 		ret = qemu_judge_end(q, qemu_over(q->next) ? q->next : q->now, "post-copy");
-	if (!ret)
-		ret = qemu_state(q, q->now, state);
+	ret = ret ?: qemu_state(q, q->now, state);
 	if (ret)
 		return ret;
 	qemu_drain_serial(q->now);
@@ -171,14 +152,10 @@ int qemu_settle(struct qemu *q)
 		return VM_OK;
 	m->settling = false;
 	ret = qemu_set_parameter(q, q->next, "max-postcopy-bandwidth", json_integer(0));
-	if (!ret)
-		ret = qemu_wait_until(q, both_over, "post-copy's end");
-	if (!ret)
-		ret = qemu_judge_end(q, q->now, "post-copy, at the destination");
-	if (!ret)
-		ret = qemu_judge_end(q, q->next, "post-copy, at the source");
-	if (!ret)
-		ret = qemu_account(q, q->next);
+	ret = ret ?: qemu_wait_until(q, both_over, "post-copy's end");
+	ret = ret ?: qemu_judge_end(q, q->now, "post-copy, at the destination");
+	ret = ret ?: qemu_judge_end(q, q->next, "post-copy, at the source");
+	ret = ret ?: qemu_account(q, q->next);
 	qemu_end_relay(m);
 	qemu_kill(q->next);
 	return ret;
@@ -187,13 +164,14 @@ int qemu_settle(struct qemu *q)
 /* cpr-transfer: the new QEMU waits for the old one before it can talk. */
 int qemu_move_cpr(struct qemu *q, struct saved_state *state)
 {
-	char *to = socket_path(q, "to.sock"), *cpr = socket_path(q, "cpr.sock");
-	char *uri = xasprintf("unix:%s", to);
-	json_t *address = json_pack("{s:s, s:{s:s, s:s, s:s}}", "channel-type", "cpr", "addr",
-				    "transport", "socket", "type", "unix", "path", cpr);
-	json_t *address_main = json_pack("{s:s, s:{s:s, s:s, s:s}}", "channel-type", "main", "addr",
-					 "transport", "socket", "type", "unix", "path", to);
-	char *text = json_dumps(address, JSON_COMPACT);
+	auto_free char *to = socket_path(q, "to.sock"), *cpr = socket_path(q, "cpr.sock");
+	auto_free char *uri = xasprintf("unix:%s", to);
+	json_auto_t *address = json_pack("{s:s, s:{s:s, s:s, s:s}}", "channel-type", "cpr", "addr",
+					 "transport", "socket", "type", "unix", "path", cpr);
+	json_auto_t *address_main =
+		json_pack("{s:s, s:{s:s, s:s, s:s}}", "channel-type", "main", "addr", "transport",
+			  "socket", "type", "unix", "path", to);
+	auto_free char *text = json_dumps(address, JSON_COMPACT);
 	const char *extra[] = {"-incoming", uri, "-incoming", text, "-S", NULL};
 	int64_t until = now_ns() + q->deadline_ns;
 	int ret;
@@ -211,12 +189,9 @@ int qemu_move_cpr(struct qemu *q, struct saved_state *state)
 				   NULL);
 	while (!ret && q->next->pid && !q->next->qmp.greeted && now_ns() < until)
 		ret = qemu_wait(q, until);
-	if (!ret)
-		ret = qemu_command(q, q->next, "qmp_capabilities", NULL, -1, NULL);
-	if (!ret)
-		ret = qemu_migrated_out(q, "cpr-transfer, at the source");
-	if (!ret)
-		ret = qemu_state(q, q->now, state);
+	ret = ret ?: qemu_command(q, q->next, "qmp_capabilities", NULL, -1, NULL);
+	ret = ret ?: qemu_migrated_out(q, "cpr-transfer, at the source");
+	ret = ret ?: qemu_state(q, q->now, state);
 	while (!ret && now_ns() < until) {
 		char status[64];
 
@@ -225,30 +200,21 @@ int qemu_move_cpr(struct qemu *q, struct saved_state *state)
 			break;
 		ret = qemu_wait(q, now_ns() + POLL_NS);
 	}
-	json_decref(address);
-	json_decref(address_main);
-	free(text);
-	free(uri);
-	free(to);
-	free(cpr);
 	if (!ret)
 		hand_over(q);
 	return ret;
 }
 
-unsigned qemu_fetches(struct qemu *q, struct fetch **list)
+unsigned qemu_fetches(void *vm, struct fetch **list)
 {
-	struct qemu_moves *m = q->moves;
+	struct qemu_moves *m = ((struct qemu *)vm)->moves;
 	unsigned count;
 
 	/* The VM may have ended before post-copy did. */
 	if (m->settling)
 		qemu_end_relay(m);
-	*list = m->fetches ? m->fetch : NULL;
-	if (!m->fetches)
-		free(m->fetch);
 	count = m->fetches;
-	m->fetch = NULL;
+	*list = count ? keep(m->fetch) : NULL;
 	m->fetches = 0;
 	return count;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One migration of QEMU's, whatever it goes through: how it begins, how it ended, what it cost.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/json.h"
 
 #include <string.h>
 
@@ -31,19 +32,19 @@ bool qemu_now_over(const struct qemu *q)
 
 int qemu_migration_words(struct qemu *q, struct qemu_process *p, char *words, size_t size)
 {
-	json_t *value;
+	json_auto_t *value = NULL;
 	int ret = qemu_command(q, p, "query-migrate", NULL, -1, &value);
-	const char *text = json_string_value(json_object_get(value, "error-desc"));
+	const char *text = json_member(value, "error-desc");
 
 	snprintf(words, size, "%s%s%s", p->migration, text ? ": " : "", text ? text : "");
-	json_decref(value);
 	return ret;
 }
 
 int qemu_account(struct qemu *q, struct qemu_process *p)
 {
 	struct move_record *r = &q->moves->record;
-	json_t *value, *ram;
+	json_auto_t *value = NULL;
+	const json_t *ram;
 	int ret = qemu_command(q, p, "query-migrate", NULL, -1, &value);
 	const json_t *n;
 
@@ -56,7 +57,6 @@ int qemu_account(struct qemu *q, struct qemu_process *p)
 		r->rounds = (int)json_integer_value(n);
 	if ((n = json_object_get(ram, "transferred")) && r->bytes < 0)
 		r->bytes = json_integer_value(n);
-	json_decref(value);
 	return ret;
 }
 
@@ -67,28 +67,19 @@ int qemu_judge_end(struct qemu *q, struct qemu_process *p, const char *what)
 
 	if (p->pid && !strcmp(p->migration, "completed"))
 		return VM_OK;
-	if (!p->pid) {
-		err_set(q->config->err, "%s: %.200s: %.600s", what, p->end.text,
-			buf_text(&p->messages));
-		return VM_HARNESS;
-	}
+	if (!p->pid)
+		return err_set(q->config->err, "%s: %.200s: %.600s", what, p->end.text,
+			       buf_text(&p->messages));
 	ret = qemu_migration_words(q, p, words, sizeof(words));
-	if (ret)
-		return ret;
-	err_set(q->config->err, "%s: %.700s", what, words);
-	return VM_HARNESS;
+	return ret ?: err_set(q->config->err, "%s: %.700s", what, words);
 }
 
 int qemu_migrated_in(struct qemu *q, const char *what)
 {
-	int ret = qemu_wait_until(q, qemu_now_over, what);
-
-	return ret ? ret : qemu_judge_end(q, q->now, what);
+	return qemu_wait_until(q, qemu_now_over, what) ?: qemu_judge_end(q, q->now, what);
 }
 
 int qemu_migrated_out(struct qemu *q, const char *what)
 {
-	int ret = qemu_migrated_in(q, what);
-
-	return ret ? ret : qemu_account(q, q->now);
+	return qemu_migrated_in(q, what) ?: qemu_account(q, q->now);
 }

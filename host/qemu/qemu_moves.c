@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // How a VM goes from one QEMU to the next: the driver's calls, by the method in use (methods.def).
 // Nothing that is the only copy of a VM goes before the next one has taken over.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,8 +39,7 @@ void qemu_moves_destroy(struct qemu *q)
 	json_decref(m->capabilities);
 	json_decref(m->parameters);
 	free(m->fetch);
-	if (m->dir_fd >= 0)
-		close(m->dir_fd);
+	close_fd(&m->dir_fd);
 	free(m);
 }
 
@@ -49,33 +48,32 @@ int qemu_moves_started(struct qemu *q)
 	return q->config->method == METHOD_SAVEVM ? qemu_make_qcow2(q) : VM_OK;
 }
 
-int qemu_use(struct qemu *q, enum method method, uint64_t random)
+int qemu_use(void *vm, enum method method, uint64_t random)
 {
+	struct qemu *q = vm;
 	struct qemu_moves *m = q->moves;
 	const enum method_kind kind = method_info(method)->kind;
 	int ret = qemu_settle(q);
 
 	m->method = method;
 	m->random = random;
-	if (!ret)
-		ret = qemu_check_offer(q);
-	if (!ret)
-		ret = qemu_configure(q, q->now);
+	ret = ret ?: qemu_check_offer(q) ?: qemu_configure(q, q->now);
 	if (ret || method == METHOD_CPR_TRANSFER ||
 	    (kind != KIND_LIVE && method != METHOD_KILLED && method != METHOD_CANCELLED))
 		return ret;
 	return qemu_start_destination(q, kind == KIND_STAY ? 1 + random % HOLD_SPREAD : 0);
 }
 
-int qemu_save(struct qemu *q, struct buf *snapshot, struct saved_state *state)
+int qemu_save(void *vm, struct saved_vm *to, struct saved_state *state)
 {
+	struct qemu *q = vm;
 	struct qemu_moves *m = q->moves;
 	int ret = qemu_settle(q);
 
 	m->record = nothing_said;
 	m->restored = false;
 	m->saved = m->method == METHOD_SAVEVM ? m->saved : 0;
-	snapshot->len = 0; /* a file is not in memory */
+	to->stream.len = 0; /* a file is not in memory */
 	if (ret)
 		return ret;
 	switch (m->method) {
@@ -88,13 +86,15 @@ int qemu_save(struct qemu *q, struct buf *snapshot, struct saved_state *state)
 	case METHOD_SAVEVM:
 		return qemu_save_internal(q, state);
 	default:
-		return qemu_save_pipe(q, snapshot, state);
+		return qemu_save_pipe(q, &to->stream, state);
 	}
 }
 
-int qemu_restore(struct qemu *q, const struct buf *snapshot)
+int qemu_restore(void *vm, const struct saved_vm *from)
 {
+	struct qemu *q = vm;
 	struct qemu_moves *m = q->moves;
+	const struct buf *stream = &from->stream;
 	int ret;
 
 	if (m->method == METHOD_SAVEVM) {
@@ -102,16 +102,17 @@ int qemu_restore(struct qemu *q, const struct buf *snapshot)
 	} else {
 		ret = qemu_launch_incoming(q, q->now);
 		if (!ret && m->method == METHOD_CORRUPTED)
-			ret = qemu_refuse_damaged(q, snapshot);
-		if (!ret)
-			ret = snapshot->len ? qemu_restore_pipe(q, snapshot) : qemu_restore_file(q);
+			ret = qemu_refuse_damaged(q, stream);
+		ret = ret ?: (stream->len ? qemu_restore_pipe(q, stream) : qemu_restore_file(q));
 	}
 	m->restored = !ret;
 	return ret;
 }
 
-int qemu_move(struct qemu *q, struct saved_state *state)
+int qemu_move(void *vm, struct saved_state *state)
 {
+	struct qemu *q = vm;
+
 	q->moves->record = nothing_said;
 	switch (q->moves->method) {
 	case METHOD_CPR_TRANSFER:
@@ -136,8 +137,9 @@ static bool is_reset(const struct qemu *q)
 	return q->now->was_reset;
 }
 
-int qemu_reset(struct qemu *q)
+int qemu_reset(void *vm)
 {
+	struct qemu *q = vm;
 	struct qemu_process *p = q->now;
 	int ret;
 
@@ -149,12 +151,11 @@ int qemu_reset(struct qemu *q)
 	if (ret == VM_HARNESS)
 		return qemu_lacks(q, "%s", q->config->err->text);
 	p->was_reset = false;
-	if (!ret)
-		ret = qemu_command(q, p, "system_reset", NULL, -1, NULL);
-	return ret ? ret : qemu_wait_until(q, is_reset, "reset");
+	ret = ret ?: qemu_command(q, p, "system_reset", NULL, -1, NULL);
+	return ret ?: qemu_wait_until(q, is_reset, "reset");
 }
 
-void qemu_moved(struct qemu *q, struct move_record *record)
+void qemu_moved(void *vm, struct move_record *record)
 {
-	*record = q->moves->record;
+	*record = ((struct qemu *)vm)->moves->record;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a QEMU offers, asked from it, and how it is configured for a method (methods.def).
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/cleanup.h"
+#include "host/base/json.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SLOW_BYTES	 (1 << 20) /* per second: several rounds */
 #define SLOW_DOWNTIME_MS 10	   /* less than sending what L2 dirties takes */
@@ -29,12 +29,9 @@ static bool has_capability(const struct qemu_moves *m, const char *word)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(m->capabilities, i, entry) {
-		const char *name = json_string_value(json_object_get(entry, "capability"));
-
-		if (name && !strcmp(name, word))
+	json_array_foreach(m->capabilities, i, entry)
+		if (!strcmp(json_text_of(entry, "capability"), word))
 			return true;
-	}
 	return false;
 }
 
@@ -54,13 +51,10 @@ static const char *mode_of(enum method method)
 /* Whether files in the log directory can be written past the page cache. */
 static bool direct_files(const struct qemu *q)
 {
-	char *p = qemu_path(q, COPY_FILE);
-	int fd = open(p, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+	auto_free char *p = qemu_path(q, COPY_FILE);
+	auto_close int fd = open(p, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
 
-	if (fd >= 0)
-		close(fd);
 	unlink(p);
-	free(p);
 	return fd >= 0;
 }
 
@@ -72,21 +66,17 @@ int qemu_lacks(struct qemu *q, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	err_set(q->config->err, "method %s: %s", method_name(q->moves->method), text);
-	return VM_LACKS;
+	return err_as(VM_LACKS, q->config->err, "method %s: %s", method_name(q->moves->method),
+		      text);
 }
 
 static bool by_statistics(enum method method)
 {
-	switch (method_info(method)->kind) {
-	case KIND_SAVEVM:
-	case KIND_STAY:
-	case KIND_RESET:
-		return true;
-	default:
-		return method == METHOD_POSTCOPY || method == METHOD_POSTCOPY_PREEMPT ||
-		       method == METHOD_CPR_TRANSFER;
-	}
+	const enum method_kind kind = method_info(method)->kind;
+
+	return kind == KIND_SAVEVM || kind == KIND_STAY || kind == KIND_RESET ||
+	       method == METHOD_POSTCOPY || method == METHOD_POSTCOPY_PREEMPT ||
+	       method == METHOD_CPR_TRANSFER;
 }
 
 int qemu_check_offer(struct qemu *q)
@@ -123,7 +113,8 @@ int qemu_configure(struct qemu *q, struct qemu_process *p)
 {
 	const struct qemu_moves *m = q->moves;
 	const char *caps = method_info(m->method)->capabilities;
-	json_t *list = json_array(), *parameters = json_object();
+	json_t *list = json_array();
+	json_auto_t *parameters = json_object();
 	const bool slow = m->method == METHOD_PRECOPY_LIMITED ||
 			  m->method == METHOD_PRECOPY_AUTO_CONVERGE ||
 			  m->method == METHOD_PRECOPY_XBZRLE;
@@ -162,9 +153,5 @@ int qemu_configure(struct qemu *q, struct qemu_process *p)
 		json_object_set_new(parameters, "mode", json_string(mode_of(m->method)));
 	ret = qemu_command(q, p, "migrate-set-capabilities",
 			   json_pack("{s:o}", "capabilities", list), -1, NULL);
-	if (ret)
-		json_decref(parameters);
-	else
-		ret = qemu_command(q, p, "migrate-set-parameters", parameters, -1, NULL);
-	return ret;
+	return ret ?: qemu_command(q, p, "migrate-set-parameters", keep(parameters), -1, NULL);
 }

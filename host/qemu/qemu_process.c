@@ -18,13 +18,6 @@
 #define MESSAGES_CAP  (1u << 20)	 /* bytes of stderr kept */
 #define LAST_WORDS_NS (5000 * NS_PER_MS) /* from QMP's end to the process's end */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	const char *reason = json_string_value(json_object_get(data, "reason"));
@@ -165,10 +158,8 @@ static int take_snapshot(struct qemu *q)
 		buf_append(q->save_to, bytes, (size_t)n);
 	else if (!(n < 0 && (errno == EINTR || errno == EAGAIN)))
 		close_fd(&q->save_fd);
-	if (q->save_to->len > cap) {
-		err_set(q->config->err, "the snapshot is larger than %zu MiB", cap >> 20);
-		return VM_HARNESS;
-	}
+	if (q->save_to->len > cap)
+		return err_set(q->config->err, "the snapshot is larger than %zu MiB", cap >> 20);
 	return VM_OK;
 }
 
@@ -246,8 +237,7 @@ static void reap(struct qemu_process *p)
 	}
 	if (now_ns() >= until)
 		kill(p->pid, SIGKILL);
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	TEMP_FAILURE_RETRY(waitpid(p->pid, &status, 0));
 	p->pid = 0;
 	close_fd(&p->serial_fd);
 	close_fd(&p->stderr_fd);
@@ -294,14 +284,10 @@ int qemu_pump(struct qemu *q, int64_t until_ns)
 		f[2] = (struct pollfd){.fd = p->pid ? p->qmp.fd : -1, .events = POLLIN};
 	}
 	n = poll(fds, ARRAY_SIZE(fds), poll_ms(until_ns));
-	if (n < 0 && errno != EINTR) {
-		err_set(q->config->err, "poll: %s", strerror(errno));
-		return VM_HARNESS;
-	}
-	if (signals_pending()) {
-		err_set(q->config->err, "interrupted");
-		return VM_SIGNAL;
-	}
+	if (n < 0 && errno != EINTR)
+		return err_set(q->config->err, "poll: %s", strerror(errno));
+	if (signals_pending())
+		return err_as(VM_SIGNAL, q->config->err, "interrupted");
 	if (n <= 0)
 		return VM_OK;
 	if (fds[1].revents && take_snapshot(q))
@@ -319,8 +305,7 @@ void qemu_kill(struct qemu_process *p)
 {
 	if (p->pid) {
 		kill(p->pid, SIGKILL);
-		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		TEMP_FAILURE_RETRY(waitpid(p->pid, NULL, 0));
 		p->pid = 0;
 	}
 	qmp_close(&p->qmp);

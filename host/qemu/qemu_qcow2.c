@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Internal snapshots (savevm): they lie in a qcow2 file, and QEMU's jobs make them.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/cleanup.h"
+#include "host/base/json.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define QCOW2_SIZE (256ll << 20)
 #define TAG	   "midflight"
@@ -18,31 +18,24 @@ static int job(struct qemu *q, struct qemu_process *p, const char *name, json_t 
 	json_object_set_new(args, "job-id", json_string(TAG));
 	ret = qemu_command(q, p, name, args, -1, NULL);
 	while (!ret) {
-		json_t *jobs = NULL;
+		json_auto_t *jobs = NULL;
 		const json_t *first;
-		const char *status, *error;
+		const char *error;
 
 		ret = qemu_command(q, p, "query-jobs", NULL, -1, &jobs);
+		if (ret)
+			break;
 		first = json_array_get(jobs, 0);
-		status = json_string_value(json_object_get(first, "status"));
-		error = json_string_value(json_object_get(first, "error"));
-		if (!ret && error)
+		error = json_member(first, "error");
+		if (error)
 			err_set(q->config->err, "%s: %.900s", name, error);
-		if (!ret && status && !strcmp(status, "concluded")) {
-			ret = error ? VM_HARNESS : VM_OK;
-			json_decref(jobs);
-			if (ret)
-				return ret;
-			return qemu_command(q, p, "job-dismiss", json_pack("{s:s}", "id", TAG), -1,
-					    NULL);
-		}
-		json_decref(jobs);
-		if (!ret && now_ns() >= until) {
-			err_set(q->config->err, "%s: no end", name);
-			ret = VM_TIMEOUT;
-		}
-		if (!ret)
-			ret = qemu_wait(q, now_ns() + POLL_NS);
+		if (!strcmp(json_text_of(first, "status"), "concluded"))
+			return error ? VM_HARNESS
+				     : qemu_command(q, p, "job-dismiss",
+						    json_pack("{s:s}", "id", TAG), -1, NULL);
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, q->config->err, "%s: no end", name);
+		ret = qemu_wait(q, now_ns() + POLL_NS);
 	}
 	return ret;
 }
@@ -50,7 +43,7 @@ static int job(struct qemu *q, struct qemu_process *p, const char *name, json_t 
 int qemu_make_qcow2(struct qemu *q)
 {
 	struct qemu_process *p = q->now;
-	char *file = qemu_path(q, QCOW2_FILE);
+	auto_free char *file = qemu_path(q, QCOW2_FILE);
 	int ret;
 
 	unlink(file);
@@ -71,7 +64,6 @@ int qemu_make_qcow2(struct qemu *q)
 				   json_pack("{s:s, s:s, s:s}", "driver", "qcow2", "node-name",
 					     "snapshots", "file", "file"),
 				   -1, NULL);
-	free(file);
 	return ret;
 }
 
@@ -81,8 +73,10 @@ static json_t *snapshot_args(void)
 			 "snapshots");
 }
 
-int qemu_back(struct qemu *q)
+int qemu_back(void *vm)
 {
+	struct qemu *q = vm;
+
 	return job(q, q->now, "snapshot-load", snapshot_args());
 }
 
@@ -94,25 +88,18 @@ int qemu_save_internal(struct qemu *q, struct saved_state *state)
 	if (!ret && q->moves->saved)
 		ret = job(q, q->now, "snapshot-delete",
 			  json_pack("{s:s, s:[s]}", "tag", TAG, "devices", "snapshots"));
-	if (!ret)
-		ret = job(q, q->now, "snapshot-save", snapshot_args());
+	ret = ret ?: job(q, q->now, "snapshot-save", snapshot_args());
 	q->moves->saved = 1;
 	return ret;
 }
 
 int qemu_restore_internal(struct qemu *q)
 {
-	char *file = qemu_path(q, QCOW2_FILE), *text;
-	json_t *node = json_pack("{s:s, s:s, s:{s:s, s:s}}", "driver", "qcow2", "node-name",
-				 "snapshots", "file", "driver", "file", "filename", file);
-	const char *extra[] = {"-blockdev", NULL, "-loadvm", TAG, "-S", NULL};
-	int ret;
+	auto_free char *file = qemu_path(q, QCOW2_FILE);
+	json_auto_t *node = json_pack("{s:s, s:s, s:{s:s, s:s}}", "driver", "qcow2", "node-name",
+				      "snapshots", "file", "driver", "file", "filename", file);
+	auto_free char *text = json_dumps(node, JSON_COMPACT);
+	const char *extra[] = {"-blockdev", text, "-loadvm", TAG, "-S", NULL};
 
-	text = json_dumps(node, JSON_COMPACT);
-	extra[1] = text;
-	ret = qemu_launch(q, q->now, extra);
-	json_decref(node);
-	free(text);
-	free(file);
-	return ret;
+	return qemu_launch(q, q->now, extra);
 }

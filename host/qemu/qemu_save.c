@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A VM that stands still is saved to a file or through a pipe, and restored from there.
-#include "host/qemu/qemu_moves_state.h"
+#include "host/qemu/qemu_moves.h"
+#include "host/base/cleanup.h"
 #include "host/snapshot/qemu_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,17 +14,13 @@ static int pass_pipe(struct qemu *q, int theirs, int *ours)
 {
 	int fds[2], ret;
 
-	if (pipe2(fds, O_CLOEXEC)) {
-		err_set(q->config->err, "pipe: %s", strerror(errno));
-		return VM_HARNESS;
-	}
+	if (pipe2(fds, O_CLOEXEC))
+		return err_set(q->config->err, "pipe: %s", strerror(errno));
 	ret = qemu_command(q, q->now, "getfd", json_pack("{s:s}", "fdname", "snapshot"),
 			   fds[theirs], NULL);
 	close(fds[theirs]);
-	if (!ret && fcntl(fds[!theirs], F_SETFL, O_NONBLOCK)) {
-		err_set(q->config->err, "fcntl: %s", strerror(errno));
-		ret = VM_HARNESS;
-	}
+	if (!ret && fcntl(fds[!theirs], F_SETFL, O_NONBLOCK))
+		ret = err_set(q->config->err, "fcntl: %s", strerror(errno));
 	if (ret)
 		close(fds[!theirs]);
 	else
@@ -35,15 +31,11 @@ static int pass_pipe(struct qemu *q, int theirs, int *ours)
 /* Hands QEMU the file or device @name as `snapshot`. */
 static int pass_file(struct qemu *q, const char *name, int flags)
 {
-	int fd = open(name, flags | O_CLOEXEC, 0600), ret;
+	auto_close int fd = open(name, flags | O_CLOEXEC, 0600);
 
-	if (fd < 0) {
-		err_set(q->config->err, "cannot open %s: %s", name, strerror(errno));
-		return VM_HARNESS;
-	}
-	ret = qemu_command(q, q->now, "getfd", json_pack("{s:s}", "fdname", "snapshot"), fd, NULL);
-	close(fd);
-	return ret;
+	if (fd < 0)
+		return err_set(q->config->err, "cannot open %s: %s", name, strerror(errno));
+	return qemu_command(q, q->now, "getfd", json_pack("{s:s}", "fdname", "snapshot"), fd, NULL);
 }
 
 int qemu_save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *state)
@@ -54,14 +46,9 @@ int qemu_save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *sta
 		return ret;
 	q->save_to = snapshot;
 	ret = qemu_migrate(q, q->now, "migrate", "fd:snapshot");
-	if (!ret)
-		ret = qemu_migrated_out(q, "snapshot");
-	if (q->save_fd >= 0)
-		close(q->save_fd);
-	q->save_fd = -1;
-	if (!ret && qemu_stream_parse(snapshot->p, snapshot->len, 0, state, q->config->err))
-		ret = VM_HARNESS;
-	return ret;
+	ret = ret ?: qemu_migrated_out(q, "snapshot");
+	close_fd(&q->save_fd);
+	return ret ?: qemu_stream_parse(snapshot->p, snapshot->len, 0, state, q->config->err);
 }
 
 /*
@@ -70,8 +57,8 @@ int qemu_save_pipe(struct qemu *q, struct buf *snapshot, struct saved_state *sta
  */
 static int take_file(struct qemu *q, const char *name, struct buf *b, const char *copy)
 {
-	char *p = qemu_path(q, name), *to = copy ? qemu_path(q, copy) : NULL;
-	int fd = open(p, O_RDONLY | O_CLOEXEC);
+	auto_free char *p = qemu_path(q, name), *to = copy ? qemu_path(q, copy) : NULL;
+	auto_close int fd = open(p, O_RDONLY | O_CLOEXEC);
 	int out = to ? open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	off_t at = 0, end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	bool ok = end >= 0 && (!to || (out >= 0 && !ftruncate(out, end)));
@@ -94,51 +81,36 @@ static int take_file(struct qemu *q, const char *name, struct buf *b, const char
 			}
 		}
 	}
-	if (out >= 0 && close(out))
-		ok = false;
-	if (!ok)
-		err_set(q->config->err, "cannot read %s%s%s: %s", p, to ? " and copy it to " : "",
-			to ? to : "", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(p);
-	free(to);
-	return ok ? VM_OK : VM_HARNESS;
+	if ((out >= 0 && close(out)) || !ok)
+		return err_set(q->config->err, "cannot read %s%s%s: %s", p,
+			       to ? " and copy it to " : "", to ? to : "", strerror(errno));
+	return VM_OK;
 }
 
 /* A QEMU that knows no file: (before 8.2) gets it as a descriptor. */
 int qemu_migrate_file(struct qemu *q, const char *command, const char *name)
 {
-	char *uri = xasprintf("file:%s", name);
+	auto_free char *uri = xasprintf("file:%s", name);
 	int flags = strcmp(command, "migrate") ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
 	int ret = qemu_migrate(q, q->now, command, uri);
 
-	if (ret == VM_HARNESS && strstr(q->config->err->text, "migration protocol")) {
-		ret = pass_file(q, name, flags);
-		if (!ret)
-			ret = qemu_migrate(q, q->now, command, "fd:snapshot");
-	}
-	free(uri);
+	if (ret == VM_HARNESS && strstr(q->config->err->text, "migration protocol"))
+		ret = pass_file(q, name, flags) ?: qemu_migrate(q, q->now, command, "fd:snapshot");
 	return ret;
 }
 
 int qemu_save_file(struct qemu *q, struct saved_state *state)
 {
-	struct buf stream = {0};
-	char *file = qemu_path(q, SAVED_FILE);
+	auto_buf struct buf stream = {0};
+	auto_free char *file = qemu_path(q, SAVED_FILE);
 	int ret;
 
 	unlink(file);
 	ret = qemu_migrate_file(q, "migrate", file);
-	free(file);
-	if (!ret)
-		ret = qemu_migrated_out(q, "snapshot");
-	if (!ret)
-		ret = take_file(q, SAVED_FILE, &stream, NULL);
-	if (!ret && qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err))
-		ret = VM_HARNESS;
+	ret = ret ?: qemu_migrated_out(q, "snapshot");
+	ret = ret ?: take_file(q, SAVED_FILE, &stream, NULL);
+	ret = ret ?: qemu_stream_parse(stream.p, stream.len, 0, state, q->config->err);
 	q->moves->saved = ret ? 0 : stream.len;
-	buf_free(&stream);
 	return ret;
 }
 
@@ -146,17 +118,13 @@ int qemu_save_file(struct qemu *q, struct saved_state *state)
 int qemu_restore_file(struct qemu *q)
 {
 	struct buf stream = {0};
+	auto_free char *copy = qemu_path(q, COPY_FILE);
 	int ret = take_file(q, SAVED_FILE, &stream, COPY_FILE);
-	char *copy;
 
 	buf_free(&stream);
-	copy = qemu_path(q, COPY_FILE);
-	if (!ret)
-		ret = qemu_migrate_file(q, "migrate-incoming", copy);
-	free(copy);
-	if (!ret)
-		ret = qemu_migrated_in(q, "restore");
-	qemu_remove(q, COPY_FILE);
+	ret = ret ?: qemu_migrate_file(q, "migrate-incoming", copy);
+	ret = ret ?: qemu_migrated_in(q, "restore");
+	unlink(copy);
 	return ret;
 }
 
@@ -169,11 +137,8 @@ int qemu_restore_pipe(struct qemu *q, const struct buf *snapshot)
 	q->load_from = snapshot;
 	q->loaded = 0;
 	ret = qemu_migrate(q, q->now, "migrate-incoming", "fd:snapshot");
-	if (!ret)
-		ret = qemu_migrated_in(q, "restore");
-	if (q->load_fd >= 0)
-		close(q->load_fd);
-	q->load_fd = -1;
+	ret = ret ?: qemu_migrated_in(q, "restore");
+	close_fd(&q->load_fd);
 	return ret;
 }
 
@@ -183,16 +148,17 @@ int qemu_save_background(struct qemu *q, struct saved_state *state)
 
 	q->now->may_stop = true; /* for a moment, while the devices are saved */
 	ret = qemu_save_file(q, state);
-	if (!ret && q->now->stopped) {
-		err_set(q->config->err, "the VM does not go on behind the background snapshot");
-		ret = VM_HARNESS;
-	}
+	if (!ret && q->now->stopped)
+		ret = err_set(q->config->err,
+			      "the VM does not go on behind the background snapshot");
 	q->now->may_stop = false;
 	return ret;
 }
 
-size_t qemu_saved_file(struct qemu *q, struct buf *file)
+size_t qemu_saved_file(void *vm, struct buf *file)
 {
+	struct qemu *q = vm;
+
 	/* One with each page at its place would be large, and has holes that a copy fills. */
 	if (file && q->moves->saved > 1 &&
 	    !word_in(method_info(q->moves->method)->capabilities, ' ', "mapped-ram"))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Talking to the QEMUs of a VM: commands, start, statistics.
-#include "host/qemu/qemu_vm.h"
+#include "host/qemu/qemu_process.h"
+#include "host/base/cleanup.h"
+#include "host/base/json.h"
 
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,8 +23,9 @@ static int stopped_by_itself(struct qemu *q)
 	return VM_ENDED;
 }
 
-int qemu_wait(struct qemu *q, int64_t until_ns)
+int qemu_wait(void *vm, int64_t until_ns)
 {
+	struct qemu *q = vm;
 	int ret = qemu_pump(q, until_ns);
 
 	if (!ret && q->now->stopped_by_itself)
@@ -36,8 +38,8 @@ static int next_ended(struct qemu *q, const struct qemu_process *p, const char *
 {
 	const char *words = buf_text(&p->messages);
 
-	err_set(q->config->err, "%s: %s%s%.700s", what, p->end.text, *words ? ": " : "", words);
-	return VM_HARNESS;
+	return err_set(q->config->err, "%s: %s%s%.700s", what, p->end.text, *words ? ": " : "",
+		       words);
 }
 
 int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_t *args,
@@ -59,27 +61,19 @@ int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_
 			;
 		if (ret == VM_OK && !p->pid)
 			return next_ended(q, p, name);
-		if (ret == VM_OK) {
-			*q->config->err = e;
-			ret = VM_HARNESS;
-		}
-		return ret;
+		return ret ?: err_set(q->config->err, "%s", e.text);
 	}
 	for (;;) {
 		ret = qmp_reply(&p->qmp, value, &e);
 		if (ret > 0)
 			return VM_OK;
-		if (ret < 0) {
-			err_set(q->config->err, "QMP %s: %.900s", name, e.text);
-			return VM_HARNESS;
-		}
+		if (ret < 0)
+			return err_set(q->config->err, "QMP %s: %.900s", name, e.text);
 		if (!p->pid && p != q->now)
 			return next_ended(q, p, name);
-		if (now_ns() >= until) {
-			err_set(q->config->err, "QMP %s: no answer in %lld s", name,
-				(long long)(q->deadline_ns / NS_PER_MS / 1000));
-			return VM_TIMEOUT;
-		}
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, q->config->err, "QMP %s: no answer in %lld s",
+				      name, (long long)(q->deadline_ns / NS_PER_MS / 1000));
 		ret = qemu_wait(q, until);
 		if (ret)
 			return ret;
@@ -89,13 +83,10 @@ int qemu_command(struct qemu *q, struct qemu_process *p, const char *name, json_
 int qemu_ask_string(struct qemu *q, struct qemu_process *p, const char *name, const char *key,
 		    char *text, size_t size)
 {
-	json_t *value = NULL;
-	const char *s;
+	json_auto_t *value = NULL;
 	int ret = qemu_command(q, p, name, NULL, -1, &value);
 
-	s = json_string_value(json_object_get(value, key));
-	snprintf(text, size, "%s", s ? s : "");
-	json_decref(value);
+	snprintf(text, size, "%s", json_text_of(value, key));
 	return ret;
 }
 
@@ -105,11 +96,9 @@ int qemu_wait_until(struct qemu *q, bool (*done)(const struct qemu *q), const ch
 	int ret = VM_OK;
 
 	while (!ret && !done(q)) {
-		if (now_ns() >= until) {
-			err_set(q->config->err, "%s: nothing for %lld s", what,
-				(long long)(q->deadline_ns / NS_PER_MS / 1000));
-			return VM_TIMEOUT;
-		}
+		if (now_ns() >= until)
+			return err_as(VM_TIMEOUT, q->config->err, "%s: nothing for %lld s", what,
+				      (long long)(q->deadline_ns / NS_PER_MS / 1000));
 		ret = qemu_wait(q, until);
 	}
 	return ret;
@@ -122,18 +111,16 @@ int qemu_launch(struct qemu *q, struct qemu_process *p, const char *const *extra
 
 	while (!ret && !p->qmp.greeted) {
 		ret = now_ns() < until ? qemu_wait(q, until) : VM_TIMEOUT;
-		if (!p->pid) {
-			err_set(q->config->err, "QEMU does not start: %s%s%.700s", p->end.text,
-				p->messages.len ? ": " : "", buf_text(&p->messages));
-			return VM_HARNESS;
-		}
+		if (!p->pid)
+			return err_set(q->config->err, "QEMU does not start: %s%s%.700s",
+				       p->end.text, p->messages.len ? ": " : "",
+				       buf_text(&p->messages));
 		if (ret == VM_TIMEOUT)
 			err_set(q->config->err, "QEMU's QMP gives no greeting");
 	}
 	timeline_span(q->config->timeline, LANE_QMP, TIMELINE_QMP, start, now_ns(),
 		      "QEMU %u starts%s", p->qmp.incarnation, ret ? ": it does not" : "");
-	if (!ret)
-		ret = qemu_command(q, p, "qmp_capabilities", NULL, -1, NULL);
+	ret = ret ?: qemu_command(q, p, "qmp_capabilities", NULL, -1, NULL);
 	if (!ret)
 		ret = qemu_command(q, p, "migrate-set-capabilities",
 				   json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability",
@@ -145,7 +132,7 @@ int qemu_launch(struct qemu *q, struct qemu_process *p, const char *const *extra
 int qemu_stat(struct qemu *q, struct qemu_process *p, const char *name)
 {
 	const json_t *cpu, *stat;
-	json_t *value = NULL;
+	json_auto_t *value = NULL;
 	int found = -1;
 	size_t i, j;
 
@@ -158,10 +145,9 @@ int qemu_stat(struct qemu *q, struct qemu_process *p, const char *name)
 		q->no_stats = true;
 	json_array_foreach(value, i, cpu) {
 		json_array_foreach(json_object_get(cpu, "stats"), j, stat) {
-			const char *word = json_string_value(json_object_get(stat, "name"));
 			const json_t *v = json_object_get(stat, "value");
 
-			if (!word || strcmp(word, name))
+			if (strcmp(json_text_of(stat, "name"), name))
 				continue;
 			if (json_is_integer(v))
 				found = json_integer_value(v) != 0;
@@ -169,40 +155,35 @@ int qemu_stat(struct qemu *q, struct qemu_process *p, const char *name)
 				found = json_is_true(v);
 		}
 	}
-	json_decref(value);
 	return found;
 }
 
 /* `HLT=1` in `info registers` is what KVM_GET_MP_STATE said when the VM stopped. */
 static int halted(struct qemu *q, struct qemu_process *p, bool *yes)
 {
-	json_t *value = NULL;
+	json_auto_t *value = NULL;
 	const char *text;
 	int ret = qemu_command(q, p, "human-monitor-command",
 			       json_pack("{s:s}", "command-line", "info registers"), -1, &value);
 
 	text = json_string_value(value);
-	if (!ret && (!text || !strstr(text, "HLT="))) {
-		err_set(q->config->err, "QEMU's registers do not say whether the vCPU is halted");
-		ret = VM_HARNESS;
-	}
-	*yes = !ret && strstr(text, "HLT=1");
-	json_decref(value);
+	*yes = !ret && text && strstr(text, "HLT=1");
+	if (!ret && (!text || !strstr(text, "HLT=")))
+		return err_set(q->config->err,
+			       "QEMU's registers do not say whether the vCPU is halted");
 	return ret;
 }
 
 int qemu_state(struct qemu *q, struct qemu_process *p, struct saved_state *state)
 {
-	int active = qemu_stat(q, p, "guest_mode"), ret = VM_OK, blocking;
+	int active = qemu_stat(q, p, "guest_mode"), ret = VM_OK;
 	bool hlt = false;
 
 	memset(state, 0, sizeof(*state));
-	if (p->stopped) {
+	if (p->stopped)
 		ret = halted(q, p, &hlt);
-	} else {
-		blocking = qemu_stat(q, p, "blocking");
-		hlt = blocking == 1;
-	}
+	else
+		hlt = qemu_stat(q, p, "blocking") == 1;
 	state->nested = active == 1;
 	state->flags = active == 1 ? KVM_STATE_NESTED_GUEST_MODE : 0;
 	state->mp_state = hlt ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE;
@@ -224,8 +205,7 @@ char *qemu_path(const struct qemu *q, const char *name)
 
 void qemu_remove(const struct qemu *q, const char *name)
 {
-	char *p = qemu_path(q, name);
+	auto_free char *p = qemu_path(q, name);
 
 	unlink(p);
-	free(p);
 }

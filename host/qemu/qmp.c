@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // QEMU's machine protocol on a socket. One line is one message.
 #include "host/qemu/qmp.h"
+#include "host/base/cleanup.h"
+#include "host/base/json.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,9 +22,7 @@ void qmp_open(struct qmp *q, int fd, unsigned incarnation)
 
 void qmp_close(struct qmp *q)
 {
-	if (q->fd >= 0)
-		close(q->fd);
-	q->fd = -1;
+	close_fd(&q->fd);
 	json_decref(q->reply);
 	q->reply = NULL;
 	buf_free(&q->in);
@@ -32,7 +31,7 @@ void qmp_close(struct qmp *q)
 /* @message is logged as what it is, or as a string if it isn't JSON. */
 static void log_message(struct qmp *q, const char *direction, json_t *message)
 {
-	json_t *line;
+	json_auto_t *line = NULL;
 
 	if (!q->log)
 		return;
@@ -42,7 +41,6 @@ static void log_message(struct qmp *q, const char *direction, json_t *message)
 		fputc('\n', q->log);
 		fflush(q->log);
 	}
-	json_decref(line);
 }
 
 static int send_with_fd(int fd, const char *bytes, size_t len, int pass_fd)
@@ -66,41 +64,26 @@ static int send_with_fd(int fd, const char *bytes, size_t len, int pass_fd)
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &pass_fd, sizeof(int));
 	}
-	do {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -1;
-	return write_all(fd, bytes + n, len - (size_t)n);
+	n = TEMP_FAILURE_RETRY(sendmsg(fd, &msg, MSG_NOSIGNAL));
+	return n < 0 ? -1 : write_all(fd, bytes + n, len - (size_t)n);
 }
 
 int qmp_send(struct qmp *q, const char *command, json_t *args, int pass_fd, struct err *e)
 {
-	json_t *message = json_pack("{s:s, s:i}", "execute", command, "id", (int)++q->id);
-	char *text;
-	int ret = -1;
+	json_auto_t *message = json_pack("{s:s, s:i, s:o*}", "execute", command, "id", (int)++q->id,
+					 "arguments", args);
+	auto_free char *text = json_dumps(message, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
-	if (message && args)
-		json_object_set(message, "arguments", args);
-	json_decref(args);
-	text = message ? json_dumps(message, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-	if (!text) {
-		err_set(e, "QMP %s: cannot build the message", command);
-		json_decref(message);
-		return -1;
-	}
+	if (!text)
+		return err_set(e, "QMP %s: cannot build the message", command);
 	json_decref(q->reply);
 	q->reply = NULL;
 	log_message(q, "out", message);
 	snprintf(q->command, sizeof(q->command), "%s", command);
 	q->sent_ns = now_ns();
 	if (send_with_fd(q->fd, text, strlen(text), pass_fd) || write_all(q->fd, "\n", 1))
-		err_set(e, "QMP %s: cannot send: %s", command, strerror(errno));
-	else
-		ret = 0;
-	free(text);
-	json_decref(message);
-	return ret;
+		return err_set(e, "QMP %s: cannot send: %s", command, strerror(errno));
+	return 0;
 }
 
 static void record_event(const struct qmp *q, const char *name, const json_t *data)
@@ -121,28 +104,24 @@ static void record_reply(const struct qmp *q)
 static int take_message(struct qmp *q, const char *text, size_t len, struct err *e)
 {
 	json_error_t error;
-	json_t *message = json_loadb(text, len, 0, &error), *event;
+	json_auto_t *message = json_loadb(text, len, 0, &error);
+	const json_t *data = json_object_get(message, "data");
+	const char *event = json_member(message, "event");
 
-	if (!json_is_object(message)) {
-		err_set(e, "QMP: not a message: '%.*s'", (int)(len > 200 ? 200 : len), text);
-		json_decref(message);
-		return -1;
-	}
+	if (!json_is_object(message))
+		return err_set(e, "QMP: not a message: '%.*s'", (int)(len > 200 ? 200 : len), text);
 	log_message(q, "in", message);
-	event = json_object_get(message, "event");
-	if (json_is_string(event)) {
-		record_event(q, json_string_value(event), json_object_get(message, "data"));
+	if (event) {
+		record_event(q, event, data);
 		if (q->on_event)
-			q->on_event(q->arg, json_string_value(event),
-				    json_object_get(message, "data"));
+			q->on_event(q->arg, event, data);
 	} else if (json_object_get(message, "QMP")) {
 		q->greeted = true;
-	} else if (json_integer_value(json_object_get(message, "id")) == (json_int_t)q->id) {
+	} else if (json_member_integer(message, "id") == (json_int_t)q->id) {
 		json_decref(q->reply);
-		q->reply = json_incref(message);
+		q->reply = keep(message);
 		record_reply(q);
 	}
-	json_decref(message);
 	return 0;
 }
 
@@ -176,20 +155,14 @@ int qmp_receive(struct qmp *q, struct err *e)
 
 int qmp_reply(struct qmp *q, json_t **value, struct err *e)
 {
-	json_t *error, *ret;
+	json_auto_t *reply = keep(q->reply);
+	const json_t *error = json_object_get(reply, "error");
+	json_t *ret = error ? NULL : json_object_get(reply, "return");
+	const char *text = json_member(error, "desc");
 
-	if (!q->reply)
+	if (!reply)
 		return 0;
-	error = json_object_get(q->reply, "error");
-	ret = json_object_get(q->reply, "return");
 	if (value)
-		*value = ret && !error ? json_incref(ret) : NULL;
-	if (error || !ret) {
-		const char *text = json_string_value(json_object_get(error, "desc"));
-
-		err_set(e, "%s", text ? text : "a reply with neither return nor error");
-	}
-	json_decref(q->reply);
-	q->reply = NULL;
-	return error || !ret ? -1 : 1;
+		*value = json_incref(ret);
+	return ret ? 1 : err_set(e, "%s", text ? text : "a reply with neither return nor error");
 }

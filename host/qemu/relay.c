@@ -2,6 +2,7 @@
 // The relay's thread: a poll loop that never blocks on one socket. It works under the lock, except
 // while it waits; what callers want is done under the lock as well.
 #include "host/qemu/relay.h"
+#include "host/base/cleanup.h"
 #include "host/qemu/migration_wire.h"
 #include "host/base/signals.h"
 
@@ -198,9 +199,8 @@ static void cut(struct channel *c)
 
 static void close_channel(struct channel *c)
 {
-	for (int side = SOURCE; side <= DESTINATION; side++)
-		if (c->fd[side] >= 0)
-			close(c->fd[side]);
+	close_fd(&c->fd[SOURCE]);
+	close_fd(&c->fd[DESTINATION]);
 	free(c);
 }
 
@@ -217,8 +217,7 @@ static void connect_channel(struct relay *r, struct channel *c)
 		set_error(r, "cannot connect to %s: %s", r->connect.sun_path, strerror(errno));
 		cut(c);
 	}
-	if (fd >= 0)
-		close(fd);
+	close_fd(&fd);
 }
 
 static void accept_channel(struct relay *r)
@@ -230,8 +229,7 @@ static void accept_channel(struct relay *r)
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
 		set_error(r, "accept: %s", strerror(errno));
-		close(r->listener);
-		r->listener = -1;
+		close_fd(&r->listener);
 		return;
 	}
 	if (r->open == r->room) {
@@ -336,55 +334,40 @@ static void *thread_main(void *arg)
 
 void relay_stats(struct relay *r, struct relay_stats *s)
 {
-	pthread_mutex_lock(&r->lock);
+	hold_lock(&r->lock);
 	*s = r->stats;
 	s->closed = s->channels;
 	for (unsigned i = 0; i < r->open; i++)
 		s->closed &= is_over(r->channel[i]);
-	pthread_mutex_unlock(&r->lock);
 }
 
 void relay_cut(struct relay *r)
 {
-	pthread_mutex_lock(&r->lock);
+	hold_lock(&r->lock);
 	for (unsigned i = 0; i < r->open; i++)
 		cut(r->channel[i]);
 	eventfd_write(r->wake, 1);
-	pthread_mutex_unlock(&r->lock);
 }
 
 void relay_stream(struct relay *r, struct buf *copy)
 {
-	pthread_mutex_lock(&r->lock);
+	hold_lock(&r->lock);
 	if (r->record.len)
 		buf_append(copy, r->record.p, r->record.len);
-	pthread_mutex_unlock(&r->lock);
 }
 
 unsigned relay_requests(struct relay *r, struct fetch **list)
 {
-	unsigned count;
+	const unsigned *count = &r->stats.page_requests;
 
-	pthread_mutex_lock(&r->lock);
-	count = r->stats.page_requests;
-	*list = xcalloc(count ? count : 1, sizeof(**list));
-	if (count)
-		memcpy(*list, r->list, count * sizeof(**list));
-	pthread_mutex_unlock(&r->lock);
-	return count;
+	hold_lock(&r->lock);
+	*list = xcalloc(*count, sizeof(**list));
+	if (*count)
+		memcpy(*list, r->list, *count * sizeof(**list));
+	return *count;
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */
-
-static int set_path(struct sockaddr_un *address, const char *path, struct err *e)
-{
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address->sun_path))
-		return err_set(e, "the socket's path is longer than %zu bytes: %s",
-			       sizeof(address->sun_path) - 1, path);
-	strcpy(address->sun_path, path);
-	return 0;
-}
 
 static int start_listening(struct relay *r, struct err *e)
 {
@@ -408,19 +391,16 @@ static int start_thread(struct relay *r, struct err *e)
 
 	if (!ret)
 		return 0;
-	err_set(e, "cannot start the relay's thread: %s", strerror(ret));
 	unlink(r->listen.sun_path);
-	return -1;
+	return err_set(e, "cannot start the relay's thread: %s", strerror(ret));
 }
 
 static void destroy(struct relay *r)
 {
 	for (unsigned i = 0; i < r->open; i++)
 		close_channel(r->channel[i]);
-	if (r->listener >= 0)
-		close(r->listener);
-	if (r->wake >= 0)
-		close(r->wake);
+	close_fd(&r->listener);
+	close_fd(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	page_names_free(&r->names);
 	buf_free(&r->record);
@@ -442,8 +422,8 @@ struct relay *relay_start(const struct relay_config *config, struct err *e)
 	r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->wake < 0)
 		err_errno(e, "eventfd");
-	else if (!set_path(&r->listen, config->listen, e) &&
-		 !set_path(&r->connect, config->connect, e) && !start_listening(r, e) &&
+	else if (!socket_address(config->listen, &r->listen, e) &&
+		 !socket_address(config->connect, &r->connect, e) && !start_listening(r, e) &&
 		 !start_thread(r, e))
 		return r;
 	destroy(r);

@@ -2,6 +2,7 @@
 // Breaks snapshots (breaks.def). Most breakages are edits of numbers in sections or guest memory.
 #include "host/snapshot/break.h"
 
+#include "host/snapshot/saved_state.h"
 #include "host/snapshot/vmcs12.h"
 
 #include <fnmatch.h>
@@ -11,12 +12,6 @@
 #include <string.h>
 
 #define LVT_MASKED (1u << 16)
-
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
 
 struct edit {
 	enum { IN_NOTHING, IN_SECTION, IN_VMCS12, IN_L2, IN_PAGE, IN_MSRS, IN_MEMORY } in;
@@ -58,25 +53,24 @@ struct edit {
 
 /* ---- single breakages --------------------------------------------------------------------- */
 
-/* Each returns as break_apply() does; a NULL @s asks only whether @arg makes sense. */
+/*
+ * Each returns as break_apply() does. What takes an argument may get a NULL @s, which asks only
+ * whether @arg makes sense.
+ */
 
 static struct snapshot_section *section_of(struct snapshot *s, const char *name, struct err *e)
 {
-	for (unsigned i = 0; i < s->sections; i++)
-		if (!strcmp(s->section[i].name, name))
-			return &s->section[i];
-	err_set(e, "no %s in the snapshot", name);
-	return NULL;
+	const struct snapshot_section *section = snapshot_find(s, name);
+
+	return section ? (struct snapshot_section *)section
+		       : err_as(NULL, e, "no %s in the snapshot", name);
 }
 
 static int drop_nested_state(struct snapshot *s, const char *arg, struct err *e)
 {
-	struct snapshot_section *section;
+	struct snapshot_section *section = section_of(s, "NESTED_STATE", e);
 
 	(void)arg;
-	if (!s)
-		return 0;
-	section = section_of(s, "NESTED_STATE", e);
 	if (!section)
 		return 1;
 	free(section->data);
@@ -89,32 +83,30 @@ static int drop_nested_state(struct snapshot *s, const char *arg, struct err *e)
 /* Cuts off vmcs12; what is left is the header. NULL with @e: no vmcs12. */
 static struct kvm_nested_state *cut_vmcs12(struct snapshot *s, struct err *e)
 {
-	struct snapshot_section *section;
+	struct snapshot_section *section = section_of(s, "NESTED_STATE", e);
 	struct kvm_nested_state *nested;
 
 	if (!vmcs12_of(s, e))
 		return NULL;
-	section = section_of(s, "NESTED_STATE", e);
 	nested = section->data;
-	section->len = sizeof(*nested);
-	nested->size = sizeof(*nested);
+	section->len = nested->size = sizeof(*nested);
 	return nested;
 }
 
 static int cut_nested_state(struct snapshot *s, const char *arg, struct err *e)
 {
 	(void)arg;
-	return s && !cut_vmcs12(s, e);
+	return !cut_vmcs12(s, e);
 }
 
 /* What KVM_GET_NESTED_STATE says between VMXON and VMPTRLD. */
 static int drop_current_vmcs(struct snapshot *s, const char *arg, struct err *e)
 {
-	struct kvm_nested_state *nested = s ? cut_vmcs12(s, e) : NULL;
+	struct kvm_nested_state *nested = cut_vmcs12(s, e);
 
 	(void)arg;
 	if (!nested)
-		return s != NULL;
+		return 1;
 	nested->flags = 0;
 	nested->hdr.vmx.vmcs12_pa = ~0ull;
 	nested->hdr.vmx.flags = 0;
@@ -204,8 +196,7 @@ static uint8_t *active_vmcs12(struct snapshot *s, struct err *e)
 	nested = snapshot_find(s, "NESTED_STATE")->data;
 	if (nested->flags & KVM_STATE_NESTED_GUEST_MODE)
 		return vmcs12;
-	err_set(e, "L2 is not active");
-	return NULL;
+	return err_as(NULL, e, "L2 is not active");
 }
 
 static uint64_t copy_field(uint8_t *vmcs12, const char *to, const char *from)
@@ -218,25 +209,22 @@ static uint64_t copy_field(uint8_t *vmcs12, const char *to, const char *from)
 
 static int take_host_registers(struct snapshot *s, const char *arg, struct err *e)
 {
-	uint8_t *vmcs12 = s ? active_vmcs12(s, e) : NULL;
+	uint8_t *vmcs12 = active_vmcs12(s, e);
 	struct snapshot_section *section = vmcs12 ? section_of(s, "REGS", e) : NULL;
 	struct kvm_regs *regs, before;
 
 	(void)arg;
 	if (!section)
-		return s != NULL;
-	regs = section->data;
-	if (section->len < sizeof(*regs)) {
-		err_set(e, "REGS in the snapshot is cut short");
 		return 1;
-	}
+	regs = section->data;
+	if (section->len < sizeof(*regs))
+		return err_as(1, e, "REGS in the snapshot is cut short");
 	before = *regs;
 	regs->rip = copy_field(vmcs12, "GUEST_RIP", "HOST_RIP");
 	regs->rsp = copy_field(vmcs12, "GUEST_RSP", "HOST_RSP");
 	if (memcmp(regs, &before, sizeof(before)))
 		return 0;
-	err_set(e, "there is nothing to break in REGS");
-	return 1;
+	return err_as(1, e, "there is nothing to break in REGS");
 }
 
 /* ---- edits -------------------------------------------------------------------------------- */
@@ -244,28 +232,24 @@ static int take_host_registers(struct snapshot *s, const char *arg, struct err *
 static uint8_t *msr_place(struct snapshot *s, uint64_t index, struct err *e)
 {
 	struct snapshot_section *section = section_of(s, "MSRS", e);
-	struct kvm_msr_entry *entry = section ? section->data : NULL;
-	size_t count = section ? section->len / sizeof(*entry) : 0;
+	struct kvm_msr_entry *entry = saved_msr(s, index);
 
-	for (size_t i = 0; i < count; i++)
-		if (entry[i].index == index)
-			return (uint8_t *)&entry[i].data;
-	if (section)
+	if (section && !entry)
 		err_set(e, "no MSR 0x%" PRIx64 " in the snapshot", index);
-	return NULL;
+	return entry ? (uint8_t *)&entry->data : NULL;
 }
 
 /* @size bytes at @gpa, of which the last is on the same page. */
 static uint8_t *memory_place(const struct snapshot *s, uint64_t gpa, uint64_t size, struct err *e)
 {
 	if (gpa >= s->memory_size || gpa % SNAPSHOT_PAGE + size > SNAPSHOT_PAGE)
-		err_set(e, "0x%" PRIx64 " bytes at 0x%" PRIx64 " are not on a page of guest memory",
-			size, gpa);
-	else if (!s->page[gpa / SNAPSHOT_PAGE])
-		err_set(e, "the page at 0x%" PRIx64 " is all zeros", gpa);
-	else
-		return s->page[gpa / SNAPSHOT_PAGE] + gpa % SNAPSHOT_PAGE;
-	return NULL;
+		return err_as(NULL, e,
+			      "0x%" PRIx64 " bytes at 0x%" PRIx64
+			      " are not on a page of guest memory",
+			      size, gpa);
+	if (!s->page[gpa / SNAPSHOT_PAGE])
+		return err_as(NULL, e, "the page at 0x%" PRIx64 " is all zeros", gpa);
+	return s->page[gpa / SNAPSHOT_PAGE] + gpa % SNAPSHOT_PAGE;
 }
 
 /* Where the bytes lie that @edit is about. NULL with @e: the snapshot does not have them. */
@@ -278,22 +262,19 @@ static uint8_t *place(struct snapshot *s, const struct edit *edit, struct err *e
 	switch (edit->in) {
 	case IN_SECTION:
 		section = section_of(s, edit->where, e);
-		if (section && section->len >= edit->offset + edit->size)
-			return (uint8_t *)section->data + edit->offset;
-		if (section)
-			err_set(e, "%s in the snapshot ends before that", edit->where);
-		return NULL;
+		if (section && section->len < edit->offset + edit->size)
+			return err_as(NULL, e, "%s in the snapshot ends before that", edit->where);
+		return section ? (uint8_t *)section->data + edit->offset : NULL;
 	case IN_VMCS12:
 	case IN_L2:
 		vmcs12 = edit->in == IN_L2 ? active_vmcs12(s, e) : (uint8_t *)vmcs12_of(s, e);
-		if (!vmcs12)
-			return NULL;
-		return vmcs12 + vmcs12_find(edit->where, strlen(edit->where))->offset +
-		       edit->offset;
+		return vmcs12 ? vmcs12 + vmcs12_find(edit->where, strlen(edit->where))->offset +
+					edit->offset
+			      : NULL;
 	case IN_PAGE:
-		if (vmcs12_address(s, edit->where, &gpa, e))
-			return NULL;
-		return memory_place(s, gpa + edit->offset, edit->size, e);
+		return vmcs12_address(s, edit->where, &gpa, e)
+			       ? NULL
+			       : memory_place(s, gpa + edit->offset, edit->size, e);
 	case IN_MEMORY:
 		return memory_place(s, edit->offset, edit->size, e);
 	default:
@@ -322,10 +303,8 @@ static int apply(struct snapshot *s, const struct edit *edit, struct err *e)
 	if (old != value)
 		return 0;
 	if (edit->where)
-		err_set(e, "there is nothing to break in %s", edit->where);
-	else
-		err_set(e, "there is nothing to break at 0x%" PRIx64, edit->offset);
-	return 1;
+		return err_as(1, e, "there is nothing to break in %s", edit->where);
+	return err_as(1, e, "there is nothing to break at 0x%" PRIx64, edit->offset);
 }
 
 static int number(const char *arg, uint64_t max, uint64_t *value, struct err *e)
@@ -357,21 +336,9 @@ static int drop_msr(struct snapshot *s, const char *arg, struct err *e)
 /* ---- the table ---------------------------------------------------------------------------- */
 
 static const struct break_kind kinds[] = {
-#define B(name, text, ...)   {name, text},
-#define CALL(name, text, fn) {name, text},
-#include "host/snapshot/breaks.def"
-#undef B
-#undef CALL
-};
-
-/* How each of kinds[] is done: by a function, or by edits. */
-static const struct {
-	int (*fn)(struct snapshot *s, const char *arg, struct err *e);
-	const struct edit *edits; /* up to IN_NOTHING */
-} actions[] = {
 #define B(name, text, ...) \
-	{NULL, (const struct edit[]){__VA_ARGS__, {IN_NOTHING, NULL, 0, 0, 0, 0}}},
-#define CALL(name, text, fn) {fn, NULL},
+	{name, text, NULL, (const struct edit[]){__VA_ARGS__, {IN_NOTHING, NULL, 0, 0, 0, 0}}},
+#define CALL(name, text, fn) {name, text, fn, NULL},
 #include "host/snapshot/breaks.def"
 #undef B
 #undef CALL
@@ -383,43 +350,42 @@ const struct break_kind *break_kinds(unsigned *count)
 	return kinds;
 }
 
-/* The index of the breakage @what and its argument; -1 with @e: there is none. */
-static int find(const char *what, const char **arg, struct err *e)
+/* The breakage @what and its argument, NULL if it takes none; NULL with @e: there is none. */
+static const struct break_kind *find(const char *what, const char **arg, struct err *e)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t len = strlen(kinds[i].name);
+		bool takes = kinds[i].name[len - 1] == '=';
 
-		if (strncmp(kinds[i].name, what, len))
-			continue;
-		*arg = what + len;
-		if (kinds[i].name[len - 1] == '=' || !**arg)
-			return (int)i;
+		*arg = takes ? what + len : NULL;
+		if (takes ? !strncmp(kinds[i].name, what, len) : !strcmp(kinds[i].name, what))
+			return &kinds[i];
 	}
-	return err_set(e, "there is no breakage '%s'", what);
+	return err_as(NULL, e, "there is no breakage '%s'", what);
 }
 
 int break_check(const char *what, struct err *e)
 {
 	const char *arg;
-	int i = find(what, &arg, e);
+	const struct break_kind *kind = find(what, &arg, e);
 
-	if (i < 0)
+	if (!kind)
 		return -1;
-	return actions[i].fn ? actions[i].fn(NULL, arg, e) : 0;
+	return arg ? kind->fn(NULL, arg, e) : 0;
 }
 
 int break_apply(struct snapshot *s, const char *what, struct err *e)
 {
 	const char *arg;
-	int i = find(what, &arg, e);
+	const struct break_kind *kind = find(what, &arg, e);
 	unsigned tried = 0, changed = 0;
 	struct err first, other;
 
-	if (i < 0)
+	if (!kind)
 		return -1;
-	if (actions[i].fn)
-		return actions[i].fn(s, arg, e);
-	for (const struct edit *edit = actions[i].edits; edit->in != IN_NOTHING; edit++)
+	if (kind->fn)
+		return kind->fn(s, arg, e);
+	for (const struct edit *edit = kind->edits; edit->in != IN_NOTHING; edit++)
 		changed += !apply(s, edit, tried++ ? &other : &first);
 	if (!changed)
 		*e = first;

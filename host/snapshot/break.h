@@ -11,6 +11,9 @@
 struct break_kind {
 	const char *name; /* with `=`: takes an argument, like vmcs12-field=GUEST_RIP */
 	const char *text; /* in words */
+	/* How it is done: by a function, or by edits. */
+	int (*fn)(struct snapshot *s, const char *arg, struct err *e);
+	const struct edit *edits;
 };
 
 /* All breakages. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Compares saves of the same state field by field. kvm_oracles.c makes such saves.
 #include "host/snapshot/oracle.h"
+#include "host/snapshot/saved_state.h"
 #include "host/snapshot/vmcs12.h"
 
 #include <linux/kvm.h>
@@ -31,21 +32,6 @@ static const struct field {
 	{#section, #member, offsetof(type, member), sizeof(((type *)0)->member), 1, 0},
 #define A(section, name, offset, size, count, stride) {#section, name, offset, size, count, stride},
 #include "host/snapshot/oracle.def"
-};
-
-static const struct {
-	const char *name;
-	uint32_t index;
-} msrs[] = {
-#define M(name, index) {#name, index},
-#include "lib/msr.def"
-#undef M
-};
-
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
 };
 
 struct comparison {
@@ -90,61 +76,43 @@ bool oracle_matches(const char *pattern, const char *name)
 	return *pattern == *name;
 }
 
-static bool msr_of(const struct snapshot *s, uint32_t index, uint64_t *value)
-{
-	const struct snapshot_section *section = snapshot_find(s, "MSRS");
-	const struct kvm_msr_entry *entry = section ? section->data : NULL;
-
-	for (size_t i = 0; entry && i < section->len / sizeof(*entry); i++) {
-		if (entry[i].index == index) {
-			*value = entry[i].data;
-			return true;
-		}
-	}
-	return false;
-}
-
 static uint32_t lapic_of(const struct snapshot *s, size_t offset)
 {
-	const struct snapshot_section *section = snapshot_find(s, "LAPIC");
+	const uint8_t *lapic = snapshot_data(s, "LAPIC", offset + 4);
 
-	return section && section->len >= offset + 4
-		       ? (uint32_t)oracle_number((const uint8_t *)section->data + offset, 4)
-		       : 0;
+	return lapic ? (uint32_t)oracle_number(lapic + offset, 4) : 0;
 }
 
-/* A field that differs, or a section that is on one side only (NULL). */
+/* A field of @c that differs, or a section that is on one side only (NULL). */
 struct difference {
+	const struct comparison *c;
 	const uint8_t *before, *after;
 	size_t size;
 };
 
-static bool always(const struct comparison *c, const struct difference *d)
+static bool always(const struct difference *d)
 {
-	(void)c;
 	(void)d;
 	return true;
 }
 
-static bool forward(const struct comparison *c, const struct difference *d)
+static bool forward(const struct difference *d)
 {
-	(void)c;
 	return oracle_number(d->after, d->size) > oracle_number(d->before, d->size);
 }
 
 /* Forward, and not as if the new VM's own TSC shone through. */
-static bool tsc(const struct comparison *c, const struct difference *d)
+static bool tsc(const struct difference *d)
 {
-	const struct snapshot_section *khz = snapshot_find(c->before, "TSC_KHZ");
+	const struct snapshot_section *khz = snapshot_find(d->c->before, "TSC_KHZ");
 	uint64_t ahead = oracle_number(d->after, d->size) - oracle_number(d->before, d->size);
 
-	return forward(c, d) && khz && khz->len == sizeof(uint32_t) &&
+	return forward(d) && khz && khz->len == sizeof(uint32_t) &&
 	       ahead < oracle_number(khz->data, khz->len) * 1000 * TSC_LIMIT;
 }
 
-static bool backward(const struct comparison *c, const struct difference *d)
+static bool backward(const struct difference *d)
 {
-	(void)c;
 	return oracle_number(d->after, d->size) < oracle_number(d->before, d->size);
 }
 
@@ -153,43 +121,43 @@ static unsigned timer_mode(const struct comparison *c)
 	return lapic_of(c->before, LAPIC_LVT_TIMER) >> 17 & 3;
 }
 
-static bool timer_count(const struct comparison *c, const struct difference *d)
+static bool timer_count(const struct difference *d)
 {
-	return timer_mode(c) == LVT_PERIODIC || backward(c, d);
+	return timer_mode(d->c) == LVT_PERIODIC || backward(d);
 }
 
 /* Whether L1's local APIC timer was armed, and its time came between the two saves. */
 static bool timer_expired(const struct comparison *c)
 {
-	uint64_t deadline = 0, now = 0;
+	const struct kvm_msr_entry *deadline = saved_msr(c->before, HOST_MSR_IA32_TSC_DEADLINE);
+	const struct kvm_msr_entry *now = saved_msr(c->after, HOST_MSR_IA32_TSC);
 
 	if (timer_mode(c) == LVT_TSC_DEADLINE)
-		return msr_of(c->before, HOST_MSR_IA32_TSC_DEADLINE, &deadline) && deadline &&
-		       msr_of(c->after, HOST_MSR_IA32_TSC, &now) && now >= deadline;
+		return deadline && deadline->data && now && now->data >= deadline->data;
 	return lapic_of(c->before, LAPIC_CURRENT_COUNT) &&
 	       (timer_mode(c) == LVT_PERIODIC || !lapic_of(c->after, LAPIC_CURRENT_COUNT));
 }
 
-static bool deadline(const struct comparison *c, const struct difference *d)
+static bool deadline(const struct difference *d)
 {
-	return timer_expired(c) && !oracle_number(d->after, d->size);
+	return timer_expired(d->c) && !oracle_number(d->after, d->size);
 }
 
 /* Nothing but the timer's own vector is new. */
-static bool timer_irr(const struct comparison *c, const struct difference *d)
+static bool timer_irr(const struct difference *d)
 {
-	const struct snapshot_section *section = snapshot_find(c->before, "LAPIC");
-	size_t at = (size_t)(d->before - (const uint8_t *)section->data);
-	uint32_t vector = lapic_of(c->before, LAPIC_LVT_TIMER) & 0xff;
+	const uint8_t *lapic = snapshot_data(d->c->before, "LAPIC", 0);
+	size_t at = (size_t)(d->before - lapic);
+	uint32_t vector = lapic_of(d->c->before, LAPIC_LVT_TIMER) & 0xff;
 
-	return timer_expired(c) && (at - LAPIC_IRR) / 16 == vector / 32 &&
+	return timer_expired(d->c) && (at - LAPIC_IRR) / 16 == vector / 32 &&
 	       oracle_number(d->after, d->size) ==
 		       (oracle_number(d->before, d->size) | (uint64_t)1 << vector % 32);
 }
 
 static const struct {
 	const char *name;
-	bool (*rule)(const struct comparison *c, const struct difference *d);
+	bool (*rule)(const struct difference *d);
 } mays[] = {
 #define MAY(name, rule, why) {name, rule},
 #include "host/snapshot/oracle_may.def"
@@ -199,11 +167,11 @@ static const struct {
 static bool exempt(const struct comparison *c, const char *name, const uint8_t *before,
 		   const uint8_t *after, size_t size)
 {
-	const struct difference d = {before, after, size};
+	const struct difference d = {c, before, after, size};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(mays); i++)
 		if (oracle_matches(mays[i].name, name))
-			return mays[i].rule(c, &d);
+			return mays[i].rule(&d);
 	return false;
 }
 
@@ -324,10 +292,9 @@ static void name_msr(const void *entry, char *name, size_t room)
 {
 	const struct kvm_msr_entry *msr = entry;
 
-	snprintf(name, room, "MSRS.0x%x", msr->index);
-	for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
-		if (msrs[i].index == msr->index)
-			snprintf(name, room, "MSRS.%s", msrs[i].name);
+	char text[64];
+
+	snprintf(name, room, "MSRS.%s", msr_name(msr->index, text, sizeof(text)));
 }
 
 static void name_cpuid(const void *entry, char *name, size_t room)
@@ -386,13 +353,12 @@ static void compare_keyed(const struct comparison *c, const struct keyed *k,
 static void compare_section(const struct comparison *c, const struct snapshot_section *before,
 			    const struct snapshot_section *after)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(keyed); i++) {
-		if (!strcmp(keyed[i].section, before->name)) {
-			compare_keyed(c, &keyed[i], before, after);
-			return;
-		}
-	}
-	compare_bytes(c, before, after);
+	const struct keyed *k = table_find(keyed, section, before->name);
+
+	if (k)
+		compare_keyed(c, k, before, after);
+	else
+		compare_bytes(c, before, after);
 }
 
 /* Restoring alone writes nothing to the guest's memory. */

@@ -2,6 +2,8 @@
 // Proofs (proof.h): each term is a number that lies somewhere in a snapshot, and what it must be.
 #include "host/snapshot/proof.h"
 
+#include "host/base/cleanup.h"
+#include "host/snapshot/saved_state.h"
 #include "host/snapshot/vmcs12.h"
 
 #include <inttypes.h>
@@ -40,7 +42,7 @@ SAME(efer);
 
 enum op { EQUALS, DIFFERS, HAS_BITS, AT_LEAST };
 
-static const struct {
+static const struct word {
 	const char *name;
 	struct place place;
 	enum op op;
@@ -80,7 +82,7 @@ static const struct vectors {
 	{"isr", {IN_SECTION, "LAPIC", 0x100, 4, NULL}, 16},
 };
 
-static const struct {
+static const struct key {
 	const char *name;
 	struct place place;
 } keys[] = {
@@ -160,20 +162,15 @@ struct term {
 static bool section_read(const struct snapshot *s, const struct place *p, void *value,
 			 struct err *e)
 {
-	const struct snapshot_section *section = NULL;
+	const struct snapshot_section *section =
+		strcmp(p->where, "SREGS") ? NULL : snapshot_find(s, "SREGS2");
 
-	if (!strcmp(p->where, "SREGS"))
-		section = snapshot_find(s, "SREGS2");
 	if (!section)
 		section = snapshot_find(s, p->where);
-	if (!section) {
-		err_set(e, "no %s in the snapshot", p->where);
-		return false;
-	}
-	if (section->len < p->offset + p->size) {
-		err_set(e, "%s in the snapshot is cut short", p->where);
-		return false;
-	}
+	if (!section)
+		return err_as(false, e, "no %s in the snapshot", p->where);
+	if (section->len < p->offset + p->size)
+		return err_as(false, e, "%s in the snapshot is cut short", p->where);
 	memcpy(value, (const char *)section->data + p->offset, p->size);
 	return true;
 }
@@ -192,10 +189,8 @@ static bool vmcs12_read(const struct snapshot *s, const struct place *p, void *v
 static bool memory_read(const struct snapshot *s, uint64_t gpa, unsigned size, uint8_t *value,
 			struct err *e)
 {
-	if (gpa >= s->memory_size || s->memory_size - gpa < size) {
-		err_set(e, "0x%" PRIx64 " is not in guest memory", gpa);
-		return false;
-	}
+	if (gpa >= s->memory_size || s->memory_size - gpa < size)
+		return err_as(false, e, "0x%" PRIx64 " is not in guest memory", gpa);
 	for (; size; size--, gpa++)
 		*value++ = ((const uint8_t *)snapshot_page(s, gpa))[gpa % SNAPSHOT_PAGE];
 	return true;
@@ -203,18 +198,12 @@ static bool memory_read(const struct snapshot *s, uint64_t gpa, unsigned size, u
 
 static bool msr_read(const struct snapshot *s, uint64_t index, uint64_t *value, struct err *e)
 {
-	const struct snapshot_section *section = snapshot_find(s, "MSRS");
-	const struct kvm_msr_entry *entry = section ? section->data : NULL;
-	size_t count = section ? section->len / sizeof(*entry) : 0;
+	const struct kvm_msr_entry *entry = saved_msr(s, index);
 
-	for (size_t i = 0; i < count; i++) {
-		if (entry[i].index == index) {
-			*value = entry[i].data;
-			return true;
-		}
-	}
-	err_set(e, "no such MSR in the snapshot");
-	return false;
+	if (!entry)
+		return err_as(false, e, "no such MSR in the snapshot");
+	*value = entry->data;
+	return true;
 }
 
 /* False with @e: the snapshot does not have it. */
@@ -248,16 +237,15 @@ static int wrong(struct err *e, const struct term *t, const char *text)
 
 static int parse_word(struct term *t, const char *p, struct err *e)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].name, p))
-			continue;
-		t->place = words[i].place;
-		t->op = words[i].op;
-		t->n = words[i].n;
-		snprintf(t->what, sizeof(t->what), "%s", t->place.text);
-		return 0;
-	}
-	return wrong(e, t, "there is no such term");
+	const struct word *word = table_find(words, name, p);
+
+	if (!word)
+		return wrong(e, t, "there is no such term");
+	t->place = word->place;
+	t->op = word->op;
+	t->n = word->n;
+	snprintf(t->what, sizeof(t->what), "%s", t->place.text);
+	return 0;
 }
 
 static int parse_vector(struct term *t, const char *p, struct err *e)
@@ -284,17 +272,14 @@ static int parse_vector(struct term *t, const char *p, struct err *e)
 static int find_key(struct term *t, const char *key, struct err *e)
 {
 	const struct vmcs12_field *f = vmcs12_find(key, strlen(key));
+	const struct key *k = table_find(keys, name, key);
 
-	if (f) {
+	if (f)
 		t->place = (struct place){IN_VMCS12, f->name, 0, f->size, NULL};
+	else if (k)
+		t->place = k->place;
+	if (f || k)
 		return 0;
-	}
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!strcmp(keys[i].name, key)) {
-			t->place = keys[i].place;
-			return 0;
-		}
-	}
 	for (unsigned i = 0; i < ARRAY_SIZE(numbered_keys); i++) {
 		size_t len = strlen(numbered_keys[i].name);
 
@@ -345,16 +330,10 @@ static int parse_term(struct term *t, const char *text, struct err *e)
 
 static bool holds(enum op op, uint64_t value, uint64_t n)
 {
-	switch (op) {
-	case EQUALS:
-		return value == n;
-	case DIFFERS:
-		return value != n;
-	case HAS_BITS:
-		return (value & n) == n;
-	default:
-		return value >= n;
-	}
+	return op == EQUALS	? value == n
+	       : op == DIFFERS	? value != n
+	       : op == HAS_BITS ? (value & n) == n
+				: value >= n;
 }
 
 /* All vectors that are set in @r, each with a blank before it. Their number. */
@@ -399,15 +378,13 @@ static const char *word_of(const struct term *t, uint64_t value, char *text, siz
 /* 1: the term holds in @s; 0: it does not, @e says what was found. */
 static int judge(const struct snapshot *s, const struct term *t, struct err *e)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 	char word[32];
 	struct err why = {0};
 	uint64_t value;
 
-	if (!number_read(s, &t->place, &value, &why)) {
-		err_set(e, "'%s': %s", t->text, why.text);
-		return 0;
-	}
+	if (!number_read(s, &t->place, &value, &why))
+		return err_as(0, e, "'%s': %s", t->text, why.text);
 	if (holds(t->op, value, t->n) != t->negated)
 		return 1;
 	if (t->vectors)
@@ -415,44 +392,33 @@ static int judge(const struct snapshot *s, const struct term *t, struct err *e)
 	else
 		buf_printf(&text, "%s is 0x%" PRIx64 "%s", t->what, value,
 			   word_of(t, value, word, sizeof(word)));
-	err_set(e, "'%s': %s", t->text, buf_text(&text));
-	buf_free(&text);
-	return 0;
+	return err_as(0, e, "'%s': %s", t->text, buf_text(&text));
 }
 
 int proof_check(const struct snapshot *s, const char *proof, struct err *e)
 {
-	char *copy, *rest, *text;
+	auto_free char *copy = xstrdup(proof);
+	char *rest;
 	struct term t;
-	int ret;
 
 	/* A term that cannot be understood comes before one that does not hold. */
 	if (s && proof_check(NULL, proof, e))
 		return -1;
-	ret = s != NULL;
-	copy = xstrdup(proof);
-	for (text = strtok_r(copy, " ", &rest); text; text = strtok_r(NULL, " ", &rest)) {
-		if (parse_term(&t, text, e)) {
-			ret = -1;
-			break;
-		}
-		if (!s)
-			continue;
-		ret = judge(s, &t, e);
-		if (!ret)
-			break;
+	for (char *text = strtok_r(copy, " ", &rest); text; text = strtok_r(NULL, " ", &rest)) {
+		if (parse_term(&t, text, e))
+			return -1;
+		if (s && !judge(s, &t, e))
+			return 0;
 	}
-	free(copy);
-	return ret;
+	return s != NULL;
 }
 
 void proof_vectors(const struct snapshot *s, struct buf *text)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++) {
-		struct buf list = {0};
+		auto_buf struct buf list = {0};
 
 		if (list_vectors(s, &vectors[i], &list))
 			buf_printf(text, "%s%s%s", text->len ? ", " : "", vectors[i].name, list.p);
-		buf_free(&list);
 	}
 }

@@ -11,6 +11,7 @@
 //
 // and a subsection QEMU_VM_SUBSECTION, string name, be32 version, fields, subsections.
 #include "host/snapshot/qemu_stream.h"
+#include "host/base/cleanup.h"
 #include "host/base/json.h"
 
 #include <endian.h>
@@ -70,7 +71,7 @@ static const struct wanted {
 
 static uint32_t be32(const uint8_t *p)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	return (uint32_t)big_endian(p, 4);
 }
 
 static void put_be32(struct buf *b, uint32_t value)
@@ -98,11 +99,10 @@ static bool json_size(const json_t *object, const char *key, size_t fallback, si
 static void take_field(void *arg, const char *path, const uint8_t *data, size_t size, size_t count)
 {
 	struct taken *t = arg;
-	uint64_t value = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(wanted) && !t->odd; i++) {
 		const struct wanted *want = &wanted[i];
-		uint8_t *to = (uint8_t *)t->state + want->offset;
+		uint64_t value;
 
 		if (strcmp(path, want->path))
 			continue;
@@ -113,18 +113,8 @@ static void take_field(void *arg, const char *path, const uint8_t *data, size_t 
 			return;
 		}
 		t->found |= 1u << i;
-		for (size_t b = 0; b < size; b++)
-			value = value << 8 | data[b];
-		switch (size) {
-		case 2:
-			*(uint16_t *)to = (uint16_t)value;
-			break;
-		case 4:
-			*(uint32_t *)to = (uint32_t)value;
-			break;
-		default:
-			*(uint64_t *)to = value;
-		}
+		value = big_endian(data, size);
+		memcpy((uint8_t *)t->state + want->offset, &value, size);
 	}
 }
 
@@ -145,10 +135,9 @@ static int walk_structs(struct walk *w, const json_t *inner, const char *path, s
 			snprintf(prefix, sizeof(prefix), "%.200s[%zu].", path, i);
 		if (walk_vmsd(w, inner, prefix, &end, depth + 1))
 			return -1;
-		if (end - start == size)
-			continue;
-		return err_set(w->e, "structure %s has %zu bytes, expected %zu", path, end - start,
-			       size);
+		if (end - start != size)
+			return err_set(w->e, "structure %s has %zu bytes, expected %zu", path,
+				       end - start, size);
 	}
 	return 0;
 }
@@ -182,22 +171,19 @@ static int walk_vmsd(struct walk *w, const json_t *vmsd, const char *prefix, siz
 	}
 	json_array_foreach(json_object_get(vmsd, "subsections"), i, entry) {
 		const char *sub = json_text_of(entry, "vmsd_name");
-		struct buf header = {0};
+		auto_buf struct buf header = {0};
 		uint8_t start[2] = {QEMU_VM_SUBSECTION, (uint8_t)strlen(sub)};
 		size_t version;
-		bool same;
 
 		if (!json_size(entry, "version", 0, UINT32_MAX, &version) || strlen(sub) > 255)
 			return err_set(w->e, "bad description of a subsection of %s", name);
 		buf_append(&header, start, sizeof(start));
 		buf_append(&header, sub, strlen(sub));
 		put_be32(&header, (uint32_t)version);
-		same = w->len - *off >= header.len && !memcmp(w->p + *off, header.p, header.len);
-		*off += header.len;
-		buf_free(&header);
-		if (!same)
+		if (w->len - *off < header.len || memcmp(w->p + *off, header.p, header.len))
 			return err_set(w->e, "subsection %s is not where the description says",
 				       sub);
+		*off += header.len;
 		if (walk_vmsd(w, entry, prefix, off, depth + 1))
 			return -1;
 	}
@@ -210,11 +196,9 @@ static bool walk_section(struct walk *w, const json_t *device, size_t start, siz
 	if (walk_vmsd(w, device, "", &off, 0))
 		return false;
 	if (w->len - off < 5 || w->p[off] != QEMU_VM_SECTION_FOOTER ||
-	    memcmp(w->p + off + 1, w->p + start + 1, 4)) {
-		err_set(w->e, "section '%s' has no footer where the description says",
-			json_text_of(device, "name"));
-		return false;
-	}
+	    memcmp(w->p + off + 1, w->p + start + 1, 4))
+		return err_as(false, w->e, "section '%s' has no footer where the description says",
+			      json_text_of(device, "name"));
 	return true;
 }
 
@@ -226,7 +210,7 @@ static int find_section(struct walk *w, const json_t *device, unsigned instance,
 {
 	const char *name = json_text_of(device, "name");
 	unsigned sections = 0, headers = 0;
-	struct buf header = {0};
+	auto_buf struct buf header = {0};
 	uint8_t len = (uint8_t)strlen(name);
 	size_t version;
 
@@ -249,14 +233,11 @@ static int find_section(struct walk *w, const json_t *device, unsigned instance,
 		if (walk_section(w, device, at, at + 5 + header.len) && !sections++)
 			*fields = at + 5 + header.len;
 	}
-	buf_free(&header);
 	if (sections == 1)
 		return 0;
 	if (!headers)
-		err_set(w->e, "no section '%s' of version %zu in the stream", name, version);
-	else if (sections)
-		err_set(w->e, "%u sections could be '%s'", sections, name);
-	return -1;
+		return err_set(w->e, "no section '%s' of version %zu in the stream", name, version);
+	return sections ? err_set(w->e, "%u sections could be '%s'", sections, name) : -1;
 }
 
 static const json_t *find_device(const json_t *description, const char *name, unsigned instance)
@@ -266,7 +247,7 @@ static const json_t *find_device(const json_t *description, const char *name, un
 
 	json_array_foreach(json_object_get(description, "devices"), i, device)
 		if (!strcmp(json_text_of(device, "name"), name) &&
-		    json_integer_value(json_object_get(device, "instance_id")) == instance)
+		    json_member_integer(device, "instance_id") == instance)
 			return device;
 	return NULL;
 }
@@ -275,53 +256,45 @@ static const json_t *find_device(const json_t *description, const char *name, un
 static json_t *load_description(const uint8_t *p, size_t len, size_t *end, struct err *e)
 {
 	json_error_t error;
-	json_t *description;
 
-	if (len < 8 || be32(p) != QEMU_VM_FILE_MAGIC) {
-		err_set(e, "no QEMU migration stream (%zu bytes, magic is not QEVM)", len);
-		return NULL;
-	}
-	if (be32(p + 4) != QEMU_VM_FILE_VERSION) {
-		err_set(e, "migration stream version %u, expected %u", be32(p + 4),
-			QEMU_VM_FILE_VERSION);
-		return NULL;
-	}
+	if (len < 8 || be32(p) != QEMU_VM_FILE_MAGIC)
+		return err_as(NULL, e, "no QEMU migration stream (%zu bytes, magic is not QEVM)",
+			      len);
+	if (be32(p + 4) != QEMU_VM_FILE_VERSION)
+		return err_as(NULL, e, "migration stream version %u, expected %u", be32(p + 4),
+			      QEMU_VM_FILE_VERSION);
 	/* JSON has no byte 6, but the length before it may. */
 	for (size_t at = len - 6; at > 8; at--) {
 		if (p[at] != QEMU_VM_VMDESCRIPTION || p[at - 1] != QEMU_VM_EOF ||
 		    be32(p + at + 1) != len - at - 5)
 			continue;
-		description = json_loadb((const char *)p + at + 5, len - at - 5, 0, &error);
-		if (!description)
-			err_set(e, "description at the end of the stream: %s", error.text);
 		*end = at - 1;
-		return description;
+		return json_loadb((const char *)p + at + 5, len - at - 5, 0, &error)
+			       ?: err_as(NULL, e, "description at the end of the stream: %s",
+					 error.text);
 	}
-	err_set(e, "no description at the end of the stream: truncated after %zu bytes?", len);
-	return NULL;
+	return err_as(NULL, e,
+		      "no description at the end of the stream: truncated after %zu bytes?", len);
 }
 
 int qemu_stream_walk(const void *stream, size_t len, const char *name, unsigned instance,
 		     stream_field field, void *arg, struct err *e)
 {
 	struct walk w = {.p = stream, .e = e};
-	json_t *description = load_description(stream, len, &w.len, e);
+	json_auto_t *description = load_description(stream, len, &w.len, e);
 	const json_t *device;
 	size_t off = 0;
-	int ret = 1;
 
 	if (!description)
 		return -1;
 	device = find_device(description, name, instance);
-	if (device)
-		ret = find_section(&w, device, instance, &off);
-	if (device && !ret) {
-		w.field = field;
-		w.arg = arg;
-		ret = walk_vmsd(&w, device, "", &off, 0);
-	}
-	json_decref(description);
-	return ret;
+	if (!device)
+		return 1;
+	if (find_section(&w, device, instance, &off))
+		return -1;
+	w.field = field;
+	w.arg = arg;
+	return walk_vmsd(&w, device, "", &off, 0);
 }
 
 bool qemu_stream_is(const void *stream, size_t len)

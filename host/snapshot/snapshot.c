@@ -9,15 +9,6 @@
 
 const uint8_t snapshot_zeros[SNAPSHOT_PAGE];
 
-static void free_memory(struct snapshot *s)
-{
-	for (uint64_t i = 0; s->page && i < s->memory_size / SNAPSHOT_PAGE; i++)
-		free(s->page[i]);
-	free(s->page);
-	s->page = NULL;
-	s->memory_size = 0;
-}
-
 void snapshot_drop_sections(struct snapshot *s)
 {
 	for (unsigned i = 0; i < s->sections; i++)
@@ -30,8 +21,7 @@ void snapshot_drop_sections(struct snapshot *s)
 void snapshot_free(struct snapshot *s)
 {
 	snapshot_drop_sections(s);
-	free_memory(s);
-	memset(s, 0, sizeof(*s));
+	snapshot_alloc_memory(s, 0);
 }
 
 static bool good_name(const char *name)
@@ -75,12 +65,20 @@ const struct snapshot_section *snapshot_find(const struct snapshot *s, const cha
 	return NULL;
 }
 
+const void *snapshot_data(const struct snapshot *s, const char *name, size_t len)
+{
+	const struct snapshot_section *section = snapshot_find(s, name);
+
+	return section && section->len >= len ? section->data : NULL;
+}
+
 void snapshot_alloc_memory(struct snapshot *s, uint64_t size)
 {
-	free_memory(s);
+	for (uint64_t i = 0; s->page && i < s->memory_size / SNAPSHOT_PAGE; i++)
+		free(s->page[i]);
+	free(s->page);
 	s->memory_size = size;
-	if (size)
-		s->page = xcalloc(size / SNAPSHOT_PAGE, sizeof(*s->page));
+	s->page = size ? xcalloc(size / SNAPSHOT_PAGE, sizeof(*s->page)) : NULL;
 }
 
 void snapshot_set_memory(struct snapshot *s, const void *memory, uint64_t size)

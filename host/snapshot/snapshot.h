@@ -38,6 +38,9 @@ void snapshot_add(struct snapshot *s, const char *name, const void *data, size_t
 /* The section @name, or NULL. */
 const struct snapshot_section *snapshot_find(const struct snapshot *s, const char *name);
 
+/* Its data, if it has @len bytes or more, or NULL. */
+const void *snapshot_data(const struct snapshot *s, const char *name, size_t len);
+
 /* Takes a copy of guest memory, @size bytes (whole pages); pages of zeros are left out. */
 void snapshot_set_memory(struct snapshot *s, const void *memory, uint64_t size);
 

@@ -3,6 +3,7 @@
 // reader refuses every other layout, so that nothing in a file is unchecked. It first checks all of
 // the file without allocating anything and only then copies it.
 #include "host/snapshot/snapshot.h"
+#include "host/base/cleanup.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -166,45 +167,41 @@ static int check_sum(const char *what, const uint8_t *p, size_t len, uint64_t re
 
 	if (sum == recorded)
 		return 0;
-	err_set(e, "%s: checksum 0x%016" PRIx64 " does not match 0x%016" PRIx64 " in the file",
-		what, sum, recorded);
-	return -1;
+	return err_set(e,
+		       "%s: checksum 0x%016" PRIx64 " does not match 0x%016" PRIx64 " in the file",
+		       what, sum, recorded);
 }
 
 /* What must be right before any other field means anything. */
 static int check_start(const uint8_t *p, size_t len, struct err *e)
 {
-	if (memcmp(p, magic, len < sizeof(magic) ? len : sizeof(magic))) {
-		err_set(e, "no snapshot file: it does not begin with the magic bytes");
-	} else if (len >= 12 && get(p + 8, 4) != FILE_VERSION) {
-		err_set(e, "version %" PRIu64 ", this midflight reads version %d", get(p + 8, 4),
-			FILE_VERSION);
-	} else if (len < HEADER_LEN) {
-		err_set(e, "truncated: %zu bytes, the header alone has %d", len, HEADER_LEN);
-	} else if (get(p + 12, 4) != HEADER_LEN) {
-		err_set(e, "header of %" PRIu64 " bytes, that of version %d has %d", get(p + 12, 4),
-			FILE_VERSION, HEADER_LEN);
-	} else {
-		return check_sum("header", p, HEADER_SUMMED, get(p + HEADER_SUMMED, 8), e);
-	}
-	return -1;
+	if (memcmp(p, magic, len < sizeof(magic) ? len : sizeof(magic)))
+		return err_set(e, "no snapshot file: it does not begin with the magic bytes");
+	if (len >= 12 && get(p + 8, 4) != FILE_VERSION)
+		return err_set(e, "version %" PRIu64 ", this midflight reads version %d",
+			       get(p + 8, 4), FILE_VERSION);
+	if (len < HEADER_LEN)
+		return err_set(e, "truncated: %zu bytes, the header alone has %d", len, HEADER_LEN);
+	if (get(p + 12, 4) != HEADER_LEN)
+		return err_set(e, "header of %" PRIu64 " bytes, that of version %d has %d",
+			       get(p + 12, 4), FILE_VERSION, HEADER_LEN);
+	return check_sum("header", p, HEADER_SUMMED, get(p + HEADER_SUMMED, 8), e);
 }
 
 static int check_memory(const struct header *h, uint64_t page_size, struct err *e)
 {
 	if (page_size != SNAPSHOT_PAGE)
-		err_set(e, "pages of %" PRIu64 " bytes, expected %d", page_size, SNAPSHOT_PAGE);
-	else if (h->memory_size % SNAPSHOT_PAGE)
-		err_set(e, "memory of %" PRIu64 " bytes is not whole pages", h->memory_size);
-	else if (h->memory_size > SNAPSHOT_MEMORY_MAX)
-		err_set(e, "memory of %" PRIu64 " bytes, at most %llu are supported",
-			h->memory_size, SNAPSHOT_MEMORY_MAX);
-	else if (h->pages > h->memory_size / SNAPSHOT_PAGE)
-		err_set(e, "%" PRIu64 " pages stored, memory has %llu", h->pages,
-			(unsigned long long)h->memory_size / SNAPSHOT_PAGE);
-	else
-		return 0;
-	return -1;
+		return err_set(e, "pages of %" PRIu64 " bytes, expected %d", page_size,
+			       SNAPSHOT_PAGE);
+	if (h->memory_size % SNAPSHOT_PAGE)
+		return err_set(e, "memory of %" PRIu64 " bytes is not whole pages", h->memory_size);
+	if (h->memory_size > SNAPSHOT_MEMORY_MAX)
+		return err_set(e, "memory of %" PRIu64 " bytes, at most %llu are supported",
+			       h->memory_size, SNAPSHOT_MEMORY_MAX);
+	if (h->pages > h->memory_size / SNAPSHOT_PAGE)
+		return err_set(e, "%" PRIu64 " pages stored, memory has %llu", h->pages,
+			       (unsigned long long)h->memory_size / SNAPSHOT_PAGE);
+	return 0;
 }
 
 /* Checks the header of a file of @len bytes, of which only the header need be at @p. */
@@ -218,17 +215,18 @@ static int check_header(const uint8_t *p, size_t len, struct header *h, struct e
 	h->page_list = get(p + 40, 8);
 	h->pages = get(p + 48, 8);
 	if (len < h->file_len)
-		err_set(e, "truncated: %zu bytes, the header says %" PRIu64, len, h->file_len);
-	else if (len > h->file_len)
-		err_set(e, "trailing bytes: %zu bytes, the header says %" PRIu64, len, h->file_len);
-	else if (h->sections > SNAPSHOT_SECTIONS_MAX)
-		err_set(e, "%u sections, at most %d are supported", h->sections,
-			SNAPSHOT_SECTIONS_MAX);
-	else if (len < HEADER_LEN + (uint64_t)h->sections * ENTRY_LEN + CHECKSUM_LEN)
-		err_set(e, "a table of %u sections does not fit into %zu bytes", h->sections, len);
-	else
-		return check_memory(h, get(p + 32, 4), e);
-	return -1;
+		return err_set(e, "truncated: %zu bytes, the header says %" PRIu64, len,
+			       h->file_len);
+	if (len > h->file_len)
+		return err_set(e, "trailing bytes: %zu bytes, the header says %" PRIu64, len,
+			       h->file_len);
+	if (h->sections > SNAPSHOT_SECTIONS_MAX)
+		return err_set(e, "%u sections, at most %d are supported", h->sections,
+			       SNAPSHOT_SECTIONS_MAX);
+	if (len < HEADER_LEN + (uint64_t)h->sections * ENTRY_LEN + CHECKSUM_LEN)
+		return err_set(e, "a table of %u sections does not fit into %zu bytes", h->sections,
+			       len);
+	return check_memory(h, get(p + 32, 4), e);
 }
 
 static const uint8_t *table_entry(const uint8_t *file, unsigned i)
@@ -241,24 +239,17 @@ static int check_name(const struct check *c, unsigned i)
 	const char *name = (const char *)table_entry(c->p, i);
 	size_t len = strnlen(name, SNAPSHOT_NAME_MAX);
 
-	if (!len || len == SNAPSHOT_NAME_MAX) {
-		err_set(c->e, "section %u: its name %s", i,
-			len ? "does not end in a NUL" : "is empty");
-		return -1;
-	}
-	for (size_t k = 0; k < SNAPSHOT_NAME_MAX; k++) {
-		if (k < len ? isprint((unsigned char)name[k]) : !name[k])
-			continue;
-		err_set(c->e, "section %u: byte 0x%02x %s its name", i, (uint8_t)name[k],
-			k < len ? "in" : "behind");
-		return -1;
-	}
-	for (unsigned k = 0; k < i; k++) {
-		if (strcmp(name, (const char *)table_entry(c->p, k)))
-			continue;
-		err_set(c->e, "section '%s' is there twice, as section %u and %u", name, k, i);
-		return -1;
-	}
+	if (!len || len == SNAPSHOT_NAME_MAX)
+		return err_set(c->e, "section %u: its name %s", i,
+			       len ? "does not end in a NUL" : "is empty");
+	for (size_t k = 0; k < SNAPSHOT_NAME_MAX; k++)
+		if (k < len ? !isprint((unsigned char)name[k]) : name[k])
+			return err_set(c->e, "section %u: byte 0x%02x %s its name", i,
+				       (uint8_t)name[k], k < len ? "in" : "behind");
+	for (unsigned k = 0; k < i; k++)
+		if (!strcmp(name, (const char *)table_entry(c->p, k)))
+			return err_set(c->e, "section '%s' is there twice, as section %u and %u",
+				       name, k, i);
 	return 0;
 }
 
@@ -267,17 +258,14 @@ static int skip_padding(struct check *c)
 {
 	uint64_t to = align16(c->at);
 
-	if (to > c->end) {
-		err_set(c->e, "offset %" PRIu64 ": the file's checksum begins within the padding",
-			c->end);
-		return -1;
-	}
-	for (; c->at < to; c->at++) {
-		if (!c->p[c->at])
-			continue;
-		err_set(c->e, "offset %" PRIu64 ": byte 0x%02x in the padding", c->at, c->p[c->at]);
-		return -1;
-	}
+	if (to > c->end)
+		return err_set(c->e,
+			       "offset %" PRIu64 ": the file's checksum begins within the padding",
+			       c->end);
+	for (; c->at < to; c->at++)
+		if (c->p[c->at])
+			return err_set(c->e, "offset %" PRIu64 ": byte 0x%02x in the padding",
+				       c->at, c->p[c->at]);
 	return 0;
 }
 
@@ -287,16 +275,15 @@ static int check_extent(const struct check *c, const char *what, uint64_t offset
 	uint64_t left = c->end - c->at;
 
 	if (offset != c->at)
-		err_set(c->e, "%s: offset %" PRIu64 ", expected %" PRIu64, what, offset, c->at);
-	else if (len > SNAPSHOT_SECTION_MAX)
-		err_set(c->e, "%s: %" PRIu64 " bytes, at most %u are supported", what, len,
-			SNAPSHOT_SECTION_MAX);
-	else if (len > left)
-		err_set(c->e, "%s: %" PRIu64 " bytes, only %" PRIu64 " are left for it", what, len,
-			left);
-	else
-		return 0;
-	return -1;
+		return err_set(c->e, "%s: offset %" PRIu64 ", expected %" PRIu64, what, offset,
+			       c->at);
+	if (len > SNAPSHOT_SECTION_MAX)
+		return err_set(c->e, "%s: %" PRIu64 " bytes, at most %u are supported", what, len,
+			       SNAPSHOT_SECTION_MAX);
+	if (len > left)
+		return err_set(c->e, "%s: %" PRIu64 " bytes, only %" PRIu64 " are left for it",
+			       what, len, left);
+	return 0;
 }
 
 static int check_section(struct check *c, unsigned i)
@@ -322,17 +309,16 @@ static int check_page_area(const struct check *c, const struct header *h)
 	uint64_t left = c->end - c->at;
 
 	if (h->page_list != c->at)
-		err_set(c->e, "page list at offset %" PRIu64 ", expected %" PRIu64, h->page_list,
-			c->at);
-	else if (h->pages > left / (PAGE_ENTRY_LEN + SNAPSHOT_PAGE))
-		err_set(c->e, "%" PRIu64 " pages stored, only %" PRIu64 " bytes are left for them",
-			h->pages, left);
-	else if (h->pages * (PAGE_ENTRY_LEN + SNAPSHOT_PAGE) != left)
-		err_set(c->e, "%" PRIu64 " bytes behind the last page belong to nothing",
-			left - h->pages * (PAGE_ENTRY_LEN + SNAPSHOT_PAGE));
-	else
-		return 0;
-	return -1;
+		return err_set(c->e, "page list at offset %" PRIu64 ", expected %" PRIu64,
+			       h->page_list, c->at);
+	if (h->pages > left / (PAGE_ENTRY_LEN + SNAPSHOT_PAGE))
+		return err_set(c->e,
+			       "%" PRIu64 " pages stored, only %" PRIu64 " bytes are left for them",
+			       h->pages, left);
+	if (h->pages * (PAGE_ENTRY_LEN + SNAPSHOT_PAGE) != left)
+		return err_set(c->e, "%" PRIu64 " bytes behind the last page belong to nothing",
+			       left - h->pages * (PAGE_ENTRY_LEN + SNAPSHOT_PAGE));
+	return 0;
 }
 
 static int check_page(const struct check *c, const struct header *h, uint64_t i)
@@ -344,17 +330,16 @@ static int check_page(const struct check *c, const struct header *h, uint64_t i)
 
 	snprintf(what, sizeof(what), "page 0x%" PRIx64, number);
 	if (number >= h->memory_size / SNAPSHOT_PAGE)
-		err_set(c->e, "%s is out of range, memory has 0x%llx pages", what,
-			(unsigned long long)h->memory_size / SNAPSHOT_PAGE);
-	else if (i && number == before)
-		err_set(c->e, "%s is there twice", what);
-	else if (i && number < before)
-		err_set(c->e, "%s is out of order, it follows page 0x%" PRIx64, what, before);
-	else if (!memcmp(data, snapshot_zeros, SNAPSHOT_PAGE))
-		err_set(c->e, "%s is all zeros, such pages are left out", what);
-	else
-		return check_sum(what, data, SNAPSHOT_PAGE, get(entry + 8, 8), c->e);
-	return -1;
+		return err_set(c->e, "%s is out of range, memory has 0x%llx pages", what,
+			       (unsigned long long)h->memory_size / SNAPSHOT_PAGE);
+	if (i && number == before)
+		return err_set(c->e, "%s is there twice", what);
+	if (i && number < before)
+		return err_set(c->e, "%s is out of order, it follows page 0x%" PRIx64, what,
+			       before);
+	if (!memcmp(data, snapshot_zeros, SNAPSHOT_PAGE))
+		return err_set(c->e, "%s is all zeros, such pages are left out", what);
+	return check_sum(what, data, SNAPSHOT_PAGE, get(entry + 8, 8), c->e);
 }
 
 /* The file's own checksum comes last: the checks before it say better what is wrong. */
@@ -406,12 +391,11 @@ static int open_temp(const char *path, char **temp)
 	int fd = -1;
 
 	for (unsigned i = 0; i < TEMP_TRIES; i++) {
+		free(*temp);
 		*temp = xasprintf("%s.%ld.%u.tmp", path, (long)getpid(), i);
 		fd = open(*temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (fd >= 0 || errno != EEXIST)
-			return fd;
-		if (i + 1 < TEMP_TRIES)
-			free(*temp);
+			break;
 	}
 	return fd;
 }
@@ -421,8 +405,7 @@ static int fill_and_close(int fd, const struct buf *file)
 {
 	int ret = write_all(fd, file->p, file->len), error;
 
-	if (!ret)
-		ret = fsync(fd);
+	ret = ret ?: fsync(fd);
 	error = errno;
 	if (close(fd) && !ret)
 		return -1;
@@ -432,101 +415,69 @@ static int fill_and_close(int fd, const struct buf *file)
 
 int snapshot_write(const struct snapshot *s, const char *path, struct err *e)
 {
-	struct buf file = {0};
+	auto_buf struct buf file = {0};
+	auto_free char *temp = NULL;
 	struct stat st;
-	char *temp;
-	int fd, ret = -1;
+	int fd;
 
 	/* A rename would put a file in the place of a device. */
-	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-		err_set(e, "cannot write %s: not a regular file", path);
-		return -1;
-	}
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return err_set(e, "cannot write %s: not a regular file", path);
 	fd = open_temp(path, &temp);
-	if (fd < 0) {
-		err_set(e, "cannot create %s: %s", temp, strerror(errno));
-		goto out;
-	}
+	if (fd < 0)
+		return err_set(e, "cannot create %s: %s", temp, strerror(errno));
 	snapshot_encode(s, &file);
-	ret = fill_and_close(fd, &file);
-	if (!ret)
-		ret = rename(temp, path);
-	if (ret) {
-		err_set(e, "cannot write %s (%zu bytes): %s", path, file.len, strerror(errno));
-		unlink(temp);
-	}
-	buf_free(&file);
-out:
-	free(temp);
-	return ret;
+	if (!fill_and_close(fd, &file) && !rename(temp, path))
+		return 0;
+	err_set(e, "cannot write %s (%zu bytes): %s", path, file.len, strerror(errno));
+	unlink(temp);
+	return -1;
 }
 
 /* Reads up to @len bytes from the start of the file; their number, or -1 with errno. */
 static ssize_t read_start(int fd, uint8_t *p, size_t len)
 {
 	size_t done = 0;
+	ssize_t n = 0;
 
-	while (done < len) {
-		ssize_t n = pread(fd, p + done, len - done, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (!n)
-			break;
+	while (done < len &&
+	       (n = TEMP_FAILURE_RETRY(pread(fd, p + done, len - done, (off_t)done))) > 0)
 		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return n < 0 ? -1 : (ssize_t)done;
 }
 
 /* The header is checked first, so that memory is taken only for what is a snapshot. */
 static int read_fd(struct snapshot *s, int fd, struct err *e)
 {
-	uint8_t head[HEADER_LEN], *p;
+	uint8_t head[HEADER_LEN];
+	auto_free uint8_t *p = NULL;
 	struct header h;
 	struct stat st;
 	ssize_t n;
-	int ret = -1;
 
-	if (fstat(fd, &st)) {
-		err_set(e, "cannot read: %s", strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		err_set(e, "not a regular file");
-		return -1;
-	}
+	if (fstat(fd, &st))
+		return err_set(e, "cannot read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, "not a regular file");
 	n = read_start(fd, head, sizeof(head));
-	if (n < 0) {
-		err_set(e, "cannot read: %s", strerror(errno));
-		return -1;
-	}
+	if (n < 0)
+		return err_set(e, "cannot read: %s", strerror(errno));
 	if (check_header(head, n < HEADER_LEN ? (size_t)n : (size_t)st.st_size, &h, e))
 		return -1;
 	p = xrealloc(NULL, h.file_len);
 	n = read_start(fd, p, h.file_len);
 	if (n < 0)
-		err_set(e, "cannot read: %s", strerror(errno));
-	else
-		ret = snapshot_decode(s, p, (size_t)n, e);
-	free(p);
-	return ret;
+		return err_set(e, "cannot read: %s", strerror(errno));
+	return snapshot_decode(s, p, (size_t)n, e);
 }
 
 int snapshot_read(struct snapshot *s, const char *path, struct err *e)
 {
 	/* Without O_NONBLOCK a FIFO would block before it can be refused. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct err why = {0};
 
-	if (fd < 0) {
-		err_set(e, "cannot open %s: %s", path, strerror(errno));
-		return -1;
-	}
-	ret = read_fd(s, fd, &why);
-	if (ret)
-		err_set(e, "%s: %s", path, why.text);
-	close(fd);
-	return ret;
+	if (fd < 0)
+		return err_set(e, "cannot open %s: %s", path, strerror(errno));
+	return read_fd(s, fd, &why) ? err_set(e, "%s: %s", path, why.text) : 0;
 }

@@ -7,6 +7,7 @@
 
 #define VMCS12_REVISION 0x11e57ed0
 #define SHADOW_VMCS	(1u << 31) /* beside the revision */
+#define PRIMARY		"CPU_BASED_VM_EXEC_CONTROL"
 #define SECONDARY	"SECONDARY_VM_EXEC_CONTROL"
 #define NO_ADDRESS	(~0ull)
 
@@ -40,28 +41,22 @@ enum {
 #undef C
 };
 
-/* The controls that say that an address is in use. */
-static const struct {
-	const char *name, *controls;
-	unsigned bit;
-} by_control[] = {
-	{"POSTED_INTR_DESC_ADDR", "PIN_BASED_VM_EXEC_CONTROL", BIT_PIN_POSTED_INTR},
-	{"VIRTUAL_APIC_PAGE_ADDR", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_TPR_SHADOW},
-	{"IO_BITMAP_A", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
-	{"IO_BITMAP_B", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_IO_BITMAPS},
-	{"MSR_BITMAP", "CPU_BASED_VM_EXEC_CONTROL", BIT_CPU_MSR_BITMAPS},
-	{"EPT_POINTER", SECONDARY, BIT_CPU2_EPT},
-	{"VMREAD_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
-	{"VMWRITE_BITMAP", SECONDARY, BIT_CPU2_VMCS_SHADOWING},
-};
-
-/* An MSR area is in use if it has entries. */
-static const struct {
-	const char *name, *count;
-} by_count[] = {
-	{"VM_EXIT_MSR_STORE_ADDR", "VM_EXIT_MSR_STORE_COUNT"},
-	{"VM_EXIT_MSR_LOAD_ADDR", "VM_EXIT_MSR_LOAD_COUNT"},
-	{"VM_ENTRY_MSR_LOAD_ADDR", "VM_ENTRY_MSR_LOAD_COUNT"},
+/* The bits, of controls or of a count of entries, of which one says that an address is in use. */
+static const struct use {
+	const char *name, *field;
+	uint64_t bits;
+} uses[] = {
+	{"POSTED_INTR_DESC_ADDR", "PIN_BASED_VM_EXEC_CONTROL", 1ull << BIT_PIN_POSTED_INTR},
+	{"VIRTUAL_APIC_PAGE_ADDR", PRIMARY, 1ull << BIT_CPU_TPR_SHADOW},
+	{"IO_BITMAP_A", PRIMARY, 1ull << BIT_CPU_IO_BITMAPS},
+	{"IO_BITMAP_B", PRIMARY, 1ull << BIT_CPU_IO_BITMAPS},
+	{"MSR_BITMAP", PRIMARY, 1ull << BIT_CPU_MSR_BITMAPS},
+	{"EPT_POINTER", SECONDARY, 1ull << BIT_CPU2_EPT},
+	{"VMREAD_BITMAP", SECONDARY, 1ull << BIT_CPU2_VMCS_SHADOWING},
+	{"VMWRITE_BITMAP", SECONDARY, 1ull << BIT_CPU2_VMCS_SHADOWING},
+	{"VM_EXIT_MSR_STORE_ADDR", "VM_EXIT_MSR_STORE_COUNT", ~0ull},
+	{"VM_EXIT_MSR_LOAD_ADDR", "VM_EXIT_MSR_LOAD_COUNT", ~0ull},
+	{"VM_ENTRY_MSR_LOAD_ADDR", "VM_ENTRY_MSR_LOAD_COUNT", ~0ull},
 };
 
 const struct vmcs12_field *vmcs12_fields(unsigned *count)
@@ -78,7 +73,7 @@ const struct vmcs12_field *vmcs12_find(const char *name, size_t len)
 	return NULL;
 }
 
-static const uint8_t *none(struct err *e, const char *text)
+static const void *none(struct err *e, const char *text)
 {
 	if (e)
 		err_set(e, "%s", text);
@@ -102,16 +97,13 @@ static const struct kvm_nested_state *header_of(const void *buffer, size_t len, 
 {
 	const struct kvm_nested_state *nested = buffer;
 
-	if (len < sizeof(*nested)) {
-		none(e, "the nested state is cut short");
-	} else if (nested->format == KVM_STATE_NESTED_FORMAT_SVM) {
-		none(e, "the nested state is that of SVM, not that of VMX");
-	} else if (nested->format != KVM_STATE_NESTED_FORMAT_VMX) {
-		none(e, "the nested state is not that of VMX");
-	} else {
-		return nested;
-	}
-	return NULL;
+	if (len < sizeof(*nested))
+		return none(e, "the nested state is cut short");
+	if (nested->format == KVM_STATE_NESTED_FORMAT_SVM)
+		return none(e, "the nested state is that of SVM, not that of VMX");
+	if (nested->format != KVM_STATE_NESTED_FORMAT_VMX)
+		return none(e, "the nested state is not that of VMX");
+	return nested;
 }
 
 /* With an enlightened VMCS there is no address of it in the header. */
@@ -193,30 +185,23 @@ uint64_t vmcs12_value(const uint8_t *vmcs12, const char *name)
 	return vmcs12 ? vmcs12_get(vmcs12, vmcs12_find(name, strlen(name))) : 0;
 }
 
-static bool in_use(const uint8_t *vmcs12, const char *name)
+/* What says whether field @name, an address, is in use; NULL: it is none. */
+static const struct use *use_of(const char *name)
 {
-	bool secondary = vmcs12_value(vmcs12, "CPU_BASED_VM_EXEC_CONTROL") >> BIT_CPU_SECONDARY & 1;
+	return table_find(uses, name, name);
+}
 
-	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
-		if (!strcmp(by_count[i].name, name))
-			return vmcs12_value(vmcs12, by_count[i].count);
-	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
-		if (!strcmp(by_control[i].name, name))
-			return vmcs12_value(vmcs12, by_control[i].controls) >> by_control[i].bit &
-				       1 &&
-			       (secondary || strcmp(by_control[i].controls, SECONDARY));
-	return false;
+static bool in_use(const uint8_t *vmcs12, const struct use *use)
+{
+	bool secondary = vmcs12_value(vmcs12, PRIMARY) >> BIT_CPU_SECONDARY & 1;
+
+	return use && vmcs12_value(vmcs12, use->field) & use->bits &&
+	       (secondary || strcmp(use->field, SECONDARY));
 }
 
 bool vmcs12_unused(const uint8_t *vmcs12, const char *name)
 {
-	bool known = false;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(by_count); i++)
-		known |= !strcmp(by_count[i].name, name);
-	for (unsigned i = 0; i < ARRAY_SIZE(by_control); i++)
-		known |= !strcmp(by_control[i].name, name);
-	return known && !in_use(vmcs12, name);
+	return use_of(name) && !in_use(vmcs12, use_of(name));
 }
 
 int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, struct err *e)
@@ -225,7 +210,7 @@ int vmcs12_address(const struct snapshot *s, const char *name, uint64_t *gpa, st
 
 	if (!vmcs12)
 		return -1;
-	if (!in_use(vmcs12, name))
+	if (!in_use(vmcs12, use_of(name)))
 		return err_set(e, "vmcs12 does not use %s", name);
 	*gpa = vmcs12_value(vmcs12, name);
 	/* The low bits of an EPT pointer are about the tables. */

@@ -16,7 +16,7 @@
 /* What calls return; for all but VM_OK the text of the reason is in vm_config.err. */
 enum {
 	VM_OK = 0,
-	VM_HARNESS = -1, /* something on our side or a refused command */
+	VM_HARNESS = -1, /* something on our side or a refused command: err_set()'s value */
 	VM_ENDED = -2,	 /* the VM is gone, see end() */
 	VM_TIMEOUT = -3, /* the deadline of the call has passed */
 	VM_SIGNAL = -4,	 /* the user wants the runner to end */

@@ -2,6 +2,7 @@
 // The recorder of timelines: the hop that is flown, and the one before until what is only known
 // afterwards has been added to it.
 #include "host/vmm/timeline.h"
+#include "host/base/cleanup.h"
 #include "host/base/json.h"
 
 #include <pthread.h>
@@ -23,7 +24,8 @@ static const char *const kind_names[TIMELINE_KINDS] = {
 struct event {
 	int64_t from_ns, to_ns;
 	enum timeline_kind kind;
-	unsigned times; /* that it came; 0: it stands alone whatever comes */
+	unsigned times;	  /* that it came; 0: it stands alone whatever comes */
+	int64_t short_ns; /* as for timeline_often(), if it does not */
 	unsigned order;
 	char text[TIMELINE_TEXT_MAX];
 };
@@ -98,19 +100,30 @@ static struct hop *hop_of(struct timeline *t, const struct event *e)
 	return e->to_ns >= t->now.begin_ns ? &t->now : &t->over;
 }
 
-static void set_text(struct event *e, const char *fmt, va_list ap)
+/* Locked. Whether @e became one event with the last of its lane. */
+static bool merged(struct timeline *t, unsigned lane, const struct event *e)
 {
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	struct lane *l = &hop_of(t, e)->lane[lane];
+	struct event *last = l->count ? &l->event[l->count - 1] : NULL;
+
+	if (!last || !last->times || e->from_ns - last->to_ns > e->short_ns ||
+	    strcmp(last->text, e->text))
+		return false;
+	last->to_ns = e->to_ns;
+	last->times++;
+	return true;
 }
 
 /* Adds @e to the hop that is over, or else to its own. */
 static void record(struct timeline *t, bool over, unsigned lane, struct event *e, const char *fmt,
 		   va_list ap)
 {
-	set_text(e, fmt, ap);
-	pthread_mutex_lock(&t->lock);
-	add(over ? &t->over : hop_of(t, e), lane, e);
-	pthread_mutex_unlock(&t->lock);
+	if (!t)
+		return;
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	hold_lock(&t->lock);
+	if (!e->times || !merged(t, lane, e))
+		add(over ? &t->over : hop_of(t, e), lane, e);
 }
 
 void timeline_span(struct timeline *t, unsigned lane, enum timeline_kind kind, int64_t from_ns,
@@ -119,8 +132,6 @@ void timeline_span(struct timeline *t, unsigned lane, enum timeline_kind kind, i
 	struct event e = {.from_ns = from_ns, .to_ns = to_ns, .kind = kind};
 	va_list ap;
 
-	if (!t)
-		return;
 	va_start(ap, fmt);
 	record(t, false, lane, &e, fmt, ap);
 	va_end(ap);
@@ -129,47 +140,28 @@ void timeline_span(struct timeline *t, unsigned lane, enum timeline_kind kind, i
 void timeline_instant(struct timeline *t, unsigned lane, enum timeline_kind kind, const char *fmt,
 		      ...)
 {
-	struct event e = {.kind = kind};
+	const int64_t now = t ? now_ns() : 0;
+	struct event e = {.from_ns = now, .to_ns = now, .kind = kind};
 	va_list ap;
 
-	if (!t)
-		return;
-	e.from_ns = e.to_ns = now_ns();
 	va_start(ap, fmt);
 	record(t, false, lane, &e, fmt, ap);
 	va_end(ap);
 }
 
-/* Locked. Whether @e became one event with the last of its lane. */
-static bool merged(struct timeline *t, unsigned lane, const struct event *e, int64_t short_ns)
-{
-	struct lane *l = &hop_of(t, e)->lane[lane];
-	struct event *last = l->count ? &l->event[l->count - 1] : NULL;
-
-	if (!last || !last->times || e->from_ns - last->to_ns > short_ns ||
-	    strcmp(last->text, e->text))
-		return false;
-	last->to_ns = e->to_ns;
-	last->times++;
-	return true;
-}
-
 void timeline_often(struct timeline *t, unsigned lane, enum timeline_kind kind, int64_t from_ns,
 		    int64_t to_ns, int64_t short_ns, const char *fmt, ...)
 {
-	struct event e = {.from_ns = from_ns, .to_ns = to_ns, .kind = kind};
+	struct event e = {.from_ns = from_ns,
+			  .to_ns = to_ns,
+			  .kind = kind,
+			  .times = to_ns - from_ns <= short_ns,
+			  .short_ns = short_ns};
 	va_list ap;
 
-	if (!t)
-		return;
-	e.times = to_ns - from_ns <= short_ns;
 	va_start(ap, fmt);
-	set_text(&e, fmt, ap);
+	record(t, false, lane, &e, fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&t->lock);
-	if (!e.times || !merged(t, lane, &e, short_ns))
-		add(hop_of(t, &e), lane, &e);
-	pthread_mutex_unlock(&t->lock);
 }
 
 /* Locked. What the runner was at up to @now. */
@@ -188,12 +180,11 @@ void timeline_phase(struct timeline *t, const char *phase)
 {
 	if (!t)
 		return;
-	pthread_mutex_lock(&t->lock);
+	hold_lock(&t->lock);
 	if (strcmp(phase, t->phase)) {
 		cut_phase(t, now_ns());
 		snprintf(t->phase, sizeof(t->phase), "%s", phase);
 	}
-	pthread_mutex_unlock(&t->lock);
 }
 
 void timeline_begin(struct timeline *t, unsigned hop)
@@ -202,7 +193,7 @@ void timeline_begin(struct timeline *t, unsigned hop)
 
 	if (!t)
 		return;
-	pthread_mutex_lock(&t->lock);
+	hold_lock(&t->lock);
 	now = now_ns();
 	cut_phase(t, now);
 	if (t->now.number && t->now.number != hop) {
@@ -214,7 +205,6 @@ void timeline_begin(struct timeline *t, unsigned hop)
 	}
 	t->now.number = hop;
 	t->now.begin_ns = now;
-	pthread_mutex_unlock(&t->lock);
 }
 
 void timeline_end(struct timeline *t)
@@ -224,14 +214,10 @@ void timeline_end(struct timeline *t)
 
 unsigned timeline_over(struct timeline *t)
 {
-	unsigned hop;
-
 	if (!t)
 		return 0;
-	pthread_mutex_lock(&t->lock);
-	hop = t->over.number;
-	pthread_mutex_unlock(&t->lock);
-	return hop;
+	hold_lock(&t->lock);
+	return t->over.number;
 }
 
 void timeline_add(struct timeline *t, unsigned lane, enum timeline_kind kind, int64_t from_ns,
@@ -240,8 +226,6 @@ void timeline_add(struct timeline *t, unsigned lane, enum timeline_kind kind, in
 	struct event e = {.from_ns = from_ns, .to_ns = to_ns, .kind = kind};
 	va_list ap;
 
-	if (!t)
-		return;
 	va_start(ap, fmt);
 	record(t, true, lane, &e, fmt, ap);
 	va_end(ap);
@@ -270,15 +254,10 @@ static json_t *json_time(const struct hop *h, int64_t ns)
 static json_t *json_words(const struct event *e)
 {
 	size_t word = strcspn(e->text, " ");
-	char *text;
-	json_t *s;
+	auto_free char *text =
+		xasprintf("%.*s x%u%s", (int)word, e->text, e->times, e->text + word);
 
-	if (e->times < 2)
-		return json_text(e->text);
-	text = xasprintf("%.*s x%u%s", (int)word, e->text, e->times, e->text + word);
-	s = json_text(text);
-	free(text);
-	return s;
+	return json_text(e->times < 2 ? e->text : text);
 }
 
 static json_t *json_lane(const struct hop *h, unsigned lane)
@@ -300,7 +279,8 @@ static json_t *json_lane(const struct hop *h, unsigned lane)
 
 char *timeline_take(struct timeline *t, const char *result, const char *driver)
 {
-	json_t *o = json_got(json_object()), *lanes = json_got(json_array());
+	json_auto_t *o = json_got(json_object());
+	json_t *lanes = json_got(json_array());
 	struct hop h;
 	char *text;
 
@@ -320,7 +300,6 @@ char *timeline_take(struct timeline *t, const char *result, const char *driver)
 	json_set(o, "lanes", lanes);
 	/* 15 digits, or tenths would show what a double makes of them. */
 	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
-	json_decref(o);
 	forget(&h);
 	if (!text)
 		json_got(NULL);

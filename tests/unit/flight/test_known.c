@@ -4,7 +4,6 @@
 #include "host/kvm/kvm_state.h"
 #include "tests/unit/log.h"
 
-#include "host/flight/evidence.h"
 #include "host/flight/known.h"
 
 #define EVENTS 32

@@ -599,10 +599,10 @@ static void guarded(void **state)
 		assert_int_equal(errno, EFAULT);
 		copy = guarded_copy(p, size);
 		assert_memory_equal(copy, p, size);
-		guarded_free(copy, size);
-		guarded_free(p, size);
+		guarded_free(copy);
+		guarded_free(p);
 	}
-	guarded_free(NULL, 1);
+	guarded_free(NULL);
 	close(fd[0]);
 	close(fd[1]);
 }

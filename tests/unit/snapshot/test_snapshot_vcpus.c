@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Several vCPUs in one snapshot: each looks as if it were alone. Saving needs a KVM: tests/e2e.
-#include "host/snapshot/snapshot_vcpus.h"
+#include "host/snapshot/saved_state.h"
 #include "tests/unit/unit.h"
 
 #include "host/kvm/kvm_vm.h"
