@@ -14,14 +14,9 @@
 
 /* What each command does: its exit status. */
 static int (*const run[COMMANDS])(struct options *o) = {
-	[CMD_RUN] = cmd_run,	   [CMD_PAGES] = cmd_run,	 [CMD_BENCH] = cmd_bench,
-	[CMD_SWEEP] = cmd_sweep,   [CMD_SOAK] = cmd_soak,	 [CMD_MINIMISE] = cmd_minimise,
-	[CMD_SAVE] = cmd_save,	   [CMD_RESTORE] = cmd_restore,	 [CMD_LIST] = cmd_list,
-	[CMD_ORDERS] = cmd_matrix, [CMD_BREAKAGES] = cmd_matrix, [CMD_COVERAGE] = cmd_coverage,
-	[CMD_SERVE] = cmd_serve,   [CMD_MERGE] = cmd_merge,	 [CMD_REPLAY] = cmd_replay,
-	[CMD_REPORT] = cmd_report, [CMD_INSPECT] = cmd_inspect,	 [CMD_BISECT] = cmd_bisect,
-	[CMD_DOCTOR] = cmd_doctor, [CMD_HELP] = cmd_help,	 [CMD_KERNELS] = cmd_kernels,
-	[CMD_LAB] = cmd_lab,	   [CMD_MAN] = cmd_man,		 [CMD_COMPLETE] = cmd_complete,
+#define COMMAND(id, function, ...) [CMD_##id] = function,
+#include "host/cli/commands.def"
+#undef COMMAND
 };
 
 #define USAGE 256 /* argp's key */
@@ -86,15 +81,6 @@ static void shown(const struct options *o, const char *program, enum command com
 	}
 }
 
-/* A page report and a replay are runs, and so is each flight of these others. */
-static enum command repeated_by(enum command command)
-{
-	return command == CMD_PAGES || command == CMD_REPLAY || command == CMD_SWEEP ||
-			       command == CMD_SOAK || command == CMD_MINIMISE
-		       ? CMD_RUN
-		       : command;
-}
-
 /* Those that a caller has closed: what is printed must not get into a file that takes their place.
  */
 static void open_standard_files(void)
@@ -126,7 +112,7 @@ int main(int argc, char **argv)
 	if (known) {
 		fclose(stderr);
 		stderr = terminal;
-		shown(&o, argv[0], repeated_by(o.command), &command);
+		shown(&o, argv[0], commands[o.command].repeated, &command);
 		if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
 			buf_printf(&command, " ");
 			buf_shell_quote(&command, o.file);

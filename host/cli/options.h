@@ -21,32 +21,10 @@
 #define L0_OPTIONS_MAX 32
 #define PAGES_GRACE_NS (200 * NS_PER_MS)
 
-/* In the order in which people meet them. The last two are for the build and the shell. */
 enum command {
-	CMD_RUN,
-	CMD_REPLAY,
-	CMD_REPORT,
-	CMD_INSPECT,
-	CMD_LIST,
-	CMD_DOCTOR,
-	CMD_HELP,
-	CMD_PAGES,
-	CMD_ORDERS,
-	CMD_BREAKAGES,
-	CMD_COVERAGE,
-	CMD_SAVE,
-	CMD_RESTORE,
-	CMD_SERVE,
-	CMD_MERGE,
-	CMD_SWEEP,
-	CMD_SOAK,
-	CMD_MINIMISE,
-	CMD_BENCH,
-	CMD_LAB,
-	CMD_KERNELS,
-	CMD_BISECT,
-	CMD_MAN,
-	CMD_COMPLETE,
+#define COMMAND(id, ...) CMD_##id,
+#include "host/cli/commands.def"
+#undef COMMAND
 	COMMANDS
 };
 

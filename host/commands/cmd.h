@@ -8,25 +8,9 @@
 
 #include <time.h>
 
-int cmd_run(struct options *o);
-int cmd_bench(struct options *o);
-int cmd_save(struct options *o);
-int cmd_restore(struct options *o);
-int cmd_serve(struct options *o);
-int cmd_list(struct options *o);
-int cmd_matrix(struct options *o);
-int cmd_merge(struct options *o);
-int cmd_replay(struct options *o);
-int cmd_report(struct options *o);
-int cmd_inspect(struct options *o);
-int cmd_bisect(struct options *o);
-int cmd_doctor(struct options *o);
-int cmd_lab(struct options *o);
-int cmd_coverage(struct options *o);
-int cmd_kernels(struct options *o);
-int cmd_help(struct options *o);
-int cmd_man(struct options *o);
-int cmd_complete(struct options *o);
+#define COMMAND(id, function, ...) int function(struct options *o);
+#include "host/cli/commands.def"
+#undef COMMAND
 
 /* Appends midflight(1), the manual page, as roff with the macros of man(7), dated @when. */
 void man_page(struct buf *page, time_t when);
