@@ -37,29 +37,8 @@ struct fact {
 };
 
 static const struct fact facts[] = {
-	{NULL, "kernel", "kernel (L0)"},
-	{"environment", "kernel_version", "kernel build"},
-	{"environment", "distribution", "distribution"},
-	{"environment", "cpu", "CPU"},
-	{"environment", "microcode", "microcode"},
-	{"environment", "qemu", "QEMU"},
-	{NULL, "midflight", "midflight"},
-	{NULL, "started", "started"},
-	{NULL, "driver", "driver"},
-	{NULL, "accel", "accelerator"},
-	{NULL, "machine", "machine"},
-	{NULL, "irqchip", "irqchip"},
-	{NULL, "cpu", "CPU model"},
-	{NULL, "without", "without"},
-	{NULL, "scenario", "scenarios"},
-	{NULL, "method", "methods"},
-	{NULL, "order", "restore order"},
-	{NULL, "pages", "pages"},
-	{NULL, "freeze", "freeze"},
-	{NULL, "hops", "hops"},
-	{NULL, "seed", "seed"},
-	{NULL, "break", "broken on purpose"},
-	{NULL, "strict", "strict"},
+#define FACT(in, key, title) {in, key, title},
+#include "host/html/html_facts.def"
 };
 
 static bool is_empty(const json_t *v)
@@ -364,12 +343,8 @@ static void distinct(const struct report_page *p, const struct fact *f, struct b
 static void what(const struct report_page *p, struct buf *html)
 {
 	static const struct fact shown[] = {
-		{NULL, "kernel", "Linux"},	  {"environment", "cpu", "on"},
-		{"environment", "qemu", ""},	  {NULL, "driver", "driver"},
-		{NULL, "method", "methods"},	  {NULL, "order", "restore order"},
-		{NULL, "pages", "pages"},	  {NULL, "hops", "hops"},
-		{NULL, "seed", "seed"},		  {NULL, "break", "broken on purpose:"},
-		{NULL, "midflight", "midflight"}, {NULL, "started", ""},
+#define SHORT(in, key, title) {in, key, title},
+#include "host/html/html_facts.def"
 	};
 
 	buf_printf(html, "<ul class=\"what\">");

@@ -13,13 +13,9 @@
 #define NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 static const struct json_member top_members[] = {
-	{"schema", "s"},  {"version", "u"},	{"midflight", "s"},   {"started", "s"},
-	{"kernel", "s"},  {"driver", "s"},	{"environment", "o"}, {"accel", "s"},
-	{"machine", "s"}, {"cpu", "sn"},	{"irqchip", "sn"},    {"without", "sn"},
-	{"order", "s"},	  {"pages", "s"},	{"scenario", "sn"},   {"method", "sn"},
-	{"freeze", "s"},  {"hops", "u"},	{"seed", "u"},	      {"break", "sn"},
-	{"strict", "b"},  {"shard", "on"},	{"planned", "u"},     {"results", "a"},
-	{"summary", "o"}, {"exit_status", "u"}, {"interrupted", "b"},
+#define TOP(key, types, value)	   {key, types},
+#define COUNTED(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 static const struct json_member shard_members[] = {{"k", "u"}, {"n", "u"}};
@@ -36,15 +32,8 @@ static const struct json_member environment_members[] = {
 };
 
 static const struct json_member result_members[] = {
-	{"name", "s"},	       {"scenario", "s"},   {"title", "s"},	  {"method", "s"},
-	{"control", "b"},      {"word", "s"},	    {"known", "sn"},	  {"known_text", "sn"},
-	{"reason", "sn"},      {"refused", "sn"},   {"repro", "s"},	  {"dir", "sn"},
-	{"replay", "sn"},      {"failure", "sn"},   {"notes", "s"},	  {"diagnostics", "s"},
-	{"findings", "a"},     {"fails", "a"},	    {"oracles_run", "u"}, {"oracles", "a"},
-	{"fail_events", "u"},  {"guest", "sn"},	    {"failed_hops", "u"}, {"hops_done", "u"},
-	{"error_events", "u"}, {"snapshots", "u"},  {"l2_active", "u"},	  {"missed", "u"},
-	{"nudged", "u"},       {"lost", "u"},	    {"trace", "s"},	  {"ms", "d"},
-	{"hops", "a"},	       {"vmm_stderr", "s"},
+#define RESULT(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 static const struct json_member check_members[] = {{"hop", "u"}, {"check", "s"}, {"evidence", "s"}};
@@ -54,17 +43,8 @@ static const struct json_member error_members[] = {{"hop", "u"}, {"error", "s"},
 static const struct json_member oracle_members[] = {{"oracle", "s"}, {"field", "s"}, {"text", "s"}};
 
 static const struct json_member hop_members[] = {
-	{"hop", "u"},	       {"missed", "u"},
-	{"l2_active", "b"},    {"kvm_guest_mode", "bn"},
-	{"nested_flags", "u"}, {"mp_state", "u"},
-	{"vmxon_pa", "s"},     {"vmcs12_pa", "s"},
-	{"bytes", "u"},	       {"stop_ms", "d"},
-	{"save_ms", "d"},      {"restore_ms", "d"},
-	{"cont_ms", "d"},      {"method", "s"},
-	{"total_ms", "dn"},    {"downtime_ms", "dn"},
-	{"move_bytes", "un"},  {"rounds", "un"},
-	{"timeline", "sn"},    {"pages", "sn"},
-	{"vmcs12_pages", "a"}, {"page_requests", "un"},
+#define HOP(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 /* As JSON_CHECK, and it has no other members. */

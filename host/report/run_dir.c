@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The directory of a run: one table of what may lie there, for cleaning it and for its index.
+// The directory of a run: what may lie there (run_files.def), for cleaning it and for its index.
 #include "host/report/run_dir.h"
 #include "host/base/json.h"
 #include "host/cli/plan.h"
@@ -20,60 +20,23 @@ struct known_file {
 	const char *pattern, *text;
 };
 
-/* Of the run as a whole: others have such files as well, by which ours are told apart. */
 static const struct run_file {
 	struct known_file file;
 	const char *begins;
-	bool always; /* it is written, asked for or not */
+	bool always;
 } run_files[] = {
-	{{"index.txt", "this list"}, "A run of Midflight ", true},
-	{{"result.json", "all results for programs (docs/result.schema.json)"},
-	 "{\n \"schema\": \"" RESULT_SCHEMA "\"",
-	 true},
-	{{"sweep.json", "every moment of a sweep (docs/sweep.md)"},
-	 "{\n \"schema\": \"" SWEEP_SCHEMA "\"",
-	 false},
-	{{"soak.json", "every flight of a soak (docs/soak.md)"},
-	 "{\n \"schema\": \"" SOAK_SCHEMA "\"",
-	 false},
-	{{"minimised.json", "a failure made smaller (docs/soak.md): midflight replay FILE"},
-	 "{\n \"schema\": \"" REPLAY_SCHEMA "\"",
-	 false},
-	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
-	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
-	 false},
-	{{"coverage.json", "which code of L0's KVM ran, if --coverage asked for it"},
-	 "{\"schema\": \"midflight-coverage\"",
-	 false},
-	{{"report.html", "what midflight report has made of it"},
-	 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
-	 false},
+#define RUN(pattern, begins, always, text) {{pattern, text}, begins, always},
+#include "host/report/run_files.def"
 };
 
-/* In the directory of a result. */
 static const struct known_file result_files[] = {
-	{"failure.txt", "what went wrong, to paste into a bug report"},
-	{"replay.json", "repeats this result: midflight replay FILE"},
-	{"snapshot.bin", "the last snapshot, for midflight inspect"},
-	{"now.bin", "the state of a VM that hung, for midflight inspect"},
-	{"serial.log", "what L1 and L2 said"},
-	{"l0.log", "what L0's kernel logged meanwhile, if it complained"},
-	{"branch-*.log", "the same of a VM that was left behind"},
-	{"timeline-*.json", "what happened when in that hop"},
-	{"pages-*.txt", "which page was asked for when in that hop"},
-	{"pages-*.json", "the same for programs"},
-	{"qemu.cmdline", "how QEMU was started"},
-	{"qemu.stderr", "what it said"},
-	{"qmp.jsonl", "what was asked of it and its answers"},
-	{"vm-*.bin", "migration streams"},
-	{"vm.qcow2", "internal snapshots"},
+#define RESULT(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
 };
 
-/* Of a lab, in the directory of the run or, if there are several at once, in LAB_DIR of each. */
 static const struct known_file lab_files[] = {
-	{"l0-dmesg.txt", "if it ran in the lab: L0's kernel log"},
-	{"bochs.log", "if it ran in the lab: what the emulator said"},
-	{"l0-console.txt", "if the lab failed: L0's console"},
+#define LAB(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
 };
 
 #define LAB_DIR "lab-"
