@@ -2,7 +2,6 @@
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
 #include "host/commands/help.h"
-#include "host/cli/parse.h"
 #include "host/cli/commands.h"
 #include "host/search/search.h"
 
@@ -108,7 +107,7 @@ int main(int argc, char **argv)
 	stderr = printable_stream(terminal);
 	argp_err_exit_status = 2;
 	options_init(&o);
-	known = cmd_line_parse(&o, argc, argv);
+	known = cmd_line_parse(&o, NULL, argc, argv);
 	if (known) {
 		fclose(stderr);
 		stderr = terminal;

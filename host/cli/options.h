@@ -123,10 +123,12 @@ int option_read(struct options *o, const struct option_row *row, const char *arg
 /* Defaults. */
 void options_init(struct options *o);
 
-/* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
-void options_words(const struct options *o, const struct scenario *only, struct buf *words);
-/* Of these only those that say what is flown. */
-void options_flown_words(const struct options *o, const struct scenario *only, struct buf *words);
+/*
+ * Appends the options that differ from the defaults as words for a shell, without paths and lab:
+ * those that are repeated, or FLOWN, only those that say what is flown.
+ */
+void options_words(const struct options *o, const struct scenario *only, enum option_repeated least,
+		   struct buf *words);
 
 /* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
 char *options_next_word(char **at);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight bisect-run`: a step of `git bisect run`, which a script beside lab.sh does.
 #include "host/commands/cmd.h"
-#include "host/cli/parse.h"
+#include "host/cli/commands.h"
 #include "host/cli/paths.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static const char *check_run(const struct options *o)
 	argv[1] = command;
 	for (unsigned i = 0; i < o->file_count; i++)
 		argv[2 + i] = o->files[i];
-	cmd_line_parse_as(&run, "bisect-run --", (int)o->file_count + 2, argv);
+	cmd_line_parse(&run, "bisect-run --", (int)o->file_count + 2, argv);
 	free(argv);
 	return misplaced(&run);
 }

@@ -3,7 +3,6 @@
 #include "host/commands/cmd.h"
 #include "host/commands/help.h"
 #include "host/cli/commands.h"
-#include "host/cli/parse.h"
 
 #include <string.h>
 
@@ -70,7 +69,7 @@ static void help_command(struct options *o, char *name)
 	static char program[] = "midflight", help[] = "--help";
 	char *words[] = {program, name, help, NULL};
 
-	cmd_line_parse(o, 3, words);
+	cmd_line_parse(o, NULL, 3, words);
 }
 
 int cmd_help(struct options *o)

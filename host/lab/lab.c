@@ -125,7 +125,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("--shown-started=%s", now);
 		ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
 	}
-	options_words(&inside, NULL, &words);
+	options_words(&inside, NULL, REPEATED, &words);
 	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
 		ADD("%s", word);
 	buf_free(&words);

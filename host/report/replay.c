@@ -195,7 +195,7 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 		one.order = standard.order;
 	one.no_oracles |= o->command != CMD_RUN;
 	one.command = CMD_RUN;
-	options_flown_words(&one, entry->config->scenario, &text);
+	options_words(&one, entry->config->scenario, FLOWN, &text);
 	for (char *at = text.p, *word; at && (word = options_next_word(&at));)
 		json_append(words, json_text(word));
 	buf_free(&text);

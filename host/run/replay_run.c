@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What `midflight run` is told to repeat one result of an earlier run.
 #include "host/run/replay_run.h"
-#include "host/cli/parse.h"
 #include "host/cli/commands.h"
 #include "host/cli/plan.h"
 #include "host/run/run.h"
@@ -121,7 +120,7 @@ int replay_run_make(struct replay_run *run, const struct options *o, const struc
 		while (run->args[count])
 			count++;
 		options_init(&run->options);
-		cmd_line_parse_as(&run->options, as, count, run->args);
+		cmd_line_parse(&run->options, as, count, run->args);
 		run->options.lab = o->lab;
 		run->options.qemu = o->qemu;
 		run->options.log = log;
