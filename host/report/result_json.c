@@ -4,6 +4,7 @@
 #include "host/base/json.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
+#include "host/base/cleanup.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -52,11 +53,9 @@ static json_t *vmcs12_pages(const struct hop_record *hop)
 /* "DIR/STEM-NUMBER.json", null unless @there. */
 static json_t *hop_file(bool there, const char *dir, const char *stem, unsigned number)
 {
-	char *path = xasprintf("%s/%s-%u.json", dir, stem, number);
-	json_t *text = there ? json_text(path) : json_null();
+	auto_free char *path = there ? xasprintf("%s/%s-%u.json", dir, stem, number) : NULL;
 
-	free(path);
-	return text;
+	return json_text(path);
 }
 
 static json_t *hop_json(const struct report_entry *entry, unsigned number)
@@ -101,7 +100,7 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 	const struct flight_result *r = entry->result;
 	const struct scenario *scenario = entry->config->scenario;
 	json_t *o = json_object(), *findings = json_array(), *hops = json_array();
-	struct buf repro = {0};
+	auto_buf struct buf repro = {0};
 
 	for (unsigned i = 0; i < r->verdict.findings; i++)
 		json_append(findings, json_text(r->verdict.finding[i]));
@@ -112,7 +111,6 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 #define RESULT(key, types, value) json_set(o, key, value);
 #include "host/report/result_members.def"
 	json_append(report->json, o);
-	buf_free(&repro);
 	return o;
 }
 
@@ -150,44 +148,37 @@ json_t *report_json_end(struct report *r)
 
 int report_json_keep(struct report *r, const char *dir, size_t number, struct err *e)
 {
-	json_t *list = r->json, *top = head(r);
-	char *journal = xasprintf("%s/" JOURNAL, dir);
-	char *path = xasprintf("%s/%zu.json", journal, number);
-	int ret;
+	json_t *list = r->json;
+	json_auto_t *top = head(r);
+	auto_free char *journal = xasprintf("%s/" JOURNAL, dir);
+	auto_free char *path = xasprintf("%s/%zu.json", journal, number);
 
 	r->json = json_got(json_array());
 	if (number)
 		json_append(r->json, json_incref(json_array_get(list, number - 1)));
 	report_json_counts(top, r);
 	r->json = list;
-	ret = make_dirs(journal, e);
-	if (!ret)
-		ret = json_write(top, path, e);
-	free(journal);
-	json_decref(top);
-	free(path);
-	return ret;
+	return make_dirs(journal, e) ? -1 : json_write(top, path, e);
 }
 
 /* Afterwards the journal has nothing more to say. */
 static void forget_journal(const char *dir)
 {
-	char *journal = xasprintf("%s/" JOURNAL, dir);
+	auto_free char *journal = xasprintf("%s/" JOURNAL, dir);
 	bool more = true;
 
 	for (size_t n = 0; more; n++) {
-		char *path = xasprintf("%s/%zu.json", journal, n);
+		auto_free char *path = xasprintf("%s/%zu.json", journal, n);
 
 		more = !unlink(path);
-		free(path);
 	}
 	rmdir(journal);
-	free(journal);
 }
 
 int report_json_write(const json_t *top, const char *dir, struct err *e)
 {
-	char *path = xasprintf("%s/result.json", dir), *new = xasprintf("%s.new", path);
+	auto_free char *path = xasprintf("%s/result.json", dir);
+	auto_free char *new = xasprintf("%s.new", path);
 	int ret = json_write(top, new, e);
 
 	if (!ret && rename(new, path))
@@ -198,20 +189,17 @@ int report_json_write(const json_t *top, const char *dir, struct err *e)
 		ret = run_dir_index(dir, top, e);
 	if (!ret)
 		forget_journal(dir);
-	free(new);
-	free(path);
 	return ret;
 }
 
 int report_json_copies(const struct options *o, const json_t *top, struct err *e)
 {
-	struct buf xml = {0};
-	int ret = o->json ? json_write(top, o->json, e) : 0;
+	auto_buf struct buf xml = {0};
 
-	if (!ret && o->junit) {
-		report_junit(top, &xml);
-		ret = write_path(o->junit, xml.p, xml.len, e);
-		buf_free(&xml);
-	}
-	return ret;
+	if (o->json && json_write(top, o->json, e))
+		return -1;
+	if (!o->junit)
+		return 0;
+	report_junit(top, &xml);
+	return write_path(o->junit, xml.p, xml.len, e);
 }

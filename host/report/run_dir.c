@@ -5,6 +5,7 @@
 #include "host/cli/plan.h"
 #include "host/report/result_json.h"
 #include "host/report/schemas.h"
+#include "host/base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -74,20 +75,14 @@ static DIR *open_dir(int at, const char *name)
 /* Whether @f is there in @dir and of a run. A full disk may have cut it short. */
 static bool is_ours(int dir, const struct run_file *f)
 {
-	int fd = openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_close const int fd =
+		openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char begins[128];
 	struct stat st;
 	const bool plain = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
 	const ssize_t n = plain ? read(fd, begins, strlen(f->begins)) : -1;
 
-	if (fd >= 0)
-		close(fd);
 	return n >= 0 && !memcmp(begins, f->begins, (size_t)n);
-}
-
-static bool is_there(int dir, const char *name)
-{
-	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 static void forget_lab(int dir)
@@ -126,28 +121,25 @@ static bool is_flight(const char *name)
 
 static void clean_journal(DIR *at)
 {
-	DIR *journal = open_dir(dirfd(at), JOURNAL);
+	auto_closedir DIR *journal = open_dir(dirfd(at), JOURNAL);
 	const struct dirent *entry;
 
 	while (journal && (entry = readdir(journal)))
 		if (!fnmatch("[0-9]*.json", entry->d_name, 0))
 			unlinkat(dirfd(journal), entry->d_name, 0);
-	if (journal)
-		closedir(journal);
 	unlinkat(dirfd(at), JOURNAL, AT_REMOVEDIR);
 }
 
 /* A run directory in @at. */
 static void clean_run(DIR *at, const char *name)
 {
-	DIR *run = open_dir(dirfd(at), name);
+	auto_closedir DIR *run = open_dir(dirfd(at), name);
 
 	if (!run)
 		return;
 	clean(run);
 	clean_new(run);
 	unlinkat(dirfd(run), ORDER_FILE, 0);
-	closedir(run);
 	unlinkat(dirfd(at), name, AT_REMOVEDIR);
 }
 
@@ -155,7 +147,6 @@ static void clean_run(DIR *at, const char *name)
 static void clean(DIR *all)
 {
 	const struct dirent *entry, *file;
-	DIR *dir;
 
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
 		if (is_ours(dirfd(all), &run_files[i]))
@@ -163,13 +154,13 @@ static void clean(DIR *all)
 	forget_lab(dirfd(all));
 	rewinddir(all);
 	while ((entry = readdir(all))) {
+		auto_closedir DIR *dir =
+			plan_names(entry->d_name) ? open_dir(dirfd(all), entry->d_name) : NULL;
+
 		if (is_flight(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
 			clean_run(all, entry->d_name);
 		if (!strcmp(entry->d_name, JOURNAL))
 			clean_journal(all);
-		if (!plan_names(entry->d_name))
-			continue;
-		dir = open_dir(dirfd(all), entry->d_name);
 		if (!dir)
 			continue;
 		while ((file = readdir(dir)))
@@ -177,7 +168,6 @@ static void clean(DIR *all)
 				unlinkat(dirfd(dir), file->d_name, 0);
 		clean_run(dir, REPLAY);
 		clean_run(dir, MINIMISE);
-		closedir(dir);
 		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
 	}
 }
@@ -191,40 +181,37 @@ static int check(DIR *all, const char *log, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
 		const struct run_file *f = &run_files[i];
 
-		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
-			continue;
-		return err_set(
-			e, "%s/%s is of no run, and would be lost (--log names another directory)",
-			log, f->file.pattern);
+		if (f->always &&
+		    !faccessat(dirfd(all), f->file.pattern, F_OK, AT_SYMLINK_NOFOLLOW) &&
+		    !is_ours(dirfd(all), f))
+			return err_set(e,
+				       "%s/%s is of no run, and would be lost (--log names another "
+				       "directory)",
+				       log, f->file.pattern);
 	}
 	return 0;
 }
 
 int run_dir_lock(const char *log, struct err *e)
 {
-	DIR *all = opendir(log);
-	int fd = -1;
+	auto_closedir DIR *all = opendir(log);
+	int fd;
 
 	if (!all)
 		return err_errno(e, log);
-	if (!check(all, log, e)) {
-		clean_new(all);
-		fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
-		if (fd < 0)
-			err_errno(e, log);
-	}
-	closedir(all);
-	return fd;
+	if (check(all, log, e))
+		return -1;
+	clean_new(all);
+	fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
+	return fd < 0 ? err_errno(e, log) : fd;
 }
 
 void run_dir_clean(const char *log)
 {
-	DIR *all = opendir(log);
+	auto_closedir DIR *all = opendir(log);
 
-	if (all) {
+	if (all)
 		clean(all);
-		closedir(all);
-	}
 }
 
 int run_dir_begin(const char *log, struct err *e)
@@ -249,14 +236,11 @@ bool run_dir_flew(const json_t *top)
 
 bool run_dir_has_flown(const char *log)
 {
-	char *path = xasprintf("%s/result.json", log);
+	auto_free char *path = xasprintf("%s/result.json", log);
 	struct err e = {0};
-	json_t *top = report_json_load(path, &e);
-	const bool flew = run_dir_flew(top);
+	json_auto_t *top = report_json_load(path, &e);
 
-	json_decref(top);
-	free(path);
-	return flew;
+	return run_dir_flew(top);
 }
 
 int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
@@ -274,49 +258,45 @@ int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
 /* Moves the files of directory @from into @to, and removes it if none is left. */
 static int move_files(const char *from, const char *to, struct err *e)
 {
-	DIR *dir = opendir(from);
+	auto_closedir DIR *dir = opendir(from);
 	const struct dirent *entry;
-	int ret = dir ? make_dirs(to, e) : err_errno(e, from);
 
-	while (!ret && (entry = readdir(dir))) {
-		char *source = xasprintf("%s/%s", from, entry->d_name);
-		char *target = xasprintf("%s/%s", to, entry->d_name);
+	if (!dir)
+		return err_errno(e, from);
+	if (make_dirs(to, e))
+		return -1;
+	while ((entry = readdir(dir))) {
+		auto_free char *source = xasprintf("%s/%s", from, entry->d_name);
+		auto_free char *target = xasprintf("%s/%s", to, entry->d_name);
 
 		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name) &&
 		    rename(source, target))
-			ret = err_errno(e, target);
-		free(source);
-		free(target);
+			return err_errno(e, target);
 	}
-	if (dir)
-		closedir(dir);
-	if (!ret)
-		rmdir(from);
-	return ret;
+	rmdir(from);
+	return 0;
 }
 
 int run_dir_take(const char *log, const char *new, struct err *e)
 {
-	DIR *dir = opendir(new);
+	auto_closedir DIR *dir = opendir(new);
 	const struct dirent *entry;
-	int ret = dir ? 0 : err_errno(e, new);
 
-	while (!ret && (entry = readdir(dir))) {
-		char *from = xasprintf("%s/%s", new, entry->d_name);
-		char *to = xasprintf("%s/%s", log, entry->d_name);
+	if (!dir)
+		return err_errno(e, new);
+	while ((entry = readdir(dir))) {
+		auto_free char *from = xasprintf("%s/%s", new, entry->d_name);
+		auto_free char *to = xasprintf("%s/%s", log, entry->d_name);
 
-		if (plan_names(entry->d_name))
-			ret = move_files(from, to, e);
-		else if (*entry->d_name != '.' && rename(from, to))
-			ret = err_errno(e, to);
-		free(from);
-		free(to);
+		if (plan_names(entry->d_name)) {
+			if (move_files(from, to, e))
+				return -1;
+		} else if (*entry->d_name != '.' && rename(from, to)) {
+			return err_errno(e, to);
+		}
 	}
-	if (dir)
-		closedir(dir);
-	if (!ret)
-		rmdir(new);
-	return ret;
+	rmdir(new);
+	return 0;
 }
 
 int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
@@ -328,65 +308,50 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const json_
 
 	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
-		char *source = xasprintf("%s/%s", labs[from[i]], name);
-		char *to = xasprintf("%s/%s", log, name);
+		auto_free char *source = xasprintf("%s/%s", labs[from[i]], name);
+		auto_free char *to = xasprintf("%s/%s", log, name);
 
 		if (*json_text_of(result, "dir") && plan_names(name) && move_files(source, to, e))
 			ret = -1;
-		free(source);
-		free(to);
 	}
 	for (unsigned n = 0; n < count; n++) {
-		char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
+		auto_free char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
 
 		for (i = 0; i < ARRAY_SIZE(run_files); i++) {
-			char *path = xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
+			auto_free char *path =
+				xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
 
 			unlink(path);
-			free(path);
 		}
 		if (rename(labs[n], lab))
 			ret = err_errno(e, lab);
-		free(lab);
 	}
 	return ret;
 }
 
-static int by_name(const void *a, const void *b)
+static int is_result_file(const struct dirent *entry)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return listed(result_files, ARRAY_SIZE(result_files), entry->d_name);
 }
 
 /* The files of ours in @dir, separated by blanks. */
 static void list_files(const char *dir, struct buf *text)
 {
-	DIR *d = opendir(dir);
-	const struct dirent *entry;
-	char **names = NULL;
-	size_t count = 0;
+	struct dirent **list = NULL;
+	const int count = scandir(dir, &list, is_result_file, alphasort);
 
-	while (d && (entry = readdir(d)))
-		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name)) {
-			names = xrealloc(names, (count + 1) * sizeof(*names));
-			names[count++] = xstrdup(entry->d_name);
-		}
-	if (d)
-		closedir(d);
-	if (count)
-		qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(text, " %s", names[i]);
-		free(names[i]);
+	for (int i = 0; i < count; i++) {
+		buf_printf(text, " %s", list[i]->d_name);
+		free(list[i]);
 	}
-	free(names);
+	free(list);
 }
 
 int run_dir_index(const char *log, const json_t *top, struct err *e)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 	const json_t *result;
 	size_t i;
-	int ret;
 
 	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
 		   json_text_of(top, "midflight"), json_text_of(top, "kernel"),
@@ -405,7 +370,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
 	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *dir = json_member(result, "dir");
-		char *path = xasprintf("%s/%s", log, dir ? dir : "");
+		auto_free char *path = xasprintf("%s/%s", log, dir ? dir : "");
 
 		buf_printf(&text, "%-40s %s", json_text_of(result, "name"),
 			   json_text_of(result, "word"));
@@ -414,9 +379,6 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 		if (dir)
 			list_files(path, &text);
 		buf_printf(&text, "\n");
-		free(path);
 	}
-	ret = write_file(log, "index.txt", text.p, text.len, 0666, e);
-	buf_free(&text);
-	return ret;
+	return write_file(log, "index.txt", text.p, text.len, 0666, e);
 }
