@@ -3,6 +3,7 @@
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
 #include "host/commands/help.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -307,7 +308,7 @@ void man_page(struct buf *page, time_t when)
 int cmd_man(struct options *o)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* the same page for the same sources */
-	struct buf page = {0};
+	auto_buf struct buf page = {0};
 	uint64_t when = (uint64_t)time(NULL);
 
 	(void)o;
@@ -315,6 +316,5 @@ int cmd_man(struct options *o)
 		return give_up("SOURCE_DATE_EPOCH is no time in seconds");
 	man_page(&page, (time_t)when);
 	fputs(page.p, stdout);
-	buf_free(&page);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "host/html/html_page.h"
 #include "host/html/html_escape.h"
 #include "host/vmm/method.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 #include <midflight_version.h>
@@ -135,7 +136,7 @@ static void counts_row(const struct report_page *p, struct buf *html)
 static void environment_table(const struct report_page *p, const char *sub, const char *title,
 			      struct buf *html)
 {
-	json_t *keys = json_object();
+	json_auto_t *keys = json_object();
 	const char *key;
 	json_t *value;
 
@@ -145,16 +146,15 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 			value)
 			if (!is_empty(value))
 				json_object_set(keys, key, value);
-	if (json_object_size(keys)) {
-		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
-			   json_object_size(keys));
-		runs_head(p, html);
-		json_object_foreach(keys, key, value) {
-			fact_row(p, "environment", sub, key, key, html);
-		}
-		buf_printf(html, "</tbody></table></div></details>");
+	if (!json_object_size(keys))
+		return;
+	buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
+		   json_object_size(keys));
+	runs_head(p, html);
+	json_object_foreach(keys, key, value) {
+		fact_row(p, "environment", sub, key, key, html);
 	}
-	json_decref(keys);
+	buf_printf(html, "</tbody></table></div></details>");
 }
 
 void report_html_runs(const struct report_page *p, struct buf *html)
@@ -259,7 +259,7 @@ static void link_to(const struct report_page *p, const struct report_result *r, 
 /* The known bugs that were met: which, where. */
 static void bugs(const struct report_page *p, struct buf *html)
 {
-	json_t *seen = json_object();
+	json_auto_t *seen = json_object();
 
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t bugs\"><thead><tr><th>"
 			 "known KVM bug</th><th>its name</th><th>met in</th></tr>"
@@ -292,7 +292,6 @@ static void bugs(const struct report_page *p, struct buf *html)
 	buf_printf(html,
 		   "</tbody></table></div><p class=\"cap\">What KVM does there, and how it was "
 		   "found out: by these names in " KNOWN_DOCS ".</p>");
-	json_decref(seen);
 }
 
 /* What failed, by name, in front of everything. */
@@ -458,7 +457,7 @@ static void sections(struct report_page *p, struct buf *html)
 
 void report_html(struct report_page *p, struct buf *html)
 {
-	struct buf results = {0};
+	auto_buf struct buf results = {0};
 
 	sections(p, &results); /* first: it finds what is damaged, which the header says */
 	buf_printf(html,
@@ -479,7 +478,6 @@ void report_html(struct report_page *p, struct buf *html)
 	report_html_matrix(p, html);
 	buf_printf(html, "</section>\n");
 	buf_append(html, buf_text(&results), results.len);
-	buf_free(&results);
 	buf_printf(html, "<section id=\"runs\"><h2>What was run</h2>");
 	report_html_runs(p, html);
 	buf_printf(html, "</section>\n");

@@ -2,11 +2,13 @@
 // One result in the HTML report: what was found, how to repeat it, and its hops.
 #include "host/html/html_escape.h"
 #include "host/html/html_page.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FAILURE_MAX  (256u << 10) /* bytes of failure.txt */
+#define JSON_MAX     (32u << 20)  /* of a timeline or page report */
 #define ROWS_MAX     40		  /* of a table of checks */
 #define HOPS_SHOWN   5
 #define KNOWN_OPEN   10 /* more known failures than that are closed: a line of each is enough */
@@ -74,7 +76,7 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 	size_t expected_len, found_len;
 	const char *expected = value_of(evidence, "expected", &expected_len);
 	const char *found = value_of(evidence, "found", &found_len);
-	struct buf rest = {0};
+	auto_buf struct buf rest = {0};
 
 	for (const char *c = evidence; *c;) {
 		if (columns && expected_len && c == expected - strlen("expected="))
@@ -86,7 +88,6 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 	}
 	html_printf(html, "<td class=\"m ev\">%.300s</td>",
 		    buf_text(&rest) + strspn(buf_text(&rest), " "));
-	buf_free(&rest);
 }
 
 /* Whether any check says what it expected. */
@@ -219,7 +220,7 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 	const char *path = json_member(r->json, "failure");
 	const char *printed = json_member(r->json, "diagnostics");
 	const char *stderr_text = json_member(r->json, "vmm_stderr");
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 	struct err e = {0};
 
 	if (!path) {
@@ -232,7 +233,6 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 		block("The failure, to be pasted", buf_text(&text), text.len,
 		      r->outcome != OUT_KNOWN, html);
 	}
-	buf_free(&text);
 	if (is_bad(r) && stderr_text && *stderr_text)
 		block("What the VMM wrote on stderr", stderr_text, strlen(stderr_text), false,
 		      html);
@@ -263,9 +263,9 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 			 const char *what, const char *words, struct buf *html)
 {
 	const char *path = json_member(r->json, key);
-	struct buf line = {0};
+	auto_buf struct buf line = {0};
+	auto_free char *full = xasprintf("%s/%s", p->run[r->run].path, path ? path : "");
 	struct err e = {0};
-	char *full;
 
 	if (!path)
 		return;
@@ -275,29 +275,24 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 		problem(p, path, &e, html);
 		return;
 	}
-	full = xasprintf("%s/%s", p->run[r->run].path, path);
 	buf_printf(&line, "%s", words);
 	buf_shell_quote(&line, full);
 	command(what, buf_text(&line), html);
-	buf_free(&line);
-	free(full);
 }
 
 static void commands(struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const char *repro = json_member(r->json, "repro");
-
-	char *replay;
+	auto_free char *replay =
+		repro && *repro ? xasprintf("%.*s replay ", (int)program_length(repro), repro)
+				: xstrdup("midflight replay ");
 
 	if (repro)
 		command("again:", repro, html);
 	if (!is_bad(r))
 		return;
-	replay = repro && *repro ? xasprintf("%.*s replay ", (int)program_length(repro), repro)
-				 : xstrdup("midflight replay ");
 	path_command(p, r, "replay", "replay:", replay, html);
 	path_command(p, r, "dir", "log:", "", html);
-	free(replay);
 }
 
 /* ---- hops --------------------------------------------------------------------------------- */
@@ -376,20 +371,19 @@ static void hop_files(struct report_page *p, const struct report_result *r, cons
 	const struct report_run *run = &p->run[r->run];
 	const char *timeline = json_member(hop, "timeline"), *pages = json_member(hop, "pages");
 	struct err e = {0};
-	json_t *json;
 
 	if (timeline) {
-		json = report_html_json(run, timeline, &e);
+		json_auto_t *json = report_html_json(run, timeline, JSON_MAX, &e);
+
 		if (!json || timeline_svg(json, r->name, (unsigned)number, html, &e))
 			problem(p, timeline, &e, html);
-		json_decref(json);
 	}
 	if (pages) {
+		json_auto_t *json = report_html_json(run, pages, JSON_MAX, &e);
+
 		buf_printf(html, "<h4>Pages asked for</h4>");
-		json = report_html_json(run, pages, &e);
 		if (!json || report_html_pages(json, html, &e))
 			problem(p, pages, &e, html);
-		json_decref(json);
 	}
 	if (!timeline && !pages)
 		buf_printf(html, "<p class=\"cap\">No timeline of this hop was written.</p>");

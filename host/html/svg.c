@@ -5,6 +5,7 @@
 #include "host/html/html_page.h"
 #include "host/html/svg_parts.h"
 #include "host/html/html_escape.h"
+#include "host/base/cleanup.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -127,15 +128,14 @@ static void moments(const struct timeline *t, struct buf *html)
 static void draw(const struct timeline *t, const char *result, unsigned hop, struct buf *html)
 {
 	const struct event *fail = find_fail(t);
+	auto_free char *name = xasprintf("Timeline of %s, hop %u", result, hop);
 	double from, to, fail_from = 0, fail_to;
-	char *name;
 
 	moments(t, html);
 	if (t->end <= t->begin) {
 		buf_printf(html, "<p>The timeline has no events.</p>");
 		return;
 	}
-	name = xasprintf("Timeline of %s, hop %u", result, hop);
 	near_range(t, &from, &to);
 	if (from > t->begin || to < t->end) {
 		buf_printf(html, "<p class=\"cap\">The whole hop; what is framed is shown larger "
@@ -148,7 +148,6 @@ static void draw(const struct timeline *t, const char *result, unsigned hop, str
 		buf_printf(html, "<p class=\"cap\">The hop's end, where the check failed</p>");
 		svg_near(t, fail_from, fail_to, name, html);
 	}
-	free(name);
 }
 
 int timeline_svg(const json_t *timeline, const char *result, unsigned hop, struct buf *html,

@@ -16,8 +16,14 @@ int lab_exec(const struct options *o, const char *image, const char *log, struct
 #define LAB_LOG	     "LOG" /* what commands whose bytes repeat call their log directory there */
 #define LAB_SNAPSHOT "saved.snapshot" /* what `save` writes in the lab; it comes out in the log */
 
-/* The same in a child: its exit status, or -1 with @e filled. */
-int lab_run(const struct options *o, const char *image, const char *log, struct err *e);
+/*
+ * The same in a child, with what @w asks for to @w, which may be NULL; with @job, of which
+ * lab_job_is_ours() says that it can be, that is repeated in the L0 that @o asks for, and lab.sh
+ * refuses if that is another one. A signal that signals_pending() tells of ends the lab in order,
+ * and then this returns. Its exit status, or -1 with @e filled.
+ */
+int lab_run(const struct options *o, const struct lab_job *job, const char *image, const char *log,
+	    const struct jobs_watcher *w, struct err *e);
 
 /*
  * Builds what is missing of the lab that @o asks for, which says itself what it cannot: lab.sh's
@@ -26,25 +32,11 @@ int lab_run(const struct options *o, const char *image, const char *log, struct 
 int lab_build(const struct options *o, struct err *e);
 
 /*
- * As lab_run(), with what @w asks for to @w. A signal that signals_pending() tells of ends the lab
- * in order, and then this returns.
- */
-int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct jobs_watcher *w, struct err *e);
-
-/*
  * Of a lab that ended with @status as one that came to its end (0, 1, 4): that it has left @file in
  * @log, whole and of @schema and @version. @status, or -1 with @e filled.
  */
 int lab_left(int status, const char *log, const char *file, const char *schema, int version,
 	     struct err *e);
-
-/*
- * Repeats @job, of which lab_job_is_ours() says that it can be, in the L0 that @o asks for; lab.sh
- * refuses if that is another one. As lab_run().
- */
-int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
-	       const char *log, struct err *e);
 
 /*
  * The words after `lab.sh` for @o, or for @job if that is not NULL, as a list that ends in NULL;

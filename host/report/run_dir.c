@@ -337,14 +337,13 @@ static int is_result_file(const struct dirent *entry)
 /* The files of ours in @dir, separated by blanks. */
 static void list_files(const char *dir, struct buf *text)
 {
-	struct dirent **list = NULL;
+	auto_free struct dirent **list = NULL;
 	const int count = scandir(dir, &list, is_result_file, alphasort);
 
 	for (int i = 0; i < count; i++) {
 		buf_printf(text, " %s", list[i]->d_name);
 		free(list[i]);
 	}
-	free(list);
 }
 
 int run_dir_index(const char *log, const json_t *top, struct err *e)

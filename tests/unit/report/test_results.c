@@ -67,7 +67,7 @@ static int end(void **state)
 {
 	(void)state;
 	flight_result_free(&result);
-	free(entry.name);
+	free((char *)entry.name);
 	unlink(file);
 	return 0;
 }
