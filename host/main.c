@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
-#include "host/commands/help.h"
 #include "host/cli/commands.h"
-#include "host/search/search.h"
 
 #include <argp.h>
 #include <fcntl.h>

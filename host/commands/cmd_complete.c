@@ -4,7 +4,6 @@
 #include "host/snapshot/break.h"
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
-#include "host/commands/help.h"
 #include "host/kvm/kvm_state.h"
 #include "host/cli/paths.h"
 #include "host/base/cleanup.h"

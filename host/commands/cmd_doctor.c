@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight doctor`: can this machine run it, and what mends what is missing.
 #include "host/commands/cmd.h"
-#include "host/commands/doctor.h"
 #include "host/l0/environment.h"
 #include "host/l0/l0_log.h"
 #include "host/cli/paths.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight help`: what a hop, a flight, a control, ... is; and the screen of `midflight --help`.
 #include "host/commands/cmd.h"
-#include "host/commands/help.h"
 #include "host/cli/commands.h"
 #include "host/base/cleanup.h"
 

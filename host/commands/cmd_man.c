@@ -2,7 +2,6 @@
 // `midflight man`: prints the manual page, from the tables of commands and options.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
-#include "host/commands/help.h"
 #include "host/base/cleanup.h"
 
 #include <stdlib.h>

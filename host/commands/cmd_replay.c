@@ -4,7 +4,6 @@
 #include "host/base/json.h"
 #include "host/lab/lab.h"
 #include "host/cli/paths.h"
-#include "host/run/replay_run.h"
 #include "host/report/result_json.h"
 #include "host/run/run.h"
 #include "host/report/run_dir.h"

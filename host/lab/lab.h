@@ -4,8 +4,11 @@
 #define HOST_LAB_LAB_H
 
 #include "host/base/jobs.h"
-#include "host/lab/lab_job.h"
 #include "host/cli/options.h"
+
+#include <jansson.h>
+
+struct lab_job;
 
 /*
  * Replaces this process by the lab, which runs the same command inside. @image and @log are paths
@@ -53,5 +56,35 @@ unsigned lab_seconds(const struct options *o);
  * in @log, come out now, while the lab runs (lab/keep). 0, or -1: they did not.
  */
 int keep_files(const char *log, const char *first, const char *last);
+
+/* ---- what was run in the lab as a whole (lab_job.c) ----------------------------------------- */
+
+#define JOB_WORDS_MAX 400
+
+/* A job of replay.json that was checked; all texts are part of the JSON. */
+struct lab_job {
+	const char *words[JOB_WORDS_MAX + 1]; /* the whole command line in L0, then NULL */
+	const char *midflight, *image;	      /* hashes of the two files */
+	const char *state;		      /* of the lab, as lab.sh calls it */
+	const char *run; /* run directory of the result, in that of the job, or "." */
+};
+
+/*
+ * The job that this process is: {"words", "midflight", "image", "state", "run"}; null outside of
+ * the lab, and for commands that take a file. @run as above.
+ */
+json_t *lab_job_json(const struct options *o, const char *run);
+
+/* Whether @text, which is not trusted, is printable ASCII, and not endless. */
+bool lab_job_plain(const char *text);
+
+/* Checks @json, which is not trusted. 0, or -1 with @e filled. */
+int lab_job_check(struct lab_job *job, const json_t *json, struct err *e);
+
+/*
+ * Whether this program, at @self, and @image are the job's, by name and contents. 0, or -1 with @e
+ * filled.
+ */
+int lab_job_is_ours(const struct lab_job *job, const char *self, const char *image, struct err *e);
 
 #endif

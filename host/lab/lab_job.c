@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line that was run in the lab, and with which files.
-#include "host/lab/lab_job.h"
+#include "host/lab/lab.h"
 #include "host/cli/commands.h"
 #include "host/base/json.h"
 #include "host/base/cleanup.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is said of a failure. Guest text is not trusted: print_lines() lets no control characters
 // through.
-#include "host/report/failure.h"
+#include "host/report/ktap.h"
 #include "host/l0/environment.h"
 #include "host/inspect/inspect.h"
 #include "host/base/json.h"

@@ -3,7 +3,6 @@
 #include "host/report/ktap.h"
 #include "host/flight/break_came.h"
 #include "host/l0/environment.h"
-#include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/replay.h"
 #include "host/report/result_json.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The shards of one run put together. The files are not trusted: what is missing, doubled,
 // damaged or does not fit is an error that names the file, and never a pass.
-#include "host/run/merge.h"
+#include "host/run/run.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
 #include "host/base/cleanup.h"

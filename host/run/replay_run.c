@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What `midflight run` is told to repeat one result of an earlier run.
-#include "host/run/replay_run.h"
 #include "host/cli/commands.h"
 #include "host/cli/plan.h"
 #include "host/run/run.h"

@@ -4,7 +4,6 @@
 #include "host/lab/coverage.h"
 #include "host/base/jobs.h"
 #include "host/base/json.h"
-#include "host/run/merge.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/base/signals.h"

@@ -5,7 +5,7 @@
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
 #include "host/cli/plan.h"
-#include "host/run/replay_run.h"
+#include "host/run/run.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a run leaves behind: JUnit, failure.txt, replay.json, the summary, a clean directory.
-#include "host/run/merge.h"
+#include "host/run/run.h"
 #include "tests/unit/results.h"
 #include "tests/unit/unit.h"
 
 #include "host/commands/cmd.h"
 #include "host/report/replay.h"
-#include "host/report/failure.h"
+#include "host/report/ktap.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
