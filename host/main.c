@@ -2,6 +2,7 @@
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
+#include "host/base/cleanup.h"
 
 #include <argp.h>
 #include <fcntl.h>
@@ -94,36 +95,30 @@ static void open_standard_files(void)
 int main(int argc, char **argv)
 {
 	struct options o;
-	struct buf command = {0}, replay = {0};
+	auto_buf struct buf command = {0}, replay = {0};
 	struct argp top = {top_options, parse_top, "COMMAND [OPTION...]", NULL, NULL, NULL, NULL};
 	FILE *const terminal = stderr;
-	bool known;
-	int status;
 
 	open_standard_files();
 	/* argp and getopt repeat the user's words. */
 	stderr = printable_stream(terminal);
 	argp_err_exit_status = 2;
 	options_init(&o);
-	known = cmd_line_parse(&o, NULL, argc, argv);
-	if (known) {
-		fclose(stderr);
-		stderr = terminal;
-		shown(&o, argv[0], commands[o.command].repeated, &command);
-		if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
-			buf_printf(&command, " ");
-			buf_shell_quote(&command, o.file);
-		}
-		shown(&o, argv[0], CMD_REPLAY, &replay);
-		if (!o.shown_command)
-			o.shown_command = command.p;
-		if (!o.shown_replay)
-			o.shown_replay = replay.p;
-		status = run[o.command](&o);
-		buf_free(&command);
-		buf_free(&replay);
-		return check_output(status);
+	if (!cmd_line_parse(&o, NULL, argc, argv)) {
+		argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
+		return 2;
 	}
-	argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
-	return 2;
+	fclose(stderr);
+	stderr = terminal;
+	shown(&o, argv[0], commands[o.command].repeated, &command);
+	if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
+		buf_printf(&command, " ");
+		buf_shell_quote(&command, o.file);
+	}
+	shown(&o, argv[0], CMD_REPLAY, &replay);
+	if (!o.shown_command)
+		o.shown_command = command.p;
+	if (!o.shown_replay)
+		o.shown_replay = replay.p;
+	return check_output(run[o.command](&o));
 }

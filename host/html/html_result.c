@@ -97,9 +97,7 @@ static bool any_expected(const json_t *fails)
 	size_t i, len;
 
 	json_array_foreach(fails, i, fail) {
-		const char *evidence = json_member(fail, "evidence");
-
-		value_of(evidence ? evidence : "", "expected", &len);
+		value_of(json_text_of(fail, "evidence"), "expected", &len);
 		if (len)
 			return true;
 	}
@@ -123,7 +121,7 @@ static void checks(const struct report_result *r, struct buf *html)
 		columns ? "<th>expected</th><th>found</th>" : "");
 	json_array_foreach(list, i, fail) {
 		const char *check = json_member(fail, "check"), *error = json_member(fail, "error");
-		const char *evidence = json_member(fail, "evidence");
+		const char *evidence = json_text_of(fail, "evidence");
 
 		if (i == ROWS_MAX)
 			break;
@@ -133,10 +131,10 @@ static void checks(const struct report_result *r, struct buf *html)
 			    : error ? error
 				    : "?");
 		if (columns) {
-			value_cell(evidence ? evidence : "", "expected", html);
-			value_cell(evidence ? evidence : "", "found", html);
+			value_cell(evidence, "expected", html);
+			value_cell(evidence, "found", html);
 		}
-		other_cell(evidence ? evidence : "", html, columns);
+		other_cell(evidence, html, columns);
 		buf_printf(html, "</tr>\n");
 	}
 	buf_printf(html, "</tbody></table></div>");
@@ -197,8 +195,7 @@ static void findings(const struct report_result *r, struct buf *html)
 
 static void known(const struct report_result *r, struct buf *html)
 {
-	const char *id = json_member(r->json, "known");
-	const char *text = json_member(r->json, "known_text");
+	const char *id = json_member(r->json, "known"), *text = json_member(r->json, "known_text");
 
 	if (r->outcome != OUT_KNOWN)
 		return;
@@ -218,13 +215,13 @@ static void block(const char *title, const char *text, size_t len, bool open, st
 static void failure(struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const char *path = json_member(r->json, "failure");
-	const char *printed = json_member(r->json, "diagnostics");
-	const char *stderr_text = json_member(r->json, "vmm_stderr");
+	const char *printed = json_text_of(r->json, "diagnostics");
+	const char *stderr_text = json_text_of(r->json, "vmm_stderr");
 	auto_buf struct buf text = {0};
 	struct err e = {0};
 
 	if (!path) {
-		if (printed && *printed)
+		if (*printed)
 			block(is_bad(r) ? "What was printed" : "Cost of the moves", printed,
 			      strlen(printed), true, html);
 	} else if (report_html_file(&p->run[r->run], path, FAILURE_MAX, &text, &e)) {
@@ -233,7 +230,7 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 		block("The failure, to be pasted", buf_text(&text), text.len,
 		      r->outcome != OUT_KNOWN, html);
 	}
-	if (is_bad(r) && stderr_text && *stderr_text)
+	if (is_bad(r) && *stderr_text)
 		block("What the VMM wrote on stderr", stderr_text, strlen(stderr_text), false,
 		      html);
 }
@@ -431,7 +428,7 @@ static void hops(struct report_page *p, const struct report_result *r, struct bu
 static void head_line(const struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const struct outcome_info *info = &outcomes[r->outcome];
-	const char *title = json_member(r->json, "title"), *notes = json_member(r->json, "notes");
+	const char *title = json_text_of(r->json, "title"), *notes = json_text_of(r->json, "notes");
 	const char *reason = json_member(r->json, "reason"), *id = json_member(r->json, "known");
 
 	if (r->outcome == OUT_SKIPPED && reason)
@@ -441,11 +438,11 @@ static void head_line(const struct report_page *p, const struct report_result *r
 		    r->outcome == OUT_KNOWN ? "known" : json_member(r->json, "word"), r->name);
 	if (p->runs > 1)
 		html_printf(html, "<span class=\"rl\">%s</span>", p->run[r->run].label);
-	if (title && *title)
+	if (*title)
 		html_printf(html, " <span class=\"ti\">%.200s</span>", title);
 	if (r->outcome == OUT_KNOWN)
 		html_printf(html, "<span class=\"nt\">%.80s</span>", id);
-	if (notes && *notes)
+	if (*notes)
 		html_printf(html, " <span class=\"nt\">%.300s</span>", notes);
 }
 
