@@ -12,7 +12,7 @@
 
 /* What each command does: its exit status. */
 static int (*const run[COMMANDS])(struct options *o) = {
-#define COMMAND(id, function, ...) [CMD_##id] = function,
+#define COMMAND(id, letter, function, ...) [CMD_##id] = function,
 #include "host/cli/commands.def"
 #undef COMMAND
 };

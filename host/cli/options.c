@@ -93,27 +93,12 @@ static int read_each_param(struct options *o, const char *arg, struct err *e)
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-/* Which commands take an option. */
-#define R (1u << CMD_RUN)
-#define P (1u << CMD_PAGES)
-#define B (1u << CMD_BENCH)
-#define S (1u << CMD_SAVE)
-#define T (1u << CMD_RESTORE)
-#define V (1u << CMD_SERVE)
-#define L (1u << CMD_LIST)
-#define O (1u << CMD_ORDERS)
-#define K (1u << CMD_BREAKAGES)
-#define M (1u << CMD_MERGE)
-#define H (1u << CMD_REPORT)
-#define I (1u << CMD_INSPECT)
-#define A (1u << CMD_REPLAY)
-#define D (1u << CMD_DOCTOR)
-#define X (1u << CMD_LAB)
-#define G (1u << CMD_BISECT)
-#define W (1u << CMD_SWEEP)
-#define C (1u << CMD_COVERAGE)
-#define Z (1u << CMD_SOAK)
-#define Q (1u << CMD_MINIMISE)
+/* Which commands take an option: by the letters of commands.def. */
+enum {
+#define COMMAND(id, letter, ...) letter = 1u << CMD_##id,
+#include "host/cli/commands.def"
+#undef COMMAND
+};
 
 /* A kind does not compile with a member that is missing, or of another type than it sets. */
 #define MEMBER(member, ...)                                                                 \

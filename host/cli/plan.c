@@ -76,12 +76,12 @@ char *plan_name(const struct options *o, const struct plan_item *item)
 	return xasprintf("%s.%s", key, method_name(item->method));
 }
 
-static bool suffix(const char *word)
+bool plan_is_post(const char *word, size_t len)
 {
 	for (enum post p = 0; p < POSTS; p++)
-		if (!strcmp(word, post_name(p)))
+		if (strlen(post_name(p)) == len && !strncmp(post_name(p), word, len))
 			return true;
-	return !strcmp(word, "control") || method_find(word) != METHODS;
+	return false;
 }
 
 bool plan_names(const char *name)
@@ -95,7 +95,8 @@ bool plan_names(const char *name)
 
 		len = 1 + strcspn(name + 1, ".");
 		snprintf(word, sizeof(word), "%.*s", (int)len - 1, name + 1);
-		if (!suffix(word))
+		if (!plan_is_post(word, strlen(word)) && strcmp(word, "control") &&
+		    method_find(word) == METHODS)
 			return false;
 	}
 	return true;

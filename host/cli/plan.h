@@ -28,6 +28,8 @@ void plan_free(struct plan *p);
 char *plan_key(const struct plan_item *item);
 /* Its name: with the method if --method was given. The caller frees it. */
 char *plan_name(const struct options *o, const struct plan_item *item);
+/* Whether @word, @len bytes of it, is a moment of posting. */
+bool plan_is_post(const char *word, size_t len);
 /* Whether a result of any run can be called @name. */
 bool plan_names(const char *name);
 

@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#define COMMAND(id, function, ...) int function(struct options *o);
+#define COMMAND(id, letter, function, ...) int function(struct options *o);
 #include "host/cli/commands.def"
 #undef COMMAND
 

@@ -74,12 +74,6 @@ static int take_flight(struct options *o, const struct snapshot *s, struct err *
 	return 0;
 }
 
-static void print_findings(const struct flight_result *r)
-{
-	for (unsigned i = 0; i < r->verdict.findings; i++)
-		print_lines(stdout, "#   ", r->verdict.finding[i]);
-}
-
 /* ---- save --------------------------------------------------------------------------------- */
 
 /* From the flight's snapshot.bin and serial.log to one file that has both. */
@@ -111,7 +105,8 @@ static int save_here(const struct setup *s, struct flight_config *c)
 		return 128 + signals_pending();
 	if (r.verdict.word != WORD_PASS || !r.saved) {
 		printf("# not saved: %s\n", word_name(r.verdict.word));
-		print_findings(&r);
+		for (unsigned i = 0; i < r.verdict.findings; i++)
+			print_lines(stdout, "#   ", r.verdict.finding[i]);
 		if (!r.verdict.findings)
 			printf("#   the flight ended before hop %u\n", c->save_hop);
 		return r.verdict.word == WORD_SKIP ? 4 : r.verdict.word <= WORD_ERROR ? 2 : 1;

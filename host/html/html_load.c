@@ -4,6 +4,7 @@
 #include "host/html/html_page.h"
 #include "host/report/result_json.h"
 #include "host/base/cleanup.h"
+#include "host/cli/plan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -200,13 +201,11 @@ static void find_place(struct report_result *r)
 	if (len > method_len && !strcmp(rest + len - method_len, method) &&
 	    rest[len - method_len - 1] == '.')
 		len -= method_len + 1;
-	for (enum post post = 0; post < POSTS; post++)
-		if (len > 1 && strlen(post_name(post)) == len - 1 &&
-		    !strncmp(rest + 1, post_name(post), len - 1)) {
-			r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
-			r->column = xstrdup(method);
-			return;
-		}
+	if (len > 1 && plan_is_post(rest + 1, len - 1)) {
+		r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
+		r->column = xstrdup(method);
+		return;
+	}
 	r->row = xstrdup(r->scenario);
 	r->column = len ? xasprintf("%.*s", (int)len - 1, rest + 1) : xstrdup(method);
 }

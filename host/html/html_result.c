@@ -446,17 +446,12 @@ static void head_line(const struct report_page *p, const struct report_result *r
 		html_printf(html, " <span class=\"nt\">%.300s</span>", notes);
 }
 
-static bool has_more(const struct report_result *r)
-{
-	return is_bad(r) || json_array_size(list_of(r, "hops"));
-}
-
 void report_html_result(struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const char *class = outcomes[r->outcome].class;
 	bool open;
 
-	if (!has_more(r)) {
+	if (!is_bad(r) && !json_array_size(list_of(r, "hops"))) {
 		buf_printf(html, "<div class=\"res pl %s\" id=\"r%u-%u\">", class, r->run,
 			   r->number);
 		head_line(p, r, html);

@@ -47,16 +47,6 @@ unsigned lab_seconds(const struct options *o)
 	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
 }
 
-/*
- * Whether two runs are to give the same bytes. In the lab all time is a function of the
- * instructions executed, and these depend on each word of the command: it must not tell when and
- * where it is.
- */
-static bool repeats(enum command command)
-{
-	return command == CMD_SWEEP || command == CMD_SOAK || command == CMD_MINIMISE;
-}
-
 char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
 		const char *self, const char *image, const char *log)
 {
@@ -115,7 +105,12 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
-	if (repeats(o->command)) {
+	/*
+	 * Two runs of these are to give the same bytes. In the lab all time is a function of the
+	 * instructions executed, and these depend on each word of the command: it must not tell
+	 * when and where it is.
+	 */
+	if (o->command == CMD_SWEEP || o->command == CMD_SOAK || o->command == CMD_MINIMISE) {
 		ADD("--shown-log=" LAB_LOG);
 	} else {
 		report_time(now);

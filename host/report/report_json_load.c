@@ -5,6 +5,7 @@
 #include "host/report/result_json.h"
 #include "host/report/schemas.h"
 #include "host/base/cleanup.h"
+#include "host/cli/plan.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -133,14 +134,6 @@ struct report_line report_json_line(const json_t *result)
 
 /* ---- one result --------------------------------------------------------------------------- */
 
-static bool is_posting(const char *word, size_t len)
-{
-	for (enum post post = 0; post < POSTS; post++)
-		if (strlen(post_name(post)) == len && !strncmp(post_name(post), word, len))
-			return true;
-	return false;
-}
-
 /*
  * Its name is SCENARIO.control or SCENARIO[.POSTING][.METHOD], the method if and only if
  * @with_method. The length of the name without the method, 0: it isn't.
@@ -164,7 +157,7 @@ static size_t check_name(const json_t *result, bool with_method)
 		len -= method_len + 1;
 	}
 	if (len == scenario_len || (name[scenario_len] == '.' &&
-				    is_posting(name + scenario_len + 1, len - scenario_len - 1)))
+				    plan_is_post(name + scenario_len + 1, len - scenario_len - 1)))
 		return len;
 	return 0;
 }

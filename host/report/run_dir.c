@@ -85,12 +85,6 @@ static bool is_ours(int dir, const struct run_file *f)
 	return n >= 0 && !memcmp(begins, f->begins, (size_t)n);
 }
 
-static void forget_lab(int dir)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
-		unlinkat(dir, lab_files[i].pattern, 0);
-}
-
 static void clean(DIR *all);
 static void clean_run(DIR *at, const char *name);
 
@@ -151,7 +145,8 @@ static void clean(DIR *all)
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
-	forget_lab(dirfd(all));
+	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
+		unlinkat(dirfd(all), lab_files[i].pattern, 0);
 	rewinddir(all);
 	while ((entry = readdir(all))) {
 		auto_closedir DIR *dir =

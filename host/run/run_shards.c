@@ -242,14 +242,6 @@ static int write_told(const struct shard_lab *lab, const json_t *own, const json
 	return report_json_write(top, lab->dir, e);
 }
 
-static void drop(char *const *dirs, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		run_dir_clean(dirs[i]);
-		rmdir(dirs[i]);
-	}
-}
-
 /* Shows what all comes to and makes one run of it. The exit status. */
 static int finish(struct dealt *d, const struct merged *m, const char *log)
 {
@@ -266,7 +258,10 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 	report_json_count(results, &r);
 	status = report_status(&r);
 	if (!d->clean && !run_dir_flew(m->top) && run_dir_has_flown(log)) {
-		drop(dirs, d->labs);
+		for (unsigned i = 0; i < d->labs; i++) {
+			run_dir_clean(dirs[i]);
+			rmdir(dirs[i]);
+		}
 		fprintf(r.out,
 			"# midflight: nothing flew, %s keeps the results of a run that did\n",
 			d->o->shown_log);

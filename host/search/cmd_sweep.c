@@ -79,13 +79,6 @@ static void check_digests(struct sweep *s, struct flight_result *r)
 
 /* ---- a point ------------------------------------------------------------------------------ */
 
-static void count_states(struct sweep *s, uint32_t hit, int64_t at_ns)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (hit & 1u << i && !s->state[i].hits++)
-			s->state[i].first_ns = at_ns;
-}
-
 static json_t *point_json(const struct flight_result *r, const struct hop_record *hop,
 			  const struct way *way, int64_t at_ns, const char *dir)
 {
@@ -149,8 +142,9 @@ static void count_point(struct sweep *s, struct report_entry *entry, const char 
 		way = tally_failure(&s->tally, &o, run, entry, at_ns, &kept);
 	}
 	s->flown++;
-	if (hop)
-		count_states(s, hop->states, at_ns);
+	for (size_t i = 0; hop && i < ARRAY_SIZE(states); i++)
+		if (hop->states & 1u << i && !s->state[i].hits++)
+			s->state[i].first_ns = at_ns;
 	json_append(s->json, point_json(r, hop, way, at_ns, kept ? run : NULL));
 	if (!kept)
 		tally_remove(&s->tally, run, entry->name);
@@ -362,10 +356,11 @@ static int sum_up(const struct sweep *s, unsigned number)
 static int sweep(struct options *o, const struct setup *setup, const struct scenario *scenario,
 		 unsigned number, json_t *all)
 {
-	struct sweep s = {.o = o,
-			  .setup = *setup,
-			  .json = json_got(json_array()),
-			  .tally = {.log = setup->log, .shown_log = o->shown_log}};
+	auto_by(free_sweep) struct sweep s = {
+		.o = o,
+		.setup = *setup,
+		.json = json_got(json_array()),
+		.tally = {.log = setup->log, .shown_log = o->shown_log}};
 	const char *lacks = lack(scenario);
 	struct l0_past past;
 	struct err e = {0};
@@ -402,7 +397,6 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 		print_lines(stdout, "", buf_text(&why));
 	}
 	fflush(stdout);
-	free_sweep(&s);
 	return status;
 }
 
