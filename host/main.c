@@ -79,8 +79,7 @@ static void shown(const struct options *o, const char *program, enum command com
 	}
 }
 
-/* Those that a caller has closed: what is printed must not get into a file that takes their place.
- */
+/* Those that a caller has closed: what is printed must not get into a file in their place. */
 static void open_standard_files(void)
 {
 	int fd;

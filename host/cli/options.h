@@ -133,17 +133,13 @@ void options_words(const struct options *o, const struct scenario *only, enum op
 /* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
 char *options_next_word(char **at);
 
-/* Sets what --method @text means: names and patterns. 0, or -1 with @e filled. @text must live on.
+/*
+ * Set what @text means as the value of --method (names and patterns), --shard, --freeze, --pages.
+ * 0, or -1 with @e filled. @text must live on.
  */
 int options_methods(struct options *o, const char *text, struct err *e);
-
-/* Sets what --shard @text means. 0, or -1 with @e filled. */
 int options_shard(struct options *o, const char *text, struct err *e);
-
-/* Sets what --freeze @text means. 0, or -1 with @e filled. @text must live on. */
 int options_freeze(struct options *o, const char *text, struct err *e);
-
-/* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
 int options_pages(struct options *o, const char *text, struct err *e);
 
 /* Whether @o asks for more than one kernel, module or value of a parameter. */

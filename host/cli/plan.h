@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which results a run gives: scenarios, moments of posting, methods, of which a shard has a part.
- */
+/* Which results a run gives: scenarios, moments of posting, methods; a shard has a part of them. */
 #ifndef HOST_CLI_PLAN_H
 #define HOST_CLI_PLAN_H
 

@@ -123,8 +123,7 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 	return status;
 }
 
-/* Takes @log for the job and finds the image. The run directory's descriptor, or -1 with @e filled.
- */
+/* Takes @log for the job, finds the image. The run directory's descriptor, or -1 with @e filled. */
 static int repeat_begin(const struct options *o, const struct replay *r, struct setup *s,
 			struct err *e)
 {
@@ -132,8 +131,7 @@ static int repeat_begin(const struct options *o, const struct replay *r, struct 
 		return err_set(
 			e,
 			"%s: --exact repeats what run, sweep or soak did in the lab, without a "
-			"file of "
-			"yours; this is from something else",
+			"file of yours; this is from something else",
 			o->file);
 	if (setup(s, o, e) || scenarios_load(s->image, e) ||
 	    lab_job_is_ours(&r->job, runner_in_lab(), s->image, e))

@@ -460,10 +460,9 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 
 	buf_printf(html,
 		   "<div class=\"tl%s\"%s><table role=\"presentation\" cellspacing=\"0\" "
-		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg "
-		   "viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
-		   "font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\">",
+		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg viewBox=\"0 0 "
+		   "%.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
+		   "font-family=\"sans-serif\" %s fill=\"#1f2933\">",
 		   c->far ? " far" : "", c->far ? "" : " tabindex=\"0\"",
 		   c->far ? " width=\"100%\"" : "", NAMES, NAMES, height, NAMES, height,
 		   attributes);
@@ -475,8 +474,7 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 		buf_printf(html, "viewBox=\"%.0f 0 %.0f %.0f\" width=\"%.0f\"", NAMES,
 			   WIDTH - NAMES, height, WIDTH - NAMES);
 	buf_printf(html,
-		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\">",
+		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s fill=\"#1f2933\">",
 		   height, attributes);
 	html_printf(html, "<title>%s</title>", name);
 	buf_append(html, buf_text(c->svg), c->svg->len);

@@ -49,8 +49,7 @@ static const struct known_file lab_files[] = {
 #define REPLAY	 "replay"
 #define MINIMISE "minimise"
 
-/* What the run directories of a sweep and a soak are called behind a scenario and before a number.
- */
+/* What run directories of sweep and soak are called, between a scenario and a number. */
 static const char *const flights[] = {".after-", ".flight-"};
 
 static bool listed(const struct known_file *list, size_t count, const char *file)

@@ -55,8 +55,7 @@ static void print_times(const struct run *r, const struct flight_config *config,
 		state_words(&hop->state, words, sizeof(words));
 		fprintf(stderr,
 			"# %s: hop %u: %s%s%s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f "
-			"ms, "
-			"cont %.1f ms%s%s\n",
+			"ms, cont %.1f ms%s%s\n",
 			r->name, i + 1, mixed ? method_name(hop->method) : "", mixed ? ": " : "",
 			words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
 			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,

@@ -145,8 +145,7 @@ static int cut_off(struct lab_run *l, json_t *top)
 	return status;
 }
 
-/* Moves what the lab has left to where it belongs, and writes the copies. 0, or -1 with @e filled.
- */
+/* Moves what the lab left to where it belongs, and writes the copies. 0, or -1 with @e filled. */
 static int take(struct lab_run *l, const json_t *top, struct err *e)
 {
 	const char *log = l->setup->log;

@@ -253,14 +253,12 @@ static void print_ways(const struct soak *s)
 	printf("#   %8u %14s  PASS\n", s->passed, "");
 	if (s->no_snapshot)
 		printf("#   %8u %14s  no snapshot: the VM had ended before the moment, or there "
-		       "was "
-		       "nothing to break\n",
+		       "was nothing to break\n",
 		       s->no_snapshot, "");
 	tally_print(&s->tally);
 	if (s->left_out)
 		printf("# left out: %u scenarios, %u not for this CPU, %u whose control fails by a "
-		       "known "
-		       "KVM bug, %u whose control does not pass\n",
+		       "known KVM bug, %u whose control does not pass\n",
 		       s->left_out, s->left_out - s->left_out_known - s->left_out_failed,
 		       s->left_out_known, s->left_out_failed);
 }
@@ -276,8 +274,7 @@ static int sum_up(const struct soak *s)
 
 	print_ways(s);
 	printf("# %u of %u failed: with %.0f %% confidence not more than %.2f %% of such flights "
-	       "do "
-	       "(Clopper-Pearson, one-sided)%s\n",
+	       "do (Clopper-Pearson, one-sided)%s\n",
 	       failed, of, 100 * BOUND_CONFIDENCE, 100 * bound_upper(failed, of),
 	       s->o->strict || !s->known ? "" : "; those by known KVM bugs are not counted");
 	printf("%sok 1 - soak # ", status == 0 || status == 4 ? "" : "not ");

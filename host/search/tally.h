@@ -24,8 +24,7 @@ struct tally {
 	unsigned ways;
 };
 
-/* The directory of a flight that is to give @result: LOG/@run/@result, made. NULL with @e filled.
- */
+/* The directory of a flight to give @result: LOG/@run/@result, made. NULL with @e filled. */
 char *tally_dir(const struct tally *t, const char *run, const char *result, struct err *e);
 
 /*
