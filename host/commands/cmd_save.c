@@ -165,18 +165,6 @@ int cmd_save(struct options *o)
 
 /* ---- restore ------------------------------------------------------------------------------ */
 
-static void print_pages(const struct options *o, const struct flight_result *r)
-{
-	for (unsigned i = 0; i < r->hops; i++)
-		if (r->hop[i].fetch) {
-			auto_buf struct buf text = {0};
-
-			pages_report(r->hop[i].fetch, r->hop[i].fetches, known_kernel(),
-				     o->pages_config.late, &text);
-			print_lines(stdout, "#   ", text.p);
-		}
-}
-
 static int restore_here(const struct setup *s, struct flight_config *c)
 {
 	struct report report;
@@ -187,7 +175,7 @@ static int restore_here(const struct setup *s, struct flight_config *c)
 
 	report_begin(&report, s->o, stdout, s->o->shown_log, 1, 1);
 	flight_run(c, &r);
-	print_pages(s->o, &r);
+	report_pages(stdout, NULL, &r, true, s->o->pages_config.late);
 	entry.known = known_match(c->scenario->name, c, &r, true, NULL);
 	if (!r.interrupted)
 		report_result(&report, &entry);

@@ -157,7 +157,7 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 	buf_printf(html, "</tbody></table></div></details>");
 }
 
-void report_html_runs(const struct report_page *p, struct buf *html)
+static void runs(const struct report_page *p, struct buf *html)
 {
 	runs_head(p, html);
 	counts_row(p, html);
@@ -479,7 +479,7 @@ void report_html(struct report_page *p, struct buf *html)
 	buf_printf(html, "</section>\n");
 	buf_append(html, buf_text(&results), results.len);
 	buf_printf(html, "<section id=\"runs\"><h2>What was run</h2>");
-	report_html_runs(p, html);
+	runs(p, html);
 	buf_printf(html, "</section>\n");
 	footer(p, html);
 	buf_printf(html, "\n<script>%s</script></body></html>\n", report_html_js);

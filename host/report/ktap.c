@@ -19,7 +19,7 @@ void report_begin(struct report *r, const struct options *o, FILE *out, const ch
 {
 	report_init(r, o, out, log, lines);
 	r->planned = planned;
-	r->json = report_json_begin();
+	r->json = json_got(json_array());
 	report_time(r->started);
 	if (o->shown_started)
 		snprintf(r->started, sizeof(r->started), "%s", o->shown_started);

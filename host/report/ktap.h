@@ -45,6 +45,13 @@ int report_end(struct report *r, const char *dir, struct err *e);
  */
 void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text);
 
+/*
+ * Prints which pages the first hop of @result, or with @all each, asked for, as pages_report()
+ * tells it; each below its number and @name, unless that is NULL.
+ */
+void report_pages(FILE *out, const char *name, const struct flight_result *result, bool all,
+		  const char *late);
+
 /* Whether QEMU said anything of the move. */
 bool move_told(const struct move_record *move);
 

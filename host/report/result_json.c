@@ -17,11 +17,6 @@ static json_t *ms(int64_t ns)
 	return json_real((double)(ns / NS_PER_US) / 1000);
 }
 
-json_t *report_json_begin(void)
-{
-	return json_got(json_array());
-}
-
 /* @value, null for what QEMU did not say. */
 static json_t *told(const struct hop_record *hop, int64_t value)
 {

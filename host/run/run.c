@@ -112,22 +112,6 @@ static void keep_results(void *arg, struct report *report)
 	}
 }
 
-/* What the restored VM asked for, of the first hop unless of all; QEMU's wire does not tell it. */
-static void print_pages(const struct run *r, const char *name, const struct flight_result *result)
-{
-	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {
-		const struct hop_record *hop = &result->hop[i];
-		auto_buf struct buf text = {0};
-
-		if (!hop->fetch || (i && !r->o->verbose))
-			continue;
-		pages_report(hop->fetch, hop->fetches, known_kernel(), r->o->pages_config.late,
-			     &text);
-		fprintf(r->out, "# %s: hop %u\n", name, i + 1);
-		print_lines(r->out, "#   ", text.p);
-	}
-}
-
 /* Why none of @items can fly, which are a scenario's control and its results; NULL: one can. */
 static const char *all_lack(const struct setup *setup, const struct plan_item *items,
 			    unsigned count, const struct driver *driver)
@@ -182,7 +166,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		else
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
-		print_pages(r, entry.name, &result);
+		if (config.driver == &kvm_driver) /* QEMU's wire does not tell it */
+			report_pages(r->out, name, &result, r->o->verbose, r->o->pages_config.late);
 		entry.known =
 			l0_log_death(&lack) != L0_QUIET
 				? NULL

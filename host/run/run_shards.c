@@ -216,7 +216,7 @@ static int write_told(const struct shard_lab *lab, const json_t *own, const json
 	auto_by(report_free) struct report r = {0};
 
 	report_init(&r, &lab->o, stdout, NULL, lab->plan.count);
-	r.json = report_json_begin();
+	r.json = json_got(json_array());
 	for (unsigned i = take_own(lab, own, &r); i < lab->count; i++) {
 		const struct report_line line = line_of(lab, i);
 		auto_by(flight_result_free) struct flight_result result = {

@@ -57,7 +57,7 @@ static bool judge(struct shrinking *s, const struct options *o, const struct rep
 	bool same;
 
 	report_init(&report, o, stdout, NULL, 1);
-	report.json = report_json_begin();
+	report.json = json_got(json_array());
 	result = report_json_result(&report, entry, &line);
 	same = replay_same(s->replay->failed, result);
 	say(s, what, result);
