@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
-#include "host/commands/help.h"
-#include "host/cli/parse.h"
 #include "host/cli/commands.h"
-#include "host/search/search.h"
+#include "host/base/cleanup.h"
 
 #include <argp.h>
 #include <fcntl.h>
@@ -14,14 +12,9 @@
 
 /* What each command does: its exit status. */
 static int (*const run[COMMANDS])(struct options *o) = {
-	[CMD_RUN] = cmd_run,	   [CMD_PAGES] = cmd_run,	 [CMD_BENCH] = cmd_bench,
-	[CMD_SWEEP] = cmd_sweep,   [CMD_SOAK] = cmd_soak,	 [CMD_MINIMISE] = cmd_minimise,
-	[CMD_SAVE] = cmd_save,	   [CMD_RESTORE] = cmd_restore,	 [CMD_LIST] = cmd_list,
-	[CMD_ORDERS] = cmd_matrix, [CMD_BREAKAGES] = cmd_matrix, [CMD_COVERAGE] = cmd_coverage,
-	[CMD_SERVE] = cmd_serve,   [CMD_MERGE] = cmd_merge,	 [CMD_REPLAY] = cmd_replay,
-	[CMD_REPORT] = cmd_report, [CMD_INSPECT] = cmd_inspect,	 [CMD_BISECT] = cmd_bisect,
-	[CMD_DOCTOR] = cmd_doctor, [CMD_HELP] = cmd_help,	 [CMD_KERNELS] = cmd_kernels,
-	[CMD_LAB] = cmd_lab,	   [CMD_MAN] = cmd_man,		 [CMD_COMPLETE] = cmd_complete,
+#define COMMAND(id, letter, function, ...) [CMD_##id] = function,
+#include "host/cli/commands.def"
+#undef COMMAND
 };
 
 #define USAGE 256 /* argp's key */
@@ -86,17 +79,7 @@ static void shown(const struct options *o, const char *program, enum command com
 	}
 }
 
-/* A page report and a replay are runs, and so is each flight of these others. */
-static enum command repeated_by(enum command command)
-{
-	return command == CMD_PAGES || command == CMD_REPLAY || command == CMD_SWEEP ||
-			       command == CMD_SOAK || command == CMD_MINIMISE
-		       ? CMD_RUN
-		       : command;
-}
-
-/* Those that a caller has closed: what is printed must not get into a file that takes their place.
- */
+/* Those that a caller has closed: what is printed must not get into a file in their place. */
 static void open_standard_files(void)
 {
 	int fd;
@@ -111,36 +94,30 @@ static void open_standard_files(void)
 int main(int argc, char **argv)
 {
 	struct options o;
-	struct buf command = {0}, replay = {0};
+	auto_buf struct buf command = {0}, replay = {0};
 	struct argp top = {top_options, parse_top, "COMMAND [OPTION...]", NULL, NULL, NULL, NULL};
 	FILE *const terminal = stderr;
-	bool known;
-	int status;
 
 	open_standard_files();
 	/* argp and getopt repeat the user's words. */
 	stderr = printable_stream(terminal);
 	argp_err_exit_status = 2;
 	options_init(&o);
-	known = cmd_line_parse(&o, argc, argv);
-	if (known) {
-		fclose(stderr);
-		stderr = terminal;
-		shown(&o, argv[0], repeated_by(o.command), &command);
-		if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
-			buf_printf(&command, " ");
-			buf_shell_quote(&command, o.file);
-		}
-		shown(&o, argv[0], CMD_REPLAY, &replay);
-		if (!o.shown_command)
-			o.shown_command = command.p;
-		if (!o.shown_replay)
-			o.shown_replay = replay.p;
-		status = run[o.command](&o);
-		buf_free(&command);
-		buf_free(&replay);
-		return check_output(status);
+	if (!cmd_line_parse(&o, NULL, argc, argv)) {
+		argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
+		return 2;
 	}
-	argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
-	return 2;
+	fclose(stderr);
+	stderr = terminal;
+	shown(&o, argv[0], commands[o.command].repeated, &command);
+	if (o.file && o.command != CMD_REPLAY && o.command != CMD_MINIMISE) {
+		buf_printf(&command, " ");
+		buf_shell_quote(&command, o.file);
+	}
+	shown(&o, argv[0], CMD_REPLAY, &replay);
+	if (!o.shown_command)
+		o.shown_command = command.p;
+	if (!o.shown_replay)
+		o.shown_replay = replay.p;
+	return check_output(run[o.command](&o));
 }

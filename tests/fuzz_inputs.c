@@ -6,7 +6,7 @@
 #include "tests/unit/log.h"
 #include "tests/unit/results.h"
 
-#include "host/cli/parse.h"
+#include "host/cli/commands.h"
 #include "host/kvm/kvm_state.h"
 
 #include <argp.h>
@@ -240,7 +240,7 @@ static void parse(char **words, int count)
 	argp_err_exit_status = 2;
 	stderr = printable_stream(stderr);
 	options_init(&o);
-	cmd_line_parse(&o, count, words); /* what is no command is left to main() */
+	cmd_line_parse(&o, NULL, count, words); /* what is no command is left to main() */
 	exit(0);
 }
 

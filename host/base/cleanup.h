@@ -24,6 +24,8 @@
 #define auto_fclose   __attribute__((cleanup(cleanup_fclose)))
 #define auto_closedir __attribute__((cleanup(cleanup_closedir)))
 #define auto_close    __attribute__((cleanup(cleanup_close)))
+/* A struct, by the function that empties it. */
+#define auto_by(empty) __attribute__((cleanup(empty)))
 
 /* The pointer @p, which goes on to somebody else and is not released here any more. */
 #define keep(p)                           \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the values of options with a language of their own mean, and the words of a shell.
 #include "host/cli/options.h"
+#include "host/base/cleanup.h"
 
 #include <fnmatch.h>
-#include <stdlib.h>
 #include <string.h>
 
 int options_methods(struct options *o, const char *text, struct err *e)
@@ -11,30 +11,25 @@ int options_methods(struct options *o, const char *text, struct err *e)
 	bool want[METHODS] = {false};
 	const size_t size = strlen(text) + 1;
 	const char *list = text;
-	char *pattern = xcalloc(1, size);
-	bool any = true;
+	auto_free char *pattern = xcalloc(1, size);
 
-	while (any && word_next(&list, ',', pattern, size)) {
-		any = false;
+	while (word_next(&list, ',', pattern, size)) {
+		bool any = false;
 
 		for (enum method m = 0; m < METHODS; m++)
 			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
 				want[m] = any = true;
 		if (!any)
-			err_set(e, "there is no method '%s' (`midflight list --methods` shows all)",
+			return err_set(
+				e, "there is no method '%s' (`midflight list --methods` shows all)",
 				pattern);
 	}
-	free(pattern);
-	if (!any)
-		return -1;
 	o->methods = 0;
 	for (enum method m = 0; m < METHODS; m++)
 		if (want[m])
 			o->method[o->methods++] = m;
 	o->method_text = text;
-	if (!o->methods)
-		err_set(e, "empty");
-	return o->methods ? 0 : -1;
+	return o->methods ? 0 : err_set(e, "empty");
 }
 
 int options_shard(struct options *o, const char *text, struct err *e)
@@ -45,51 +40,46 @@ int options_shard(struct options *o, const char *text, struct err *e)
 	/* %u takes a sign and blanks, too. */
 	if (strspn(text, "0123456789/") != strlen(text) || strlen(text) > 9 ||
 	    sscanf(text, "%u/%u%c", &s.k, &s.n, &rest) != 2 || !s.k || s.k > s.n ||
-	    s.n > SHARDS_MAX) {
-		err_set(e, "'%s' is no K/N with K from 1 to N and N up to %d", text, SHARDS_MAX);
-		return -1;
-	}
+	    s.n > SHARDS_MAX)
+		return err_set(e, "'%s' is no K/N with K from 1 to N and N up to %d", text,
+			       SHARDS_MAX);
 	o->shard = s;
 	return 0;
 }
 
 int options_freeze(struct options *o, const char *text, struct err *e)
 {
-	uint64_t value = 0;
-	struct freeze *f = &o->freeze;
+	static const struct {
+		const char *name;
+		enum freeze_at at;
+		uint64_t least, most, unit; /* of the number behind it; 0: there is none */
+	} whens[] = {
+		{"now", FREEZE_NOW, 0, 0, 0},
+		{"port", FREEZE_PORT, 0, 0, 0},
+		{"time=", FREEZE_TIME, 0, 60000000, NS_PER_US},
+		{"exits=", FREEZE_EXITS, 1, 1000000, 1},
+		{"after=", FREEZE_AFTER, 0, 60000 * NS_PER_MS, 1},
+		{"steps=", FREEZE_STEPS, 1, 1000000, 1},
+	};
 
-	*f = (struct freeze){FREEZE_NOW, 0};
+	o->freeze = (struct freeze){FREEZE_NOW, 0};
 	o->freeze_text = text;
-	if (!strcmp(text, "now"))
-		return 0;
-	if (!strcmp(text, "port")) {
-		f->at = FREEZE_PORT;
-		return 0;
-	}
-	if (!strncmp(text, "time=", 5) && parse_number(text + 5, &value) && value <= 60000000) {
-		*f = (struct freeze){FREEZE_TIME, (int64_t)value * NS_PER_US};
-		return 0;
-	}
-	if (!strncmp(text, "exits=", 6) && parse_number(text + 6, &value) && value &&
-	    value <= 1000000) {
-		*f = (struct freeze){FREEZE_EXITS, (int64_t)value};
+	for (size_t i = 0; i < ARRAY_SIZE(whens); i++) {
+		const size_t len = strlen(whens[i].name);
+		uint64_t value = 0;
+
+		if (strncmp(text, whens[i].name, len) ||
+		    (whens[i].unit ? !parse_number(text + len, &value) : text[len]) ||
+		    value < whens[i].least || value > whens[i].most)
+			continue;
+		o->freeze = (struct freeze){whens[i].at, (int64_t)(value * whens[i].unit)};
 		return 0;
 	}
-	if (!strncmp(text, "after=", 6) && parse_number(text + 6, &value) &&
-	    value <= 60000 * (uint64_t)NS_PER_MS) {
-		*f = (struct freeze){FREEZE_AFTER, (int64_t)value};
-		return 0;
-	}
-	if (!strncmp(text, "steps=", 6) && parse_number(text + 6, &value) && value &&
-	    value <= 1000000) {
-		*f = (struct freeze){FREEZE_STEPS, (int64_t)value};
-		return 0;
-	}
-	err_set(e,
+	return err_set(
+		e,
 		"'%s' is none of now, port, time=MICROSECONDS (up to 60000000), exits=N (1 to "
 		"1000000), after=NANOSECONDS (up to 60000000000), steps=N (1 to 1000000)",
 		text);
-	return -1;
 }
 
 int options_pages(struct options *o, const char *text, struct err *e)
@@ -109,18 +99,16 @@ int options_pages(struct options *o, const char *text, struct err *e)
 	while (c->mode < ARRAY_SIZE(modes) &&
 	       (strlen(modes[c->mode].name) != len || memcmp(modes[c->mode].name, text, len)))
 		c->mode++;
-	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1])) {
-		err_set(e,
+	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1]))
+		return err_set(
+			e,
 			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, exit, "
 			"lost=PAGE",
 			text);
-		return -1;
-	}
 	if (c->mode == PAGES_DELAY) {
-		if (!parse_number(value + 1, &us) || us > 10000000) {
-			err_set(e, "'%s' is no number of microseconds up to 10000000", value + 1);
-			return -1;
-		}
+		if (!parse_number(value + 1, &us) || us > 10000000)
+			return err_set(e, "'%s' is no number of microseconds up to 10000000",
+				       value + 1);
 		c->delay_ns = (int64_t)us * NS_PER_US;
 	}
 	c->late = c->lost = value ? value + 1 : NULL;

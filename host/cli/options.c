@@ -2,6 +2,7 @@
 // The table of options: from words to values, and back to the words of a command line.
 #include "host/cli/options.h"
 #include "host/kvm/kvm_state.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +17,18 @@ static int read_duration(struct options *o, const char *arg, struct err *e)
 		unsigned seconds;
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
 	const size_t digits = strspn(arg, "0123456789");
-	char *value = xasprintf("%.*s", (int)digits, arg);
+	auto_free char *value = xasprintf("%.*s", (int)digits, arg);
 	unsigned unit = arg[digits] ? 0 : 1;
 	uint64_t n = 0;
-	int ret = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
 		if (arg[digits] == units[i].letter && !arg[digits + 1])
 			unit = units[i].seconds;
-	if (!parse_number(value, &n) || !unit || !n || n > FOR_S_MAX / unit) {
-		err_set(e, "'%s' is no time like 90, 10m or 2h, up to %uh", arg, FOR_S_MAX / 3600);
-		ret = -1;
-	}
-	free(value);
+	if (!parse_number(value, &n) || !unit || !n || n > FOR_S_MAX / unit)
+		return err_set(e, "'%s' is no time like 90, 10m or 2h, up to %uh", arg,
+			       FOR_S_MAX / 3600);
 	o->for_s = (unsigned)n * unit;
-	return ret;
+	return 0;
 }
 
 static int read_nudge(struct options *o, const char *arg, struct err *e)
@@ -40,8 +38,7 @@ static int read_nudge(struct options *o, const char *arg, struct err *e)
 	o->nudge_s = strtod(arg, &end);
 	if (!*end && end != arg && o->nudge_s >= 0.05 && o->nudge_s <= 86400)
 		return 0;
-	err_set(e, "'%s' is no number from 0.05 to 86400", arg);
-	return -1;
+	return err_set(e, "'%s' is no number from 0.05 to 86400", arg);
 }
 
 static int read_order(struct options *o, const char *arg, struct err *e)
@@ -60,10 +57,8 @@ static int read_pages(struct options *o, const char *arg, struct err *e)
 
 static int read_lab(struct options *o, const char *arg, struct err *e)
 {
-	if (!word_in("auto|yes|no", '|', arg)) {
-		err_set(e, "'%s' is none of auto|yes|no", arg);
-		return -1;
-	}
+	if (!word_in("auto|yes|no", '|', arg))
+		return err_set(e, "'%s' is none of auto|yes|no", arg);
 	o->lab = !strcmp(arg, "yes") ? LAB_YES : !strcmp(arg, "no") ? LAB_NO : LAB_AUTO;
 	return 0;
 }
@@ -71,10 +66,8 @@ static int read_lab(struct options *o, const char *arg, struct err *e)
 /* An option that lab.sh understands. */
 static int add_l0(struct options *o, const char *option, const char *arg, struct err *e)
 {
-	if (o->l0_words + 2 > ARRAY_SIZE(o->l0) || !*arg) {
-		err_set(e, "%s", *arg ? "too many" : "empty");
-		return -1;
-	}
+	if (o->l0_words + 2 > ARRAY_SIZE(o->l0) || !*arg)
+		return err_set(e, "%s", *arg ? "too many" : "empty");
 	o->l0[o->l0_words++] = option;
 	o->l0[o->l0_words++] = arg;
 	return 0;
@@ -90,41 +83,22 @@ static int read_kernel(struct options *o, const char *arg, struct err *e)
 
 static int read_each_param(struct options *o, const char *arg, struct err *e)
 {
-	if (o->each_params == ARRAY_SIZE(o->each_param)) {
-		err_set(e, "too many");
-		return -1;
-	}
-	if (!strchr(arg, '=') || arg[0] == '=') {
-		err_set(e, "'%s' is no NAME=VALUE,...", arg);
-		return -1;
-	}
+	if (o->each_params == ARRAY_SIZE(o->each_param))
+		return err_set(e, "too many");
+	if (!strchr(arg, '=') || arg[0] == '=')
+		return err_set(e, "'%s' is no NAME=VALUE,...", arg);
 	o->each_param[o->each_params++] = arg;
 	return 0;
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-/* Which commands take an option. */
-#define R (1u << CMD_RUN)
-#define P (1u << CMD_PAGES)
-#define B (1u << CMD_BENCH)
-#define S (1u << CMD_SAVE)
-#define T (1u << CMD_RESTORE)
-#define V (1u << CMD_SERVE)
-#define L (1u << CMD_LIST)
-#define O (1u << CMD_ORDERS)
-#define K (1u << CMD_BREAKAGES)
-#define M (1u << CMD_MERGE)
-#define H (1u << CMD_REPORT)
-#define I (1u << CMD_INSPECT)
-#define A (1u << CMD_REPLAY)
-#define D (1u << CMD_DOCTOR)
-#define X (1u << CMD_LAB)
-#define G (1u << CMD_BISECT)
-#define W (1u << CMD_SWEEP)
-#define C (1u << CMD_COVERAGE)
-#define Z (1u << CMD_SOAK)
-#define Q (1u << CMD_MINIMISE)
+/* Which commands take an option: by the letters of commands.def. */
+enum {
+#define COMMAND(id, letter, ...) letter = 1u << CMD_##id,
+#include "host/cli/commands.def"
+#undef COMMAND
+};
 
 /* A kind does not compile with a member that is missing, or of another type than it sets. */
 #define MEMBER(member, ...)                                                                 \
@@ -181,11 +155,9 @@ static int read_number(const struct option_row *row, const char *arg, void *at, 
 {
 	uint64_t value = 0;
 
-	if (!parse_number(arg, &value) || value < row->min || value > row->max) {
-		err_set(e, "'%s' is no number from %llu to %llu", arg, (unsigned long long)row->min,
-			(unsigned long long)row->max);
-		return -1;
-	}
+	if (!parse_number(arg, &value) || value < row->min || value > row->max)
+		return err_set(e, "'%s' is no number from %llu to %llu", arg,
+			       (unsigned long long)row->min, (unsigned long long)row->max);
 	if (row->type == OF_UNSIGNED)
 		*(unsigned *)at = (unsigned)value;
 	else
@@ -200,23 +172,17 @@ static int check_word(const char *arg, const char *extra, struct err *e)
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
 	for (const char *p = arg; *p; p++)
-		if (!strchr(plain, *p) && !strchr(extra, *p)) {
-			err_set(e, "'%s' has an odd character", arg);
-			return -1;
-		}
-	if (!*arg)
-		err_set(e, "empty");
-	return *arg ? 0 : -1;
+		if (!strchr(plain, *p) && !strchr(extra, *p))
+			return err_set(e, "'%s' has an odd character", arg);
+	return *arg ? 0 : err_set(e, "empty");
 }
 
 int option_read(struct options *o, const struct option_row *row, const char *arg, struct err *e)
 {
 	void *at = (char *)o + row->at;
 
-	if (row->kind == KIND_ONE_OF && !word_in(row->arg, '|', arg)) {
-		err_set(e, "'%s' is none of %s", arg, row->arg);
-		return -1;
-	}
+	if (row->kind == KIND_ONE_OF && !word_in(row->arg, '|', arg))
+		return err_set(e, "'%s' is none of %s", arg, row->arg);
 	switch (row->kind) {
 	case KIND_FLAG:
 		*(bool *)at = true;
@@ -299,12 +265,11 @@ static void put_value(const struct option_row *row, const void *at, struct buf *
 	}
 }
 
-/* The words of those options that are repeated as @least says. */
-static void put_words(const struct options *o, const struct scenario *only,
-		      enum option_repeated least, struct buf *words)
+void options_words(const struct options *o, const struct scenario *only, enum option_repeated least,
+		   struct buf *words)
 {
 	struct options standard, named = *o;
-	struct buf names = {0};
+	auto_buf struct buf names = {0};
 
 	options_init(&standard);
 	for (unsigned i = 0; i < o->scenarios; i++)
@@ -319,17 +284,6 @@ static void put_words(const struct options *o, const struct scenario *only,
 		buf_printf(words, " %s", row->word);
 		put_value(row, (const char *)&named + row->at, words);
 	}
-	buf_free(&names);
-}
-
-void options_words(const struct options *o, const struct scenario *only, struct buf *words)
-{
-	put_words(o, only, REPEATED, words);
-}
-
-void options_flown_words(const struct options *o, const struct scenario *only, struct buf *words)
-{
-	put_words(o, only, FLOWN, words);
 }
 
 bool has_variants(const struct options *o)
@@ -347,5 +301,5 @@ void options_repro(const struct options *o, const struct scenario *scenario, enu
 	one.shard = (struct shard){0};
 	one.quiet = false;
 	buf_printf(text, "%s", o->shown_command);
-	options_words(&one, scenario, text);
+	options_words(&one, scenario, REPEATED, text);
 }

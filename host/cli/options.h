@@ -21,32 +21,10 @@
 #define L0_OPTIONS_MAX 32
 #define PAGES_GRACE_NS (200 * NS_PER_MS)
 
-/* In the order in which people meet them. The last two are for the build and the shell. */
 enum command {
-	CMD_RUN,
-	CMD_REPLAY,
-	CMD_REPORT,
-	CMD_INSPECT,
-	CMD_LIST,
-	CMD_DOCTOR,
-	CMD_HELP,
-	CMD_PAGES,
-	CMD_ORDERS,
-	CMD_BREAKAGES,
-	CMD_COVERAGE,
-	CMD_SAVE,
-	CMD_RESTORE,
-	CMD_SERVE,
-	CMD_MERGE,
-	CMD_SWEEP,
-	CMD_SOAK,
-	CMD_MINIMISE,
-	CMD_BENCH,
-	CMD_LAB,
-	CMD_KERNELS,
-	CMD_BISECT,
-	CMD_MAN,
-	CMD_COMPLETE,
+#define COMMAND(id, ...) CMD_##id,
+#include "host/cli/commands.def"
+#undef COMMAND
 	COMMANDS
 };
 
@@ -145,25 +123,23 @@ int option_read(struct options *o, const struct option_row *row, const char *arg
 /* Defaults. */
 void options_init(struct options *o);
 
-/* Appends the options that differ from the defaults as words for a shell, without paths and lab. */
-void options_words(const struct options *o, const struct scenario *only, struct buf *words);
-/* Of these only those that say what is flown. */
-void options_flown_words(const struct options *o, const struct scenario *only, struct buf *words);
+/*
+ * Appends the options that differ from the defaults as words for a shell, without paths and lab:
+ * those that are repeated, or FLOWN, only those that say what is flown.
+ */
+void options_words(const struct options *o, const struct scenario *only, enum option_repeated least,
+		   struct buf *words);
 
 /* The next of the words that a shell would see in *@at, whose text it changes; NULL: no more. */
 char *options_next_word(char **at);
 
-/* Sets what --method @text means: names and patterns. 0, or -1 with @e filled. @text must live on.
+/*
+ * Set what @text means as the value of --method (names and patterns), --shard, --freeze, --pages.
+ * 0, or -1 with @e filled. @text must live on.
  */
 int options_methods(struct options *o, const char *text, struct err *e);
-
-/* Sets what --shard @text means. 0, or -1 with @e filled. */
 int options_shard(struct options *o, const char *text, struct err *e);
-
-/* Sets what --freeze @text means. 0, or -1 with @e filled. @text must live on. */
 int options_freeze(struct options *o, const char *text, struct err *e);
-
-/* Sets what --pages @text means. 0, or -1 with @e filled. @text must live on. */
 int options_pages(struct options *o, const char *text, struct err *e);
 
 /* Whether @o asks for more than one kernel, module or value of a parameter. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of each command: which options it takes, what they mean, its help.
-#include "host/cli/parse.h"
+#include "host/base/cleanup.h"
 #include "host/cli/commands.h"
 #include "host/cli/paths.h"
 
@@ -37,11 +37,10 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 {
 	const char *list = o->scenario_text;
 	const size_t size = list ? strlen(list) + 1 : 0;
-	char *pattern = xcalloc(1, size);
+	auto_free char *pattern = xcalloc(1, size);
 
 	while (list && word_next(&list, ',', pattern, size))
 		add_matching(state, o, pattern);
-	free(pattern);
 	for (unsigned i = 0; i < o->file_count; i++)
 		add_matching(state, o, o->files[i]);
 	if (o->scenario_text && !o->scenarios)
@@ -53,11 +52,10 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 static void load_scenarios(struct argp_state *state, const struct options *o)
 {
 	struct err e = {0};
-	char *path = image_path(executable_dir(), o->image, &e);
+	auto_free char *path = image_path(executable_dir(), o->image, &e);
 
 	if (!path || scenarios_load(path, &e))
 		argp_failure(state, argp_err_exit_status, 0, "%s", e.text);
-	free(path);
 }
 
 /* What L0 is, is the lab's business. */
@@ -211,17 +209,11 @@ static void set_defaults(struct options *o)
 	}
 }
 
-bool cmd_line_parse(struct options *o, int argc, char **argv)
+bool cmd_line_parse(struct options *o, const char *as, int argc, char **argv)
 {
-	return cmd_line_parse_as(o, NULL, argc, argv);
-}
-
-bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
-{
-	static char remote[] = "remote";
-	struct argp_option *list;
-	struct argp argp = {.parser = parse_option};
-	char *doc;
+	auto_free struct argp_option *list = xcalloc(option_row_count + 1, sizeof(*list));
+	auto_free char *doc = NULL;
+	struct argp argp = {.options = list, .parser = parse_option};
 	unsigned n = 0;
 	struct err e = {0};
 	static char name[300]; /* argp keeps it */
@@ -231,7 +223,6 @@ bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
 	if (o->command == CMD_BISECT)
 		argp_err_exit_status = BISECT_STOP;
 	set_defaults(o);
-	argp.options = list = xcalloc(option_row_count + 1, sizeof(*list));
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << o->command)
 			list[n++] = (struct argp_option){
@@ -243,11 +234,9 @@ bool cmd_line_parse_as(struct options *o, const char *as, int argc, char **argv)
 	snprintf(name, sizeof(name), "midflight %s", as ? as : commands[o->command].name);
 	argv[1] = name;
 	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, o);
-	free(list);
-	free(doc);
 	if (o->command == CMD_RUN && !o->scenarios)
 		add_quick(o);
 	if (o->serve_from && !o->pages_given)
-		options_pages(o, remote, &e);
+		options_pages(o, "remote", &e);
 	return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where this program finds what belongs to it: in the tree it was built in, or installed.
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -42,18 +43,11 @@ const char *executable_dir(void)
 	return dir;
 }
 
-static bool is_there(const char *path, int how)
-{
-	return !access(path, how);
-}
-
 static bool built_here(const char *dir)
 {
-	char *path = xasprintf("%s/" IMAGE, dir);
-	bool there = is_there(path, F_OK);
+	auto_free char *path = xasprintf("%s/" IMAGE, dir);
 
-	free(path);
-	return there;
+	return !access(path, F_OK);
 }
 
 const char *runner_in_lab(void)
@@ -72,37 +66,33 @@ const char *runner_in_lab(void)
 
 char *image_path(const char *dir, const char *given, struct err *e)
 {
-	char *path;
+	auto_free char *path = NULL;
 
 	if (given)
 		return xstrdup(given);
 	if (built_here(dir))
 		return xasprintf("%s/" IMAGE, dir);
 	path = xasprintf("%s/" INSTALLED "/" IMAGE, dir);
-	if (is_there(path, F_OK))
-		return path;
+	if (!access(path, F_OK))
+		return keep(path);
 	err_set(e,
 		"L1's image is missing: there is no %s/" IMAGE " (`make` builds it) and no %s "
 		"(`make install`); --image names another",
 		dir, path);
-	free(path);
 	return NULL;
 }
 
 char *lab_script(const char *dir, struct err *e)
 {
 	const char *named = getenv("MIDFLIGHT_LAB_DIR");
-	char *path;
+	auto_free char *path =
+		named && *named ? xasprintf("%s/lab.sh", named)
+				: xasprintf("%s/%s/" LAB, dir, built_here(dir) ? ".." : INSTALLED);
 
-	if (named && *named)
-		path = xasprintf("%s/lab.sh", named);
-	else
-		path = xasprintf("%s/%s/" LAB, dir, built_here(dir) ? ".." : INSTALLED);
-	if (is_there(path, X_OK))
-		return path;
+	if (!access(path, X_OK))
+		return keep(path);
 	err_set(e, "no lab at %s: %s; MIDFLIGHT_LAB_DIR names its directory", path,
 		strerror(errno));
-	free(path);
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The list of results: for each scenario its control, then one result per method and posting.
 #include "host/cli/plan.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,9 @@ static void add(struct plan *p, const struct plan_item *item)
 /* Whether --only leaves @item out. */
 static bool left_out(const struct options *o, const struct plan_item *item)
 {
-	char *name = o->only ? plan_name(o, item) : NULL;
-	const bool out = name && strcmp(name, o->only);
+	auto_free char *name = o->only ? plan_name(o, item) : NULL;
 
-	free(name);
-	return out;
+	return name && strcmp(name, o->only);
 }
 
 static void add_scenario(struct plan *p, const struct options *o, const struct scenario *s)
@@ -70,21 +69,19 @@ char *plan_key(const struct plan_item *item)
 
 char *plan_name(const struct options *o, const struct plan_item *item)
 {
-	char *key = plan_key(item), *name;
+	auto_free char *key = plan_key(item);
 
 	if (item->control || !o->method_text)
-		return key;
-	name = xasprintf("%s.%s", key, method_name(item->method));
-	free(key);
-	return name;
+		return keep(key);
+	return xasprintf("%s.%s", key, method_name(item->method));
 }
 
-static bool suffix(const char *word)
+bool plan_is_post(const char *word, size_t len)
 {
 	for (enum post p = 0; p < POSTS; p++)
-		if (!strcmp(word, post_name(p)))
+		if (strlen(post_name(p)) == len && !strncmp(post_name(p), word, len))
 			return true;
-	return !strcmp(word, "control") || method_find(word) != METHODS;
+	return false;
 }
 
 bool plan_names(const char *name)
@@ -98,7 +95,8 @@ bool plan_names(const char *name)
 
 		len = 1 + strcspn(name + 1, ".");
 		snprintf(word, sizeof(word), "%.*s", (int)len - 1, name + 1);
-		if (!suffix(word))
+		if (!plan_is_post(word, strlen(word)) && strcmp(word, "control") &&
+		    method_find(word) == METHODS)
 			return false;
 	}
 	return true;

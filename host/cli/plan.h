@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which results a run gives: scenarios, moments of posting, methods, of which a shard has a part.
- */
+/* Which results a run gives: scenarios, moments of posting, methods; a shard has a part of them. */
 #ifndef HOST_CLI_PLAN_H
 #define HOST_CLI_PLAN_H
 
@@ -28,6 +27,8 @@ void plan_free(struct plan *p);
 char *plan_key(const struct plan_item *item);
 /* Its name: with the method if --method was given. The caller frees it. */
 char *plan_name(const struct options *o, const struct plan_item *item);
+/* Whether @word, @len bytes of it, is a moment of posting. */
+bool plan_is_post(const char *word, size_t len);
 /* Whether a result of any run can be called @name. */
 bool plan_names(const char *name);
 

@@ -5,28 +5,13 @@
 
 #include "host/cli/options.h"
 #include "host/base/util.h"
+#include "host/l0/kvm_probe.h"
 
 #include <time.h>
 
-int cmd_run(struct options *o);
-int cmd_bench(struct options *o);
-int cmd_save(struct options *o);
-int cmd_restore(struct options *o);
-int cmd_serve(struct options *o);
-int cmd_list(struct options *o);
-int cmd_matrix(struct options *o);
-int cmd_merge(struct options *o);
-int cmd_replay(struct options *o);
-int cmd_report(struct options *o);
-int cmd_inspect(struct options *o);
-int cmd_bisect(struct options *o);
-int cmd_doctor(struct options *o);
-int cmd_lab(struct options *o);
-int cmd_coverage(struct options *o);
-int cmd_kernels(struct options *o);
-int cmd_help(struct options *o);
-int cmd_man(struct options *o);
-int cmd_complete(struct options *o);
+#define COMMAND(id, letter, function, ...) int function(struct options *o);
+#include "host/cli/commands.def"
+#undef COMMAND
 
 /* Appends midflight(1), the manual page, as roff with the macros of man(7), dated @when. */
 void man_page(struct buf *page, time_t when);
@@ -43,5 +28,44 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates);
  * @its: what went wrong around the result is not made good by it.
  */
 int replay_status(int run, int its);
+
+/* ---- what a newcomer is told: the commands, and the words that all is told in --------------- */
+
+/* A row of concepts.def. */
+struct concept {
+	const char *name, *text;
+};
+extern const struct concept concepts[];
+extern const unsigned concept_count;
+
+/* Appends what `midflight --help` says: the commands by group, on one screen. */
+void help_commands(struct buf *text);
+
+/* Appends what the word @name is, in lines of a screen. False: it is none of concepts.def. */
+bool help_concept(const char *name, struct buf *text);
+
+/* ---- can this machine run Midflight, and what mends what is missing ------------------------- */
+
+/* What `midflight doctor` judges. */
+struct machine {
+	const char *root; /* where /proc and /sys lie: "", or a test's directory */
+	struct kvm_probe probe;
+	struct kvm_vmx_msr msr[KVM_VMX_MSRS];
+	unsigned msrs;
+	int uffd;	/* errno of userfaultfd for faults in the kernel, 0: it works */
+	bool uffd_user; /* it works for faults in user mode */
+	int kmsg;	/* errno of /dev/kmsg, 0: it is readable */
+	const char *qemu_name;
+	char *qemu;	/* first line of --version; NULL: does not start */
+	int lab_status; /* of `lab.sh status`, which says what it means; -1: there is no lab.sh */
+	struct buf lab; /* what it printed */
+};
+
+/* Asks the kernel, QEMU @qemu and the lab of this machine. */
+void machine_ask(struct machine *m, const char *qemu);
+void machine_free(struct machine *m);
+
+/* One line per fact on @out, at last what `midflight run` will use. The exit status of `doctor`. */
+int doctor(const struct machine *m, FILE *out);
 
 #endif

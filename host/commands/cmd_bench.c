@@ -4,9 +4,9 @@
 // else slows the machine down slows both.
 #include "host/commands/cmd.h"
 #include "host/kvm/kvm_vm.h"
-#include "host/lab/lab.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,13 +37,11 @@ static int64_t all_ns(const struct times *t)
 
 static unsigned open_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	auto_closedir DIR *dir = opendir("/proc/self/fd");
 	unsigned count = 0;
 
 	while (dir && readdir(dir))
 		count++;
-	if (dir)
-		closedir(dir);
 	return count;
 }
 
@@ -66,7 +64,7 @@ static int touch(struct kvm_vm *vm, struct err *e)
 static int floor_cycle(struct bench *b, struct kvm_vm *vm, struct err *e)
 {
 	const struct order *order = &b->setup.order;
-	struct snapshot s = {0};
+	auto_by(snapshot_free) struct snapshot s = {0};
 	int64_t start = now_ns(), saved;
 	int ret;
 
@@ -85,7 +83,6 @@ static int floor_cycle(struct bench *b, struct kvm_vm *vm, struct err *e)
 		ret = touch(vm, e);
 	b->floor.cont_ns += now_ns() - start;
 	b->floor.cycles++;
-	snapshot_free(&s);
 	return ret;
 }
 
@@ -125,7 +122,7 @@ static void count(struct bench *b, const struct flight_result *result)
 /* One boot of L1 with @cycles hops. The exit status. */
 static int cycle_block(struct bench *b, unsigned cycles)
 {
-	struct flight_result result = {0};
+	auto_by(flight_result_free) struct flight_result result = {0};
 	int status = 0;
 
 	b->config.hops = cycles;
@@ -138,7 +135,6 @@ static int cycle_block(struct bench *b, unsigned cycles)
 							    : 1;
 	}
 	count(b, &result);
-	flight_result_free(&result);
 	return status;
 }
 
@@ -208,28 +204,20 @@ static int measure(struct bench *b, struct err *e)
 int cmd_bench(struct options *o)
 {
 	struct bench b = {0};
+	auto_free char *dir = NULL;
 	struct err e = {0};
-	char *dir;
-	int status;
 
 	if (setup(&b.setup, o, &e))
 		return give_up(e.text);
-	if (b.setup.lab) {
-		setup_say_lab(&b.setup);
-		lab_exec(o, b.setup.image, b.setup.log, &e);
-		return give_up(e.text);
-	}
-	if (b.setup.missing) {
-		printf("# SKIP: %s (%s)\n", b.setup.missing, kvm_probe_advice(&b.setup.probe));
-		return 4;
-	}
+	if (b.setup.lab)
+		return setup_become_lab(&b.setup);
+	if (b.setup.missing)
+		return setup_skip(&b.setup);
 	if (signals_init())
 		return give_up("cannot set up signals");
 	setup_flight(&b.setup, &b.config);
 	dir = xasprintf("%s/bench", b.setup.log);
 	b.config.scenario = o->scenario[0];
 	b.config.vm.dir = dir;
-	status = make_dirs(dir, &e) ? give_up(e.text) : measure(&b, &e);
-	free(dir);
-	return status;
+	return make_dirs(dir, &e) ? give_up(e.text) : measure(&b, &e);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight bisect-run`: a step of `git bisect run`, which a script beside lab.sh does.
 #include "host/commands/cmd.h"
-#include "host/cli/parse.h"
+#include "host/cli/commands.h"
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static const char *misplaced(const struct options *run)
 static const char *check_run(const struct options *o)
 {
 	static char program[] = "midflight", command[] = "run";
-	char **argv = xcalloc(o->file_count + 3, sizeof(*argv));
+	auto_free char **argv = xcalloc(o->file_count + 3, sizeof(*argv));
 	struct options run;
 
 	options_init(&run);
@@ -47,8 +48,7 @@ static const char *check_run(const struct options *o)
 	argv[1] = command;
 	for (unsigned i = 0; i < o->file_count; i++)
 		argv[2 + i] = o->files[i];
-	cmd_line_parse_as(&run, "bisect-run --", (int)o->file_count + 2, argv);
-	free(argv);
+	cmd_line_parse(&run, "bisect-run --", (int)o->file_count + 2, argv);
 	return misplaced(&run);
 }
 

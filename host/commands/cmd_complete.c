@@ -4,9 +4,9 @@
 #include "host/snapshot/break.h"
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
-#include "host/commands/help.h"
 #include "host/kvm/kvm_state.h"
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +19,10 @@ struct wanted {
 
 static void offer(const struct wanted *w, const char *before, const char *name, size_t len)
 {
-	char *candidate = xasprintf("%s%.*s", before, (int)len, name);
+	auto_free char *candidate = xasprintf("%s%.*s", before, (int)len, name);
 
 	if (!strncmp(candidate, w->begins, strlen(w->begins)))
 		buf_printf(w->to, "%.*s%s\n", (int)(w->begins - w->word), w->word, candidate);
-	free(candidate);
 }
 
 static void offer_name(const struct wanted *w, const char *name)
@@ -174,15 +173,13 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates)
 
 int cmd_complete(struct options *o)
 {
-	struct buf candidates = {0};
+	auto_buf struct buf candidates = {0};
 	struct err e = {0};
-	char *image = image_path(executable_dir(), NULL, &e);
+	auto_free char *image = image_path(executable_dir(), NULL, &e);
 
 	if (image)
 		scenarios_load(image, &e); /* without it no scenario is offered */
-	free(image);
 	complete_words(o->files, o->file_count, &candidates);
 	fputs(buf_text(&candidates), stdout);
-	buf_free(&candidates);
 	return 0;
 }

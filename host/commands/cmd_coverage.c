@@ -5,6 +5,7 @@
 #include "host/lab/coverage.h"
 #include "host/base/json.h"
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,10 +140,9 @@ static int write_json(const struct options *o, const struct coverage *c,
 		      const struct coverage_functions *f, const unsigned counts[JUDGEMENTS],
 		      struct err *e)
 {
-	json_t *top = json_got(json_object()), *list = json_got(json_array());
-	json_t *modules = json_got(json_array());
-	char *text;
-	int ret;
+	json_t *list = json_got(json_array()), *modules = json_got(json_array());
+	json_auto_t *top = json_got(json_object());
+	auto_free char *text = NULL;
 
 	for (unsigned i = 0; i < c->modules; i++)
 		json_append(modules, json_pack("{s:s, s:s}", "module", c->module[i].name,
@@ -170,45 +170,33 @@ static int write_json(const struct options *o, const struct coverage *c,
 		json_set(top, words[j], json_integer(counts[j]));
 	json_set(top, "functions", list);
 	text = json_dumps(top, JSON_INDENT(1));
-	json_decref(top);
-	ret = text ? write_path(o->json, text, strlen(text), e) : err_errno(e, o->json);
-	free(text);
-	return ret;
+	return text ? write_path(o->json, text, strlen(text), e) : err_errno(e, o->json);
 }
 
 int cmd_coverage(struct options *o)
 {
-	char *log = o->file_count ? NULL : default_log(executable_dir());
+	auto_free char *log = o->file_count ? NULL : default_log(executable_dir());
 	char *const *files = log ? &log : o->files;
 	const unsigned count_files = log ? 1 : o->file_count;
 	unsigned counts[JUDGEMENTS] = {0};
-	struct coverage c = {0};
-	struct coverage_functions f = {0};
+	auto_by(coverage_free) struct coverage c = {0};
+	auto_by(coverage_functions_free) struct coverage_functions f = {0};
 	struct err e = {0};
-	int ret = 0;
 
-	for (unsigned i = 0; i < count_files && !ret; i++)
-		ret = coverage_add(&c, files[i], &e);
-	if (!ret) {
-		coverage_functions(&c, &f);
-		ret = coverage_lacks(&f) ? -1 : 0;
-		if (ret)
-			err_set(&e,
-				"%s: no function of the path in module %s: this is no record of "
-				"KVM",
-				files[0], coverage_lacks(&f));
-		else if (o->debug_info)
-			ret = coverage_debug_info(&c, o->debug_info, &f, &e);
+	for (unsigned i = 0; i < count_files; i++)
+		if (coverage_add(&c, files[i], &e))
+			return give_up(e.text);
+	coverage_functions(&c, &f);
+	if (coverage_lacks(&f)) {
+		err_set(&e, "%s: no function of the path in module %s: this is no record of KVM",
+			files[0], coverage_lacks(&f));
+		return give_up(e.text);
 	}
-	if (!ret) {
-		count(&f, counts);
-		print(o, &c, &f, counts);
-		if (o->json)
-			ret = write_json(o, &c, &f, counts, &e);
-	}
-	ret = ret ? give_up(e.text) : counts[MISSING] ? 1 : 0;
-	coverage_functions_free(&f);
-	coverage_free(&c);
-	free(log);
-	return ret;
+	if (o->debug_info && coverage_debug_info(&c, o->debug_info, &f, &e))
+		return give_up(e.text);
+	count(&f, counts);
+	print(o, &c, &f, counts);
+	if (o->json && write_json(o, &c, &f, counts, &e))
+		return give_up(e.text);
+	return counts[MISSING] ? 1 : 0;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight doctor`: can this machine run it, and what mends what is missing.
 #include "host/commands/cmd.h"
-#include "host/commands/doctor.h"
 #include "host/l0/environment.h"
 #include "host/l0/l0_log.h"
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,8 +60,9 @@ static void ask_uffd(struct machine *m)
 static void ask_lab(struct machine *m)
 {
 	struct err e = {0};
-	char *script = lab_script(executable_dir(), &e), part[512];
-	struct buf command = {0};
+	auto_free char *script = lab_script(executable_dir(), &e);
+	auto_buf struct buf command = {0};
+	char part[512];
 	FILE *f;
 	size_t n;
 	int status;
@@ -78,8 +79,6 @@ static void ask_lab(struct machine *m)
 		status = pclose(f);
 		m->lab_status = WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_NONE;
 	}
-	buf_free(&command);
-	free(script);
 }
 
 void machine_ask(struct machine *m, const char *qemu)
@@ -119,50 +118,41 @@ static void say(FILE *out, enum state state, const char *what, const char *found
 /* Whether module @name is there, loaded or built in. */
 static bool module(const struct machine *m, const char *name)
 {
-	char *path = xasprintf("%s/sys/module/%s", m->root, name);
-	const bool there = !access(path, F_OK);
+	auto_free char *path = xasprintf("%s/sys/module/%s", m->root, name);
 
-	free(path);
-	return there;
+	return !access(path, F_OK);
 }
 
 /* A parameter of kvm_intel: 'Y', 'N', or 0 if there is none. */
 static char parameter(const struct machine *m, const char *name)
 {
-	char *path = xasprintf("/sys/module/kvm_intel/parameters/%s", name);
-	char *line = environment_line(m->root, path);
-	const char value = !line ? 0 : *line == 'Y' || *line == '1' ? 'Y' : 'N';
+	auto_free char *path = xasprintf("/sys/module/kvm_intel/parameters/%s", name);
+	auto_free char *line = environment_line(m->root, path);
 
-	free(line);
-	free(path);
-	return value;
+	return !line ? 0 : *line == 'Y' || *line == '1' ? 'Y' : 'N';
 }
 
 /* How kvm_intel gets parameter @name, and nested=1, set. The caller frees it. */
 static char *reload(const struct machine *m, const char *name)
 {
-	char *state = environment_line(m->root, "/sys/module/kvm_intel/initstate");
-	char *mend;
+	auto_free char *state = environment_line(m->root, "/sys/module/kvm_intel/initstate");
 
 	if (state) /* a module, not built in */
-		mend = xasprintf("modprobe -r kvm_intel; modprobe kvm_intel nested=1%s%s%s",
+		return xasprintf("modprobe -r kvm_intel; modprobe kvm_intel nested=1%s%s%s",
 				 name ? " " : "", name ? name : "", name ? "=1" : "");
-	else
-		mend = xasprintf("boot with kvm_intel.nested=1%s%s%s", name ? " kvm_intel." : "",
-				 name ? name : "", name ? "=1" : "");
-	free(state);
-	return mend;
+	return xasprintf("boot with kvm_intel.nested=1%s%s%s", name ? " kvm_intel." : "",
+			 name ? name : "", name ? "=1" : "");
 }
 
 /* Whether the CPU has VMX. */
 static bool say_cpu(const struct machine *m, FILE *out)
 {
-	char *flags = environment_cpuinfo(m->root, "flags");
-	char *name = environment_cpuinfo(m->root, "model name");
-	char *vendor = environment_cpuinfo(m->root, "vendor_id");
+	auto_free char *flags = environment_cpuinfo(m->root, "flags");
+	auto_free char *name = environment_cpuinfo(m->root, "model name");
+	auto_free char *vendor = environment_cpuinfo(m->root, "vendor_id");
+	auto_free char *text = NULL;
 	const char *mend = NULL, *found;
 	bool vmx = false;
-	char *text;
 
 	if (!flags) {
 		found = "no x86 CPU";
@@ -182,10 +172,6 @@ static bool say_cpu(const struct machine *m, FILE *out)
 	}
 	text = xasprintf("%s%s%s", found, name ? ", " : "", name ? name : "");
 	say(out, vmx ? OK : NO, "CPU", text, mend);
-	free(text);
-	free(vendor);
-	free(name);
-	free(flags);
 	return vmx;
 }
 
@@ -210,7 +196,7 @@ static void say_nested(const struct machine *m, bool vmx, FILE *out)
 {
 	const char nested = parameter(m, "nested");
 	const char *missing = kvm_probe_missing(&m->probe);
-	char *mend = reload(m, NULL), *text;
+	auto_free char *mend = reload(m, NULL), *text = NULL;
 
 	if (!nested)
 		say(out, NO, "kvm_intel.nested", "kvm_intel is not loaded", NULL);
@@ -225,13 +211,11 @@ static void say_nested(const struct machine *m, bool vmx, FILE *out)
 		    : m->probe.svm ? "KVM offers SVM, not VMX"
 				   : "KVM_GET_SUPPORTED_CPUID lacks it",
 		    m->probe.vmx || !vmx || nested == 'N' ? NULL : mend);
-	free(mend);
 	if (!m->probe.vmx)
 		return;
 	text = xasprintf("KVM_CAP_NESTED_STATE: %d bytes", m->probe.nested_state);
 	say(out, missing ? NO : OK, "nested state can be saved", text,
 	    missing ? "boot Linux 4.20 or newer" : NULL);
-	free(text);
 }
 
 /* Whether L1 may set all @bits of the controls that MSR @index is about. */
@@ -254,7 +238,7 @@ static void say_feature(FILE *out, const char *what, bool there, const char *men
 static void say_features(const struct machine *m, FILE *out)
 {
 	const char apicv = parameter(m, "enable_apicv");
-	char *ept_mend, *apicv_mend;
+	auto_free char *ept_mend = NULL, *apicv_mend = NULL;
 
 	if (!m->msrs) {
 		say(out, m->probe.cpuid ? NO : MAYBE, "EPT, APICv",
@@ -271,13 +255,12 @@ static void say_features(const struct machine *m, FILE *out)
 		    offered(m, MSR_PROCBASED2, CPU2_VIRT_INTR | CPU2_APIC_REG), apicv_mend);
 	say_feature(out, "posted interrupts", offered(m, MSR_PINBASED, PIN_POSTED_INTR),
 		    apicv_mend);
-	free(ept_mend);
-	free(apicv_mend);
 }
 
 static void say_uffd(const struct machine *m, FILE *out)
 {
-	char *allowed = environment_line(m->root, "/proc/sys/vm/unprivileged_userfaultfd");
+	auto_free char *allowed =
+		environment_line(m->root, "/proc/sys/vm/unprivileged_userfaultfd");
 	const char *found = "works", *mend = NULL;
 
 	if (m->uffd == ENOSYS) {
@@ -295,15 +278,14 @@ static void say_uffd(const struct machine *m, FILE *out)
 		found = strerror(m->uffd);
 	}
 	say(out, m->uffd ? NO : OK, "userfaultfd", found, mend);
-	free(allowed);
 }
 
 static void say_qemu(const struct machine *m, FILE *out)
 {
 	static const char before[] = "version ";
 	const char *version = m->qemu ? strstr(m->qemu, before) : NULL;
+	auto_free char *text = NULL;
 	unsigned long major;
-	char *text;
 
 	version = version ? version + strlen(before) : m->qemu;
 	major = version ? strtoul(version, NULL, 10) : 0;
@@ -317,12 +299,11 @@ static void say_qemu(const struct machine *m, FILE *out)
 					 : ": old, methods that it lacks are skipped");
 		say(out, major >= QEMU_MAJOR_NEEDED ? OK : MAYBE, "QEMU", text, NULL);
 	}
-	free(text);
 }
 
 static void say_kmsg(const struct machine *m, FILE *out)
 {
-	char *restricted = environment_line(m->root, "/proc/sys/kernel/dmesg_restrict");
+	auto_free char *restricted = environment_line(m->root, "/proc/sys/kernel/dmesg_restrict");
 	const bool sysctl = m->kmsg == EPERM && restricted && *restricted == '1';
 
 	say(out, m->kmsg ? MAYBE : OK, "L0's log (/dev/kmsg)",
@@ -330,7 +311,6 @@ static void say_kmsg(const struct machine *m, FILE *out)
 	    !m->kmsg ? NULL
 	    : sysctl ? "sysctl -w kernel.dmesg_restrict=0"
 		     : "run as root");
-	free(restricted);
 }
 
 /* What `lab.sh status` says behind @key. The caller frees it. */
@@ -348,9 +328,9 @@ static char *lab_says(const struct machine *m, const char *key)
 
 static void say_lab(const struct machine *m, FILE *out)
 {
-	char *kernel = lab_says(m, "kernel"), *built = lab_says(m, "built");
-	char *missing = lab_says(m, "missing"), *room = lab_says(m, "room");
-	char *cache = lab_says(m, "cache"), *text = NULL;
+	auto_free char *kernel = lab_says(m, "kernel"), *built = lab_says(m, "built");
+	auto_free char *missing = lab_says(m, "missing"), *room = lab_says(m, "room");
+	auto_free char *cache = lab_says(m, "cache"), *text = NULL;
 
 	if (m->lab_status < 0) {
 		say(out, NO, "lab", "its script is not here",
@@ -370,12 +350,6 @@ static void say_lab(const struct machine *m, FILE *out)
 		    : can    ? "make lab, or the first run does it"
 			     : "MIDFLIGHT_CACHE=DIRECTORY moves it to where there is room");
 	}
-	free(text);
-	free(kernel);
-	free(built);
-	free(missing);
-	free(room);
-	free(cache);
 }
 
 int doctor(const struct machine *m, FILE *out)
@@ -414,11 +388,8 @@ int doctor(const struct machine *m, FILE *out)
 
 int cmd_doctor(struct options *o)
 {
-	struct machine m;
-	int status;
+	auto_by(machine_free) struct machine m = {0};
 
 	machine_ask(&m, o->qemu);
-	status = doctor(&m, stdout);
-	machine_free(&m);
-	return status;
+	return doctor(&m, stdout);
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight help`: what a hop, a flight, a control, ... is; and the screen of `midflight --help`.
 #include "host/commands/cmd.h"
-#include "host/commands/help.h"
 #include "host/cli/commands.h"
-#include "host/cli/parse.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 
@@ -64,27 +63,21 @@ bool help_concept(const char *name, struct buf *text)
 	return true;
 }
 
-/* Ends the program if @name is a command. */
-static void help_command(struct options *o, char *name)
-{
-	static char program[] = "midflight", help[] = "--help";
-	char *words[] = {program, name, help, NULL};
-
-	cmd_line_parse(o, 3, words);
-}
-
 int cmd_help(struct options *o)
 {
+	static char program[] = "midflight", help[] = "--help";
+	auto_buf struct buf text = {0};
 	struct options other;
-	struct buf text = {0};
 	struct err e = {0};
 
 	for (unsigned i = 0; i < o->file_count; i++) {
+		char *words[] = {program, o->files[i], help, NULL};
+
 		if (help_concept(o->files[i], &text))
 			continue;
-		buf_free(&text);
 		options_init(&other);
-		help_command(&other, o->files[i]);
+		cmd_line_parse(&other, NULL, 3,
+			       words); /* which ends the program if it is a command */
 		err_set(&e, "there is no such word (`midflight help` shows all)");
 		return give_up_on(o->files[i], &e);
 	}
@@ -95,6 +88,5 @@ int cmd_help(struct options *o)
 		buf_printf(&text, "`midflight help COMMAND` lists a command's options.\n");
 	}
 	fputs(text.p, stdout);
-	buf_free(&text);
 	return 0;
 }

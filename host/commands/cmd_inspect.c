@@ -2,6 +2,7 @@
 // `midflight inspect`: decodes a saved nested state.
 #include "host/commands/cmd.h"
 #include "host/inspect/inspect.h"
+#include "host/base/cleanup.h"
 
 #include <sys/stat.h>
 
@@ -28,25 +29,22 @@ static int read_all(FILE *f, struct buf *file, struct err *e)
 
 static int load(const char *path, struct inspected *i)
 {
-	struct buf file = {0};
+	auto_buf struct buf file = {0};
 	struct err e = {0};
-	FILE *f = fopen(path, "re");
+	auto_fclose FILE *f = fopen(path, "re");
 	int ret = f ? read_all(f, &file, &e) : err_errno(&e, "cannot be opened");
 
 	if (!ret)
 		ret = inspect_load(i, &file, &e);
 	if (ret)
 		give_up_on(path, &e);
-	if (f)
-		fclose(f);
-	buf_free(&file);
 	return ret;
 }
 
 static int print(const char *path, const char *title, bool verbose)
 {
-	struct inspected i = {0};
-	struct buf text = {0};
+	auto_by(inspect_free) struct inspected i = {0};
+	auto_buf struct buf text = {0};
 
 	if (load(path, &i))
 		return 2;
@@ -54,27 +52,22 @@ static int print(const char *path, const char *title, bool verbose)
 		printf("%s:\n", title);
 	inspect_print(&i, verbose, &text);
 	print_lines(stdout, "", text.p);
-	buf_free(&text);
-	inspect_free(&i);
 	return 0;
 }
 
 static int diff(const char *first, const char *second)
 {
-	struct inspected a = {0}, b = {0};
-	struct buf text = {0};
-	int ret = 2;
+	auto_by(inspect_free) struct inspected a = {0}, b = {0};
+	auto_buf struct buf text = {0};
+	bool differs;
 
-	if (!load(first, &a) && !load(second, &b)) {
-		ret = inspect_diff(&a, &b, &text) ? 1 : 0;
-		print_lines(stdout, "", buf_text(&text));
-		if (!ret)
-			printf("nothing differs\n");
-	}
-	buf_free(&text);
-	inspect_free(&a);
-	inspect_free(&b);
-	return ret;
+	if (load(first, &a) || load(second, &b))
+		return 2;
+	differs = inspect_diff(&a, &b, &text);
+	print_lines(stdout, "", buf_text(&text));
+	if (!differs)
+		printf("nothing differs\n");
+	return differs ? 1 : 0;
 }
 
 int cmd_inspect(struct options *o)

@@ -2,20 +2,33 @@
 // What lab.sh does: `midflight lab shell`, a shell in L0 on this terminal, and `midflight kernels`.
 #include "host/commands/cmd.h"
 #include "host/cli/paths.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Becomes lab.sh; returns only on failure, with @e filled. Files that @o names are put there too.
- */
-static void become_shell(const struct options *o, const char *script, const char *image,
-			 struct err *e)
+/* Becomes @args, a script and its words; returns only on failure: the exit status. */
+static int become(const char *const *args)
 {
-	const char **args = xcalloc(10 + o->l0_words + 2 * o->file_count, sizeof(*args));
+	struct err e = {0};
+
+	execv(args[0], (char *const *)(uintptr_t)args);
+	err_set(&e, "cannot run %s: %s", args[0], strerror(errno));
+	return give_up(e.text);
+}
+
+int cmd_lab(struct options *o)
+{
+	struct err e = {0};
+	auto_free char *image = image_path(executable_dir(), o->image, &e);
+	auto_free char *script = image ? lab_script(executable_dir(), &e) : NULL;
+	auto_free const char **args = xcalloc(10 + o->l0_words + 2 * o->file_count, sizeof(*args));
 	unsigned n = 0;
 
+	if (!script)
+		return give_up(e.text);
 	args[n++] = script;
 	args[n++] = "shell";
 	for (unsigned i = 0; i < o->l0_words; i++)
@@ -32,35 +45,15 @@ static void become_shell(const struct options *o, const char *script, const char
 		args[n++] = "--put";
 		args[n++] = o->files[i];
 	}
-	execv(script, (char *const *)args);
-	err_set(e, "cannot run %s: %s", script, strerror(errno));
-	free(args);
-}
-
-int cmd_lab(struct options *o)
-{
-	struct err e = {0};
-	char *image = image_path(executable_dir(), o->image, &e);
-	char *script = image ? lab_script(executable_dir(), &e) : NULL;
-
-	if (script)
-		become_shell(o, script, image, &e);
-	free(script);
-	free(image);
-	return give_up(e.text);
+	return become(args);
 }
 
 int cmd_kernels(struct options *o)
 {
 	struct err e = {0};
-	char *script = lab_script(executable_dir(), &e);
-	char *const args[] = {script, "kernels", NULL};
+	auto_free char *script = lab_script(executable_dir(), &e);
+	const char *const args[] = {script, "kernels", NULL};
 
 	(void)o;
-	if (script) {
-		execv(script, args);
-		err_set(&e, "cannot run %s: %s", script, strerror(errno));
-	}
-	free(script);
-	return give_up(e.text);
+	return script ? become(args) : give_up(e.text);
 }

@@ -2,7 +2,7 @@
 // `midflight man`: prints the manual page, from the tables of commands and options.
 #include "host/commands/cmd.h"
 #include "host/cli/commands.h"
-#include "host/commands/help.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,38 +12,19 @@
 #define EXAMPLES    "Examples:\n"
 #define LINE	    70
 
-static const char description[] =
-	"A hypervisor that itself runs in a VM (L1) keeps its guest (L2) alive through pages in "
-	"its memory. When the host (L0) saves that VM while L2 is on the CPU, KVM must get all of "
-	"it back on restore: the pages, the register state in between, and the interrupts that "
-	"were on their way. Midflight brings its own L1 and L2, freezes them in each of many "
-	"states, restores them in a new process, and lets them prove that nothing was lost, "
-	"doubled or changed.";
-static const char lab[] =
-	"If KVM here offers no nested VMX, the same command builds the lab once, an emulated CPU "
-	"with VMX, and runs there, as an ordinary user.";
+static const char *const description[] = {
+#define PARAGRAPH(text) text,
+#include "host/commands/man.def"
+};
 
 static const struct concept environment[] = {
-	{"MIDFLIGHT_CACHE",
-	 "Where the lab is kept (default: $XDG_CACHE_HOME/midflight or ~/.cache/midflight)."},
-	{"MIDFLIGHT_LAB_KERNEL",
-	 "Which Linux the lab runs; `../lib/midflight/lab/lab.sh --help` names them."},
-	{"MIDFLIGHT_LAB_DIR", "The directory of another lab.sh."},
-	{"MIDFLIGHT_MIRROR", "The Debian mirror from which the lab is built (default: that of "
-			     "this machine's apt configuration)."},
-	{"NO_COLOR", "If it is set and not empty, nothing is coloured."},
+#define ENVIRONMENT(name, text) {name, text},
+#include "host/commands/man.def"
 };
 
 static const struct concept files[] = {
-	{"midflight-log/", "What a run leaves, in the current directory unless --log names "
-			   "another: index.txt says what lies where, result.json has all results."},
-	{"../lib/midflight/midflight.elf", "L1, the hypervisor that runs as guest of the KVM under "
-					   "test; relative to the directory of midflight itself. "
-					   "Any multiboot or PVH loader boots it."},
-	{"../lib/midflight/lab/", "The lab, an emulated CPU with VMX: lab.sh builds and runs it."},
-	{"../share/doc/midflight/", "README.md, what each scenario is about, the known bugs of "
-				    "KVM, and the formats of all files."},
-	{"~/.cache/midflight/", "The lab, once it is built."},
+#define FILES(name, text) {name, text},
+#include "host/commands/man.def"
 };
 
 /*
@@ -302,9 +283,10 @@ void man_page(struct buf *page, time_t when)
 		   ".I COMMAND\n"
 		   ".RI [ OPTION ...]\n"
 		   ".SH DESCRIPTION\n");
-	prose(page, description, strlen(description));
-	buf_printf(page, ".PP\n");
-	prose(page, lab, strlen(lab));
+	for (size_t i = 0; i < ARRAY_SIZE(description); i++) {
+		buf_printf(page, i ? ".PP\n" : "");
+		prose(page, description[i], strlen(description[i]));
+	}
 	entries(page, "CONCEPTS", "B", concepts, concept_count);
 	buf_printf(page, ".SH COMMANDS\n");
 	for (enum command c = 0; c < COMMANDS; c++)
@@ -325,7 +307,7 @@ void man_page(struct buf *page, time_t when)
 int cmd_man(struct options *o)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* the same page for the same sources */
-	struct buf page = {0};
+	auto_buf struct buf page = {0};
 	uint64_t when = (uint64_t)time(NULL);
 
 	(void)o;
@@ -333,6 +315,5 @@ int cmd_man(struct options *o)
 		return give_up("SOURCE_DATE_EPOCH is no time in seconds");
 	man_page(&page, (time_t)when);
 	fputs(page.p, stdout);
-	buf_free(&page);
 	return 0;
 }

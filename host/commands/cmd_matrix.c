@@ -4,9 +4,10 @@
 #include "host/flight/break_came.h"
 #include "host/commands/cmd.h"
 #include "host/flight/known.h"
-#include "host/lab/lab.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
+#include "host/cli/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +82,9 @@ static void clean(const char *dir, enum cell cell)
 				       : ARRAY_SIZE(files);
 
 	for (unsigned i = 0; i < count; i++) {
-		char *path = xasprintf("%s/%s", dir, files[i]);
+		auto_free char *path = xasprintf("%s/%s", dir, files[i]);
 
 		unlink(path);
-		free(path);
 	}
 	rmdir(dir); /* if it is empty now */
 }
@@ -93,11 +93,12 @@ static void clean(const char *dir, enum cell cell)
 static enum cell fly(struct matrix *m, struct flight_config *c, const char *column, bool control,
 		     struct buf *why)
 {
-	struct flight_result r = {0};
+	const struct plan_item item = {c->scenario, control, c->post, METHOD_FILE};
+	auto_by(flight_result_free) struct flight_result r = {0};
+	auto_free char *dir = xasprintf("%s/%s.%s", m->setup.log, c->scenario->name, column);
+	auto_free char *name = plan_key(&item); /* of the result, as `run` calls it */
 	const struct known *known;
-	char *name; /* of the result, as `run` calls it */
 	enum cell cell;
-	char *dir = xasprintf("%s/%s.%s", m->setup.log, c->scenario->name, column);
 	struct err e = {0};
 
 	for (char *p = dir + strlen(m->setup.log) + 1; *p; p++)
@@ -110,12 +111,7 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	else
 		flight_run(c, &r);
-	name = xasprintf("%s%s%s", c->scenario->name, control || c->scenario->posts ? "." : "",
-			 control	      ? "control"
-			 : c->scenario->posts ? post_name(c->post)
-					      : "");
 	known = known_match(name, c, &r, true, NULL);
-	free(name);
 	if (r.verdict.word == WORD_PASS) {
 		cell = CELL_PASS;
 	} else if (r.verdict.word == WORD_SKIP) {
@@ -136,8 +132,6 @@ static enum cell fly(struct matrix *m, struct flight_config *c, const char *colu
 		reason(&r, why);
 	m->cells[cell]++;
 	clean(dir, cell);
-	flight_result_free(&r);
-	free(dir);
 	return cell;
 }
 
@@ -161,7 +155,7 @@ static void print_cell(struct matrix *m, enum cell cell, const char *pass, const
 static bool row_possible(struct matrix *m, struct flight_config *c, const char *column)
 {
 	const bool control = !strcmp(column, CONTROL);
-	struct buf why = {0};
+	auto_buf struct buf why = {0};
 	unsigned before[CELLS];
 	enum cell cell;
 
@@ -176,7 +170,6 @@ static bool row_possible(struct matrix *m, struct flight_config *c, const char *
 	else
 		printf(" %s: %s |\n", control ? "the control fails" : "fails with nothing broken",
 		       why.len ? why.p : "?");
-	buf_free(&why);
 	return false;
 }
 
@@ -238,12 +231,11 @@ static int orders(struct matrix *m)
 		if (!row_possible(m, &c, CONTROL))
 			continue;
 		for (unsigned i = 0; i < count && !signals_pending(); i++) {
-			struct buf why = {0};
+			auto_buf struct buf why = {0};
 
 			c.vm.order = &order[i];
 			print_cell(m, fly(m, &c, order[i].name, false, &why), "survives", &why);
 			fflush(stdout);
-			buf_free(&why);
 		}
 		printf("\n");
 	}
@@ -271,12 +263,11 @@ static int breakages_all(struct matrix *m)
 		if (!row_possible(m, &c, CONTROL) || !row_possible(m, &c, UNBROKEN))
 			continue;
 		for (unsigned i = 0; i < ARRAY_SIZE(caught) && !signals_pending(); i++) {
-			struct buf why = {0};
+			auto_buf struct buf why = {0};
 
 			c.broken = caught[i].what;
 			print_cell(m, fly(m, &c, caught[i].what, false, &why), "", &why);
 			fflush(stdout);
-			buf_free(&why);
 		}
 		printf("\n");
 	}
@@ -354,7 +345,7 @@ static int breakages(struct matrix *m)
 		rows += chosen(m, i);
 	printf("KTAP version 1\n1..%u\n", rows);
 	for (unsigned i = 0; i < ARRAY_SIZE(caught) && !signals_pending(); i++) {
-		struct buf why = {0};
+		auto_buf struct buf why = {0};
 		enum cell cell;
 
 		if (!chosen(m, i))
@@ -385,7 +376,6 @@ static int breakages(struct matrix *m)
 						      : "passed");
 		}
 		fflush(stdout);
-		buf_free(&why);
 	}
 	printf("# midflight: %u breakages, %u caught, %u refused by KVM, %u not caught\n", rows,
 	       m->caught, m->refused, m->not_caught);
@@ -400,11 +390,8 @@ int cmd_matrix(struct options *o)
 
 	if (setup(&m.setup, o, &e))
 		return give_up(e.text);
-	if (m.setup.lab) {
-		setup_say_lab(&m.setup);
-		lab_exec(o, m.setup.image, m.setup.log, &e);
-		return give_up(e.text);
-	}
+	if (m.setup.lab)
+		return setup_become_lab(&m.setup);
 	if (m.setup.missing) {
 		printf("# SKIP %s (%s)\n", m.setup.missing, kvm_probe_advice(&m.setup.probe));
 		return 4;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight merge`: the shards of one run put together.
 #include "host/commands/cmd.h"
-#include "host/run/merge.h"
+#include "host/run/run.h"
 
 int cmd_merge(struct options *o)
 {

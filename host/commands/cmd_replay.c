@@ -4,12 +4,12 @@
 #include "host/base/json.h"
 #include "host/lab/lab.h"
 #include "host/cli/paths.h"
-#include "host/run/replay_run.h"
 #include "host/report/result_json.h"
 #include "host/run/run.h"
 #include "host/report/run_dir.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +40,9 @@ static unsigned first_line(const struct buf *a, const struct buf *b)
 static void say_difference(const struct options *o, const char *dir)
 {
 	const char *slash = strrchr(o->file, '/');
-	char *then = slash ? xasprintf("%.*s", (int)(slash - o->file) + 1, o->file) : xstrdup(".");
-	struct buf a = {0}, b = {0};
+	auto_free char *then =
+		slash ? xasprintf("%.*s", (int)(slash - o->file) + 1, o->file) : xstrdup(".");
+	auto_buf struct buf a = {0}, b = {0};
 	struct err e = {0};
 
 	if (read_file(then, "serial.log", &a, &e) || read_file(dir, "serial.log", &b, &e))
@@ -50,9 +51,6 @@ static void say_difference(const struct options *o, const char *dir)
 		printf("; first difference: line %u of serial.log", first_line(&a, &b));
 	else
 		printf("; the same serial.log, but other snapshots");
-	buf_free(&a);
-	buf_free(&b);
-	free(then);
 }
 
 /* Says whether it was the same flight to the last byte. */
@@ -61,7 +59,7 @@ static bool exact(const struct options *o, const struct replay *r, const json_t 
 {
 	const char *now = json_member(result, "trace");
 	const bool same = now && !strcmp(now, r->trace);
-	char *dir = xasprintf("%s/%s", run, r->result);
+	auto_free char *dir = xasprintf("%s/%s", run, r->result);
 
 	if (same) {
 		printf("# replay: exact: %strace ", o->exact ? "same instruction, " : "the same ");
@@ -73,7 +71,6 @@ static bool exact(const struct options *o, const struct replay *r, const json_t 
 			say_difference(o, dir);
 		printf("%s\n", !o->exact && r->in_lab ? "; --exact repeats the whole job" : "");
 	}
-	free(dir);
 	return same;
 }
 
@@ -81,12 +78,11 @@ static bool exact(const struct options *o, const struct replay *r, const json_t 
 static int compare(const struct replay *r, const json_t *result)
 {
 	const char *word = json_member(result, "word");
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	replay_compare(r->failed, result, &text);
 	printf("# replay: %s: ", r->result);
 	print_lines(stdout, "", text.p);
-	buf_free(&text);
 	return !strcmp(word, "PASS")   ? 0
 	       : !strcmp(word, "SKIP") ? 4
 	       : strcmp(word, "ERROR") ? 1
@@ -102,13 +98,12 @@ int replay_status(int run, int its)
 static int judge(const struct options *o, const struct replay *r, const char *run, int status)
 {
 	struct err e = {0};
-	char *path = xasprintf("%s/result.json", run);
-	json_t *top = report_json_load(path, &e);
+	auto_free char *path = xasprintf("%s/result.json", run);
+	json_auto_t *top = report_json_load(path, &e);
 	const json_t *result = report_json_find(top, r->result);
 	const char *kernel = json_member(top, "kernel");
 	bool same = false;
 
-	free(path);
 	if (!top)
 		return give_up(e.text);
 	say_other("Midflight", r->midflight, MIDFLIGHT_VERSION);
@@ -125,12 +120,10 @@ static int judge(const struct options *o, const struct replay *r, const char *ru
 	if (o->exact && !same)
 		status = 2;
 	printf("# replay: log: %s\n", run);
-	json_decref(top);
 	return status;
 }
 
-/* Takes @log for the job and finds the image. The run directory's descriptor, or -1 with @e filled.
- */
+/* Takes @log for the job, finds the image. The run directory's descriptor, or -1 with @e filled. */
 static int repeat_begin(const struct options *o, const struct replay *r, struct setup *s,
 			struct err *e)
 {
@@ -138,8 +131,7 @@ static int repeat_begin(const struct options *o, const struct replay *r, struct 
 		return err_set(
 			e,
 			"%s: --exact repeats what run, sweep or soak did in the lab, without a "
-			"file of "
-			"yours; this is from something else",
+			"file of yours; this is from something else",
 			o->file);
 	if (setup(s, o, e) || scenarios_load(s->image, e) ||
 	    lab_job_is_ours(&r->job, runner_in_lab(), s->image, e))
@@ -155,8 +147,9 @@ static int repeat(const struct options *o, const struct replay *r, const char *l
 	struct options inner = *o;
 	struct err e = {0};
 	struct setup s;
-	char *run;
-	int status, dir;
+	auto_free char *run = NULL;
+	auto_close int dir = -1;
+	int status;
 
 	inner.lab = LAB_YES;
 	inner.log = log;
@@ -165,48 +158,33 @@ static int repeat(const struct options *o, const struct replay *r, const char *l
 		return give_up(e.text);
 	printf("# replay: repeats the whole job in the lab, then with Linux ");
 	print_lines(stdout, "", r->kernel);
-	status = lab_repeat(&inner, &r->job, s.image, log, &e);
-	run = !strcmp(r->job.run, ".") ? xstrdup(log) : xasprintf("%s/%s", log, r->job.run);
+	status = lab_run(&inner, &r->job, s.image, log, NULL, &e);
 	if (status < 0)
-		status = give_up(e.text);
-	else if (status < 128)
-		status = judge(o, r, run, status);
-	free(run);
-	close(dir);
-	return status;
+		return give_up(e.text);
+	run = !strcmp(r->job.run, ".") ? xstrdup(log) : xasprintf("%s/%s", log, r->job.run);
+	return status < 128 ? judge(o, r, run, status) : status;
 }
 
 /* Flies the one result. The exit status. */
 static int fly(const struct options *o, const struct replay *r, const char *log)
 {
-	struct replay_run one;
+	auto_by(replay_run_free) struct replay_run one = {0};
 	struct err e = {0};
 	int status;
 
-	if (replay_run_make(&one, o, r, log, &e)) {
-		status = give_up(e.text);
-	} else {
-		status = run(&one.options);
-		if (status < 128)
-			status = judge(o, r, log, status);
-	}
-	replay_run_free(&one);
-	return status;
+	if (replay_run_make(&one, o, r, log, &e))
+		return give_up(e.text);
+	status = run(&one.options);
+	return status < 128 ? judge(o, r, log, status) : status;
 }
 
 int cmd_replay(struct options *o)
 {
 	char log[PATH_MAX];
-	struct replay r;
+	auto_by(replay_free) struct replay r = {0};
 	struct err e = {0};
-	int status;
 
-	if (replay_load(&r, o->file, &e))
+	if (replay_load(&r, o->file, &e) || replay_log(o, "replay", log, &e))
 		return give_up(e.text);
-	if (replay_log(o, "replay", log, &e))
-		status = give_up(e.text);
-	else
-		status = o->exact ? repeat(o, &r, log) : fly(o, &r, log);
-	replay_free(&r);
-	return status;
+	return o->exact ? repeat(o, &r, log) : fly(o, &r, log);
 }

@@ -2,6 +2,7 @@
 // `midflight report`: one HTML file of one or several runs.
 #include "host/commands/cmd.h"
 #include "host/html/html_page.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,31 +21,22 @@ static int check_plain(const char *path, struct err *e)
 
 int cmd_report(struct options *o)
 {
-	struct report_page page;
-	struct buf html = {0};
+	auto_by(report_html_free) struct report_page page = {0};
+	auto_buf struct buf html = {0};
 	struct err e = {0};
-	char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
-	int ret = report_html_load(&page, o->files, o->file_count, &e);
+	auto_free char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
 
-	if (!ret && !o->out)
-		ret = check_plain(path, &e);
-	if (!ret) {
-		report_html(&page, &html);
-		ret = write_path(path, html.p, html.len, &e);
-	}
-	if (ret) {
-		ret = give_up(e.text);
-	} else {
-		printf("%s: %u result%s, %zu KiB\n", path, page.results,
-		       page.results == 1 ? "" : "s", html.len / KIB);
-		if (page.problems)
-			printf("%u of the files it was made from %s damaged: the page says what "
-			       "and "
-			       "where\n",
-			       page.problems, page.problems == 1 ? "is" : "are");
-	}
-	report_html_free(&page);
-	buf_free(&html);
-	free(path);
-	return ret;
+	if (report_html_load(&page, o->files, o->file_count, &e) ||
+	    (!o->out && check_plain(path, &e)))
+		return give_up(e.text);
+	report_html(&page, &html);
+	if (write_path(path, html.p, html.len, &e))
+		return give_up(e.text);
+	printf("%s: %u result%s, %zu KiB\n", path, page.results, page.results == 1 ? "" : "s",
+	       html.len / KIB);
+	if (page.problems)
+		printf("%u of the files it was made from %s damaged: the page says what and "
+		       "where\n",
+		       page.problems, page.problems == 1 ? "is" : "are");
+	return 0;
 }

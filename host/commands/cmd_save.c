@@ -8,6 +8,7 @@
 #include "host/pages/serve.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,11 @@
 
 static void put_flight(struct snapshot *s, const struct flight_config *c)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	buf_printf(&text, "scenario=%s\nhops=%u\nseed=%llu\n", c->scenario->name, c->hops,
 		   (unsigned long long)c->seed);
 	snapshot_add(s, SECTION_FLIGHT, text.p, text.len);
-	buf_free(&text);
 }
 
 /* One of the three lines. */
@@ -74,94 +74,69 @@ static int take_flight(struct options *o, const struct snapshot *s, struct err *
 	return 0;
 }
 
-static void print_findings(const struct flight_result *r)
-{
-	for (unsigned i = 0; i < r->verdict.findings; i++)
-		print_lines(stdout, "#   ", r->verdict.finding[i]);
-}
-
 /* ---- save --------------------------------------------------------------------------------- */
 
 /* From the flight's snapshot.bin and serial.log to one file that has both. */
 static int write_saved(const struct flight_config *c, const char *file, struct err *e)
 {
-	char *path = xasprintf("%s/snapshot.bin", c->vm.dir);
-	struct snapshot s = {0};
-	struct buf log = {0};
-	int ret = snapshot_read(&s, path, e);
+	auto_free char *path = xasprintf("%s/snapshot.bin", c->vm.dir);
+	auto_by(snapshot_free) struct snapshot s = {0};
+	auto_buf struct buf log = {0};
+	int ret;
 
-	if (!ret)
-		ret = read_file(c->vm.dir, "serial.log", &log, e);
-	if (!ret) {
-		put_flight(&s, c);
-		snapshot_add(&s, SECTION_LOG, buf_text(&log), log.len);
-		ret = snapshot_write(&s, file, e);
-		unlink(path);
-	}
-	buf_free(&log);
-	snapshot_free(&s);
-	free(path);
+	if (snapshot_read(&s, path, e) || read_file(c->vm.dir, "serial.log", &log, e))
+		return -1;
+	put_flight(&s, c);
+	snapshot_add(&s, SECTION_LOG, buf_text(&log), log.len);
+	ret = snapshot_write(&s, file, e);
+	unlink(path);
 	return ret;
 }
 
 static int save_here(const struct setup *s, struct flight_config *c)
 {
 	const struct options *o = s->o;
-	struct flight_result r = {0};
+	auto_by(flight_result_free) struct flight_result r = {0};
 	struct err e = {0};
 	char words[128];
-	int status = 2;
 
 	flight_run(c, &r);
-	if (r.interrupted) {
-		status = 128 + signals_pending();
-	} else if (r.verdict.word != WORD_PASS || !r.saved) {
+	if (r.interrupted)
+		return 128 + signals_pending();
+	if (r.verdict.word != WORD_PASS || !r.saved) {
 		printf("# not saved: %s\n", word_name(r.verdict.word));
-		print_findings(&r);
+		for (unsigned i = 0; i < r.verdict.findings; i++)
+			print_lines(stdout, "#   ", r.verdict.finding[i]);
 		if (!r.verdict.findings)
 			printf("#   the flight ended before hop %u\n", c->save_hop);
-		status = r.verdict.word == WORD_SKIP ? 4 : r.verdict.word <= WORD_ERROR ? 2 : 1;
-	} else if (write_saved(c, o->file, &e)) {
-		status = give_up(e.text);
-	} else {
-		state_words(&r.hop[c->save_hop - 1].state, words, sizeof(words));
-		if (!o->quiet)
-			printf("# saved: %s, hop %u of %u, %s\n", c->scenario->name, c->save_hop,
-			       c->hops, words);
-		status = 0;
+		return r.verdict.word == WORD_SKIP ? 4 : r.verdict.word <= WORD_ERROR ? 2 : 1;
 	}
-	flight_result_free(&r);
-	return status;
+	if (write_saved(c, o->file, &e))
+		return give_up(e.text);
+	state_words(&r.hop[c->save_hop - 1].state, words, sizeof(words));
+	if (!o->quiet)
+		printf("# saved: %s, hop %u of %u, %s\n", c->scenario->name, c->save_hop, c->hops,
+		       words);
+	return 0;
 }
 
 /* The lab leaves the file in the log directory. */
 static int save_in_lab(const struct setup *s)
 {
-	char *path = xasprintf("%s/%s", s->log, LAB_SNAPSHOT);
-	struct snapshot saved = {0};
+	auto_free char *path = xasprintf("%s/%s", s->log, LAB_SNAPSHOT);
+	auto_by(snapshot_free) struct snapshot saved = {0};
 	struct err e = {0};
 	int status;
 
 	setup_say_lab(s);
 	unlink(path);
-	status = lab_run(s->o, s->image, s->log, &e);
+	status = lab_run(s->o, NULL, s->image, s->log, NULL, &e);
 	if (status < 0)
 		status = give_up(e.text);
 	if (!status && (snapshot_read(&saved, path, &e) || snapshot_write(&saved, s->o->file, &e)))
 		status = give_up(e.text);
 	unlink(path);
-	snapshot_free(&saved);
-	free(path);
 	return status;
-}
-
-/* Here, in the lab, or not at all. -1: here. */
-static int elsewhere(const struct setup *s)
-{
-	if (!s->missing)
-		return -1;
-	printf("# SKIP: %s (%s)\n", s->missing, kvm_probe_advice(&s->probe));
-	return 4;
 }
 
 int cmd_save(struct options *o)
@@ -169,16 +144,14 @@ int cmd_save(struct options *o)
 	struct flight_config c;
 	struct err e = {0};
 	struct setup s;
-	char *dir;
-	int status;
+	auto_free char *dir = NULL;
 
 	if (setup(&s, o, &e))
 		return give_up(e.text);
 	if (s.lab)
 		return save_in_lab(&s);
-	status = elsewhere(&s);
-	if (status >= 0)
-		return status;
+	if (s.missing)
+		return setup_skip(&s);
 	if (signals_init())
 		return give_up("cannot set up signals");
 	setup_flight(&s, &c);
@@ -187,44 +160,26 @@ int cmd_save(struct options *o)
 	c.save_hop = o->hops_before + 1;
 	dir = xasprintf("%s/save", s.log);
 	c.vm.dir = dir;
-	status = make_dirs(dir, &e) ? give_up(e.text) : save_here(&s, &c);
-	free(dir);
-	return status;
+	return make_dirs(dir, &e) ? give_up(e.text) : save_here(&s, &c);
 }
 
 /* ---- restore ------------------------------------------------------------------------------ */
 
-static void print_pages(const struct options *o, const struct flight_result *r)
-{
-	for (unsigned i = 0; i < r->hops; i++)
-		if (r->hop[i].fetch) {
-			struct buf text = {0};
-
-			pages_report(r->hop[i].fetch, r->hop[i].fetches, known_kernel(),
-				     o->pages_config.late, &text);
-			print_lines(stdout, "#   ", text.p);
-			buf_free(&text);
-		}
-}
-
 static int restore_here(const struct setup *s, struct flight_config *c)
 {
 	struct report report;
-	struct flight_result r = {0};
-	struct report_entry entry = {.config = c, .result = &r};
+	auto_by(flight_result_free) struct flight_result r = {0};
+	auto_free char *name = xasprintf("%s.restored", c->scenario->name);
+	struct report_entry entry = {.name = name, .key = name, .config = c, .result = &r};
 	struct err e = {0};
 
 	report_begin(&report, s->o, stdout, s->o->shown_log, 1, 1);
 	flight_run(c, &r);
-	print_pages(s->o, &r);
-	entry.name = xasprintf("%s.restored", c->scenario->name);
-	entry.key = entry.name;
+	report_pages(stdout, NULL, &r, true, s->o->pages_config.late);
 	entry.known = known_match(c->scenario->name, c, &r, true, NULL);
 	if (!r.interrupted)
 		report_result(&report, &entry);
-	free(entry.name);
 	report.interrupted = r.interrupted;
-	flight_result_free(&r);
 	if (report_end(&report, s->log, &e))
 		return give_up(e.text);
 	return signals_pending() ? 128 + signals_pending() : report_status(&report);
@@ -236,7 +191,7 @@ static int restore_snapshot(struct setup *s, struct options *o, const struct sna
 	struct flight_resume from = {0};
 	struct flight_config c;
 	struct err e = {0};
-	char *dir = xasprintf("%s/%s.restored", s->log, o->scenario[0]->name);
+	auto_free char *dir = xasprintf("%s/%s.restored", s->log, o->scenario[0]->name);
 	int status = 2;
 
 	snapshot_encode(saved, &from.snapshot);
@@ -253,45 +208,34 @@ static int restore_snapshot(struct setup *s, struct options *o, const struct sna
 		status = restore_here(s, &c);
 	buf_free(&from.snapshot);
 	buf_free(&from.log);
-	free(dir);
 	return status;
 }
 
 int cmd_restore(struct options *o)
 {
-	struct snapshot saved = {0};
+	auto_by(snapshot_free) struct snapshot saved = {0};
 	struct options from_file = *o;
 	struct err e = {0};
 	struct setup s;
-	int status;
 
 	if (snapshot_read(&saved, o->file, &e))
 		return give_up(e.text);
-	if (take_flight(&from_file, &saved, &e)) {
-		give_up_on(o->file, &e);
-		snapshot_free(&saved);
-		return 2;
-	}
-	if (setup(&s, o, &e)) {
-		status = give_up(e.text);
-	} else if (s.lab && o->serve_from) {
-		status = give_up(
+	if (take_flight(&from_file, &saved, &e))
+		return give_up_on(o->file, &e);
+	if (setup(&s, o, &e))
+		return give_up(e.text);
+	if (s.lab && o->serve_from)
+		return give_up(
 			"--serve-from: the lab cannot reach that socket; start both commands "
 			"in it");
-	} else if (s.lab) {
-		setup_say_lab(&s);
-		lab_exec(o, s.image, s.log, &e);
-		status = give_up(e.text);
-	} else {
-		*o = from_file;
-		status = elsewhere(&s);
-		if (!o->shown_log)
-			o->shown_log = s.log;
-		if (status < 0 && signals_init())
-			status = give_up("cannot set up signals");
-		else if (status < 0)
-			status = restore_snapshot(&s, o, &saved);
-	}
-	snapshot_free(&saved);
-	return status;
+	if (s.lab)
+		return setup_become_lab(&s);
+	*o = from_file;
+	if (!o->shown_log)
+		o->shown_log = s.log;
+	if (s.missing)
+		return setup_skip(&s);
+	if (signals_init())
+		return give_up("cannot set up signals");
+	return restore_snapshot(&s, o, &saved);
 }

@@ -3,6 +3,7 @@
 #include "host/commands/cmd.h"
 #include "host/pages/serve.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 static const struct options *shown;
 
@@ -14,17 +15,15 @@ static void ready(void)
 
 int cmd_serve(struct options *o)
 {
-	struct snapshot s = {0};
+	auto_by(snapshot_free) struct snapshot s = {0};
 	struct serve_source source = {.snapshot = &s};
 	struct err e = {0};
-	int ret;
 
 	shown = o;
 	if (signals_init())
 		return give_up("cannot set up signals");
-	ret = snapshot_read(&s, o->file, &e) || serve_id(o->file, &source.id, &e)
-		      ? -1
-		      : serve(&source, o->socket, ready, &e);
-	snapshot_free(&s);
-	return ret < 0 ? give_up(e.text) : 0;
+	if (snapshot_read(&s, o->file, &e) || serve_id(o->file, &source.id, &e) ||
+	    serve(&source, o->socket, ready, &e) < 0)
+		return give_up(e.text);
+	return 0;
 }

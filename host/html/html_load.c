@@ -3,6 +3,8 @@
 // refused; other files that are damaged are told of in the page.
 #include "host/html/html_page.h"
 #include "host/report/result_json.h"
+#include "host/base/cleanup.h"
+#include "host/cli/plan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +25,6 @@ const struct outcome_info outcomes[OUTCOMES] = {
 };
 
 #define RESULT_MAX  (256u << 20) /* bytes of result.json */
-#define JSON_MAX    (32u << 20)	 /* of a timeline or page report */
 #define RESULTS_MAX 20000
 #define RUNS_MAX    64 /* in one directory */
 #define BUDGET	    (8u << 20)
@@ -81,14 +82,14 @@ bool report_html_is_below(const char *path)
 static int open_below(int dir, const char *path, struct err *e)
 {
 	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-	char *copy, *part;
+	auto_free char *copy = xstrdup(path);
+	char *part = copy;
 	int fd = dir;
 
 	if (!report_html_is_below(path))
 		return err_set(
 			e,
 			"the path is refused: it does not lead plainly below the run's directory");
-	copy = part = xstrdup(path);
 	for (bool last = false; fd >= 0 && !last;) {
 		const size_t len = strcspn(part, "/");
 		int next;
@@ -105,7 +106,6 @@ static int open_below(int dir, const char *path, struct err *e)
 		fd = next;
 		part += len + 1;
 	}
-	free(copy);
 	return fd;
 }
 
@@ -130,33 +130,23 @@ static int read_open(int fd, size_t max, struct buf *bytes, struct err *e)
 int report_html_file(const struct report_run *run, const char *path, size_t max, struct buf *bytes,
 		     struct err *e)
 {
-	int fd = open_below(run->dir, path, e), ret;
+	auto_close const int fd = open_below(run->dir, path, e);
 
-	if (fd < 0)
-		return -1;
-	ret = read_open(fd, max, bytes, e);
-	close(fd);
-	return ret;
+	return fd < 0 ? -1 : read_open(fd, max, bytes, e);
 }
 
-static json_t *load_json(const struct report_run *run, const char *path, size_t max, struct err *e)
+json_t *report_html_json(const struct report_run *run, const char *path, size_t max, struct err *e)
 {
-	struct buf bytes = {0};
+	auto_buf struct buf bytes = {0};
 	json_error_t error;
-	json_t *json = NULL;
+	json_t *json;
 
-	if (!report_html_file(run, path, max, &bytes, e)) {
-		json = json_loadb(buf_text(&bytes), bytes.len, JSON_REJECT_DUPLICATES, &error);
-		if (!json)
-			err_set(e, "line %d: %s", error.line, error.text);
-	}
-	buf_free(&bytes);
+	if (report_html_file(run, path, max, &bytes, e))
+		return NULL;
+	json = json_loadb(buf_text(&bytes), bytes.len, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		err_set(e, "line %d: %s", error.line, error.text);
 	return json;
-}
-
-json_t *report_html_json(const struct report_run *run, const char *path, struct err *e)
-{
-	return load_json(run, path, JSON_MAX, e);
 }
 
 /* ---- runs --------------------------------------------------------------------------------- */
@@ -176,7 +166,7 @@ static json_t *load_part(void *arg, size_t number)
 	struct err e = {0};
 
 	snprintf(path, sizeof(path), JOURNAL "/%zu.json", number);
-	return load_json(arg, path, RESULT_MAX, &e);
+	return report_html_json(arg, path, RESULT_MAX, &e);
 }
 
 /* Reads the run in directory @dir, called @path; it takes both. */
@@ -188,7 +178,7 @@ static int load_run(struct report_page *p, int dir, char *path, struct err *e)
 	p->run = xrealloc(p->run, (p->runs + 1) * sizeof(*p->run));
 	run = &p->run[p->runs++];
 	*run = (struct report_run){.path = path, .dir = dir};
-	run->top = load_json(run, "result.json", RESULT_MAX, &why);
+	run->top = report_html_json(run, "result.json", RESULT_MAX, &why);
 	if (!run->top)
 		run->top = report_json_journal(load_part, run);
 	if (!run->top || check_top(run, &why))
@@ -211,13 +201,11 @@ static void find_place(struct report_result *r)
 	if (len > method_len && !strcmp(rest + len - method_len, method) &&
 	    rest[len - method_len - 1] == '.')
 		len -= method_len + 1;
-	for (enum post post = 0; post < POSTS; post++)
-		if (len > 1 && strlen(post_name(post)) == len - 1 &&
-		    !strncmp(rest + 1, post_name(post), len - 1)) {
-			r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
-			r->column = xstrdup(method);
-			return;
-		}
+	if (len > 1 && plan_is_post(rest + 1, len - 1)) {
+		r->row = xasprintf("%s%.*s", r->scenario, (int)len, rest);
+		r->column = xstrdup(method);
+		return;
+	}
 	r->row = xstrdup(r->scenario);
 	r->column = len ? xasprintf("%.*s", (int)len - 1, rest + 1) : xstrdup(method);
 }
@@ -263,13 +251,12 @@ static bool is_same(const struct report_page *p, const char *key)
 	return true;
 }
 
+/* Takes @more. */
 static void append_label(struct report_run *run, char *more)
 {
-	char *label = xasprintf("%s %s", run->label, more);
+	auto_free char *label = run->label, *added = more;
 
-	free(run->label);
-	free(more);
-	run->label = label;
+	run->label = xasprintf("%s %s", label, added);
 }
 
 /* The kernel's number; what else is unlike, as long as that leaves two of them alike. */
@@ -305,7 +292,7 @@ static void make_labels(struct report_page *p)
 static int load_below(struct report_page *p, int dir, const char *path, struct err *e)
 {
 	const unsigned before = p->runs;
-	struct dirent **list = NULL;
+	auto_free struct dirent **list = NULL;
 	const int count = scandirat(dir, ".", &list, NULL, versionsort);
 	int ret = count < 0 ? err_errno(e, path) : 0;
 
@@ -329,9 +316,8 @@ static int load_below(struct report_page *p, int dir, const char *path, struct e
 		}
 		free(list[i]);
 	}
-	free(list);
 	if (!ret && p->runs == before)
-		ret = err_set(e, "%s: no results of a run (no result.json)", path);
+		return err_set(e, "%s: no results of a run (no result.json)", path);
 	return ret;
 }
 

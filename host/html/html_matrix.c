@@ -121,27 +121,18 @@ static void head(const struct matrix *m, const struct report_page *p, struct buf
 static void one_cell(const struct report_page *p, const struct report_result *r, unsigned run,
 		     struct buf *html)
 {
-	const struct outcome_info *info;
-	const char *known, *notes, *reason;
+	const struct outcome_info *info = &outcomes[r->outcome];
+	const char *notes =
+		json_text_of(r->json, *json_text_of(r->json, "reason") ? "reason" : "notes");
 
-	if (!r) {
-		buf_printf(html, "<td class=\"e g%u\"></td>", run & 1);
-		return;
-	}
-	info = &outcomes[r->outcome];
-	known = json_member(r->json, "known");
-	notes = json_member(r->json, "notes");
-	reason = json_member(r->json, "reason");
 	html_printf(
 		html,
 		"<td class=\"%s g%u\" bgcolor=\"%s\"><a href=\"#r%u-%u\" title=\"%.120s, %s: %s",
 		info->class, run & 1, info->fill, r->run, r->number, r->name, p->run[run].label,
 		json_member(r->json, "word"));
-	if (known && r->outcome == OUT_KNOWN)
-		html_printf(html, ", known: %.80s", known);
-	if (reason && *reason)
-		notes = reason;
-	if (notes && *notes)
+	if (r->outcome == OUT_KNOWN)
+		html_printf(html, ", known: %.80s", json_member(r->json, "known"));
+	if (*notes)
 		html_printf(html, ": %.200s", notes);
 	buf_printf(html, "\"><font color=\"%s\">%s</font></a></td>", info->ink, info->sign);
 }
@@ -162,8 +153,10 @@ static void one_row(const struct matrix *m, const struct report_page *p, unsigne
 	html_printf(html, ">%.80s</th>", m->row.name[row]);
 	for (unsigned run = 0; run < m->runs; run++)
 		for (unsigned c = 0; c < m->column.count; c++)
-			if (is_used(m, run, c))
+			if (*cell(m, row, run, c))
 				one_cell(p, *cell(m, row, run, c), run, html);
+			else if (is_used(m, run, c))
+				buf_printf(html, "<td class=\"e g%u\"></td>", run & 1);
 	buf_printf(html, "</tr>\n");
 }
 

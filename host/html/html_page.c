@@ -4,6 +4,7 @@
 #include "host/html/html_page.h"
 #include "host/html/html_escape.h"
 #include "host/vmm/method.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 #include <midflight_version.h>
@@ -37,29 +38,8 @@ struct fact {
 };
 
 static const struct fact facts[] = {
-	{NULL, "kernel", "kernel (L0)"},
-	{"environment", "kernel_version", "kernel build"},
-	{"environment", "distribution", "distribution"},
-	{"environment", "cpu", "CPU"},
-	{"environment", "microcode", "microcode"},
-	{"environment", "qemu", "QEMU"},
-	{NULL, "midflight", "midflight"},
-	{NULL, "started", "started"},
-	{NULL, "driver", "driver"},
-	{NULL, "accel", "accelerator"},
-	{NULL, "machine", "machine"},
-	{NULL, "irqchip", "irqchip"},
-	{NULL, "cpu", "CPU model"},
-	{NULL, "without", "without"},
-	{NULL, "scenario", "scenarios"},
-	{NULL, "method", "methods"},
-	{NULL, "order", "restore order"},
-	{NULL, "pages", "pages"},
-	{NULL, "freeze", "freeze"},
-	{NULL, "hops", "hops"},
-	{NULL, "seed", "seed"},
-	{NULL, "break", "broken on purpose"},
-	{NULL, "strict", "strict"},
+#define FACT(in, key, title) {in, key, title},
+#include "host/html/html_facts.def"
 };
 
 static bool is_empty(const json_t *v)
@@ -156,7 +136,7 @@ static void counts_row(const struct report_page *p, struct buf *html)
 static void environment_table(const struct report_page *p, const char *sub, const char *title,
 			      struct buf *html)
 {
-	json_t *keys = json_object();
+	json_auto_t *keys = json_object();
 	const char *key;
 	json_t *value;
 
@@ -166,19 +146,18 @@ static void environment_table(const struct report_page *p, const char *sub, cons
 			value)
 			if (!is_empty(value))
 				json_object_set(keys, key, value);
-	if (json_object_size(keys)) {
-		buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
-			   json_object_size(keys));
-		runs_head(p, html);
-		json_object_foreach(keys, key, value) {
-			fact_row(p, "environment", sub, key, key, html);
-		}
-		buf_printf(html, "</tbody></table></div></details>");
+	if (!json_object_size(keys))
+		return;
+	buf_printf(html, "<details class=\"bl\"><summary>%s (%zu)</summary>", title,
+		   json_object_size(keys));
+	runs_head(p, html);
+	json_object_foreach(keys, key, value) {
+		fact_row(p, "environment", sub, key, key, html);
 	}
-	json_decref(keys);
+	buf_printf(html, "</tbody></table></div></details>");
 }
 
-void report_html_runs(const struct report_page *p, struct buf *html)
+static void runs(const struct report_page *p, struct buf *html)
 {
 	runs_head(p, html);
 	counts_row(p, html);
@@ -280,7 +259,7 @@ static void link_to(const struct report_page *p, const struct report_result *r, 
 /* The known bugs that were met: which, where. */
 static void bugs(const struct report_page *p, struct buf *html)
 {
-	json_t *seen = json_object();
+	json_auto_t *seen = json_object();
 
 	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t bugs\"><thead><tr><th>"
 			 "known KVM bug</th><th>its name</th><th>met in</th></tr>"
@@ -313,7 +292,6 @@ static void bugs(const struct report_page *p, struct buf *html)
 	buf_printf(html,
 		   "</tbody></table></div><p class=\"cap\">What KVM does there, and how it was "
 		   "found out: by these names in " KNOWN_DOCS ".</p>");
-	json_decref(seen);
 }
 
 /* What failed, by name, in front of everything. */
@@ -364,12 +342,8 @@ static void distinct(const struct report_page *p, const struct fact *f, struct b
 static void what(const struct report_page *p, struct buf *html)
 {
 	static const struct fact shown[] = {
-		{NULL, "kernel", "Linux"},	  {"environment", "cpu", "on"},
-		{"environment", "qemu", ""},	  {NULL, "driver", "driver"},
-		{NULL, "method", "methods"},	  {NULL, "order", "restore order"},
-		{NULL, "pages", "pages"},	  {NULL, "hops", "hops"},
-		{NULL, "seed", "seed"},		  {NULL, "break", "broken on purpose:"},
-		{NULL, "midflight", "midflight"}, {NULL, "started", ""},
+#define SHORT(in, key, title) {in, key, title},
+#include "host/html/html_facts.def"
 	};
 
 	buf_printf(html, "<ul class=\"what\">");
@@ -483,7 +457,7 @@ static void sections(struct report_page *p, struct buf *html)
 
 void report_html(struct report_page *p, struct buf *html)
 {
-	struct buf results = {0};
+	auto_buf struct buf results = {0};
 
 	sections(p, &results); /* first: it finds what is damaged, which the header says */
 	buf_printf(html,
@@ -504,9 +478,8 @@ void report_html(struct report_page *p, struct buf *html)
 	report_html_matrix(p, html);
 	buf_printf(html, "</section>\n");
 	buf_append(html, buf_text(&results), results.len);
-	buf_free(&results);
 	buf_printf(html, "<section id=\"runs\"><h2>What was run</h2>");
-	report_html_runs(p, html);
+	runs(p, html);
 	buf_printf(html, "</section>\n");
 	footer(p, html);
 	buf_printf(html, "\n<script>%s</script></body></html>\n", report_html_js);

@@ -73,11 +73,10 @@ bool report_html_is_below(const char *path);
 int report_html_file(const struct report_run *run, const char *path, size_t max, struct buf *bytes,
 		     struct err *e);
 /* The same as JSON, or NULL. The caller drops the reference. */
-json_t *report_html_json(const struct report_run *run, const char *path, struct err *e);
+json_t *report_html_json(const struct report_run *run, const char *path, size_t max, struct err *e);
 
 /* The parts of the page. */
 void report_html_matrix(const struct report_page *p, struct buf *html);
-void report_html_runs(const struct report_page *p, struct buf *html);
 void report_html_result(struct report_page *p, const struct report_result *r, struct buf *html);
 /* The table of page requests in @pages (what host/pages/pages_report.c writes). 0, or -1 with @e
  * filled and nothing appended. */

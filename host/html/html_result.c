@@ -2,11 +2,13 @@
 // One result in the HTML report: what was found, how to repeat it, and its hops.
 #include "host/html/html_escape.h"
 #include "host/html/html_page.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FAILURE_MAX  (256u << 10) /* bytes of failure.txt */
+#define JSON_MAX     (32u << 20)  /* of a timeline or page report */
 #define ROWS_MAX     40		  /* of a table of checks */
 #define HOPS_SHOWN   5
 #define KNOWN_OPEN   10 /* more known failures than that are closed: a line of each is enough */
@@ -74,7 +76,7 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 	size_t expected_len, found_len;
 	const char *expected = value_of(evidence, "expected", &expected_len);
 	const char *found = value_of(evidence, "found", &found_len);
-	struct buf rest = {0};
+	auto_buf struct buf rest = {0};
 
 	for (const char *c = evidence; *c;) {
 		if (columns && expected_len && c == expected - strlen("expected="))
@@ -86,7 +88,6 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 	}
 	html_printf(html, "<td class=\"m ev\">%.300s</td>",
 		    buf_text(&rest) + strspn(buf_text(&rest), " "));
-	buf_free(&rest);
 }
 
 /* Whether any check says what it expected. */
@@ -96,9 +97,7 @@ static bool any_expected(const json_t *fails)
 	size_t i, len;
 
 	json_array_foreach(fails, i, fail) {
-		const char *evidence = json_member(fail, "evidence");
-
-		value_of(evidence ? evidence : "", "expected", &len);
+		value_of(json_text_of(fail, "evidence"), "expected", &len);
 		if (len)
 			return true;
 	}
@@ -122,7 +121,7 @@ static void checks(const struct report_result *r, struct buf *html)
 		columns ? "<th>expected</th><th>found</th>" : "");
 	json_array_foreach(list, i, fail) {
 		const char *check = json_member(fail, "check"), *error = json_member(fail, "error");
-		const char *evidence = json_member(fail, "evidence");
+		const char *evidence = json_text_of(fail, "evidence");
 
 		if (i == ROWS_MAX)
 			break;
@@ -132,10 +131,10 @@ static void checks(const struct report_result *r, struct buf *html)
 			    : error ? error
 				    : "?");
 		if (columns) {
-			value_cell(evidence ? evidence : "", "expected", html);
-			value_cell(evidence ? evidence : "", "found", html);
+			value_cell(evidence, "expected", html);
+			value_cell(evidence, "found", html);
 		}
-		other_cell(evidence ? evidence : "", html, columns);
+		other_cell(evidence, html, columns);
 		buf_printf(html, "</tr>\n");
 	}
 	buf_printf(html, "</tbody></table></div>");
@@ -196,8 +195,7 @@ static void findings(const struct report_result *r, struct buf *html)
 
 static void known(const struct report_result *r, struct buf *html)
 {
-	const char *id = json_member(r->json, "known");
-	const char *text = json_member(r->json, "known_text");
+	const char *id = json_member(r->json, "known"), *text = json_member(r->json, "known_text");
 
 	if (r->outcome != OUT_KNOWN)
 		return;
@@ -217,13 +215,13 @@ static void block(const char *title, const char *text, size_t len, bool open, st
 static void failure(struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const char *path = json_member(r->json, "failure");
-	const char *printed = json_member(r->json, "diagnostics");
-	const char *stderr_text = json_member(r->json, "vmm_stderr");
-	struct buf text = {0};
+	const char *printed = json_text_of(r->json, "diagnostics");
+	const char *stderr_text = json_text_of(r->json, "vmm_stderr");
+	auto_buf struct buf text = {0};
 	struct err e = {0};
 
 	if (!path) {
-		if (printed && *printed)
+		if (*printed)
 			block(is_bad(r) ? "What was printed" : "Cost of the moves", printed,
 			      strlen(printed), true, html);
 	} else if (report_html_file(&p->run[r->run], path, FAILURE_MAX, &text, &e)) {
@@ -232,8 +230,7 @@ static void failure(struct report_page *p, const struct report_result *r, struct
 		block("The failure, to be pasted", buf_text(&text), text.len,
 		      r->outcome != OUT_KNOWN, html);
 	}
-	buf_free(&text);
-	if (is_bad(r) && stderr_text && *stderr_text)
+	if (is_bad(r) && *stderr_text)
 		block("What the VMM wrote on stderr", stderr_text, strlen(stderr_text), false,
 		      html);
 }
@@ -263,9 +260,9 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 			 const char *what, const char *words, struct buf *html)
 {
 	const char *path = json_member(r->json, key);
-	struct buf line = {0};
+	auto_buf struct buf line = {0};
+	auto_free char *full = xasprintf("%s/%s", p->run[r->run].path, path ? path : "");
 	struct err e = {0};
-	char *full;
 
 	if (!path)
 		return;
@@ -275,29 +272,24 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 		problem(p, path, &e, html);
 		return;
 	}
-	full = xasprintf("%s/%s", p->run[r->run].path, path);
 	buf_printf(&line, "%s", words);
 	buf_shell_quote(&line, full);
 	command(what, buf_text(&line), html);
-	buf_free(&line);
-	free(full);
 }
 
 static void commands(struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const char *repro = json_member(r->json, "repro");
-
-	char *replay;
+	auto_free char *replay =
+		repro && *repro ? xasprintf("%.*s replay ", (int)program_length(repro), repro)
+				: xstrdup("midflight replay ");
 
 	if (repro)
 		command("again:", repro, html);
 	if (!is_bad(r))
 		return;
-	replay = repro && *repro ? xasprintf("%.*s replay ", (int)program_length(repro), repro)
-				 : xstrdup("midflight replay ");
 	path_command(p, r, "replay", "replay:", replay, html);
 	path_command(p, r, "dir", "log:", "", html);
-	free(replay);
 }
 
 /* ---- hops --------------------------------------------------------------------------------- */
@@ -376,20 +368,19 @@ static void hop_files(struct report_page *p, const struct report_result *r, cons
 	const struct report_run *run = &p->run[r->run];
 	const char *timeline = json_member(hop, "timeline"), *pages = json_member(hop, "pages");
 	struct err e = {0};
-	json_t *json;
 
 	if (timeline) {
-		json = report_html_json(run, timeline, &e);
+		json_auto_t *json = report_html_json(run, timeline, JSON_MAX, &e);
+
 		if (!json || timeline_svg(json, r->name, (unsigned)number, html, &e))
 			problem(p, timeline, &e, html);
-		json_decref(json);
 	}
 	if (pages) {
+		json_auto_t *json = report_html_json(run, pages, JSON_MAX, &e);
+
 		buf_printf(html, "<h4>Pages asked for</h4>");
-		json = report_html_json(run, pages, &e);
 		if (!json || report_html_pages(json, html, &e))
 			problem(p, pages, &e, html);
-		json_decref(json);
 	}
 	if (!timeline && !pages)
 		buf_printf(html, "<p class=\"cap\">No timeline of this hop was written.</p>");
@@ -437,7 +428,7 @@ static void hops(struct report_page *p, const struct report_result *r, struct bu
 static void head_line(const struct report_page *p, const struct report_result *r, struct buf *html)
 {
 	const struct outcome_info *info = &outcomes[r->outcome];
-	const char *title = json_member(r->json, "title"), *notes = json_member(r->json, "notes");
+	const char *title = json_text_of(r->json, "title"), *notes = json_text_of(r->json, "notes");
 	const char *reason = json_member(r->json, "reason"), *id = json_member(r->json, "known");
 
 	if (r->outcome == OUT_SKIPPED && reason)
@@ -447,17 +438,12 @@ static void head_line(const struct report_page *p, const struct report_result *r
 		    r->outcome == OUT_KNOWN ? "known" : json_member(r->json, "word"), r->name);
 	if (p->runs > 1)
 		html_printf(html, "<span class=\"rl\">%s</span>", p->run[r->run].label);
-	if (title && *title)
+	if (*title)
 		html_printf(html, " <span class=\"ti\">%.200s</span>", title);
 	if (r->outcome == OUT_KNOWN)
 		html_printf(html, "<span class=\"nt\">%.80s</span>", id);
-	if (notes && *notes)
+	if (*notes)
 		html_printf(html, " <span class=\"nt\">%.300s</span>", notes);
-}
-
-static bool has_more(const struct report_result *r)
-{
-	return is_bad(r) || json_array_size(list_of(r, "hops"));
 }
 
 void report_html_result(struct report_page *p, const struct report_result *r, struct buf *html)
@@ -465,7 +451,7 @@ void report_html_result(struct report_page *p, const struct report_result *r, st
 	const char *class = outcomes[r->outcome].class;
 	bool open;
 
-	if (!has_more(r)) {
+	if (!is_bad(r) && !json_array_size(list_of(r, "hops"))) {
 		buf_printf(html, "<div class=\"res pl %s\" id=\"r%u-%u\">", class, r->run,
 			   r->number);
 		head_line(p, r, html);

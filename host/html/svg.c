@@ -5,6 +5,7 @@
 #include "host/html/html_page.h"
 #include "host/html/svg_parts.h"
 #include "host/html/html_escape.h"
+#include "host/base/cleanup.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,16 +26,13 @@ static void near_range(const struct timeline *t, double *from, double *to)
 	begin = t->restore->from;
 	end = t->run ? t->run->from : t->restore->to;
 	soon = begin + 4 * (end - begin);
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			if (e->from < begin || e->from > soon)
-				continue;
-			if ((e->kind == TIMELINE_IOCTL && (!t->run || e->from <= t->run->from)) ||
-			    svg_is_vmcs12_page(e->text))
-				end = fmax(end, e->to);
-		}
+	svg_each_event(t, e) {
+		if (e->from < begin || e->from > soon)
+			continue;
+		if ((e->kind == TIMELINE_IOCTL && (!t->run || e->from <= t->run->from)) ||
+		    svg_is_vmcs12_page(e->text))
+			end = fmax(end, e->to);
+	}
 	pad = (end - begin) * 0.12;
 	*from = fmax(t->begin, begin - pad / 3);
 	*to = fmin(t->end, end + pad * 2);
@@ -49,11 +47,10 @@ static const struct event *find_fail(const struct timeline *t)
 {
 	const struct event *fail = NULL;
 
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++)
-			if (t->lane[l].event[i].kind == TIMELINE_GUEST &&
-			    svg_begins(t->lane[l].event[i].text, "fail"))
-				svg_earliest(&fail, &t->lane[l].event[i]);
+	svg_each_event(t, e) {
+		if (e->kind == TIMELINE_GUEST && svg_begins(e->text, "fail"))
+			svg_earliest(&fail, e);
+	}
 	return fail;
 }
 
@@ -64,14 +61,11 @@ static void fail_range(const struct timeline *t, const struct event *fail, doubl
 
 	*from = fail->from;
 	*to = t->end;
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			if ((e->kind == TIMELINE_GUEST || e->kind == TIMELINE_INTERRUPT) &&
-			    e->from > fail->from - shortly)
-				*from = fmin(*from, e->from);
-		}
+	svg_each_event(t, e) {
+		if ((e->kind == TIMELINE_GUEST || e->kind == TIMELINE_INTERRUPT) &&
+		    e->from > fail->from - shortly)
+			*from = fmin(*from, e->from);
+	}
 	*from = fmax(t->begin, *from - (t->end - *from) * 0.1);
 }
 
@@ -89,17 +83,14 @@ static void moments(const struct timeline *t, struct buf *html)
 {
 	const struct event *state = NULL, *page = NULL, *fail = find_fail(t);
 
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			if (t->restore && e->from < t->restore->from)
-				continue;
-			if (svg_begins(e->text, "KVM_SET_NESTED_STATE"))
-				svg_earliest(&state, e);
-			if (svg_is_vmcs12_page(e->text))
-				svg_earliest(&page, e);
-		}
+	svg_each_event(t, e) {
+		if (t->restore && e->from < t->restore->from)
+			continue;
+		if (svg_begins(e->text, "KVM_SET_NESTED_STATE"))
+			svg_earliest(&state, e);
+		if (svg_is_vmcs12_page(e->text))
+			svg_earliest(&page, e);
+	}
 	buf_printf(html, "<p class=\"mo\">");
 	if (t->restore)
 		moment(html, t->restore, " begins at");
@@ -127,15 +118,14 @@ static void moments(const struct timeline *t, struct buf *html)
 static void draw(const struct timeline *t, const char *result, unsigned hop, struct buf *html)
 {
 	const struct event *fail = find_fail(t);
+	auto_free char *name = xasprintf("Timeline of %s, hop %u", result, hop);
 	double from, to, fail_from = 0, fail_to;
-	char *name;
 
 	moments(t, html);
 	if (t->end <= t->begin) {
 		buf_printf(html, "<p>The timeline has no events.</p>");
 		return;
 	}
-	name = xasprintf("Timeline of %s, hop %u", result, hop);
 	near_range(t, &from, &to);
 	if (from > t->begin || to < t->end) {
 		buf_printf(html, "<p class=\"cap\">The whole hop; what is framed is shown larger "
@@ -148,7 +138,6 @@ static void draw(const struct timeline *t, const char *result, unsigned hop, str
 		buf_printf(html, "<p class=\"cap\">The hop's end, where the check failed</p>");
 		svg_near(t, fail_from, fail_to, name, html);
 	}
-	free(name);
 }
 
 int timeline_svg(const json_t *timeline, const char *result, unsigned hop, struct buf *html,

@@ -2,6 +2,7 @@
 // Draws a timeline: which bar goes where, and all of it as SVG.
 #include "host/html/html_escape.h"
 #include "host/html/svg_parts.h"
+#include "host/base/cleanup.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -110,10 +111,9 @@ static char *label_of(const struct event *e)
 
 static size_t label_length(const struct bar *b)
 {
-	char *label = label_of(b->first);
+	auto_free char *label = label_of(b->first);
 	size_t len = html_length(label);
 
-	free(label);
 	if (len > LABEL_MAX)
 		len = LABEL_MAX + 3;
 	if (b->count > 1)
@@ -203,7 +203,7 @@ static int by_importance(const void *a, const void *b)
 /* Finds each bar's place; the number of rows. */
 static unsigned place_bars(struct bar *bars, size_t count)
 {
-	const struct bar **order = xcalloc(count, sizeof(const struct bar *));
+	auto_free const struct bar **order = xcalloc(count, sizeof(const struct bar *));
 	struct row rows[ROWS_MAX] = {0};
 	unsigned used = 1;
 
@@ -219,7 +219,6 @@ static unsigned place_bars(struct bar *bars, size_t count)
 	}
 	for (unsigned i = 0; i < ROWS_MAX; i++)
 		free(rows[i].edge);
-	free(order);
 	return used;
 }
 
@@ -286,8 +285,8 @@ static void draw_bar(const struct chart *c, const struct bar *b)
 
 static void draw_label(const struct chart *c, const struct bar *b)
 {
+	auto_free char *label = label_of(b->first);
 	double x = b->x0 + 3;
-	char *label;
 
 	if (b->label == NO_LABEL)
 		return;
@@ -300,9 +299,7 @@ static void draw_label(const struct chart *c, const struct bar *b)
 		   b->label == BEFORE	? " text-anchor=\"end\""
 		   : b->label == INSIDE ? " class=\"in\""
 					: "");
-	label = label_of(b->first);
 	html_clipped(c->svg, label, LABEL_MAX);
-	free(label);
 	if (b->count > 1)
 		buf_printf(c->svg, " x%zu", b->count);
 	buf_printf(c->svg, "</text>");
@@ -312,7 +309,7 @@ static void draw_label(const struct chart *c, const struct bar *b)
 static void draw_lane(struct chart *c, const struct lane *lane)
 {
 	size_t count;
-	struct bar *bars = find_bars(c, lane, &count);
+	auto_free struct bar *bars = find_bars(c, lane, &count);
 	const unsigned rows = c->far ? 1 : place_bars(bars, count);
 	const double height = c->far ? FAR_ROW : rows * ROW + LANE_GAP;
 
@@ -348,7 +345,6 @@ static void draw_lane(struct chart *c, const struct lane *lane)
 	for (size_t i = 0; i < count && !c->far; i++)
 		draw_label(c, &bars[i]);
 	buf_printf(c->svg, "</g>");
-	free(bars);
 	c->y += height;
 }
 
@@ -464,10 +460,9 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 
 	buf_printf(html,
 		   "<div class=\"tl%s\"%s><table role=\"presentation\" cellspacing=\"0\" "
-		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg "
-		   "viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
-		   "font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\">",
+		   "cellpadding=\"0\"%s><tr><td class=\"ls\" width=\"%.0f\"><svg viewBox=\"0 0 "
+		   "%.0f %.0f\" width=\"%.0f\" height=\"%.0f\" aria-hidden=\"true\" "
+		   "font-family=\"sans-serif\" %s fill=\"#1f2933\">",
 		   c->far ? " far" : "", c->far ? "" : " tabindex=\"0\"",
 		   c->far ? " width=\"100%\"" : "", NAMES, NAMES, height, NAMES, height,
 		   attributes);
@@ -479,8 +474,7 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 		buf_printf(html, "viewBox=\"%.0f 0 %.0f %.0f\" width=\"%.0f\"", NAMES,
 			   WIDTH - NAMES, height, WIDTH - NAMES);
 	buf_printf(html,
-		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s "
-		   "fill=\"#1f2933\">",
+		   " height=\"%.0f\" role=\"img\" font-family=\"sans-serif\" %s fill=\"#1f2933\">",
 		   height, attributes);
 	html_printf(html, "<title>%s</title>", name);
 	buf_append(html, buf_text(c->svg), c->svg->len);
@@ -489,7 +483,7 @@ static void draw_both(const struct chart *c, double height, const char *name, st
 
 void svg_near(const struct timeline *t, double from, double to, const char *name, struct buf *html)
 {
-	struct buf lanes = {0}, axis = {0}, names = {0};
+	auto_buf struct buf lanes = {0}, axis = {0}, names = {0};
 	struct chart c = {.t = t, .from = from, .to = to, .y = TOP, .svg = &lanes, .names = &names};
 
 	for (unsigned i = 0; i < t->lanes; i++)
@@ -502,14 +496,11 @@ void svg_near(const struct timeline *t, double from, double to, const char *name
 	buf_printf(html,
 		   "<p class=\"cap sw\">Scroll it sideways: it is wider than the screen.</p>");
 	draw_both(&c, c.y, name, html);
-	buf_free(&axis);
-	buf_free(&lanes);
-	buf_free(&names);
 }
 
 void svg_far(const struct timeline *t, double from, double to, const char *name, struct buf *html)
 {
-	struct buf lanes = {0}, axis = {0}, names = {0};
+	auto_buf struct buf lanes = {0}, axis = {0}, names = {0};
 	struct chart c = {.t = t,
 			  .from = t->begin,
 			  .to = t->end,
@@ -529,7 +520,4 @@ void svg_far(const struct timeline *t, double from, double to, const char *name,
 		   c.y - 15);
 	buf_append(&axis, buf_text(&lanes), lanes.len);
 	draw_both(&c, c.y + 2, name, html);
-	buf_free(&axis);
-	buf_free(&lanes);
-	buf_free(&names);
 }

@@ -31,6 +31,11 @@ struct timeline {
 	double dropped;
 };
 
+/* Each event @e of @t, lane by lane. */
+#define svg_each_event(t, e)                                                       \
+	for (const struct lane *in = (t)->lane; in < (t)->lane + (t)->lanes; in++) \
+		for (const struct event *e = in->event; e < in->event + in->events; e++)
+
 struct svg_kind {
 	const char *name, *fill, *stroke, *text;
 };

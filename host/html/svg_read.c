@@ -107,22 +107,16 @@ void svg_earliest(const struct event **least, const struct event *e)
 /* The first restore, and the first KVM_RUN from then on. */
 static void find_moments(struct timeline *t)
 {
-	for (unsigned l = 0; l < t->lanes; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			t->begin = fmin(t->begin, e->from);
-			t->end = fmax(t->end, e->to);
-			if (is_restore(e))
-				svg_earliest(&t->restore, e);
-		}
-	for (unsigned l = 0; l < t->lanes && t->restore; l++)
-		for (size_t i = 0; i < t->lane[l].events; i++) {
-			const struct event *e = &t->lane[l].event[i];
-
-			if (e->kind == TIMELINE_RUN && e->from >= t->restore->from)
-				svg_earliest(&t->run, e);
-		}
+	svg_each_event(t, e) {
+		t->begin = fmin(t->begin, e->from);
+		t->end = fmax(t->end, e->to);
+		if (is_restore(e))
+			svg_earliest(&t->restore, e);
+	}
+	svg_each_event(t, e) {
+		if (t->restore && e->kind == TIMELINE_RUN && e->from >= t->restore->from)
+			svg_earliest(&t->run, e);
+	}
 }
 
 int svg_read(const json_t *j, struct timeline *t, const char *result, unsigned hop, struct err *e)

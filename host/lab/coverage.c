@@ -2,6 +2,7 @@
 // Reads coverage.json, which is not trusted, adds runs up, and judges functions by coverage.def.
 #include "host/lab/coverage.h"
 #include "host/base/json.h"
+#include "host/base/cleanup.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -193,24 +194,23 @@ static int unite(struct coverage *c, const struct coverage *more, struct err *e)
 
 int coverage_add(struct coverage *c, const char *path, struct err *e)
 {
-	struct coverage run = {0};
+	auto_by(coverage_free) struct coverage run = {0};
 	struct stat st;
-	char *file = !stat(path, &st) && S_ISDIR(st.st_mode) ? xasprintf("%s/" COVERAGE_FILE, path)
-							     : xstrdup(path);
-	json_t *top = json_read(file, COVERAGE_SCHEMA, COVERAGE_VERSION, e);
+	auto_free char *file = !stat(path, &st) && S_ISDIR(st.st_mode)
+				       ? xasprintf("%s/" COVERAGE_FILE, path)
+				       : xstrdup(path);
+	json_auto_t *top = json_read(file, COVERAGE_SCHEMA, COVERAGE_VERSION, e);
 	struct err why = {0};
-	int ret = top ? 0 : -1;
 
-	if (top && (read_run(&run, top, &why) || (c->runs && unite(c, &run, &why)))) {
-		ret = err_set(e, "%s: %s", file, why.text);
-	} else if (top && !c->runs) {
+	if (!top)
+		return -1;
+	if (read_run(&run, top, &why) || (c->runs && unite(c, &run, &why)))
+		return err_set(e, "%s: %s", file, why.text);
+	if (!c->runs) {
 		*c = run;
 		run = (struct coverage){0};
 	}
-	coverage_free(&run);
-	json_decref(top);
-	free(file);
-	return ret;
+	return 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -237,10 +237,9 @@ static void write_symbol(struct buf *text, const struct coverage_symbol *s)
 /* As lab.sh writes it; all names were checked when they were read, but that of the kernel. */
 static int write_run(const struct coverage *c, const char *log, struct err *e)
 {
-	json_t *kernel = json_text(c->kernel);
-	char *quoted = json_dumps(kernel, JSON_ENCODE_ANY);
-	struct buf text = {0};
-	int ret;
+	json_auto_t *kernel = json_text(c->kernel);
+	auto_free char *quoted = json_dumps(kernel, JSON_ENCODE_ANY);
+	auto_buf struct buf text = {0};
 
 	buf_printf(&text,
 		   "{\"schema\": \"" COVERAGE_SCHEMA "\", \"version\": %d, \"kernel\": %s, "
@@ -258,29 +257,20 @@ static int write_run(const struct coverage *c, const char *log, struct err *e)
 		buf_printf(&text, "]}");
 	}
 	buf_printf(&text, "]}\n");
-	ret = write_file(log, COVERAGE_FILE, text.p, text.len, 0666, e);
-	buf_free(&text);
-	free(quoted);
-	json_decref(kernel);
-	return ret;
+	return write_file(log, COVERAGE_FILE, text.p, text.len, 0666, e);
 }
 
 int coverage_join(const char *log, char *const *labs, unsigned count, struct err *e)
 {
-	struct coverage c = {0};
-	int ret = 0;
+	auto_by(coverage_free) struct coverage c = {0};
 
-	for (unsigned i = 0; i < count && !ret; i++) {
-		char *file = xasprintf("%s/" COVERAGE_FILE, labs[i]);
+	for (unsigned i = 0; i < count; i++) {
+		auto_free char *file = xasprintf("%s/" COVERAGE_FILE, labs[i]);
 
-		if (!access(file, F_OK))
-			ret = coverage_add(&c, file, e);
-		free(file);
+		if (!access(file, F_OK) && coverage_add(&c, file, e))
+			return -1;
 	}
-	if (!ret && c.runs)
-		ret = write_run(&c, log, e);
-	coverage_free(&c);
-	return ret;
+	return c.runs ? write_run(&c, log, e) : 0;
 }
 
 /* ---- functions ----------------------------------------------------------------------------- */

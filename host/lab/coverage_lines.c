@@ -2,6 +2,7 @@
 // What debug information adds to coverage: functions that were inlined, lines. Each byte of code is
 // looked up by addr2line.
 #include "host/lab/coverage.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,7 +118,8 @@ static size_t line_of(struct coverage_function *f, const char *file, unsigned li
 /* Understands @p->text: pairs of lines, function and FILE:LINE, from the inside to the outside. */
 static void resolve(struct place *p, const char *module, struct coverage_functions *f)
 {
-	char *text = xstrdup(buf_text(&p->text)), *save = NULL, *name, *file, *colon, *slash;
+	auto_free char *text = xstrdup(buf_text(&p->text));
+	char *save = NULL, *name, *file, *colon, *slash;
 	unsigned line;
 
 	p->depth = 0;
@@ -143,7 +145,6 @@ static void resolve(struct place *p, const char *module, struct coverage_functio
 	}
 	if (p->depth)
 		p->depth--; /* the outermost is the symbol itself, which is counted */
-	free(text);
 }
 
 static void count(const struct place *p, struct coverage_functions *f, unsigned ran)
@@ -166,10 +167,10 @@ static int look_up(const struct coverage_module *m, const char *section, const c
 {
 	const char *const argv[] = {"addr2line", "-a", "-f", "-i", "-j", section, "-e", file, NULL};
 	struct place p = {0};
-	struct buf text = {0};
-	FILE *in = tmpfile();
+	auto_buf struct buf text = {0};
+	auto_fclose FILE *in = tmpfile();
+	auto_free char *line = NULL;
 	struct tool t;
-	char *line = NULL;
 	size_t space = 0;
 	bool more = true, failed;
 
@@ -181,15 +182,10 @@ static int look_up(const struct coverage_module *m, const char *section, const c
 			fprintf(in, "%#x\n", m->symbol[i].at + at);
 	failed = fflush(in) || ferror(in);
 	rewind(in);
-	if (failed) {
-		err_errno(e, "a temporary file");
-		fclose(in);
+	if (failed)
+		return err_errno(e, "a temporary file");
+	if (tool_start(&t, argv, in, e))
 		return -1;
-	}
-	if (tool_start(&t, argv, in, e)) {
-		fclose(in);
-		return -1;
-	}
 	more = getline(&line, &space, t.out) > 0; /* the first address */
 	for (size_t i = 0; i < m->symbols; i++)
 		for (uint32_t at = 0;
@@ -205,11 +201,8 @@ static int look_up(const struct coverage_module *m, const char *section, const c
 			}
 			count(&p, f, m->symbol[i].ran[at]);
 		}
-	free(line);
-	buf_free(&text);
 	buf_free(&p.text);
 	free(p.inlined);
-	fclose(in);
 	return tool_end(&t, file, e);
 }
 

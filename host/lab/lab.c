@@ -6,6 +6,7 @@
 #include "host/l0/l0_log.h"
 #include "host/cli/paths.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -46,22 +47,6 @@ unsigned lab_seconds(const struct options *o)
 	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
 }
 
-/* What the command is called inside, where `pages` is a run with its options spelled out. */
-static const char *command_inside(const struct options *o)
-{
-	return commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name;
-}
-
-/*
- * Whether two runs are to give the same bytes. In the lab all time is a function of the
- * instructions executed, and these depend on each word of the command: it must not tell when and
- * where it is.
- */
-static bool repeats(enum command command)
-{
-	return command == CMD_SWEEP || command == CMD_SOAK || command == CMD_MINIMISE;
-}
-
 char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
 		const char *self, const char *image, const char *log)
 {
@@ -70,8 +55,9 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		size_t n;
 	} l = {NULL, 0};
 	struct options inside = *o;
-	struct buf words = {0};
-	char *order = NULL, now[REPORT_TIME];
+	auto_buf struct buf words = {0};
+	auto_free char *order = NULL;
+	char now[REPORT_TIME];
 
 #define ADD(...)                                               \
 	do {                                                   \
@@ -112,24 +98,28 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	}
 	ADD("--");
 	ADD("./%s", basename(self));
-	ADD("%s", command_inside(o));
+	/* `pages` is a run with its options spelled out. */
+	ADD("%s", commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name);
 	ADD("--lab=no");
 	ADD("--image=./%s", basename(image));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
-	if (repeats(o->command)) {
+	/*
+	 * Two runs of these are to give the same bytes. In the lab all time is a function of the
+	 * instructions executed, and these depend on each word of the command: it must not tell
+	 * when and where it is.
+	 */
+	if (o->command == CMD_SWEEP || o->command == CMD_SOAK || o->command == CMD_MINIMISE) {
 		ADD("--shown-log=" LAB_LOG);
 	} else {
 		report_time(now);
 		ADD("--shown-started=%s", now);
 		ADD("--shown-log=%s", o->shown_log ? o->shown_log : log);
 	}
-	options_words(&inside, NULL, &words);
+	options_words(&inside, NULL, REPEATED, &words);
 	for (char *at = words.p, *word; at && (word = options_next_word(&at));)
 		ADD("%s", word);
-	buf_free(&words);
-	free(order);
 	if (o->command == CMD_SAVE)
 		ADD("out/%s", LAB_SNAPSHOT);
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
@@ -138,16 +128,11 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	return l.p;
 }
 
-static void free_args(char **args)
+static void free_args(char ***args)
 {
-	for (char **p = args; p && *p; p++)
+	for (char **p = *args; p && *p; p++)
 		free(*p);
-	free(args);
-}
-
-int lab_run(const struct options *o, const char *image, const char *log, struct err *e)
-{
-	return lab_watch(o, image, log, NULL, e);
+	free(*args);
 }
 
 /* Becomes lab.sh. */
@@ -161,7 +146,7 @@ static int become_lab(void *args)
 	return 2;
 }
 
-/* Runs lab.sh with @args; as lab_watch(). */
+/* Runs lab.sh with @args; as lab_run(). */
 static int spawn(char **args, const struct jobs_watcher *w, struct err *e)
 {
 	struct job lab = {.main = become_lab, .arg = args};
@@ -175,80 +160,55 @@ static int spawn(char **args, const struct jobs_watcher *w, struct err *e)
 	return lab.status < 0 ? -1 : lab.status;
 }
 
-/* Has lab.sh run @job, or without one what @o asks for; as lab_watch(). */
-static int run_script(const struct options *o, const struct lab_job *job, const char *image,
-		      const char *log, const struct jobs_watcher *w, struct err *e)
+int lab_run(const struct options *o, const struct lab_job *job, const char *image, const char *log,
+	    const struct jobs_watcher *w, struct err *e)
 {
-	char *script = lab_script(executable_dir(), e);
-	char **args = script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
-	const int status = args ? spawn(args, w, e) : -1;
+	auto_free char *script = lab_script(executable_dir(), e);
+	auto_by(free_args) char **args =
+		script ? lab_args(o, job, script, runner_in_lab(), image, log) : NULL;
 
-	free_args(args);
-	free(script);
-	return status;
-}
-
-int lab_watch(const struct options *o, const char *image, const char *log,
-	      const struct jobs_watcher *w, struct err *e)
-{
-	return run_script(o, NULL, image, log, w, e);
+	return args ? spawn(args, w, e) : -1;
 }
 
 int lab_left(int status, const char *log, const char *file, const char *schema, int version,
 	     struct err *e)
 {
-	char *path = xasprintf("%s/%s", log, file), *console = xasprintf("%s/" L0_CONSOLE, log);
+	auto_free char *path = xasprintf("%s/%s", log, file);
+	auto_free char *console = xasprintf("%s/" L0_CONSOLE, log);
 	const bool ended = access(console, F_OK) && (!status || status == 1 || status == 4);
 	struct err why = {0};
-	json_t *top = ended ? json_read(path, schema, version, &why) : NULL;
+	json_auto_t *top = ended ? json_read(path, schema, version, &why) : NULL;
 
-	if (ended && !top) {
-		err_set(e, "the lab ended with status %d, but what it leaves is not whole: %s",
-			status, why.text);
-		status = -1;
-	}
-	json_decref(top);
-	free(path);
-	free(console);
+	if (ended && !top)
+		return err_set(e,
+			       "the lab ended with status %d, but what it leaves is not whole: %s",
+			       status, why.text);
 	return status;
-}
-
-int lab_repeat(const struct options *o, const struct lab_job *job, const char *image,
-	       const char *log, struct err *e)
-{
-	return run_script(o, job, image, log, NULL, e);
 }
 
 int lab_build(const struct options *o, struct err *e)
 {
-	char *script = lab_script(executable_dir(), e);
-	char **args = xcalloc(3 + o->l0_words, sizeof(*args));
-	int status = -1;
+	auto_by(free_args) char **args = xcalloc(3 + o->l0_words, sizeof(*args));
 
-	if (script) {
-		args[0] = script;
-		args[1] = xstrdup("build");
-		for (unsigned i = 0; i < o->l0_words; i++)
-			args[2 + i] = xstrdup(o->l0[i]);
-		status = spawn(args, NULL, e);
-	}
-	free_args(args);
-	return status;
+	args[0] = lab_script(executable_dir(), e);
+	if (!args[0])
+		return -1;
+	args[1] = xstrdup("build");
+	for (unsigned i = 0; i < o->l0_words; i++)
+		args[2 + i] = xstrdup(o->l0[i]);
+	return spawn(args, NULL, e);
 }
 
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e)
 {
-	char *script = lab_script(executable_dir(), e);
-	char **args;
+	auto_free char *script = lab_script(executable_dir(), e);
+	auto_by(free_args) char **args = NULL;
 
 	if (!script)
 		return -1;
 	args = lab_args(o, NULL, script, runner_in_lab(), image, log);
 	execv(script, args);
-	err_set(e, "cannot run %s: %s", script, strerror(errno));
-	free_args(args);
-	free(script);
-	return -1;
+	return err_set(e, "cannot run %s: %s", script, strerror(errno));
 }
 
 int keep_files(const char *log, const char *first, const char *last)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line that was run in the lab, and with which files.
-#include "host/lab/lab_job.h"
+#include "host/lab/lab.h"
 #include "host/cli/commands.h"
 #include "host/base/json.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,37 +24,33 @@ static bool is_whole(const char *command)
 static char *hash_file(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
-	struct buf bytes = {0};
-	char *hash = NULL;
+	auto_free char *dir =
+		slash ? xasprintf("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+	auto_buf struct buf bytes = {0};
 
-	if (!read_file(dir, slash ? slash + 1 : path, &bytes, e))
-		hash = xasprintf("0x%016llx",
-				 (unsigned long long)hash_bytes(0, bytes.p, bytes.len));
-	buf_free(&bytes);
-	free(dir);
-	return hash;
+	if (read_file(dir, slash ? slash + 1 : path, &bytes, e))
+		return NULL;
+	return xasprintf("0x%016llx", (unsigned long long)hash_bytes(0, bytes.p, bytes.len));
 }
 
 /* The words of this process, before any of them was looked at. */
 static json_t *own_words(void)
 {
 	json_t *words = json_got(json_array());
-	struct buf line = {0};
+	auto_buf struct buf line = {0};
 	struct err e = {0};
 
 	if (!read_file("/proc/self", "cmdline", &line, &e))
 		for (size_t at = 0; at < line.len; at += strlen(line.p + at) + 1)
 			json_append(words, json_text(line.p + at));
-	buf_free(&line);
 	return words;
 }
 
 json_t *lab_job_json(const struct options *o, const char *run)
 {
 	const char *state = getenv(STATE_ENV), *command;
-	char *self, *image;
-	json_t *job, *words;
+	json_auto_t *words = NULL;
+	auto_free char *self = NULL, *image = NULL;
 	struct err e = {0};
 
 	if (!state || !o->image || strpbrk(o->order, "/."))
@@ -62,20 +59,11 @@ json_t *lab_job_json(const struct options *o, const char *run)
 	command = json_string_value(json_array_get(words, 1));
 	self = hash_file("/proc/self/exe", &e);
 	image = hash_file(o->image, &e);
-	if (command && is_whole(command) && self && image) {
-		job = json_got(json_object());
-		json_set(job, "words", json_incref(words));
-		json_set(job, "midflight", json_text(self));
-		json_set(job, "image", json_text(image));
-		json_set(job, "state", json_text(state));
-		json_set(job, "run", json_text(run));
-	} else {
-		job = json_null();
-	}
-	json_decref(words);
-	free(self);
-	free(image);
-	return job;
+	if (!command || !is_whole(command) || !self || !image)
+		return json_null();
+	return json_got(json_pack("{s:O, s:o, s:o, s:o, s:o}", "words", words, "midflight",
+				  json_text(self), "image", json_text(image), "state",
+				  json_text(state), "run", json_text(run)));
 }
 
 bool lab_job_plain(const char *text)
@@ -100,9 +88,8 @@ static int take_words(struct lab_job *job, const json_t *list, struct err *e)
 		return err_set(e, "its job has %zu words", count);
 	for (size_t i = 0; i < count; i++) {
 		job->words[i] = json_string_value(json_array_get(list, i));
-		if (job->words[i] && lab_job_plain(job->words[i]))
-			continue;
-		return err_set(e, "word %zu of its job is none", i + 1);
+		if (!job->words[i] || !lab_job_plain(job->words[i]))
+			return err_set(e, "word %zu of its job is none", i + 1);
 	}
 	if (!strncmp(job->words[0], "./", 2) && is_name(job->words[0] + 2) &&
 	    is_whole(job->words[1]))
@@ -121,11 +108,10 @@ int lab_job_check(struct lab_job *job, const json_t *json, struct err *e)
 	for (size_t i = 1; i < ARRAY_SIZE(members); i++) {
 		const char *text = json_text_of(json, members[i].key);
 
-		if (lab_job_plain(text) && is_name(text) &&
-		    json_object_size(json) == ARRAY_SIZE(members))
-			continue;
-		return err_set(e, "its job has no good '%s', or more than belongs there",
-			       members[i].key);
+		if (!lab_job_plain(text) || !is_name(text) ||
+		    json_object_size(json) != ARRAY_SIZE(members))
+			return err_set(e, "its job has no good '%s', or more than belongs there",
+				       members[i].key);
 	}
 	job->midflight = json_text_of(json, "midflight");
 	job->image = json_text_of(json, "image");
@@ -138,16 +124,16 @@ int lab_job_check(struct lab_job *job, const json_t *json, struct err *e)
 static int is_ours(const char *what, const char *path, const char *name, const char *hash,
 		   struct err *e)
 {
-	char *now = hash_file(path, e);
-	int ret = now ? 0 : -1;
+	auto_free char *now = hash_file(path, e);
 
-	if (now && strcmp(basename(path), name) != 0)
-		ret = err_set(e, "%s was called %s then, not %s", what, name, basename(path));
-	else if (now && strcmp(now, hash) != 0)
-		ret = err_set(e, "%s %s is another one: its hash is %s, then %s", what, path, now,
-			      hash);
-	free(now);
-	return ret;
+	if (!now)
+		return -1;
+	if (strcmp(basename(path), name))
+		return err_set(e, "%s was called %s then, not %s", what, name, basename(path));
+	if (strcmp(now, hash))
+		return err_set(e, "%s %s is another one: its hash is %s, then %s", what, path, now,
+			       hash);
+	return 0;
 }
 
 int lab_job_is_ours(const struct lab_job *job, const char *self, const char *image, struct err *e)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // QEMU's command line. QEMU hands the image's path on to L1 in front of the command line, so the
 // path must not have spaces: QEMU runs in the image's directory and gets its bare name.
+#include "host/base/cleanup.h"
 #include "host/qemu/qemu_process.h"
 
 #include <stdlib.h>
@@ -42,13 +43,12 @@ static char *cpu_words(const struct vm_config *config)
 	const char *list = config->without;
 	struct buf b = {0};
 	const size_t size = list ? strlen(list) + 1 : 0;
-	char *word = xcalloc(1, size);
+	auto_free char *word = xcalloc(1, size);
 
 	buf_printf(&b, "%s", config->cpu);
 	while (list && word_next(&list, ',', word, size))
 		if (*word)
 			buf_printf(&b, ",%s=off", word);
-	free(word);
 	return b.p;
 }
 

@@ -8,11 +8,7 @@
 void report_init(struct report *r, const struct options *o, FILE *out, const char *log,
 		 unsigned lines)
 {
-	memset(r, 0, sizeof(*r));
-	r->options = o;
-	r->out = out;
-	r->log = log;
-	r->lines = lines;
+	*r = (struct report){.options = o, .out = out, .log = log, .lines = lines};
 }
 
 void report_free(struct report *r)

@@ -10,8 +10,8 @@
 #include <jansson.h>
 
 struct report_entry {
-	char *name;	 /* `running`, `running.control` or `running.postcopy` */
-	const char *key; /* the same without the method, as known.def calls it */
+	const char *name; /* `running`, `running.control` or `running.postcopy` */
+	const char *key;  /* the same without the method, as known.def calls it */
 	const struct flight_config *config;
 	const struct flight_result *result;
 	const struct known *known; /* bug that explains the failure, NULL: none */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is said of a failure. Guest text is not trusted: print_lines() lets no control characters
 // through.
-#include "host/report/failure.h"
+#include "host/report/ktap.h"
 #include "host/l0/environment.h"
 #include "host/inspect/inspect.h"
 #include "host/base/json.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +40,7 @@ static void print_fails(FILE *out, const struct report_entry *entry, unsigned mo
 
 	for (unsigned i = 0; i < log->kept && shown < most; i++) {
 		const struct fail *fail = &log->fail[i];
-		struct buf line = {0};
+		auto_buf struct buf line = {0};
 
 		if (once && told(log, i))
 			continue;
@@ -51,7 +52,6 @@ static void print_fails(FILE *out, const struct report_entry *entry, unsigned mo
 		buf_printf(&line, "%s%s%s%s", *fail->scenario ? "" : "error: ", fail->check,
 			   *fail->evidence ? ": " : "", fail->evidence);
 		print_lines(out, INDENT, line.p);
-		buf_free(&line);
 	}
 	if (log->fails + log->errors > shown)
 		fprintf(out, INDENT "... and %u more%s in serial.log\n",
@@ -61,12 +61,11 @@ static void print_fails(FILE *out, const struct report_entry *entry, unsigned mo
 static void print_oracles(FILE *out, const struct oracle_report *oracle, unsigned most)
 {
 	for (unsigned i = 0; i < oracle->findings && i < most; i++) {
-		struct buf line = {0};
+		auto_buf struct buf line = {0};
 
 		buf_printf(&line, "oracle %s: %s: %s", oracle->finding[i].oracle,
 			   oracle->finding[i].field, oracle->finding[i].text);
 		print_lines(out, INDENT, line.p);
-		buf_free(&line);
 	}
 	if (oracle->findings + oracle->more > most)
 		fprintf(out, INDENT "... and %u more\n", oracle->findings + oracle->more - most);
@@ -103,7 +102,7 @@ static void print_where(FILE *out, const struct failure *f)
 	const struct flight_config *c = f->entry->config;
 	unsigned hop = r->log.kept ? r->log.fail[0].hop : r->log.ready_hop;
 	struct options standard;
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	options_init(&standard);
 	buf_printf(&text, "scenario %s (%s), method %s, driver %s, seed %llu", c->scenario->name,
@@ -124,24 +123,22 @@ static void print_where(FILE *out, const struct failure *f)
 		buf_printf(&text, "; the flight ended in hop %u, phase %s", r->log.ready_hop,
 			   r->phase);
 	print_lines(out, INDENT, text.p);
-	buf_free(&text);
 }
 
 /* All of @dir/@name, or its last @tail bytes; false: there is none. */
 static bool read_whole(const char *dir, const char *name, long tail, struct buf *bytes)
 {
-	char *path = xasprintf("%s/%s", dir, name), piece[65536];
-	FILE *f = fopen(path, "re");
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	auto_fclose FILE *f = fopen(path, "re");
+	char piece[65536];
 	size_t n;
 
-	free(path);
 	if (!f)
 		return false;
 	if (tail && fseek(f, -tail, SEEK_END))
 		rewind(f); /* it is shorter */
 	while (bytes->len < FILE_MAX && (n = fread(piece, 1, sizeof(piece), f)))
 		buf_append(bytes, piece, n);
-	fclose(f);
 	return bytes->len != 0;
 }
 
@@ -178,7 +175,7 @@ static void print_state(FILE *out, const struct failure *f, bool whole)
 {
 	const struct flight_result *r = f->entry->result;
 	const unsigned hop = last_taken(r);
-	struct buf then = {0}, now = {0}, text = {0};
+	auto_buf struct buf then = {0}, now = {0}, text = {0};
 	const bool saved = f->dir && read_whole(f->dir, "snapshot.bin", 0, &then);
 
 	if (saved) {
@@ -211,24 +208,19 @@ static void print_state(FILE *out, const struct failure *f, bool whole)
 			r->verdict.word == WORD_HANG ? "it could not be saved"
 						     : "only a HANG has one");
 	}
-	buf_free(&then);
-	buf_free(&now);
-	buf_free(&text);
 }
 
 static void print_serial(FILE *out, const struct failure *f, bool whole)
 {
 	const unsigned most = whole ? SERIAL_WHOLE : SERIAL_LINES;
-	struct buf log = {0};
+	auto_buf struct buf log = {0};
 	unsigned lines = 0;
 	size_t at;
 
 	/* The details of a HANG have them already. */
 	if (!f->dir || (!whole && f->entry->result->details.len) ||
-	    !read_whole(f->dir, "serial.log", SERIAL_TAIL, &log)) {
-		buf_free(&log);
+	    !read_whole(f->dir, "serial.log", SERIAL_TAIL, &log))
 		return;
-	}
 	for (at = 0; at < log.len; at++)
 		if (!log.p[at])
 			log.p[at] = '?';
@@ -237,7 +229,6 @@ static void print_serial(FILE *out, const struct failure *f, bool whole)
 			break;
 	fprintf(out, INDENT "the serial log ends:\n");
 	print_lines(out, QUOTED, log.p + at);
-	buf_free(&log);
 }
 
 static const char *or_unknown(const char *text)
@@ -247,7 +238,7 @@ static const char *or_unknown(const char *text)
 
 static void print_environment(FILE *out, const struct failure *f, bool whole)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	if (whole) {
 		fprintf(out, INDENT "environment:\n");
@@ -263,13 +254,12 @@ static void print_environment(FILE *out, const struct failure *f, bool whole)
 			   or_unknown(json_member(f->environment, "midflight")));
 		print_lines(out, INDENT, text.p);
 	}
-	buf_free(&text);
 }
 
 void failure_print(const struct failure *f, bool whole, FILE *out)
 {
 	const struct report_entry *entry = f->entry;
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	print_what(out, f, whole);
 	if (whole || (!entry->known && f->dir)) {
@@ -282,33 +272,27 @@ void failure_print(const struct failure *f, bool whole, FILE *out)
 	print_lines(out, INDENT "again: ", text.p);
 	text.len = 0;
 	if (f->dir && (whole || !entry->known)) {
-		char *file = xasprintf("%s/replay.json", f->shown);
+		auto_free char *file = xasprintf("%s/replay.json", f->shown);
 
 		buf_printf(&text, "%s ", f->options->shown_replay);
 		buf_shell_quote(&text, file);
 		print_lines(out, INDENT "this one alone: ", text.p);
-		free(file);
 	}
 	if (f->shown)
 		fprintf(out, INDENT "log: %s%s\n", f->shown,
 			f->dir && !whole && !entry->known ? " (failure.txt has all of this)" : "");
 	if (entry->known)
 		fprintf(out, INDENT "see docs/known-failures.md#%s\n", entry->known->id);
-	buf_free(&text);
 }
 
 int failure_write(const struct failure *f, struct err *e)
 {
-	char *text = NULL;
+	auto_free char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
-	int ret = -1;
 
 	if (!out)
 		return err_set(e, "cannot write failure.txt: %s", strerror(errno));
 	failure_print(f, true, out);
-	if (!fclose(out))
-		ret = write_file(f->dir, "failure.txt", text, size, 0666, e);
-	free(text);
-	return ret;
+	return fclose(out) ? -1 : write_file(f->dir, "failure.txt", text, size, 0666, e);
 }

@@ -3,6 +3,7 @@
 // properties, testcase with failure, error or skipped, system-out.
 #include "host/report/result_json.h"
 #include "host/base/json.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,15 +92,14 @@ static void message(const json_t *result, struct buf *text)
 
 static void property(struct buf *xml, const char *group, const char *key, const json_t *value)
 {
-	char *name = *group ? xasprintf("%s.%s", group, key) : xstrdup(key);
+	auto_free char *name = xasprintf("%s%s%s", group, *group ? "." : "", key);
 
-	if (json_is_string(value)) {
-		buf_printf(xml, "      <property");
-		attribute(xml, "name", name);
-		attribute(xml, "value", json_string_value(value));
-		buf_printf(xml, "/>\n");
-	}
-	free(name);
+	if (!json_is_string(value))
+		return;
+	buf_printf(xml, "      <property");
+	attribute(xml, "name", name);
+	attribute(xml, "value", json_string_value(value));
+	buf_printf(xml, "/>\n");
 }
 
 static void properties(struct buf *xml, const json_t *top)
@@ -120,9 +120,9 @@ static void properties(struct buf *xml, const json_t *top)
 static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 {
 	const enum kind kind = kind_of(top, result);
-	char *class =
+	auto_free char *class =
 		xasprintf("%s.%s", json_text_of(top, "driver"), json_text_of(result, "scenario"));
-	struct buf why = {0};
+	auto_buf struct buf why = {0};
 
 	buf_printf(xml, "    <testcase");
 	attribute(xml, "classname", class);
@@ -148,8 +148,6 @@ static void testcase(struct buf *xml, const json_t *top, const json_t *result)
 		buf_printf(xml, "</system-out>\n");
 	}
 	buf_printf(xml, "    </testcase>\n");
-	buf_free(&why);
-	free(class);
 }
 
 static bool is_interrupted(const json_t *top)

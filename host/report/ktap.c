@@ -3,10 +3,10 @@
 #include "host/report/ktap.h"
 #include "host/flight/break_came.h"
 #include "host/l0/environment.h"
-#include "host/report/failure.h"
 #include "host/base/json.h"
 #include "host/report/replay.h"
 #include "host/report/result_json.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ void report_begin(struct report *r, const struct options *o, FILE *out, const ch
 {
 	report_init(r, o, out, log, lines);
 	r->planned = planned;
-	r->json = report_json_begin();
+	r->json = json_got(json_array());
 	report_time(r->started);
 	if (o->shown_started)
 		snprintf(r->started, sizeof(r->started), "%s", o->shown_started);
@@ -45,7 +45,7 @@ static const char *unit(const struct report_entry *entry)
 static void print_notes(FILE *f, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
-	struct buf came = {0};
+	auto_buf struct buf came = {0};
 
 	fprintf(f, "%u hop%s", result->log.hops_done, result->log.hops_done == 1 ? "" : "s");
 	if (entry->config->resume)
@@ -65,7 +65,6 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 		fprintf(f, ", %u nudged", result->log.nudged);
 	break_came_text(entry->key, entry->config, result, &came);
 	fputs(buf_text(&came), f);
-	buf_free(&came);
 }
 
 /* What stands in front of the result line. */
@@ -74,7 +73,7 @@ static void print_diagnostics(FILE *f, const struct failure *failure)
 	const struct report_entry *entry = failure->entry;
 	const struct flight_result *result = entry->result;
 	const struct known *known = known_of(entry->key, entry->config);
-	struct buf moves = {0};
+	auto_buf struct buf moves = {0};
 
 	if (result->verdict.word == WORD_SKIP)
 		return;
@@ -88,7 +87,6 @@ static void print_diagnostics(FILE *f, const struct failure *failure)
 		report_moves(result->hop, result->hops, &moves);
 	if (moves.len)
 		fprintf(f, "%s: %s\n", entry->name, moves.p);
-	buf_free(&moves);
 }
 
 static void print_reason(FILE *f, const struct report_entry *entry)
@@ -170,11 +168,11 @@ void report_line(struct report *r, const struct report_line *line)
 static void write_failure(const struct failure *f, const char *run, json_t *result)
 {
 	const char *name = f->entry->name;
-	char *failure = xasprintf("%s/failure.txt", name),
-	     *file = xasprintf("%s/replay.json", name);
+	auto_free char *failure = xasprintf("%s/failure.txt", name);
+	auto_free char *file = xasprintf("%s/replay.json", name);
 	struct err e = {0};
-	json_t *replay = replay_json(f->options, f->entry, result, run, &e);
-	char *dump = replay ? json_dumps(replay, JSON_INDENT(1)) : NULL;
+	json_auto_t *replay = replay_json(f->options, f->entry, result, run, &e);
+	auto_free char *dump = replay ? json_dumps(replay, JSON_INDENT(1)) : NULL;
 
 	if (!dump || write_file(f->dir, "replay.json", dump, strlen(dump), 0666, &e))
 		fprintf(stderr, "midflight: %s\n", e.text);
@@ -184,18 +182,15 @@ static void write_failure(const struct failure *f, const char *run, json_t *resu
 		fprintf(stderr, "midflight: %s\n", e.text);
 	else
 		json_set(result, "failure", json_text(failure));
-	json_decref(replay);
-	free(dump);
-	free(failure);
-	free(file);
 }
 
 void report_result(struct report *r, const struct report_entry *entry)
 {
 	const struct flight_result *result = entry->result;
-	char *diagnostics = NULL, *notes = NULL;
-	char *dir = r->dir && result->hop ? xasprintf("%s/%s", r->dir, entry->name) : NULL;
-	char *shown = r->log ? xasprintf("%s/%s", r->log, entry->name) : NULL;
+	auto_free char *diagnostics = NULL, *notes = NULL;
+	auto_free char *dir =
+		r->dir && result->hop ? xasprintf("%s/%s", r->dir, entry->name) : NULL;
+	auto_free char *shown = r->log ? xasprintf("%s/%s", r->log, entry->name) : NULL;
 	const struct failure failure = {r->options, entry, r->environment, dir, shown};
 	size_t size;
 	FILE *d = open_memstream(&diagnostics, &size), *n = open_memstream(&notes, &size);
@@ -210,10 +205,8 @@ void report_result(struct report *r, const struct report_entry *entry)
 	};
 	json_t *object;
 
-	if (!d || !n) {
-		fputs("midflight: out of memory\n", stderr);
-		exit(2);
-	}
+	if (!d || !n)
+		exit(give_up("out of memory"));
 	print_diagnostics(d, &failure);
 	if (line.word == WORD_SKIP)
 		print_reason(n, entry);
@@ -231,10 +224,6 @@ void report_result(struct report *r, const struct report_entry *entry)
 	if (r->on_result)
 		r->on_result(r->arg, r);
 	print_line(r, &line);
-	free(diagnostics);
-	free(notes);
-	free(shown);
-	free(dir);
 }
 
 /* As much of @names as fits, up to the end of a name. */
@@ -309,10 +298,9 @@ void report_summary(const struct report *r)
 
 int report_end(struct report *r, const char *dir, struct err *e)
 {
-	json_t *top = report_json_end(r);
-	int ret = report_json_write(top, dir, e);
+	json_auto_t *top = report_json_end(r);
+	const int ret = report_json_write(top, dir, e);
 
-	json_decref(top);
 	report_summary(r);
 	if (ret)
 		fprintf(r->out, "# %s\n", e->text);

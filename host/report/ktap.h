@@ -45,7 +45,34 @@ int report_end(struct report *r, const char *dir, struct err *e);
  */
 void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text);
 
+/*
+ * Prints which pages the first hop of @result, or with @all each, asked for, as pages_report()
+ * tells it; each below its number and @name, unless that is NULL.
+ */
+void report_pages(FILE *out, const char *name, const struct flight_result *result, bool all,
+		  const char *late);
+
 /* Whether QEMU said anything of the move. */
 bool move_told(const struct move_record *move);
+
+/* ---- what is said of a result that is neither PASS nor SKIP (failure.c) --------------------- */
+
+struct failure {
+	const struct options *options;
+	const struct report_entry *entry;
+	const json_t *environment;
+	const char *dir;   /* of the result, with its files; NULL: it has none */
+	const char *shown; /* the same as the user knows it, or NULL */
+};
+
+/*
+ * Prints it on @out: what failed, where, what the snapshot says of the nested guest, how to repeat
+ * it. @whole: all of it, as for failure.txt; else what fits on a screen, which for a known bug is
+ * only what failed.
+ */
+void failure_print(const struct failure *f, bool whole, FILE *out);
+
+/* Writes failure.txt into the directory. 0, or -1 with @e filled. */
+int failure_write(const struct failure *f, struct err *e);
 
 #endif

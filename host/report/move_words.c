@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What moves of a VM cost, over several hops: downtime, bytes, rounds, pages that were asked for.
 #include "host/report/ktap.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,4 +141,20 @@ void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text)
 	}
 	if (fetches)
 		say_pages(text, hop, hops);
+}
+
+void report_pages(FILE *out, const char *name, const struct flight_result *result, bool all,
+		  const char *late)
+{
+	for (unsigned i = 0; i < result->hops && (all || !i); i++) {
+		const struct hop_record *hop = &result->hop[i];
+		auto_buf struct buf text = {0};
+
+		if (!hop->fetch)
+			continue;
+		pages_report(hop->fetch, hop->fetches, known_kernel(), late, &text);
+		if (name)
+			fprintf(out, "# %s: hop %u\n", name, i + 1);
+		print_lines(out, "#   ", text.p);
+	}
 }

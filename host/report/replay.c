@@ -6,6 +6,7 @@
 #include "host/base/json.h"
 #include "host/kvm/kvm_state.h"
 #include "host/report/schemas.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static bool has(const json_t *list, const char *text)
 /* Guest text becomes what check() takes. */
 static void add(json_t *list, const char *prefix, const char *text)
 {
-	char *whole = xasprintf("%s%.*s", prefix, TEXT_MAX / 2, text ? text : "");
+	auto_free char *whole = xasprintf("%s%.*s", prefix, TEXT_MAX / 2, text ? text : "");
 
 	for (char *p = whole; *p; p++)
 		if (*p < ' ' || *p > '~')
@@ -39,7 +40,6 @@ static void add(json_t *list, const char *prefix, const char *text)
 
 	if (text && !has(list, whole))
 		json_append(list, json_text(whole));
-	free(whole);
 }
 
 /*
@@ -50,7 +50,8 @@ static void add_finding(json_t *list, const json_t *result)
 {
 	const char *text =
 		json_string_value(json_array_get(json_object_get(result, "findings"), 0));
-	char *words = xstrdup(text ? text : ""), *to = words;
+	auto_free char *words = xstrdup(text ? text : "");
+	char *to = words;
 
 	for (const char *from = words; *from; from++)
 		if (*from < '0' || *from > '9')
@@ -59,12 +60,11 @@ static void add_finding(json_t *list, const json_t *result)
 			*to++ = '#';
 	*to = '\0';
 	add(list, "", *words ? words : NULL);
-	free(words);
 }
 
 json_t *replay_failed(const json_t *result)
 {
-	json_t *failed = json_got(json_object()), *checks = json_got(json_array());
+	json_t *checks = json_got(json_array());
 	const json_t *item;
 	size_t i;
 
@@ -73,18 +73,16 @@ json_t *replay_failed(const json_t *result)
 		add(checks, "error: ", json_member(item, "error"));
 	}
 	json_array_foreach(json_object_get(result, "oracles"), i, item) {
-		char *oracle = xasprintf("oracle %s: ", json_text_of(item, "oracle"));
+		auto_free char *oracle = xasprintf("oracle %s: ", json_text_of(item, "oracle"));
 
 		add(checks, oracle, json_member(item, "field"));
-		free(oracle);
 	}
 	add(checks, "refused ", json_member(result, "refused"));
 	if (!json_array_size(checks))
 		add_finding(checks, result);
-	json_set(failed, "word", json_text(json_member(result, "word")));
-	json_set(failed, "known", json_text(json_member(result, "known")));
-	json_set(failed, "checks", checks);
-	return failed;
+	return json_got(json_pack("{s:o, s:o, s:o}", "word", json_text(json_member(result, "word")),
+				  "known", json_text(json_member(result, "known")), "checks",
+				  checks));
 }
 
 /* `FAIL: lost wake-up, L2 digest`. */
@@ -112,19 +110,16 @@ static bool same_checks(const json_t *a, const json_t *b)
 
 bool replay_same(const json_t *failed, const json_t *result)
 {
-	json_t *now = replay_failed(result);
-	const bool same =
-		!strcmp(json_text_of(failed, "word"), json_text_of(now, "word")) &&
-		same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"));
+	json_auto_t *now = replay_failed(result);
 
-	json_decref(now);
-	return same;
+	return !strcmp(json_text_of(failed, "word"), json_text_of(now, "word")) &&
+	       same_checks(json_object_get(failed, "checks"), json_object_get(now, "checks"));
 }
 
 void replay_compare(const json_t *failed, const json_t *result, struct buf *text)
 {
 	const char *word = json_text_of(result, "word");
-	json_t *now = replay_failed(result);
+	json_auto_t *now = replay_failed(result);
 
 	if (!strcmp(word, "PASS")) {
 		buf_printf(text, "passes now; then: ");
@@ -140,7 +135,6 @@ void replay_compare(const json_t *failed, const json_t *result, struct buf *text
 		buf_printf(text, "; then: ");
 		say_failed(failed, text);
 	}
-	json_decref(now);
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -149,7 +143,7 @@ void replay_compare(const json_t *failed, const json_t *result, struct buf *text
 static int put_order(json_t *top, struct options *one, struct err *e)
 {
 	struct order order;
-	struct buf steps = {0};
+	auto_buf struct buf steps = {0};
 
 	json_set(top, "order_steps", json_null());
 	if (!strpbrk(one->order, "/."))
@@ -159,16 +153,16 @@ static int put_order(json_t *top, struct options *one, struct err *e)
 	for (unsigned i = 0; i < order.steps; i++)
 		buf_printf(&steps, "%s%s", i ? " " : "", order.step[i]);
 	json_set(top, "order_steps", json_text(steps.p));
-	buf_free(&steps);
 	return 0;
 }
 
 json_t *replay_json(const struct options *o, const struct report_entry *entry, const json_t *result,
 		    const char *run, struct err *e)
 {
-	json_t *top = json_got(json_object()), *words = json_got(json_array());
+	json_t *words = json_got(json_array());
+	json_auto_t *top = json_got(json_object());
 	struct options one = *o, standard;
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	options_init(&standard);
 	json_set(top, "schema", json_text(REPLAY_SCHEMA));
@@ -184,10 +178,8 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 	json_set(top, "trace", json_hex(entry->result->trace));
 	json_set(top, "job", lab_job_json(o, run));
 	json_set(top, "words", words);
-	if (put_order(top, &one, e)) {
-		json_decref(top);
+	if (put_order(top, &one, e))
 		return NULL;
-	}
 	if (o->method_text)
 		one.method_text = method_name(entry->config->method);
 	one.only = entry->name;
@@ -195,11 +187,10 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 		one.order = standard.order;
 	one.no_oracles |= o->command != CMD_RUN;
 	one.command = CMD_RUN;
-	options_flown_words(&one, entry->config->scenario, &text);
+	options_words(&one, entry->config->scenario, FLOWN, &text);
 	for (char *at = text.p, *word; at && (word = options_next_word(&at));)
 		json_append(words, json_text(word));
-	buf_free(&text);
-	return top;
+	return keep(top);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -246,11 +237,9 @@ static int check_members(const json_t *object, const struct json_member *members
 {
 	if (json_check("it", object, members, count, e))
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (lab_job_plain(json_text_of(object, members[i].key)))
-			continue;
-		return err_set(e, "it has no good '%s'", members[i].key);
-	}
+	for (size_t i = 0; i < count; i++)
+		if (!lab_job_plain(json_text_of(object, members[i].key)))
+			return err_set(e, "it has no good '%s'", members[i].key);
 	if (json_object_size(object) == count)
 		return 0;
 	return err_set(e, "it has members that do not belong there");
@@ -265,12 +254,10 @@ static int check_failed(const json_t *failed, struct err *e)
 
 	if (check_members(failed, members, ARRAY_SIZE(members), e))
 		return -1;
-	json_array_foreach(json_object_get(failed, "checks"), i, check) {
-		if (json_is_string(check) && lab_job_plain(json_string_value(check)) &&
-		    i < CHECKS_MAX)
-			continue;
-		return err_set(e, "it has no good 'checks'");
-	}
+	json_array_foreach(json_object_get(failed, "checks"), i, check)
+		if (!json_is_string(check) || !lab_job_plain(json_string_value(check)) ||
+		    i >= CHECKS_MAX)
+			return err_set(e, "it has no good 'checks'");
 	return 0;
 }
 
@@ -310,9 +297,8 @@ int replay_load(struct replay *r, const char *path, struct err *e)
 		return -1;
 	if (!check(r, &why))
 		return 0;
-	err_set(e, "%s: %s", path, why.text);
 	replay_free(r);
-	return -1;
+	return err_set(e, "%s: %s", path, why.text);
 }
 
 void replay_free(struct replay *r)

@@ -4,7 +4,7 @@
 #define HOST_REPORT_REPLAY_H
 
 #include "host/report/counts.h"
-#include "host/lab/lab_job.h"
+#include "host/lab/lab.h"
 #include "host/report/ktap.h"
 
 /* A file that was read and checked; all texts are part of @top. */

@@ -4,6 +4,8 @@
 #include "host/base/json.h"
 #include "host/report/result_json.h"
 #include "host/report/schemas.h"
+#include "host/base/cleanup.h"
+#include "host/cli/plan.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -13,13 +15,9 @@
 #define NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 static const struct json_member top_members[] = {
-	{"schema", "s"},  {"version", "u"},	{"midflight", "s"},   {"started", "s"},
-	{"kernel", "s"},  {"driver", "s"},	{"environment", "o"}, {"accel", "s"},
-	{"machine", "s"}, {"cpu", "sn"},	{"irqchip", "sn"},    {"without", "sn"},
-	{"order", "s"},	  {"pages", "s"},	{"scenario", "sn"},   {"method", "sn"},
-	{"freeze", "s"},  {"hops", "u"},	{"seed", "u"},	      {"break", "sn"},
-	{"strict", "b"},  {"shard", "on"},	{"planned", "u"},     {"results", "a"},
-	{"summary", "o"}, {"exit_status", "u"}, {"interrupted", "b"},
+#define TOP(key, types, value)	   {key, types},
+#define COUNTED(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 static const struct json_member shard_members[] = {{"k", "u"}, {"n", "u"}};
@@ -36,15 +34,8 @@ static const struct json_member environment_members[] = {
 };
 
 static const struct json_member result_members[] = {
-	{"name", "s"},	       {"scenario", "s"},   {"title", "s"},	  {"method", "s"},
-	{"control", "b"},      {"word", "s"},	    {"known", "sn"},	  {"known_text", "sn"},
-	{"reason", "sn"},      {"refused", "sn"},   {"repro", "s"},	  {"dir", "sn"},
-	{"replay", "sn"},      {"failure", "sn"},   {"notes", "s"},	  {"diagnostics", "s"},
-	{"findings", "a"},     {"fails", "a"},	    {"oracles_run", "u"}, {"oracles", "a"},
-	{"fail_events", "u"},  {"guest", "sn"},	    {"failed_hops", "u"}, {"hops_done", "u"},
-	{"error_events", "u"}, {"snapshots", "u"},  {"l2_active", "u"},	  {"missed", "u"},
-	{"nudged", "u"},       {"lost", "u"},	    {"trace", "s"},	  {"ms", "d"},
-	{"hops", "a"},	       {"vmm_stderr", "s"},
+#define RESULT(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 static const struct json_member check_members[] = {{"hop", "u"}, {"check", "s"}, {"evidence", "s"}};
@@ -54,17 +45,8 @@ static const struct json_member error_members[] = {{"hop", "u"}, {"error", "s"},
 static const struct json_member oracle_members[] = {{"oracle", "s"}, {"field", "s"}, {"text", "s"}};
 
 static const struct json_member hop_members[] = {
-	{"hop", "u"},	       {"missed", "u"},
-	{"l2_active", "b"},    {"kvm_guest_mode", "bn"},
-	{"nested_flags", "u"}, {"mp_state", "u"},
-	{"vmxon_pa", "s"},     {"vmcs12_pa", "s"},
-	{"bytes", "u"},	       {"stop_ms", "d"},
-	{"save_ms", "d"},      {"restore_ms", "d"},
-	{"cont_ms", "d"},      {"method", "s"},
-	{"total_ms", "dn"},    {"downtime_ms", "dn"},
-	{"move_bytes", "un"},  {"rounds", "un"},
-	{"timeline", "sn"},    {"pages", "sn"},
-	{"vmcs12_pages", "a"}, {"page_requests", "un"},
+#define HOP(key, types, value) {key, types},
+#include "host/report/result_members.def"
 };
 
 /* As JSON_CHECK, and it has no other members. */
@@ -101,11 +83,9 @@ static bool all_texts(const json_t *list)
 static bool path_is(const json_t *object, const char *key, const char *name, const char *file)
 {
 	const char *path = json_member(object, key);
-	char *want = xasprintf("%s/%s", name, file);
-	const bool good = !path || !strcmp(path, want);
+	auto_free char *want = xasprintf("%s/%s", name, file);
 
-	free(want);
-	return good;
+	return !path || !strcmp(path, want);
 }
 
 static unsigned count_of(const json_t *object, const char *key)
@@ -154,14 +134,6 @@ struct report_line report_json_line(const json_t *result)
 
 /* ---- one result --------------------------------------------------------------------------- */
 
-static bool is_posting(const char *word, size_t len)
-{
-	for (enum post post = 0; post < POSTS; post++)
-		if (strlen(post_name(post)) == len && !strncmp(post_name(post), word, len))
-			return true;
-	return false;
-}
-
 /*
  * Its name is SCENARIO.control or SCENARIO[.POSTING][.METHOD], the method if and only if
  * @with_method. The length of the name without the method, 0: it isn't.
@@ -185,7 +157,7 @@ static size_t check_name(const json_t *result, bool with_method)
 		len -= method_len + 1;
 	}
 	if (len == scenario_len || (name[scenario_len] == '.' &&
-				    is_posting(name + scenario_len + 1, len - scenario_len - 1)))
+				    plan_is_post(name + scenario_len + 1, len - scenario_len - 1)))
 		return len;
 	return 0;
 }
@@ -231,7 +203,7 @@ static const char *wrong_fails(const json_t *result)
 	const json_t *oracles = json_object_get(result, "oracles");
 	const json_int_t fail_events = json_member_integer(result, "fail_events");
 	const json_int_t error_events = json_member_integer(result, "error_events");
-	json_t *hops = json_got(json_object());
+	json_auto_t *hops = json_got(json_object());
 	json_int_t checks = 0, errors, failed;
 	const char *wrong = NULL;
 	struct err e;
@@ -250,7 +222,6 @@ static const char *wrong_fails(const json_t *result)
 		checks++;
 	}
 	failed = (json_int_t)json_object_size(hops);
-	json_decref(hops);
 	json_array_foreach(oracles, i, oracle)
 		if (CHECK("it", oracle, oracle_members, &e))
 			wrong = "a damaged 'oracles'";
@@ -300,13 +271,12 @@ static const char *wrong_word(const json_t *result, int word)
 static const char *wrong_known(const json_t *result, int word, size_t len, const char *kernel)
 {
 	const char *known = json_member(result, "known"), *text = json_member(result, "known_text");
-	char *key = xasprintf("%.*s", (int)len, json_text_of(result, "name"));
+	auto_free char *key = xasprintf("%.*s", (int)len, json_text_of(result, "name"));
 	const enum method method = method_find(json_text_of(result, "method"));
 	const bool good =
 		known ? text && word > WORD_SKIP && known_explains(known, text, key, method, kernel)
 		      : !text;
 
-	free(key);
 	return good ? NULL : "a known bug that does not explain it";
 }
 
@@ -347,18 +317,11 @@ static int check_result(const json_t *top, size_t number, const json_t *result, 
 	if (!len)
 		return err_set(e, "%s is not called as one of scenario '%s' by method '%s'", what,
 			       json_text_of(result, "scenario"), json_text_of(result, "method"));
-	wrong = wrong_rest(result, name);
-	if (!wrong)
-		wrong = wrong_word(result, word);
-	if (!wrong)
-		wrong = wrong_fails(result);
-	if (!wrong)
-		wrong = wrong_hops(result, name);
-	if (!wrong)
-		wrong = wrong_known(result, word, len, json_text_of(top, "kernel"));
-	if (!wrong)
-		return 0;
-	return err_set(e, "%s, %s, has %s", what, name, wrong);
+	if ((wrong = wrong_rest(result, name)) || (wrong = wrong_word(result, word)) ||
+	    (wrong = wrong_fails(result)) || (wrong = wrong_hops(result, name)) ||
+	    (wrong = wrong_known(result, word, len, json_text_of(top, "kernel"))))
+		return err_set(e, "%s, %s, has %s", what, name, wrong);
+	return 0;
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -370,34 +333,28 @@ static int check_results(const json_t *top, struct err *e)
 	const json_int_t k = json_is_null(shard) ? 1 : json_member_integer(shard, "k");
 	const json_int_t n = json_is_null(shard) ? 1 : json_member_integer(shard, "n");
 	json_int_t left = (json_member_integer(top, "planned") + n - k) / n;
-	json_t *seen = json_got(json_object());
+	json_auto_t *seen = json_got(json_object());
 	/* A flight of a soak or a sweep is alone. */
 	const bool alone = json_array_size(json_object_get(top, "results")) == 1;
-	const char *wrong = NULL;
-	int ret = 0;
 	size_t i;
 
 	json_array_foreach(json_object_get(top, "results"), i, result) {
-		const char *name = json_text_of(result, "name");
-		char *control = xasprintf("%s.control", json_text_of(result, "scenario"));
+		const char *name = json_text_of(result, "name"), *wrong = NULL;
+		auto_free char *control = xasprintf("%s.control", json_text_of(result, "scenario"));
 
-		ret = check_result(top, i + 1, result, e);
-		if (!ret && json_object_get(seen, name))
+		if (check_result(top, i + 1, result, e))
+			return -1;
+		if (json_object_get(seen, name))
 			wrong = "is there twice";
-		else if (!ret)
-			json_set(seen, name, json_true());
-		if (!ret && !alone && !json_object_get(seen, control))
+		json_set(seen, name, json_true());
+		if (!alone && !json_object_get(seen, control))
 			wrong = "stands there without its control";
-		free(control);
-		if (!ret && !json_member_true(result, "control") && !left--)
+		if (!json_member_true(result, "control") && !left--)
 			wrong = "is one more than were planned";
 		if (wrong)
-			err_set(e, "%s %s", name, wrong);
-		if (wrong || ret)
-			break;
+			return err_set(e, "%s %s", name, wrong);
 	}
-	json_decref(seen);
-	return wrong ? -1 : ret;
+	return 0;
 }
 
 void report_json_count(const json_t *results, struct report *r)
@@ -417,19 +374,16 @@ static int check_counts(const json_t *top, struct err *e)
 {
 	const json_t *summary = json_object_get(top, "summary");
 	const struct options o = {.strict = json_member_true(top, "strict")};
-	struct report r;
-	bool good;
+	auto_by(report_free) struct report r = {0};
 
 	report_init(&r, &o, stdout, NULL, 0);
 	report_json_count(json_object_get(top, "results"), &r);
-	good = json_member_integer(summary, "passed") == r.passed &&
-	       json_member_integer(summary, "failed") == r.failed &&
-	       json_member_integer(summary, "errors") == r.errors &&
-	       json_member_integer(summary, "known") == r.known &&
-	       json_member_integer(summary, "skipped") == r.skipped &&
-	       json_member_integer(top, "exit_status") == report_status(&r);
-	report_free(&r);
-	if (good)
+	if (json_member_integer(summary, "passed") == r.passed &&
+	    json_member_integer(summary, "failed") == r.failed &&
+	    json_member_integer(summary, "errors") == r.errors &&
+	    json_member_integer(summary, "known") == r.known &&
+	    json_member_integer(summary, "skipped") == r.skipped &&
+	    json_member_integer(top, "exit_status") == report_status(&r))
 		return 0;
 	return err_set(e, "its summary is not what its results come to");
 }
@@ -463,7 +417,8 @@ int report_json_check(const json_t *top, struct err *e)
 
 json_t *report_json_journal(json_t *(*part)(void *arg, size_t number), void *arg)
 {
-	json_t *top = NULL, *list = json_got(json_array()), *next;
+	json_t *top = NULL, *next;
+	json_auto_t *list = json_got(json_array());
 
 	for (size_t n = 0; (next = part(arg, n)); n++) {
 		json_array_extend(list, json_object_get(next, "results"));
@@ -472,34 +427,30 @@ json_t *report_json_journal(json_t *(*part)(void *arg, size_t number), void *arg
 	}
 	if (top)
 		json_set(top, "results", json_incref(list));
-	json_decref(list);
 	return top;
 }
 
 /* Of the journal in directory @arg. */
 static json_t *read_part(void *arg, size_t number)
 {
-	char *path = xasprintf("%s/" JOURNAL "/%zu.json", (const char *)arg, number);
+	auto_free char *path = xasprintf("%s/" JOURNAL "/%zu.json", (const char *)arg, number);
 	struct err e = {0};
-	json_t *json = json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
 
-	free(path);
-	return json;
+	return json_read(path, RESULT_SCHEMA, RESULT_VERSION, &e);
 }
 
 json_t *report_json_load(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = xasprintf("%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-	json_t *top = json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
+	auto_free char *dir =
+		xasprintf("%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	json_auto_t *top = json_read(path, RESULT_SCHEMA, RESULT_VERSION, e);
 	struct err why = {0};
 
 	if (!top)
 		top = report_json_journal(read_part, dir);
-	free(dir);
 	if (!top || !report_json_check(top, &why))
-		return top;
+		return keep(top);
 	err_set(e, "%s: %s", path, why.text);
-	json_decref(top);
 	return NULL;
 }

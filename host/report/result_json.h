@@ -7,8 +7,6 @@
 
 #include <jansson.h>
 
-/* A new list of results. */
-json_t *report_json_begin(void);
 /* Adds one, with what is printed of it, and gives the new object, which stays the list's. */
 json_t *report_json_result(struct report *r, const struct report_entry *entry,
 			   const struct report_line *line);

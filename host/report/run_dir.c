@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The directory of a run: one table of what may lie there, for cleaning it and for its index.
+// The directory of a run: what may lie there (run_files.def), for cleaning it and for its index.
 #include "host/report/run_dir.h"
 #include "host/base/json.h"
 #include "host/cli/plan.h"
 #include "host/report/result_json.h"
 #include "host/report/schemas.h"
+#include "host/base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,60 +21,23 @@ struct known_file {
 	const char *pattern, *text;
 };
 
-/* Of the run as a whole: others have such files as well, by which ours are told apart. */
 static const struct run_file {
 	struct known_file file;
 	const char *begins;
-	bool always; /* it is written, asked for or not */
+	bool always;
 } run_files[] = {
-	{{"index.txt", "this list"}, "A run of Midflight ", true},
-	{{"result.json", "all results for programs (docs/result.schema.json)"},
-	 "{\n \"schema\": \"" RESULT_SCHEMA "\"",
-	 true},
-	{{"sweep.json", "every moment of a sweep (docs/sweep.md)"},
-	 "{\n \"schema\": \"" SWEEP_SCHEMA "\"",
-	 false},
-	{{"soak.json", "every flight of a soak (docs/soak.md)"},
-	 "{\n \"schema\": \"" SOAK_SCHEMA "\"",
-	 false},
-	{{"minimised.json", "a failure made smaller (docs/soak.md): midflight replay FILE"},
-	 "{\n \"schema\": \"" REPLAY_SCHEMA "\"",
-	 false},
-	{{"junit.xml", "the same as JUnit, if --junit was told to put it here"},
-	 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"midflight\"",
-	 false},
-	{{"coverage.json", "which code of L0's KVM ran, if --coverage asked for it"},
-	 "{\"schema\": \"midflight-coverage\"",
-	 false},
-	{{"report.html", "what midflight report has made of it"},
-	 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
-	 false},
+#define RUN(pattern, begins, always, text) {{pattern, text}, begins, always},
+#include "host/report/run_files.def"
 };
 
-/* In the directory of a result. */
 static const struct known_file result_files[] = {
-	{"failure.txt", "what went wrong, to paste into a bug report"},
-	{"replay.json", "repeats this result: midflight replay FILE"},
-	{"snapshot.bin", "the last snapshot, for midflight inspect"},
-	{"now.bin", "the state of a VM that hung, for midflight inspect"},
-	{"serial.log", "what L1 and L2 said"},
-	{"l0.log", "what L0's kernel logged meanwhile, if it complained"},
-	{"branch-*.log", "the same of a VM that was left behind"},
-	{"timeline-*.json", "what happened when in that hop"},
-	{"pages-*.txt", "which page was asked for when in that hop"},
-	{"pages-*.json", "the same for programs"},
-	{"qemu.cmdline", "how QEMU was started"},
-	{"qemu.stderr", "what it said"},
-	{"qmp.jsonl", "what was asked of it and its answers"},
-	{"vm-*.bin", "migration streams"},
-	{"vm.qcow2", "internal snapshots"},
+#define RESULT(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
 };
 
-/* Of a lab, in the directory of the run or, if there are several at once, in LAB_DIR of each. */
 static const struct known_file lab_files[] = {
-	{"l0-dmesg.txt", "if it ran in the lab: L0's kernel log"},
-	{"bochs.log", "if it ran in the lab: what the emulator said"},
-	{"l0-console.txt", "if the lab failed: L0's console"},
+#define LAB(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
 };
 
 #define LAB_DIR "lab-"
@@ -85,8 +49,7 @@ static const struct known_file lab_files[] = {
 #define REPLAY	 "replay"
 #define MINIMISE "minimise"
 
-/* What the run directories of a sweep and a soak are called behind a scenario and before a number.
- */
+/* What run directories of sweep and soak are called, between a scenario and a number. */
 static const char *const flights[] = {".after-", ".flight-"};
 
 static bool listed(const struct known_file *list, size_t count, const char *file)
@@ -111,26 +74,14 @@ static DIR *open_dir(int at, const char *name)
 /* Whether @f is there in @dir and of a run. A full disk may have cut it short. */
 static bool is_ours(int dir, const struct run_file *f)
 {
-	int fd = openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_close const int fd =
+		openat(dir, f->file.pattern, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char begins[128];
 	struct stat st;
 	const bool plain = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
 	const ssize_t n = plain ? read(fd, begins, strlen(f->begins)) : -1;
 
-	if (fd >= 0)
-		close(fd);
 	return n >= 0 && !memcmp(begins, f->begins, (size_t)n);
-}
-
-static bool is_there(int dir, const char *name)
-{
-	return !faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW);
-}
-
-static void forget_lab(int dir)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
-		unlinkat(dir, lab_files[i].pattern, 0);
 }
 
 static void clean(DIR *all);
@@ -163,28 +114,25 @@ static bool is_flight(const char *name)
 
 static void clean_journal(DIR *at)
 {
-	DIR *journal = open_dir(dirfd(at), JOURNAL);
+	auto_closedir DIR *journal = open_dir(dirfd(at), JOURNAL);
 	const struct dirent *entry;
 
 	while (journal && (entry = readdir(journal)))
 		if (!fnmatch("[0-9]*.json", entry->d_name, 0))
 			unlinkat(dirfd(journal), entry->d_name, 0);
-	if (journal)
-		closedir(journal);
 	unlinkat(dirfd(at), JOURNAL, AT_REMOVEDIR);
 }
 
 /* A run directory in @at. */
 static void clean_run(DIR *at, const char *name)
 {
-	DIR *run = open_dir(dirfd(at), name);
+	auto_closedir DIR *run = open_dir(dirfd(at), name);
 
 	if (!run)
 		return;
 	clean(run);
 	clean_new(run);
 	unlinkat(dirfd(run), ORDER_FILE, 0);
-	closedir(run);
 	unlinkat(dirfd(at), name, AT_REMOVEDIR);
 }
 
@@ -192,21 +140,21 @@ static void clean_run(DIR *at, const char *name)
 static void clean(DIR *all)
 {
 	const struct dirent *entry, *file;
-	DIR *dir;
 
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++)
 		if (is_ours(dirfd(all), &run_files[i]))
 			unlinkat(dirfd(all), run_files[i].file.pattern, 0);
-	forget_lab(dirfd(all));
+	for (size_t i = 0; i < ARRAY_SIZE(lab_files); i++)
+		unlinkat(dirfd(all), lab_files[i].pattern, 0);
 	rewinddir(all);
 	while ((entry = readdir(all))) {
+		auto_closedir DIR *dir =
+			plan_names(entry->d_name) ? open_dir(dirfd(all), entry->d_name) : NULL;
+
 		if (is_flight(entry->d_name) || !fnmatch(LAB_DIR "[0-9]*", entry->d_name, 0))
 			clean_run(all, entry->d_name);
 		if (!strcmp(entry->d_name, JOURNAL))
 			clean_journal(all);
-		if (!plan_names(entry->d_name))
-			continue;
-		dir = open_dir(dirfd(all), entry->d_name);
 		if (!dir)
 			continue;
 		while ((file = readdir(dir)))
@@ -214,7 +162,6 @@ static void clean(DIR *all)
 				unlinkat(dirfd(dir), file->d_name, 0);
 		clean_run(dir, REPLAY);
 		clean_run(dir, MINIMISE);
-		closedir(dir);
 		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
 	}
 }
@@ -228,40 +175,37 @@ static int check(DIR *all, const char *log, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(run_files); i++) {
 		const struct run_file *f = &run_files[i];
 
-		if (!f->always || !is_there(dirfd(all), f->file.pattern) || is_ours(dirfd(all), f))
-			continue;
-		return err_set(
-			e, "%s/%s is of no run, and would be lost (--log names another directory)",
-			log, f->file.pattern);
+		if (f->always &&
+		    !faccessat(dirfd(all), f->file.pattern, F_OK, AT_SYMLINK_NOFOLLOW) &&
+		    !is_ours(dirfd(all), f))
+			return err_set(e,
+				       "%s/%s is of no run, and would be lost (--log names another "
+				       "directory)",
+				       log, f->file.pattern);
 	}
 	return 0;
 }
 
 int run_dir_lock(const char *log, struct err *e)
 {
-	DIR *all = opendir(log);
-	int fd = -1;
+	auto_closedir DIR *all = opendir(log);
+	int fd;
 
 	if (!all)
 		return err_errno(e, log);
-	if (!check(all, log, e)) {
-		clean_new(all);
-		fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
-		if (fd < 0)
-			err_errno(e, log);
-	}
-	closedir(all);
-	return fd;
+	if (check(all, log, e))
+		return -1;
+	clean_new(all);
+	fd = fcntl(dirfd(all), F_DUPFD_CLOEXEC, 0); /* which keeps the lock */
+	return fd < 0 ? err_errno(e, log) : fd;
 }
 
 void run_dir_clean(const char *log)
 {
-	DIR *all = opendir(log);
+	auto_closedir DIR *all = opendir(log);
 
-	if (all) {
+	if (all)
 		clean(all);
-		closedir(all);
-	}
 }
 
 int run_dir_begin(const char *log, struct err *e)
@@ -286,14 +230,11 @@ bool run_dir_flew(const json_t *top)
 
 bool run_dir_has_flown(const char *log)
 {
-	char *path = xasprintf("%s/result.json", log);
+	auto_free char *path = xasprintf("%s/result.json", log);
 	struct err e = {0};
-	json_t *top = report_json_load(path, &e);
-	const bool flew = run_dir_flew(top);
+	json_auto_t *top = report_json_load(path, &e);
 
-	json_decref(top);
-	free(path);
-	return flew;
+	return run_dir_flew(top);
 }
 
 int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
@@ -311,49 +252,45 @@ int run_dir_labs(const char *log, char **labs, unsigned count, struct err *e)
 /* Moves the files of directory @from into @to, and removes it if none is left. */
 static int move_files(const char *from, const char *to, struct err *e)
 {
-	DIR *dir = opendir(from);
+	auto_closedir DIR *dir = opendir(from);
 	const struct dirent *entry;
-	int ret = dir ? make_dirs(to, e) : err_errno(e, from);
 
-	while (!ret && (entry = readdir(dir))) {
-		char *source = xasprintf("%s/%s", from, entry->d_name);
-		char *target = xasprintf("%s/%s", to, entry->d_name);
+	if (!dir)
+		return err_errno(e, from);
+	if (make_dirs(to, e))
+		return -1;
+	while ((entry = readdir(dir))) {
+		auto_free char *source = xasprintf("%s/%s", from, entry->d_name);
+		auto_free char *target = xasprintf("%s/%s", to, entry->d_name);
 
 		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name) &&
 		    rename(source, target))
-			ret = err_errno(e, target);
-		free(source);
-		free(target);
+			return err_errno(e, target);
 	}
-	if (dir)
-		closedir(dir);
-	if (!ret)
-		rmdir(from);
-	return ret;
+	rmdir(from);
+	return 0;
 }
 
 int run_dir_take(const char *log, const char *new, struct err *e)
 {
-	DIR *dir = opendir(new);
+	auto_closedir DIR *dir = opendir(new);
 	const struct dirent *entry;
-	int ret = dir ? 0 : err_errno(e, new);
 
-	while (!ret && (entry = readdir(dir))) {
-		char *from = xasprintf("%s/%s", new, entry->d_name);
-		char *to = xasprintf("%s/%s", log, entry->d_name);
+	if (!dir)
+		return err_errno(e, new);
+	while ((entry = readdir(dir))) {
+		auto_free char *from = xasprintf("%s/%s", new, entry->d_name);
+		auto_free char *to = xasprintf("%s/%s", log, entry->d_name);
 
-		if (plan_names(entry->d_name))
-			ret = move_files(from, to, e);
-		else if (*entry->d_name != '.' && rename(from, to))
-			ret = err_errno(e, to);
-		free(from);
-		free(to);
+		if (plan_names(entry->d_name)) {
+			if (move_files(from, to, e))
+				return -1;
+		} else if (*entry->d_name != '.' && rename(from, to)) {
+			return err_errno(e, to);
+		}
 	}
-	if (dir)
-		closedir(dir);
-	if (!ret)
-		rmdir(new);
-	return ret;
+	rmdir(new);
+	return 0;
 }
 
 int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
@@ -365,65 +302,49 @@ int run_dir_join(const char *log, char *const *labs, unsigned count, const json_
 
 	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *name = json_text_of(result, "name");
-		char *source = xasprintf("%s/%s", labs[from[i]], name);
-		char *to = xasprintf("%s/%s", log, name);
+		auto_free char *source = xasprintf("%s/%s", labs[from[i]], name);
+		auto_free char *to = xasprintf("%s/%s", log, name);
 
 		if (*json_text_of(result, "dir") && plan_names(name) && move_files(source, to, e))
 			ret = -1;
-		free(source);
-		free(to);
 	}
 	for (unsigned n = 0; n < count; n++) {
-		char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
+		auto_free char *lab = xasprintf("%s/" LAB_DIR "%u", log, n + 1);
 
 		for (i = 0; i < ARRAY_SIZE(run_files); i++) {
-			char *path = xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
+			auto_free char *path =
+				xasprintf("%s/%s", labs[n], run_files[i].file.pattern);
 
 			unlink(path);
-			free(path);
 		}
 		if (rename(labs[n], lab))
 			ret = err_errno(e, lab);
-		free(lab);
 	}
 	return ret;
 }
 
-static int by_name(const void *a, const void *b)
+static int is_result_file(const struct dirent *entry)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return listed(result_files, ARRAY_SIZE(result_files), entry->d_name);
 }
 
 /* The files of ours in @dir, separated by blanks. */
 static void list_files(const char *dir, struct buf *text)
 {
-	DIR *d = opendir(dir);
-	const struct dirent *entry;
-	char **names = NULL;
-	size_t count = 0;
+	auto_free struct dirent **list = NULL;
+	const int count = scandir(dir, &list, is_result_file, alphasort);
 
-	while (d && (entry = readdir(d)))
-		if (listed(result_files, ARRAY_SIZE(result_files), entry->d_name)) {
-			names = xrealloc(names, (count + 1) * sizeof(*names));
-			names[count++] = xstrdup(entry->d_name);
-		}
-	if (d)
-		closedir(d);
-	if (count)
-		qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(text, " %s", names[i]);
-		free(names[i]);
+	for (int i = 0; i < count; i++) {
+		buf_printf(text, " %s", list[i]->d_name);
+		free(list[i]);
 	}
-	free(names);
 }
 
 int run_dir_index(const char *log, const json_t *top, struct err *e)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 	const json_t *result;
 	size_t i;
-	int ret;
 
 	buf_printf(&text, "A run of Midflight %s on Linux %s, begun %s\n\n",
 		   json_text_of(top, "midflight"), json_text_of(top, "kernel"),
@@ -442,7 +363,7 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 	buf_printf(&text, "\nThe results and what lies in their directories:\n\n");
 	json_array_foreach(json_object_get(top, "results"), i, result) {
 		const char *dir = json_member(result, "dir");
-		char *path = xasprintf("%s/%s", log, dir ? dir : "");
+		auto_free char *path = xasprintf("%s/%s", log, dir ? dir : "");
 
 		buf_printf(&text, "%-40s %s", json_text_of(result, "name"),
 			   json_text_of(result, "word"));
@@ -451,9 +372,6 @@ int run_dir_index(const char *log, const json_t *top, struct err *e)
 		if (dir)
 			list_files(path, &text);
 		buf_printf(&text, "\n");
-		free(path);
 	}
-	ret = write_file(log, "index.txt", text.p, text.len, 0666, e);
-	buf_free(&text);
-	return ret;
+	return write_file(log, "index.txt", text.p, text.len, 0666, e);
 }

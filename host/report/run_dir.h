@@ -42,10 +42,8 @@ int run_dir_take(const char *log, const char *new, struct err *e);
 
 /*
  * Makes one run's directory of @log, which is clean, and of those of @count labs, whose results are
- * @top's,
- * each of lab @from[i]: moves what lies in the directories of
- * results. 0, or -1
- * with @e filled.
+ * @top's, each of lab @from[i]: moves what lies in the directories of results. 0, or -1 with @e
+ * filled.
  */
 int run_dir_join(const char *log, char *const *labs, unsigned count, const json_t *top,
 		 const unsigned *from, struct err *e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a run shows while it lasts: whole lines of KTAP, with colours and progress on a terminal.
 #include "host/report/screen.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +152,7 @@ void screen_note(struct screen *s, const char *fmt, ...)
 /* In a pipe: from time to time, behind a result. */
 static void say_plain(struct screen *s)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	if (s->progress != SCREEN_PLAIN || s->last_ns - s->said_ns < SAY_NS || s->done >= s->count)
 		return;
@@ -159,7 +160,6 @@ static void say_plain(struct screen *s)
 	say_times(s, s->last_ns, &text);
 	fprintf(s->err, "# %u of %u results, %s\n", s->done, s->count, text.p);
 	fflush(s->err);
-	buf_free(&text);
 }
 
 static void print_result(struct screen *s, const struct screen_result *r, const char *line)
@@ -189,7 +189,7 @@ void screen_done(struct screen *s)
 
 static void take_line(struct screen *s)
 {
-	char *copy = xstrdup(buf_text(&s->line));
+	auto_free char *copy = xstrdup(buf_text(&s->line));
 	struct screen_result result;
 
 	screen_clear(s);
@@ -205,7 +205,6 @@ static void take_line(struct screen *s)
 	} else {
 		fprintf(s->out, "%s\n", buf_text(&s->line));
 	}
-	free(copy);
 	s->line.len = 0;
 }
 
@@ -246,10 +245,8 @@ FILE *screen_file(struct screen *s)
 {
 	FILE *f = fopencookie(s, "w", (cookie_io_functions_t){.write = write_screen});
 
-	if (!f) {
-		fputs("midflight: out of memory\n", stderr);
-		exit(2);
-	}
+	if (!f)
+		exit(give_up("out of memory"));
 	return f;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The shards of one run put together. The files are not trusted: what is missing, doubled,
 // damaged or does not fit is an error that names the file, and never a pass.
-#include "host/run/merge.h"
+#include "host/run/run.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +43,9 @@ static int check_whole(struct shard_file *f, bool cut, struct err *e)
 	json_array_foreach(f->results, i, result)
 		got += !json_member_true(result, "control");
 	if (json_array_size(f->results) == 1 &&
-	    !json_member_true(json_array_get(f->results, 0), "control")) {
-		err_set(e, "%s stands there without its control",
-			json_text_of(json_array_get(f->results, 0), "name"));
-		return -1;
-	}
+	    !json_member_true(json_array_get(f->results, 0), "control"))
+		return err_set(e, "%s stands there without its control",
+			       json_text_of(json_array_get(f->results, 0), "name"));
 	want = (json_member_integer(f->top, "planned") + f->shard.n - f->shard.k) / f->shard.n;
 	if (got == want || (got < want && json_member_true(f->top, "interrupted")))
 		return 0;
@@ -183,35 +182,32 @@ static int put_together(struct shard_file *files, unsigned count, struct shard_f
 			struct merged *m, json_t *list, struct err *e)
 {
 	const json_int_t planned = json_member_integer(files[0].top, "planned");
-	json_t *seen = json_got(json_object());
-	int ret = 0;
+	json_auto_t *seen = json_got(json_object());
 
-	for (json_int_t i = 0; i < planned && !ret; i++) {
+	for (json_int_t i = 0; i < planned; i++) {
 		struct shard_file *f = sorted[i % files[0].shard.n];
 		json_t *result = f ? next_result(f) : NULL;
 		const char *name = json_text_of(result, "name");
 		const char *scenario = json_text_of(result, "scenario");
-		char *control = xasprintf("%s.control", scenario);
+		auto_free char *control = xasprintf("%s.control", scenario);
 
-		if (result && !json_object_get(seen, control)) {
+		if (!result)
+			continue;
+		if (!json_object_get(seen, control)) {
 			unsigned from = 0;
 			json_t *worst = find_control(files, count, scenario, &from);
 
 			json_set(seen, control, json_true());
 			add(m, list, worst, from);
 		}
-		free(control);
-		if (result && json_object_get(seen, name))
-			ret = err_set(e, "%s: %s is there twice", f->path, name);
-		if (result) {
-			json_set(seen, name, json_true());
-			add(m, list, result, (unsigned)(f - files));
-		}
+		if (json_object_get(seen, name))
+			return err_set(e, "%s: %s is there twice", f->path, name);
+		json_set(seen, name, json_true());
+		add(m, list, result, (unsigned)(f - files));
 	}
-	for (unsigned i = 0; i < count && !ret; i++)
+	for (unsigned i = 0; i < count; i++)
 		add_controls(files, count, files[i].results, m, list, seen);
-	json_decref(seen);
-	return ret;
+	return 0;
 }
 
 /* Makes of the first file's object that of the whole run. */
@@ -220,7 +216,7 @@ static void make_whole(struct merged *m, struct shard_file *files, unsigned coun
 {
 	const char *started = json_text_of(files[0].top, "started");
 	const struct options o = {.strict = json_member_true(files[0].top, "strict")};
-	struct report r;
+	auto_by(report_free) struct report r = {0};
 
 	for (unsigned i = 1; i < count; i++)
 		if (strcmp(json_text_of(files[i].top, "started"), started) < 0)
@@ -234,15 +230,15 @@ static void make_whole(struct merged *m, struct shard_file *files, unsigned coun
 		r.interrupted |= json_member_true(files[i].top, "interrupted");
 	r.json = json_incref(list);
 	report_json_counts(m->top, &r);
-	report_free(&r);
 }
 
 int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
 		bool cut, struct err *e)
 {
 	const struct shard part = whole->n ? *whole : (struct shard){1, 1};
-	struct shard_file *files = xcalloc(count, sizeof(*files)), **sorted = NULL;
-	json_t *list = json_got(json_array());
+	auto_free struct shard_file *files = xcalloc(count, sizeof(*files));
+	auto_free struct shard_file **sorted = NULL;
+	json_auto_t *list = json_got(json_array());
 	int ret = 0;
 
 	memset(m, 0, sizeof(*m));
@@ -264,9 +260,6 @@ int merge_files(struct merged *m, char *const *paths, unsigned count, const stru
 		merged_free(m);
 	for (unsigned i = 0; i < count; i++)
 		json_decref(files[i].top);
-	json_decref(list);
-	free(sorted);
-	free(files);
 	return ret;
 }
 
@@ -299,10 +292,9 @@ static int tell(const struct options *o, const struct merged *m, FILE *out, stru
 {
 	const json_t *list = json_object_get(m->top, "results");
 	struct options shown = *o;
-	struct report r;
+	auto_by(report_free) struct report r = {0};
 	json_t *result;
 	size_t i;
-	int ret;
 
 	shown.strict = json_member_true(m->top, "strict");
 	report_init(&r, &shown, out, NULL, (unsigned)json_array_size(list));
@@ -314,21 +306,13 @@ static int tell(const struct options *o, const struct merged *m, FILE *out, stru
 		forget_files(result);
 	}
 	report_summary(&r);
-	ret = report_status(&r);
-	if (report_json_copies(o, m->top, e))
-		ret = -1;
-	report_free(&r);
-	return ret;
+	return report_json_copies(o, m->top, e) ? -1 : report_status(&r);
 }
 
 int merge(const struct options *o, FILE *out, struct err *e)
 {
 	static const struct shard all = {0};
-	struct merged m;
-	int ret = merge_files(&m, o->files, o->file_count, &all, false, e);
+	auto_by(merged_free) struct merged m = {0};
 
-	if (!ret)
-		ret = tell(o, &m, out, e);
-	merged_free(&m);
-	return ret;
+	return merge_files(&m, o->files, o->file_count, &all, false, e) ? -1 : tell(o, &m, out, e);
 }

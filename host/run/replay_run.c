@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What `midflight run` is told to repeat one result of an earlier run.
-#include "host/run/replay_run.h"
-#include "host/cli/parse.h"
 #include "host/cli/commands.h"
 #include "host/cli/plan.h"
 #include "host/run/run.h"
 #include "host/report/run_dir.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,48 +23,43 @@ static bool is_below(const char *path, const char *dir)
 
 int replay_log(const struct options *o, const char *name, char log[PATH_MAX], struct err *e)
 {
-	char file[PATH_MAX], *path;
-	int ret = -1;
+	auto_free char *path = NULL;
+	char file[PATH_MAX];
 
 	if (!realpath(o->file, file))
-		return err_set(e, "%s: %s", o->file, strerror(errno));
+		return err_errno(e, o->file);
 	path = o->log ? xstrdup(o->log)
 		      : xasprintf("%.*s/%s", (int)(strrchr(file, '/') - file), file, name);
-	if (!make_dirs(path, e)) {
-		if (!realpath(path, log))
-			err_set(e, "%s: %s", path, strerror(errno));
-		else if (is_below(file, log))
-			err_set(e, "--log %s is the run that %s comes from, and would be lost", log,
-				o->file);
-		else
-			ret = 0;
-	} else if (!o->log) {
-		snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text),
-			 " (--log names another directory)");
+	if (make_dirs(path, e)) {
+		if (!o->log)
+			snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text),
+				 " (--log names another directory)");
+		return -1;
 	}
-	free(path);
-	return ret;
+	if (!realpath(path, log))
+		return err_errno(e, path);
+	if (is_below(file, log))
+		return err_set(e, "--log %s is the run that %s comes from, and would be lost", log,
+			       o->file);
+	return 0;
 }
 
 /* Writes @steps to ORDER_FILE in @log. One that is there must say the same: it may be a user's. */
 static int put_order(const char *log, const char *steps, struct err *e)
 {
-	char *path = xasprintf("%s/" ORDER_FILE, log), there[ORDER_MAX];
-	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_free char *path = xasprintf("%s/" ORDER_FILE, log);
+	auto_close const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char there[ORDER_MAX];
 	const ssize_t n = fd < 0 ? -1 : read(fd, there, sizeof(there));
-	int ret = 0;
 
-	if (fd >= 0)
-		close(fd);
 	if (fd < 0 && errno == ENOENT)
-		ret = write_file(log, ORDER_FILE, steps, strlen(steps), 0666, e);
-	else if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n))
-		ret = err_set(
+		return write_file(log, ORDER_FILE, steps, strlen(steps), 0666, e);
+	if (n != (ssize_t)strlen(steps) || memcmp(there, steps, (size_t)n))
+		return err_set(
 			e,
 			"%s has another order, and would be lost (--log names another directory)",
 			path);
-	free(path);
-	return ret;
+	return 0;
 }
 
 /* What `midflight run` would be told: a list that ends in NULL. */
@@ -90,49 +84,43 @@ static char **make_args(const struct options *o, const struct replay *r, const c
 static int check_plan(const struct replay *r, const char *file, const struct options *inner,
 		      struct err *e)
 {
-	struct plan plan;
+	auto_by(plan_free) struct plan plan = {0};
 	bool found = false;
 
 	plan_make(&plan, inner);
 	for (unsigned i = 0; i < plan.count; i++) {
-		char *name = plan_name(inner, &plan.item[i]);
+		auto_free char *name = plan_name(inner, &plan.item[i]);
 
 		found |= !strcmp(name, r->result) &&
 			 !strcmp(plan.item[i].scenario->name, r->scenario);
-		free(name);
 	}
-	if (!found || plan.count > 2) {
-		err_set(e, "%s: its words do not ask for the result '%s' alone", file, r->result);
-		found = false;
-	}
-	plan_free(&plan);
-	return found ? 0 : -1;
+	if (found && plan.count <= 2)
+		return 0;
+	return err_set(e, "%s: its words do not ask for the result '%s' alone", file, r->result);
 }
 
 int replay_run_make(struct replay_run *run, const struct options *o, const struct replay *r,
 		    const char *log, struct err *e)
 {
-	char *as = xasprintf("%s %s", commands[o->command].name, o->file);
-	int ret = -1, count = 0;
+	auto_free char *as = xasprintf("%s %s", commands[o->command].name, o->file);
+	int count = 0;
 
 	memset(run, 0, sizeof(*run));
-	if (!r->order_steps || !put_order(log, r->order_steps, e)) {
-		run->args = make_args(o, r, log);
-		while (run->args[count])
-			count++;
-		options_init(&run->options);
-		cmd_line_parse_as(&run->options, as, count, run->args);
-		run->options.lab = o->lab;
-		run->options.qemu = o->qemu;
-		run->options.log = log;
-		run->options.verbose = o->verbose;
-		run->options.quiet = o->quiet;
-		run->options.shown_command = o->shown_command;
-		run->options.shown_replay = o->shown_replay;
-		ret = check_plan(r, o->file, &run->options, e);
-	}
-	free(as);
-	return ret;
+	if (r->order_steps && put_order(log, r->order_steps, e))
+		return -1;
+	run->args = make_args(o, r, log);
+	while (run->args[count])
+		count++;
+	options_init(&run->options);
+	cmd_line_parse(&run->options, as, count, run->args);
+	run->options.lab = o->lab;
+	run->options.qemu = o->qemu;
+	run->options.log = log;
+	run->options.verbose = o->verbose;
+	run->options.quiet = o->quiet;
+	run->options.shown_command = o->shown_command;
+	run->options.shown_replay = o->shown_replay;
+	return check_plan(r, o->file, &run->options, e);
 }
 
 void replay_run_free(struct replay_run *run)

@@ -7,6 +7,7 @@
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -45,7 +46,7 @@ static void print_times(const struct run *r, const struct flight_config *config,
 
 	for (unsigned i = 0; i < result->hops; i++) {
 		const struct hop_record *hop = &result->hop[i];
-		struct buf moves = {0};
+		auto_buf struct buf moves = {0};
 		char words[128];
 
 		if (!hop->taken)
@@ -54,13 +55,11 @@ static void print_times(const struct run *r, const struct flight_config *config,
 		state_words(&hop->state, words, sizeof(words));
 		fprintf(stderr,
 			"# %s: hop %u: %s%s%s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f "
-			"ms, "
-			"cont %.1f ms%s%s\n",
+			"ms, cont %.1f ms%s%s\n",
 			r->name, i + 1, mixed ? method_name(hop->method) : "", mixed ? ": " : "",
 			words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
 			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
 			(double)hop->cont_ns / NS_PER_MS, moves.len ? ", " : "", buf_text(&moves));
-		buf_free(&moves);
 		if (*hop->move.said)
 			print_lines(stderr, "#   QEMU, as it should: ", hop->move.said);
 	}
@@ -72,7 +71,7 @@ static void print_times(const struct run *r, const struct flight_config *config,
 static void fly(struct run *r, struct flight_config *config, const char *name,
 		struct flight_result *result)
 {
-	char *dir = xasprintf("%s/%s", r->setup.log, name);
+	auto_free char *dir = xasprintf("%s/%s", r->setup.log, name);
 	struct err e = {0};
 
 	r->name = name;
@@ -89,7 +88,6 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	if (r->o->verbose && result->hop)
 		print_times(r, config, result);
 	config->vm.dir = NULL;
-	free(dir);
 }
 
 /* Before a result is told it is where no end of this run can take it away. */
@@ -105,30 +103,12 @@ static void keep_results(void *arg, struct report *report)
 		const size_t number = r->kept++;
 		const json_t *result = number ? json_array_get(report->json, number - 1) : NULL;
 		const char *dir = json_member(result, "dir");
-		char *path = xasprintf(JOURNAL "/%zu.json", number);
+		auto_free char *path = xasprintf(JOURNAL "/%zu.json", number);
 
 		if (report_json_keep(report, r->setup.log, number, &e))
 			fprintf(stderr, "midflight: %s\n", e.text);
 		else if (keep_files(r->setup.log, dir ? dir : path, path))
 			fputs("midflight: files do not come out of the lab\n", stderr);
-		free(path);
-	}
-}
-
-/* What the restored VM asked for, of the first hop unless of all; QEMU's wire does not tell it. */
-static void print_pages(const struct run *r, const char *name, const struct flight_result *result)
-{
-	for (unsigned i = 0; i < result->hops && !strcmp(r->o->driver, "kvm"); i++) {
-		const struct hop_record *hop = &result->hop[i];
-		struct buf text = {0};
-
-		if (!hop->fetch || (i && !r->o->verbose))
-			continue;
-		pages_report(hop->fetch, hop->fetches, known_kernel(), r->o->pages_config.late,
-			     &text);
-		fprintf(r->out, "# %s: hop %u\n", name, i + 1);
-		print_lines(r->out, "#   ", text.p);
-		buf_free(&text);
 	}
 }
 
@@ -157,7 +137,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 	bool control_passed = false, control_skipped = false, go_on = true;
 	const struct known *control_known = NULL;
 	const char *lack;
-	char *reason = NULL;
+	auto_free char *reason = NULL;
 
 	setup_flight(&r->setup, &config);
 	config.scenario = scenario;
@@ -171,23 +151,23 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		reason = xstrdup(lack);
 	}
 	for (unsigned i = 0; i < count && go_on; i++) {
-		struct flight_result result = {0};
-		struct report_entry entry = {.config = &config, .result = &result};
-		char *key = plan_key(&items[i]);
+		auto_by(flight_result_free) struct flight_result result = {0};
+		auto_free char *key = plan_key(&items[i]), *name = plan_name(r->o, &items[i]);
+		struct report_entry entry = {
+			.name = name, .key = key, .config = &config, .result = &result};
 
 		setup_method(&r->setup, &config, items[i].method);
 		config.control = items[i].control;
 		config.control_passed = control_passed;
 		config.post = items[i].post;
-		entry.name = plan_name(r->o, &items[i]);
-		entry.key = key;
 		lack = config.control ? NULL : method_lacks(config.driver, config.method);
 		if (lack || control_skipped)
 			verdict_raise(&result.verdict, WORD_SKIP, "%s", lack ? lack : reason);
 		else
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
-		print_pages(r, entry.name, &result);
+		if (config.driver == &kvm_driver) /* QEMU's wire does not tell it */
+			report_pages(r->out, name, &result, r->o->verbose, r->o->pages_config.late);
 		entry.known =
 			l0_log_death(&lack) != L0_QUIET
 				? NULL
@@ -202,11 +182,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 			if (control_skipped && !reason)
 				reason = xstrdup(result.verdict.finding[0]);
 		}
-		free(entry.name);
-		free(key);
-		flight_result_free(&result);
 	}
-	free(reason);
 	return go_on;
 }
 
@@ -216,28 +192,17 @@ static void skip_all(const struct run *r, struct report *report, const struct pl
 {
 	for (unsigned i = 0; i < plan->count; i++) {
 		const struct plan_item *item = &plan->item[i];
-		struct flight_result result = {0};
+		auto_by(flight_result_free) struct flight_result result = {0};
+		auto_free char *key = plan_key(item), *name = plan_name(r->o, item);
 		struct flight_config config = {.scenario = item->scenario,
 					       .method = item->method,
 					       .control = item->control};
-		struct report_entry entry = {.config = &config, .result = &result};
-		char *key = plan_key(item);
+		const struct report_entry entry = {
+			.name = name, .key = key, .config = &config, .result = &result};
 
-		entry.name = plan_name(r->o, item);
-		entry.key = key;
 		verdict_raise(&result.verdict, WORD_SKIP, "%s (%s)", why, what);
 		report_result(report, &entry);
-		free(entry.name);
-		free(key);
-		flight_result_free(&result);
 	}
-}
-
-/* The names of all results, for the screen. */
-static void name_results(struct run *r, const struct plan *plan)
-{
-	for (unsigned i = 0; i < plan->count; i++)
-		screen_expect(&r->screen, plan_name(r->o, &plan->item[i]));
 }
 
 /* What L0 has said before, and whether it would say it again. */
@@ -262,8 +227,8 @@ static int run_here(struct run *r, const struct plan *plan)
 	struct report report;
 	struct l0_past past;
 	struct err e = {0};
+	json_auto_t *top = NULL;
 	bool written = true;
-	json_t *top;
 	int status;
 
 	r->spared = run_dir_has_flown(s->log);
@@ -307,7 +272,6 @@ static int run_here(struct run *r, const struct plan *plan)
 		fprintf(r->out, "# midflight: %s\n", e.text);
 		status = 2;
 	}
-	json_decref(top);
 	report_free(&report);
 	fclose(r->out);
 	screen_end(&r->screen);
@@ -323,26 +287,21 @@ static int fly_shard(void *arg, const struct options *o);
 /* All of it, into the log directory, which is there. The exit status. */
 static int fly_all(struct run *r)
 {
-	struct plan plan;
+	auto_by(plan_free) struct plan plan = {0};
 	struct err e = {0};
+	auto_close const int dir = run_dir_lock(r->setup.log, &e);
 	unsigned labs;
-	int status, dir = run_dir_lock(r->setup.log, &e);
 
 	if (dir < 0)
 		return give_up(e.text);
 	plan_make(&plan, r->o);
 	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
 	screen_init(&r->screen, r->o->quiet || r->silent);
-	if (labs > 1) {
-		status = run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
-	} else {
-		name_results(r, &plan);
-		status = r->setup.lab ? run_lab(r->o, &r->setup, &plan, &r->screen)
-				      : run_here(r, &plan);
-	}
-	close(dir);
-	plan_free(&plan);
-	return status;
+	if (labs > 1)
+		return run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
+	for (unsigned i = 0; i < plan.count; i++)
+		screen_expect(&r->screen, plan_name(r->o, &plan.item[i]));
+	return r->setup.lab ? run_lab(r->o, &r->setup, &plan, &r->screen) : run_here(r, &plan);
 }
 
 /* In a process of its own. */

@@ -4,10 +4,8 @@
 #define HOST_RUN_RUN_H
 
 #include "host/cli/plan.h"
-#include "host/report/screen.h"
+#include "host/report/replay.h"
 #include "host/run/setup.h"
-
-#include <stdio.h>
 
 /* One run, on one kernel. The exit status: 0 pass, 1 fail, 2 harness or usage, 4 skipped, 130
  * interrupted. */
@@ -68,5 +66,54 @@ unsigned shards_wanted(const struct options *o, const struct plan *plan);
 int run_shards(const struct options *o, const struct plan *plan, unsigned count, const char *log,
 	       struct screen *screen, int (*fly)(void *arg, const struct options *shard),
 	       void *arg);
+
+/* ---- shards put together (merge.c) ---------------------------------------------------------- */
+
+struct merged {
+	json_t *top; /* as in result.json of the whole run; its files are named as in the shards' */
+	unsigned *from; /* for each of its results, in their order, the number of its file */
+};
+
+/*
+ * Reads @count files, which are not trusted: the shards of @whole, which is a shard itself or, with
+ * no @n, all of the run; with @cut such that were cut off may be among them. 0, or -1 with @e
+ * filled if one is damaged or missing or does not fit.
+ */
+int merge_files(struct merged *m, char *const *paths, unsigned count, const struct shard *whole,
+		bool cut, struct err *e);
+void merged_free(struct merged *m);
+
+/* Of two results of the same name that with more badness is the one that counts. */
+unsigned merge_badness(const struct report_line *line);
+
+/*
+ * Reads the files of @o, which are not trusted, prints all results on @out as the run without
+ * shards would have, and writes them to --out. The exit status of that run; -1 with @e filled if
+ * --out cannot be written or, with nothing printed, if a file is damaged or missing or does not
+ * fit.
+ */
+int merge(const struct options *o, FILE *out, struct err *e);
+
+/* ---- a run that repeats a result, made of its replay.json (replay_run.c) -------------------- */
+
+/*
+ * Sets @log to the directory of a run about @o->file: --log, or @name beside the file. Never one
+ * that holds the file, as a run removes what lay there. 0, or -1 with @e filled.
+ */
+int replay_log(const struct options *o, const char *name, char log[PATH_MAX], struct err *e);
+
+/* What `midflight run` would be told. */
+struct replay_run {
+	struct options options;
+	char **args; /* to which the options point */
+};
+
+/*
+ * From @r, with what @o says of the machine. The words must ask for that one result; the steps of
+ * an order are written into @log. 0, or -1 with @e filled.
+ */
+int replay_run_make(struct replay_run *run, const struct options *o, const struct replay *r,
+		    const char *log, struct err *e);
+void replay_run_free(struct replay_run *run);
 
 #endif

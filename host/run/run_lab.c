@@ -7,6 +7,7 @@
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,15 +81,15 @@ static const char *console_end(const struct buf *console)
 static void add_death(struct lab_run *l, const struct plan_item *item, enum l0_sign sign,
 		      const char *line)
 {
-	struct flight_result result = {0};
+	auto_by(flight_result_free) struct flight_result result = {0};
 	struct flight_config config;
-	char *key = plan_key(item);
-	struct report_entry entry = {.name = plan_name(l->o, item),
-				     .key = key,
-				     .config = &config,
-				     .result = &result,
-				     .control_passed = true};
-	char *dir = xasprintf("%s/%s", l->dir, entry.name);
+	auto_free char *key = plan_key(item), *name = plan_name(l->o, item);
+	const struct report_entry entry = {.name = name,
+					   .key = key,
+					   .config = &config,
+					   .result = &result,
+					   .control_passed = true};
+	auto_free char *dir = xasprintf("%s/%s", l->dir, entry.name);
 	struct err e = {0};
 
 	setup_flight(l->setup, &config);
@@ -107,10 +108,6 @@ static void add_death(struct lab_run *l, const struct plan_item *item, enum l0_s
 		result.hop = xcalloc(config.hops, sizeof(*result.hop));
 	result.hops = result.hop ? config.hops : 0;
 	report_result(&l->report, &entry);
-	flight_result_free(&result);
-	free(dir);
-	free(key);
-	free(entry.name);
 }
 
 /*
@@ -148,8 +145,7 @@ static int cut_off(struct lab_run *l, json_t *top)
 	return status;
 }
 
-/* Moves what the lab has left to where it belongs, and writes the copies. 0, or -1 with @e filled.
- */
+/* Moves what the lab left to where it belongs, and writes the copies. 0, or -1 with @e filled. */
 static int take(struct lab_run *l, const json_t *top, struct err *e)
 {
 	const char *log = l->setup->log;
@@ -175,10 +171,10 @@ static int take(struct lab_run *l, const json_t *top, struct err *e)
 /* What has become of it, which ended with @status. The exit status. */
 static int finish(struct lab_run *l, int status)
 {
-	char *path = xasprintf("%s/result.json", l->dir);
+	auto_free char *path = xasprintf("%s/result.json", l->dir);
 	struct err e = {0}, none = {0};
 	bool whole = !access(path, F_OK) && !signals_pending();
-	json_t *top = report_json_load(path, &e);
+	json_auto_t *top = report_json_load(path, &e);
 
 	read_file(l->dir, L0_CONSOLE, &l->console, &none);
 	whole = whole && top && !l->console.len &&
@@ -194,15 +190,13 @@ static int finish(struct lab_run *l, int status)
 	}
 	if (take(l, top, &e))
 		status = give_up(e.text);
-	json_decref(top);
-	free(path);
 	return status;
 }
 
 int run_lab(const struct options *o, const struct setup *setup, const struct plan *plan,
 	    struct screen *screen)
 {
-	struct lab_run *l = xcalloc(1, sizeof(*l));
+	auto_free struct lab_run *l = xcalloc(1, sizeof(*l));
 	const struct jobs_watcher watcher = {
 		.out = true, .line = lab_says, .tick = lab_ticks, .arg = l};
 	struct err e = {0};
@@ -214,7 +208,7 @@ int run_lab(const struct options *o, const struct setup *setup, const struct pla
 	screen->on_result = count_result;
 	screen->arg = l;
 	if (!status)
-		status = lab_watch(o, setup->image, l->dir, &watcher, &e);
+		status = lab_run(o, NULL, setup->image, l->dir, &watcher, &e);
 	screen_end(screen);
 	if (status < 0)
 		status = give_up(e.text);
@@ -222,6 +216,5 @@ int run_lab(const struct options *o, const struct setup *setup, const struct pla
 	report_free(&l->report);
 	buf_free(&l->console);
 	free(l->dir);
-	free(l);
 	return signals_pending() ? 128 + signals_pending() : status;
 }

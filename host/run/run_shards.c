@@ -4,10 +4,10 @@
 #include "host/lab/coverage.h"
 #include "host/base/jobs.h"
 #include "host/base/json.h"
-#include "host/run/merge.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,25 +118,21 @@ static void take_line(void *arg, unsigned number, enum job_stream stream, const 
 	struct dealt *d = arg;
 	struct shard_lab *lab = &d->lab[number];
 	struct screen_result result;
-	char *text, *name = NULL;
+	auto_free char *text = xstrdup(line), *name = NULL;
 
 	if (stream == JOB_ERR) {
 		screen_clear(d->screen);
 		fprintf(stderr, "%s\n", line);
 		return;
 	}
-	text = xstrdup(line);
 	if (lab->count < lab->plan.count)
 		name = plan_name(&lab->o, &lab->plan.item[lab->count]);
 	if (name && screen_parse(text, &result) && !strcmp(result.name, name)) {
-		take_result(lab, text, &result);
-		text = NULL;
+		take_result(lab, keep(text), &result);
 	} else if (*line == '#') {
 		line += 1 + (line[1] == ' ');
 		buf_printf(&lab->text, "%s\n", line);
 	}
-	free(text);
-	free(name);
 	while (show_next(d))
 		;
 }
@@ -153,13 +149,12 @@ static void end_lab(void *arg, unsigned number)
 	lab->ended = true;
 	lab->cut = lab->count < lab->plan.count;
 	while (!signals_pending() && d->job[number].status != 1 && lab->count < lab->plan.count) {
-		char *name = plan_name(&lab->o, &lab->plan.item[lab->count]);
+		auto_free char *name = plan_name(&lab->o, &lab->plan.item[lab->count]);
 		char *text = xasprintf("not ok 1 - %s # ERROR, its lab came to no end", name);
 		struct screen_result result;
 
 		screen_parse(text, &result);
 		take_result(lab, text, &result);
-		free(name);
 	}
 	while (show_next(d))
 		;
@@ -217,21 +212,21 @@ static unsigned take_own(const struct shard_lab *lab, const json_t *own, struct 
 static int write_told(const struct shard_lab *lab, const json_t *own, const json_t *other,
 		      struct err *e)
 {
-	json_t *top = json_got(json_deep_copy(other));
-	struct report r;
-	int ret;
+	json_auto_t *top = json_got(json_deep_copy(other));
+	auto_by(report_free) struct report r = {0};
 
 	report_init(&r, &lab->o, stdout, NULL, lab->plan.count);
-	r.json = report_json_begin();
+	r.json = json_got(json_array());
 	for (unsigned i = take_own(lab, own, &r); i < lab->count; i++) {
 		const struct report_line line = line_of(lab, i);
-		struct flight_result result = {.log.hops_done = line.hops_done,
-					       .taken = line.taken,
-					       .l2_active = line.l2_active};
+		auto_by(flight_result_free) struct flight_result result = {
+			.log.hops_done = line.hops_done,
+			.taken = line.taken,
+			.l2_active = line.l2_active};
 		struct flight_config config = {.scenario = lab->plan.item[i].scenario,
 					       .method = line.method,
 					       .control = line.control};
-		char *name = xstrdup(line.name);
+		auto_free char *name = xstrdup(line.name);
 		const struct report_entry entry = {
 			.name = name, .config = &config, .result = &result, .known = line.known};
 
@@ -241,31 +236,18 @@ static int write_told(const struct shard_lab *lab, const json_t *own, const json
 			verdict_raise(&result.verdict, line.word, "%s", line.notes);
 		report_count(&r, &line);
 		report_json_result(&r, &entry, &line);
-		flight_result_free(&result);
-		free(name);
 	}
 	json_set(top, "shard", report_json_shard(&lab->o.shard));
 	report_json_counts(top, &r);
-	ret = report_json_write(top, lab->dir, e);
-	report_free(&r);
-	json_decref(top);
-	return ret;
-}
-
-static void drop(char *const *dirs, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		run_dir_clean(dirs[i]);
-		rmdir(dirs[i]);
-	}
+	return report_json_write(top, lab->dir, e);
 }
 
 /* Shows what all comes to and makes one run of it. The exit status. */
 static int finish(struct dealt *d, const struct merged *m, const char *log)
 {
 	const json_t *results = json_object_get(m->top, "results");
-	char **dirs = xcalloc(d->labs, sizeof(*dirs));
-	struct report r;
+	auto_free char **dirs = xcalloc(d->labs, sizeof(*dirs));
+	auto_by(report_free) struct report r = {0};
 	struct err e = {0};
 	int status;
 
@@ -276,7 +258,10 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 	report_json_count(results, &r);
 	status = report_status(&r);
 	if (!d->clean && !run_dir_flew(m->top) && run_dir_has_flown(log)) {
-		drop(dirs, d->labs);
+		for (unsigned i = 0; i < d->labs; i++) {
+			run_dir_clean(dirs[i]);
+			rmdir(dirs[i]);
+		}
 		fprintf(r.out,
 			"# midflight: nothing flew, %s keeps the results of a run that did\n",
 			d->o->shown_log);
@@ -291,19 +276,18 @@ static int finish(struct dealt *d, const struct merged *m, const char *log)
 	if (report_json_copies(d->o, m->top, &e))
 		status = give_up(e.text);
 	report_summary(&r);
-	report_free(&r);
-	free(dirs);
 	return status;
 }
 
 /* Puts together what the labs have left. The exit status. */
 static int join(struct dealt *d, const char *log)
 {
-	char **files = xcalloc(d->labs, sizeof(*files));
-	json_t **top = xcalloc(d->labs, sizeof(json_t *)), *one = NULL; /* that some lab has left */
-	struct merged m = {0};
+	auto_free char **files = xcalloc(d->labs, sizeof(*files));
+	auto_free json_t **top = xcalloc(d->labs, sizeof(json_t *));
+	json_t *one = NULL; /* that some lab has left */
+	auto_by(merged_free) struct merged m = {0};
 	struct err e = {0};
-	int status = -1;
+	int status;
 
 	for (unsigned i = 0; i < d->labs; i++) {
 		files[i] = xasprintf("%s/result.json", d->lab[i].dir);
@@ -328,13 +312,10 @@ static int join(struct dealt *d, const char *log)
 	} else {
 		status = finish(d, &m, log);
 	}
-	merged_free(&m);
 	for (unsigned i = 0; i < d->labs; i++) {
 		json_decref(top[i]);
 		free(files[i]);
 	}
-	free(top);
-	free(files);
 	return status;
 }
 
@@ -403,12 +384,11 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 			  .fly = fly,
 			  .arg = arg};
 	const struct jobs_watcher watcher = {true, true, take_line, end_lab, tick, &d};
-	char **dirs = xcalloc(count, sizeof(*dirs));
+	auto_free char **dirs = xcalloc(count, sizeof(*dirs));
 	FILE *out = screen_file(screen);
 	struct err e = {0};
-	int status, failed;
+	int status = run_dir_labs(log, dirs, count, &e);
 
-	failed = run_dir_labs(log, dirs, count, &e);
 	for (unsigned i = 0; i < count; i++)
 		deal(&d, i, dirs[i]);
 	for (unsigned i = 0; i < count; i++)
@@ -417,19 +397,14 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 	screen->ahead = true;
 	report_init(&d.report, o, out, NULL, plan->count);
 	report_plan(&d.report);
-	if (!failed)
-		failed = jobs_run(d.job, count, count, &watcher, &e);
-	if (failed) {
-		status = give_up(e.text);
-	} else {
-		status = join(&d, log);
-	}
+	if (!status)
+		status = jobs_run(d.job, count, count, &watcher, &e);
+	status = status ? give_up(e.text) : join(&d, log);
 	report_free(&d.report);
 	fclose(out);
 	screen_end(screen);
 	for (unsigned i = 0; i < count; i++)
 		free_lab(&d.lab[i]);
-	free(dirs);
 	free(d.lab);
 	free(d.job);
 	return signals_pending() ? 128 + signals_pending() : status;

@@ -7,6 +7,7 @@
 #include "host/report/result_json.h"
 #include "host/run/run.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <dirent.h>
 #include <fnmatch.h>
@@ -45,7 +46,7 @@ static bool all_are(const char *const *cells, unsigned count, const char *text)
 
 static void row(FILE *out, const char *name, const char *const *cells, unsigned count)
 {
-	struct buf line = {0};
+	auto_buf struct buf line = {0};
 
 	buf_printf(&line, "%-*s", CELL, name);
 	for (unsigned i = 0; i < count; i++)
@@ -53,7 +54,6 @@ static void row(FILE *out, const char *name, const char *const *cells, unsigned 
 	while (line.len && line.p[line.len - 1] == ' ')
 		line.p[--line.len] = '\0';
 	print_lines(out, "# ", line.p);
-	buf_free(&line);
 }
 
 void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count)
@@ -107,13 +107,11 @@ static int check_values(const char *option, char *const *values, unsigned number
 
 		for (unsigned n = 0; n < i; n++)
 			good &= strcmp(name, basename(values[n])) != 0;
-		if (good)
-			continue;
-		return err_set(e, "%s: '%s' has no name, or that of another", option, values[i]);
+		if (!good)
+			return err_set(e, "%s: '%s' has no name, or that of another", option,
+				       values[i]);
 	}
-	if (!number)
-		err_set(e, "%s: there is none", option);
-	return number ? 0 : -1;
+	return number ? 0 : err_set(e, "%s: there is none", option);
 }
 
 /* @list of @count becomes each of them with each of @values of @option. The new count, or -1. */
@@ -175,7 +173,7 @@ static int is_module(const struct dirent *entry)
 
 static struct values list_modules(const char *dir, struct err *e)
 {
-	struct dirent **list = NULL;
+	auto_free struct dirent **list = NULL;
 	const int count = scandir(dir, &list, is_module, alphasort);
 	struct values v = {0};
 
@@ -185,7 +183,6 @@ static struct values list_modules(const char *dir, struct err *e)
 		add_value(&v, xasprintf("%s/%s", dir, list[i]->d_name));
 		free(list[i]);
 	}
-	free(list);
 	return v;
 }
 
@@ -216,15 +213,14 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 		count = add_axis(list, count, "--kvm-intel", list_modules(o->each_module, e), e);
 	for (unsigned i = 0; count > 0 && i < o->each_params; i++) {
 		const char *is = strchr(o->each_param[i], '=');
-		char *name = xasprintf("%.*s", (int)(is - o->each_param[i]) + 1, o->each_param[i]);
+		auto_free char *name =
+			xasprintf("%.*s", (int)(is - o->each_param[i]) + 1, o->each_param[i]);
 
 		count = add_axis(list, count, "--kvm-param", split(is + 1, name), e);
-		free(name);
 	}
 	if (count > 0 && o->l0_words + list[0].words > ARRAY_SIZE(o->l0)) {
-		err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
 		variants_free(list, count);
-		return -1;
+		return err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
 	}
 	return count;
 }
@@ -286,11 +282,10 @@ static void take_line(void *arg, unsigned number, enum job_stream stream, const 
 {
 	struct variant_runs *r = arg;
 	struct screen_result result;
-	char *text = xstrdup(line);
+	auto_free char *text = xstrdup(line);
 
 	if (stream == JOB_OUT && screen_parse(text, &result))
 		screen_done(&r->screen);
-	free(text);
 	if (number == r->turn)
 		show(r, stream, line);
 	else
@@ -327,32 +322,26 @@ static void tick(void *arg)
 /* Tells the screen of all results that are to come; of several labs at once none is the next. */
 static void expect_results(struct variant_runs *r, const struct options *o, unsigned labs)
 {
-	struct plan plan;
+	auto_by(plan_free) struct plan plan = {0};
 
 	plan_make(&plan, o);
 	for (unsigned i = 0; i < r->count * plan.count; i++) {
-		char *name = plan_name(o, &plan.item[i % plan.count]);
+		auto_free char *name = plan_name(o, &plan.item[i % plan.count]);
 
 		screen_expect(&r->screen,
 			      labs > 1 ? xasprintf("%u labs", labs)
 				       : xasprintf("%s: %s", r->run[i / plan.count].v->name, name));
-		free(name);
 	}
-	plan_free(&plan);
 }
 
 /* What the run into @dir has left if it began @after that time; NULL: nothing. */
 static json_t *load_results(const char *dir, const char *after)
 {
-	char *path = xasprintf("%s/result.json", dir);
+	auto_free char *path = xasprintf("%s/result.json", dir);
 	struct err e = {0};
-	json_t *top = report_json_load(path, &e);
+	json_auto_t *top = report_json_load(path, &e);
 
-	free(path);
-	if (strcmp(json_text_of(top, "started"), after) >= 0)
-		return top;
-	json_decref(top);
-	return NULL;
+	return strcmp(json_text_of(top, "started"), after) >= 0 ? keep(top) : NULL;
 }
 
 /* Runs all @count into @log, with what @runs has room for. The exit status. */
@@ -397,17 +386,15 @@ static int run_all(const struct options *o, const struct variant *list, unsigned
 
 int run_variants(const struct options *o)
 {
-	char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
+	auto_free char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
 	struct variant list[VARIANTS_MAX];
 	const char *names[VARIANTS_MAX] = {0};
 	void *runs[VARIANTS_MAX] = {0};
 	struct err e = {0};
 	int count = variants_make(o, list, &e), status;
 
-	if (count < 0 || signals_init()) {
-		free(log);
+	if (count < 0 || signals_init())
 		return give_up(count < 0 ? e.text : "cannot set up signals");
-	}
 	status = run_all(o, list, (unsigned)count, log, runs);
 	for (int i = 0; i < count; i++)
 		names[i] = list[i].name;
@@ -416,6 +403,5 @@ int run_variants(const struct options *o)
 	for (int i = 0; i < count; i++)
 		json_decref(runs[i]);
 	variants_free(list, count);
-	free(log);
 	return signals_pending() ? 128 + signals_pending() : status;
 }

@@ -6,6 +6,7 @@
 #include "host/cli/paths.h"
 #include "host/report/run_dir.h"
 #include "host/base/signals.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,30 +22,22 @@
 static int find_paths(struct setup *s, struct err *e)
 {
 	const struct options *o = s->o;
-	char *path;
+	auto_free char *image = image_path(executable_dir(), o->image, e);
+	auto_free char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
 
-	path = image_path(executable_dir(), o->image, e);
-	if (!path)
+	if (!image)
 		return -1;
-	if (!realpath(path, s->image))
-		err_set(e, "cannot find the image %s: %s", path, strerror(errno));
-	else if (access(s->image, R_OK))
-		err_set(e, "cannot read the image %s: %s", path, strerror(errno));
-	else if (strpbrk(strrchr(s->image, '/'), " \t\n,"))
-		err_set(e, "the image's file name must not have blanks or commas: %s", path);
-	else
-		e->text[0] = '\0';
-	free(path);
-	if (*e->text)
+	if (!realpath(image, s->image))
+		return err_set(e, "cannot find the image %s: %s", image, strerror(errno));
+	if (access(s->image, R_OK))
+		return err_set(e, "cannot read the image %s: %s", image, strerror(errno));
+	if (strpbrk(strrchr(s->image, '/'), " \t\n,"))
+		return err_set(e, "the image's file name must not have blanks or commas: %s",
+			       image);
+	if (make_dirs(log, e))
 		return -1;
-
-	path = o->log ? xstrdup(o->log) : default_log(executable_dir());
-	if (!make_dirs(path, e) && !realpath(path, s->log))
-		err_set(e, "%s: %s", path, strerror(errno));
-	free(path);
-	if (*e->text)
-		return -1;
-
+	if (!realpath(log, s->log))
+		return err_errno(e, log);
 	snprintf(s->qemu, sizeof(s->qemu), "%s", o->qemu);
 	if (strchr(o->qemu, '/') && !realpath(o->qemu, s->qemu))
 		return err_set(e, "cannot find QEMU %s: %s", o->qemu, strerror(errno));
@@ -138,6 +131,21 @@ void setup_say_lab(const struct setup *s)
 	fflush(stdout);
 }
 
+int setup_become_lab(const struct setup *s)
+{
+	struct err e = {0};
+
+	setup_say_lab(s);
+	lab_exec(s->o, s->image, s->log, &e);
+	return give_up(e.text);
+}
+
+int setup_skip(const struct setup *s)
+{
+	printf("# SKIP: %s (%s)\n", s->missing, kvm_probe_advice(&s->probe));
+	return 4;
+}
+
 void setup_method(const struct setup *s, struct flight_config *c, enum method method)
 {
 	const struct options *o = s->o;
@@ -191,16 +199,15 @@ int fly_into_log(struct options *o, const struct left *left,
 	const bool inside = o->shown_log != NULL; /* the runner outside says where the logs are */
 	struct setup s;
 	struct err e = {0};
-	int status, dir;
+	auto_close int dir = -1;
+	int status;
 
 	if (setup(&s, o, &e))
 		return give_up(e.text);
 	if (!o->shown_log)
 		o->shown_log = s.log;
-	if (s.missing && !s.lab) {
-		printf("# SKIP: %s (%s)\n", s.missing, kvm_probe_advice(&s.probe));
-		return 4;
-	}
+	if (s.missing && !s.lab)
+		return setup_skip(&s);
 	if (signals_init())
 		return give_up("cannot set up signals");
 	dir = run_dir_begin(s.log, &e);
@@ -208,7 +215,7 @@ int fly_into_log(struct options *o, const struct left *left,
 		return give_up(e.text);
 	if (s.lab) {
 		setup_say_lab(&s);
-		status = lab_run(o, s.image, s.log, &e);
+		status = lab_run(o, NULL, s.image, s.log, NULL, &e);
 		if (status >= 0)
 			status = lab_left(status, s.log, left->file, left->schema, left->version,
 					  &e);
@@ -224,6 +231,5 @@ int fly_into_log(struct options *o, const struct left *left,
 			printf(" (%s has %s)", left->file, left->what);
 		putchar('\n');
 	}
-	close(dir);
 	return status;
 }

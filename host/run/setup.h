@@ -42,6 +42,10 @@ const char *options_lack(const struct options *o, const struct scenario *scenari
 
 /* Says on stdout that the lab takes over, and why. */
 void setup_say_lab(const struct setup *s);
+/* Becomes the lab, which runs the same command. Returns only if it cannot: the exit status. */
+int setup_become_lab(const struct setup *s);
+/* Says on stdout that nothing can fly, and why. The exit status. */
+int setup_skip(const struct setup *s);
 
 /* What a command of many flights leaves in the log directory: @file, which has @what. */
 struct left {

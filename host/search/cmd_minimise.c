@@ -5,7 +5,7 @@
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
 #include "host/cli/plan.h"
-#include "host/run/replay_run.h"
+#include "host/run/run.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
@@ -13,6 +13,7 @@
 #include "host/run/setup.h"
 #include "host/base/signals.h"
 #include "host/search/tally.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +38,11 @@ struct shrinking {
 /* What replay_compare() says up to its details: `same failure`, `passes now`, ... */
 static void say(struct shrinking *s, const char *what, const json_t *result)
 {
-	struct buf text = {0};
+	auto_buf struct buf text = {0};
 
 	replay_compare(s->replay->failed, result, &text);
 	printf("# %3u %s: %.*s\n", s->flown, what, (int)strcspn(text.p, ":;"), text.p);
 	fflush(stdout);
-	buf_free(&text);
 }
 
 /* Whether the flight with @o, of which @entry tells, fails as it did then. */
@@ -51,13 +51,13 @@ static bool judge(struct shrinking *s, const struct options *o, const struct rep
 {
 	const struct report_line line = {
 		.name = entry->name, .word = s->word, .diagnostics = "", .notes = ""};
-	struct report report;
+	auto_by(report_free) struct report report = {0};
 	json_t *result, *replay;
 	struct err e = {0};
 	bool same;
 
 	report_init(&report, o, stdout, NULL, 1);
-	report.json = report_json_begin();
+	report.json = json_got(json_array());
 	result = report_json_result(&report, entry, &line);
 	same = replay_same(s->replay->failed, result);
 	say(s, what, result);
@@ -68,7 +68,6 @@ static bool judge(struct shrinking *s, const struct options *o, const struct rep
 			s->smallest = replay;
 		}
 	}
-	report_free(&report);
 	return same;
 }
 
@@ -77,17 +76,15 @@ static bool fails(void *arg, const struct options *o, const char *what)
 	struct shrinking *s = arg;
 	struct setup setup = s->setup;
 	struct flight_config config;
-	struct flight_result r = {0};
-	char *name = plan_name(o, &s->item), *dir;
+	auto_by(flight_result_free) struct flight_result r = {0};
+	auto_free char *name = plan_name(o, &s->item), *dir = NULL;
 	struct report_entry entry = {
 		.name = name, .key = name, .config = &config, .result = &r, .control_passed = true};
 	struct err e = {0};
 	bool same = false;
 
-	if (signals_pending()) {
-		free(name);
+	if (signals_pending())
 		return false;
-	}
 	setup.o = o;
 	dir = tally_dir(&s->tally, TRY, name, &e);
 	if (!dir || order_load(&setup.order, o->order, &e))
@@ -109,10 +106,7 @@ static bool fails(void *arg, const struct options *o, const char *what)
 	s->word = r.verdict.word;
 	if (!r.interrupted)
 		same = judge(s, o, &entry, what);
-	flight_result_free(&r);
 	tally_remove(&s->tally, TRY, name);
-	free(dir);
-	free(name);
 	return same;
 }
 
@@ -121,18 +115,16 @@ static bool fails(void *arg, const struct options *o, const char *what)
 /* What of the plan of @o the result is, which replay_run_make() has found there. */
 static void find_item(struct shrinking *s, const struct options *o)
 {
-	struct plan plan;
+	auto_by(plan_free) struct plan plan = {0};
 	bool found = false;
 
 	plan_make(&plan, o);
 	for (unsigned i = 0; i < plan.count && !found; i++) {
-		char *name = plan_name(o, &plan.item[i]);
+		auto_free char *name = plan_name(o, &plan.item[i]);
 
 		found = !strcmp(name, s->replay->result);
 		s->item = plan.item[i];
-		free(name);
 	}
-	plan_free(&plan);
 }
 
 static bool is_raw(const struct replay *r)
@@ -146,16 +138,13 @@ static bool is_raw(const struct replay *r)
 /* Writes it, and prints the command line that flies it. */
 static int finish(struct shrinking *s, const struct options *o, const struct minimise *m)
 {
-	char *dump = json_dumps(s->smallest, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	auto_free char *dump = json_dumps(s->smallest, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 	struct options one = *o;
-	struct buf again = {0};
+	auto_buf struct buf again = {0};
 	struct err e = {0};
-	int ret;
 
 	json_got(dump ? json_true() : NULL);
-	ret = write_file(s->setup.log, MINIMISED, dump, strlen(dump), 0666, &e);
-	free(dump);
-	if (ret)
+	if (write_file(s->setup.log, MINIMISED, dump, strlen(dump), 0666, &e))
 		return give_up(e.text);
 	one.verbose = one.quiet = false;
 	if (!strcmp(s->replay->result, s->item.scenario->name))
@@ -164,7 +153,6 @@ static int finish(struct shrinking *s, const struct options *o, const struct min
 	printf("# again: ");
 	print_lines(stdout, "", again.p);
 	printf("ok 1 - minimise # %s, %u tries\n", s->replay->result, m->tries);
-	buf_free(&again);
 	return 0;
 }
 
@@ -193,25 +181,20 @@ static int shrink(struct shrinking *s, struct options *o)
 static int minimise_here(const struct options *o, const struct replay *r, const char *log)
 {
 	struct shrinking s = {.replay = r};
-	struct replay_run one;
+	auto_by(replay_run_free) struct replay_run one = {0};
 	struct l0_past past;
 	struct err e = {0};
-	int status = -1;
+	int status;
 
-	if (!replay_run_make(&one, o, r, log, &e) && !setup(&s.setup, &one.options, &e)) {
-		find_item(&s, &one.options);
-		status = 0;
-	}
+	if (replay_run_make(&one, o, r, log, &e) || setup(&s.setup, &one.options, &e))
+		return give_up(e.text);
+	find_item(&s, &one.options);
 	s.l0_log = !l0_log_begin(&past);
 	s.tally = (struct tally){.log = s.setup.log};
-	if (status)
-		status = give_up(e.text);
-	else if (signals_init())
-		status = give_up("cannot set up signals");
-	else
-		status = shrink(&s, &one.options);
+	if (signals_init())
+		return give_up("cannot set up signals");
+	status = shrink(&s, &one.options);
 	json_decref(s.smallest);
-	replay_run_free(&one);
 	return status;
 }
 
@@ -224,7 +207,7 @@ static int minimise_in_lab(const struct options *o, const struct setup *s)
 	setup_say_lab(s);
 	if (signals_init())
 		return give_up("cannot set up signals");
-	status = lab_run(o, s->image, s->log, &e);
+	status = lab_run(o, NULL, s->image, s->log, NULL, &e);
 	if (!status)
 		status = lab_left(status, s->log, MINIMISED, REPLAY_SCHEMA, REPLAY_VERSION, &e);
 	return status < 0 ? give_up(e.text) : status;
@@ -232,25 +215,24 @@ static int minimise_in_lab(const struct options *o, const struct setup *s)
 
 static int copy_out(const struct options *o, const char *log)
 {
-	struct buf bytes = {0};
+	auto_buf struct buf bytes = {0};
 	struct err e = {0};
-	int ret = read_file(log, MINIMISED, &bytes, &e);
 
-	if (!ret)
-		ret = write_path(o->out, bytes.p, bytes.len, &e);
-	buf_free(&bytes);
-	return ret ? give_up(e.text) : 0;
+	if (read_file(log, MINIMISED, &bytes, &e) || write_path(o->out, bytes.p, bytes.len, &e))
+		return give_up(e.text);
+	return 0;
 }
 
 int cmd_minimise(struct options *o)
 {
 	const bool inside = o->shown_log != NULL;
 	struct options inner = *o;
-	struct replay r;
+	auto_by(replay_free) struct replay r = {0};
+	auto_close int dir = -1;
 	struct setup s;
 	struct err e = {0};
 	char log[PATH_MAX];
-	int status = -1, dir = -1;
+	int status;
 
 	if (replay_load(&r, o->file, &e))
 		return give_up(e.text);
@@ -261,22 +243,15 @@ int cmd_minimise(struct options *o)
 	else if ((!o->out || !check_writable(o->out, &e)) && !replay_log(o, "minimise", log, &e) &&
 		 !setup(&s, &inner, &e))
 		dir = run_dir_begin(log, &e);
-	if (dir < 0) {
-		status = give_up(e.text);
-	} else if (s.lab) {
+	if (dir < 0)
+		return give_up(e.text);
+	if (s.lab)
 		status = minimise_in_lab(&inner, &s);
-	} else if (s.missing) {
-		printf("# SKIP: %s (%s)\n", s.missing, kvm_probe_advice(&s.probe));
-		status = 4;
-	} else {
-		status = minimise_here(&inner, &r, log);
-	}
+	else
+		status = s.missing ? setup_skip(&s) : minimise_here(&inner, &r, log);
 	if (!status && o->out)
 		status = copy_out(o, log);
 	if (!status && !inside)
 		printf("# written: %s%s\n", o->out ? o->out : log, o->out ? "" : "/" MINIMISED);
-	if (dir >= 0)
-		close(dir);
-	replay_free(&r);
 	return status;
 }

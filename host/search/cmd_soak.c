@@ -9,6 +9,7 @@
 #include "host/run/setup.h"
 #include "host/base/signals.h"
 #include "host/search/tally.h"
+#include "host/base/cleanup.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static void fly(struct soak *s, struct flight_config *config, const char *run, c
 		struct flight_result *r)
 {
 	struct err e = {0};
-	char *dir = tally_dir(&s->tally, run, name, &e);
+	auto_free char *dir = tally_dir(&s->tally, run, name, &e);
 
 	config->vm.dir = dir;
 	config->l0_log = s->l0_log;
@@ -80,7 +81,6 @@ static void fly(struct soak *s, struct flight_config *config, const char *run, c
 	else
 		verdict_raise(&r->verdict, WORD_ERROR, "%s", e.text);
 	config->vm.dir = NULL;
-	free(dir);
 }
 
 static json_t *flight_json(const struct choice *c, const struct options *one, const char *name,
@@ -135,9 +135,10 @@ static void fly_choice(struct soak *s, const struct choice *c, uint64_t number)
 	const struct plan_item item = {c->scenario, false, c->post, METHOD_FILE};
 	struct setup setup = s->setup;
 	struct flight_config config;
-	struct flight_result r = {0};
-	char *name = plan_name(&one, &item);
-	char *run = xasprintf("%s.flight-%llu", c->scenario->name, (unsigned long long)number);
+	auto_by(flight_result_free) struct flight_result r = {0};
+	auto_free char *name = plan_name(&one, &item);
+	auto_free char *run =
+		xasprintf("%s.flight-%llu", c->scenario->name, (unsigned long long)number);
 	struct report_entry entry = {
 		.name = name, .key = name, .config = &config, .result = &r, .control_passed = true};
 	struct err e = {0};
@@ -154,9 +155,6 @@ static void fly_choice(struct soak *s, const struct choice *c, uint64_t number)
 		tally_remove(&s->tally, run, name);
 	else
 		count(s, &one, &entry, run, number, flight_json(c, &one, name, number));
-	flight_result_free(&r);
-	free(run);
-	free(name);
 }
 
 /* ---- which can fly ------------------------------------------------------------------------ */
@@ -165,13 +163,10 @@ static void fly_choice(struct soak *s, const struct choice *c, uint64_t number)
 static void leave_out(struct soak *s, const struct scenario *scenario, enum word word,
 		      const struct known *known, const char *why)
 {
-	json_t *o = json_got(json_object());
-
-	json_set(o, "scenario", json_text(scenario->name));
-	json_set(o, "word", json_text(word_name(word)));
-	json_set(o, "known", json_text(known ? known->id : NULL));
-	json_set(o, "reason", json_text(why));
-	json_append(s->lacking, o);
+	json_append(s->lacking,
+		    json_pack("{s:s, s:s, s:o, s:o}", "scenario", scenario->name, "word",
+			      word_name(word), "known", json_text(known ? known->id : NULL),
+			      "reason", json_text(why)));
 	s->left_out++;
 	s->left_out_known += known != NULL;
 	s->left_out_failed += !known && word != WORD_SKIP;
@@ -185,9 +180,9 @@ static void leave_out(struct soak *s, const struct scenario *scenario, enum word
 static bool fly_control(struct soak *s, const struct scenario *scenario)
 {
 	struct flight_config config;
-	struct flight_result r = {0};
+	auto_by(flight_result_free) struct flight_result r = {0};
 	const char *lack = driver_lacks(&kvm_driver, scenario);
-	char *key = xasprintf("%s." CONTROL, scenario->name);
+	auto_free char *key = xasprintf("%s." CONTROL, scenario->name);
 	bool fit = false;
 
 	setup_flight(&s->setup, &config);
@@ -207,8 +202,6 @@ static bool fly_control(struct soak *s, const struct scenario *scenario)
 				  : r.verdict.findings ? r.verdict.finding[0]
 						       : word_name(r.verdict.word));
 	}
-	flight_result_free(&r);
-	free(key);
 	return fit;
 }
 
@@ -260,17 +253,12 @@ static void print_ways(const struct soak *s)
 	printf("#   %8u %14s  PASS\n", s->passed, "");
 	if (s->no_snapshot)
 		printf("#   %8u %14s  no snapshot: the VM had ended before the moment, or there "
-		       "was "
-		       "nothing to break\n",
+		       "was nothing to break\n",
 		       s->no_snapshot, "");
-	for (unsigned i = 0; i < s->tally.ways; i++) {
-		printf("#   %8u %14lld  ", s->tally.way[i].count, (long long)s->tally.way[i].first);
-		print_lines(stdout, "", s->tally.way[i].text);
-	}
+	tally_print(&s->tally);
 	if (s->left_out)
 		printf("# left out: %u scenarios, %u not for this CPU, %u whose control fails by a "
-		       "known "
-		       "KVM bug, %u whose control does not pass\n",
+		       "known KVM bug, %u whose control does not pass\n",
 		       s->left_out, s->left_out - s->left_out_known - s->left_out_failed,
 		       s->left_out_known, s->left_out_failed);
 }
@@ -286,8 +274,7 @@ static int sum_up(const struct soak *s)
 
 	print_ways(s);
 	printf("# %u of %u failed: with %.0f %% confidence not more than %.2f %% of such flights "
-	       "do "
-	       "(Clopper-Pearson, one-sided)%s\n",
+	       "do (Clopper-Pearson, one-sided)%s\n",
 	       failed, of, 100 * BOUND_CONFIDENCE, 100 * bound_upper(failed, of),
 	       s->o->strict || !s->known ? "" : "; those by known KVM bugs are not counted");
 	printf("%sok 1 - soak # ", status == 0 || status == 4 ? "" : "not ");
@@ -307,10 +294,9 @@ static int sum_up(const struct soak *s)
 
 static int write_soak(struct soak *s, struct err *e)
 {
-	json_t *top = json_got(json_object());
+	json_auto_t *top = json_got(json_object());
 	unsigned failed, of = counted(s, &failed);
-	char *path = xasprintf("%s/soak.json", s->setup.log);
-	int ret;
+	auto_free char *path = xasprintf("%s/soak.json", s->setup.log);
 
 	json_set(top, "schema", json_text(SOAK_SCHEMA));
 	json_set(top, "version", json_integer(SOAK_VERSION));
@@ -331,15 +317,12 @@ static int write_soak(struct soak *s, struct err *e)
 	json_set(top, "left_out", json_incref(s->lacking));
 	json_set(top, "ways", tally_json(&s->tally));
 	json_set(top, "flights", json_incref(s->flights));
-	ret = json_write(top, path, e);
-	free(path);
-	json_decref(top);
-	return ret;
+	return json_write(top, path, e);
 }
 
 static int soak_here(struct options *o, const struct setup *setup)
 {
-	struct soak *s = xcalloc(1, sizeof(*s));
+	auto_free struct soak *s = xcalloc(1, sizeof(*s));
 	struct l0_past past;
 	struct err e = {0};
 	int status;
@@ -362,7 +345,6 @@ static int soak_here(struct options *o, const struct setup *setup)
 	tally_free(&s->tally);
 	json_decref(s->flights);
 	json_decref(s->lacking);
-	free(s);
 	return signals_pending() ? 128 + signals_pending() : status;
 }
 

@@ -8,6 +8,7 @@
 #include "host/run/setup.h"
 #include "host/base/signals.h"
 #include "host/search/tally.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <midflight_version.h>
@@ -78,13 +79,6 @@ static void check_digests(struct sweep *s, struct flight_result *r)
 
 /* ---- a point ------------------------------------------------------------------------------ */
 
-static void count_states(struct sweep *s, uint32_t hit, int64_t at_ns)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (hit & 1u << i && !s->state[i].hits++)
-			s->state[i].first_ns = at_ns;
-}
-
 static json_t *point_json(const struct flight_result *r, const struct hop_record *hop,
 			  const struct way *way, int64_t at_ns, const char *dir)
 {
@@ -129,7 +123,7 @@ static struct options options_at(const struct sweep *s, const char *freeze)
 /* Counts how the flight at @at_ns ended that was flown in @run. */
 static void count_point(struct sweep *s, struct report_entry *entry, const char *run, int64_t at_ns)
 {
-	char *freeze = xasprintf("after=%lld", (long long)at_ns);
+	auto_free char *freeze = xasprintf("after=%lld", (long long)at_ns);
 	const struct options o = options_at(s, freeze);
 	const struct flight_result *r = entry->result;
 	const struct hop_record *hop = taken(r);
@@ -148,27 +142,27 @@ static void count_point(struct sweep *s, struct report_entry *entry, const char 
 		way = tally_failure(&s->tally, &o, run, entry, at_ns, &kept);
 	}
 	s->flown++;
-	if (hop)
-		count_states(s, hop->states, at_ns);
+	for (size_t i = 0; hop && i < ARRAY_SIZE(states); i++)
+		if (hop->states & 1u << i && !s->state[i].hits++)
+			s->state[i].first_ns = at_ns;
 	json_append(s->json, point_json(r, hop, way, at_ns, kept ? run : NULL));
 	if (!kept)
 		tally_remove(&s->tally, run, entry->name);
-	free(freeze);
 }
 
 static void fly_point(struct sweep *s, int64_t at_ns)
 {
 	const char *name = s->config.scenario->name;
-	char *run = xasprintf("%s.after-%lld", name, (long long)at_ns), *dir;
-	struct flight_result r = {0};
-	struct report_entry entry = {.name = xstrdup(name),
+	auto_free char *run = xasprintf("%s.after-%lld", name, (long long)at_ns);
+	struct err e = {0};
+	auto_free char *dir = tally_dir(&s->tally, run, name, &e);
+	auto_by(flight_result_free) struct flight_result r = {0};
+	struct report_entry entry = {.name = name,
 				     .key = name,
 				     .config = &s->config,
 				     .result = &r,
 				     .control_passed = true};
-	struct err e = {0};
 
-	dir = tally_dir(&s->tally, run, name, &e);
 	s->config.freeze = (struct freeze){FREEZE_AFTER, at_ns};
 	s->config.vm.dir = dir;
 	if (dir)
@@ -180,10 +174,6 @@ static void fly_point(struct sweep *s, int64_t at_ns)
 		tally_remove(&s->tally, run, name);
 	else
 		count_point(s, &entry, run, at_ns);
-	flight_result_free(&r);
-	free(entry.name);
-	free(dir);
-	free(run);
 }
 
 /* ---- a scenario --------------------------------------------------------------------------- */
@@ -199,9 +189,8 @@ static const char *lack(const struct scenario *scenario)
 /* Boots and saves at the mark. False: @why, and *@skip if the CPU cannot run the scenario. */
 static bool fly_to_mark(struct sweep *s, bool *skip, struct buf *why)
 {
-	struct flight_result r = {0};
+	auto_by(flight_result_free) struct flight_result r = {0};
 	struct err e = {0};
-	bool ok = false;
 
 	s->config.save_hop = 1;
 	flight_run(&s->config, &r);
@@ -213,16 +202,13 @@ static bool fly_to_mark(struct sweep *s, bool *skip, struct buf *why)
 	else if (read_file(s->config.vm.dir, "snapshot.bin", &s->mark.snapshot, &e) ||
 		 read_file(s->config.vm.dir, "serial.log", &s->mark.log, &e))
 		buf_printf(why, "%s", e.text);
-	else
-		ok = true;
-	flight_result_free(&r);
-	return ok;
+	return !why->len;
 }
 
 /* The flight that is never frozen. */
 static bool fly_reference(struct sweep *s, struct buf *why)
 {
-	struct flight_result r = {0};
+	auto_by(flight_result_free) struct flight_result r = {0};
 	bool ok;
 
 	s->config.control = true;
@@ -237,7 +223,6 @@ static bool fly_reference(struct sweep *s, struct buf *why)
 			   r.log.kept		? r.log.fail[0].check
 			   : r.verdict.findings ? r.verdict.finding[0]
 						: "no reason");
-	flight_result_free(&r);
 	return ok;
 }
 
@@ -288,10 +273,7 @@ static void print_tables(const struct sweep *s)
 		printf("#   %8u %14s  the VM had ended before\n", s->behind_end, "");
 	if (s->unbroken)
 		printf("#   %8u %14s  nothing to break\n", s->unbroken, "");
-	for (unsigned i = 0; i < s->tally.ways; i++) {
-		printf("#   %8u %14lld  ", s->tally.way[i].count, (long long)s->tally.way[i].first);
-		print_lines(stdout, "", s->tally.way[i].text);
-	}
+	tally_print(&s->tally);
 }
 
 static json_t *sweep_json(struct sweep *s)
@@ -374,15 +356,16 @@ static int sum_up(const struct sweep *s, unsigned number)
 static int sweep(struct options *o, const struct setup *setup, const struct scenario *scenario,
 		 unsigned number, json_t *all)
 {
-	struct sweep s = {.o = o,
-			  .setup = *setup,
-			  .json = json_got(json_array()),
-			  .tally = {.log = setup->log, .shown_log = o->shown_log}};
+	auto_by(free_sweep) struct sweep s = {
+		.o = o,
+		.setup = *setup,
+		.json = json_got(json_array()),
+		.tally = {.log = setup->log, .shown_log = o->shown_log}};
 	const char *lacks = lack(scenario);
-	char *dir;
 	struct l0_past past;
 	struct err e = {0};
-	struct buf why = {0};
+	auto_free char *dir = tally_dir(&s.tally, MARK, scenario->name, &e);
+	auto_buf struct buf why = {0};
 	bool skip = lacks != NULL, ready;
 	int status;
 
@@ -391,7 +374,6 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 	s.config.hops = o->hops_given ? o->hops : LOOPS_DEFAULT;
 	s.config.freeze = (struct freeze){FREEZE_AFTER, 0};
 	s.config.l0_log = !l0_log_begin(&past);
-	dir = tally_dir(&s.tally, MARK, scenario->name, &e);
 	s.config.vm.dir = dir;
 	if (lacks)
 		buf_printf(&why, "%s", lacks);
@@ -415,9 +397,6 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 		print_lines(stdout, "", buf_text(&why));
 	}
 	fflush(stdout);
-	buf_free(&why);
-	free_sweep(&s);
-	free(dir);
 	return status;
 }
 
@@ -425,9 +404,8 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 
 static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 {
-	json_t *top = json_got(json_object());
-	char *path = xasprintf("%s/sweep.json", s->log);
-	int ret;
+	json_auto_t *top = json_got(json_object());
+	auto_free char *path = xasprintf("%s/sweep.json", s->log);
 
 	json_set(top, "schema", json_text(SWEEP_SCHEMA));
 	json_set(top, "version", json_integer(SWEEP_VERSION));
@@ -437,10 +415,7 @@ static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 	json_set(top, "pages", json_text(s->o->pages));
 	json_set(top, "seed", json_integer((json_int_t)s->o->seed));
 	json_set(top, "sweeps", all);
-	ret = json_write(top, path, e);
-	free(path);
-	json_decref(top);
-	return ret;
+	return json_write(top, path, e);
 }
 
 static int sweep_here(struct options *o, const struct setup *s)

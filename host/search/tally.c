@@ -2,6 +2,7 @@
 // Flights counted by how they ended, and the directories of those that failed.
 #include "host/search/tally.h"
 #include "host/base/json.h"
+#include "host/base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,28 +12,23 @@
 
 char *tally_dir(const struct tally *t, const char *run, const char *result, struct err *e)
 {
-	char *dir = xasprintf("%s/%s/%s", t->log, run, result);
+	auto_free char *dir = xasprintf("%s/%s/%s", t->log, run, result);
 
-	if (!make_dirs(dir, e))
-		return dir;
-	free(dir);
-	return NULL;
+	return make_dirs(dir, e) ? NULL : keep(dir);
 }
 
 void tally_remove(const struct tally *t, const char *run, const char *result)
 {
 	static const char *const files[] = {"/serial.log", "/snapshot.bin", "/now.bin", "/l0.log",
 					    ""};
-	char *dir = xasprintf("%s/%s", t->log, run);
+	auto_free char *dir = xasprintf("%s/%s", t->log, run);
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		char *path = xasprintf("%s/%s%s", dir, result, files[i]);
+		auto_free char *path = xasprintf("%s/%s%s", dir, result, files[i]);
 
 		remove(path);
-		free(path);
 	}
 	rmdir(dir);
-	free(dir);
 }
 
 /* What failed, as short as flights that fail alike have in common. */
@@ -58,10 +54,10 @@ static char *way_text(const struct tally *t, const struct report_entry *entry)
 }
 
 /* Writes what a run leaves of @entry into @dir. */
-static void keep(const struct options *o, const char *run, const char *dir, const char *shown,
-		 struct report_entry *entry)
+static void leave(const struct options *o, const char *run, const char *dir, const char *shown,
+		  struct report_entry *entry)
 {
-	FILE *nowhere = fopen("/dev/null", "we");
+	auto_fclose FILE *nowhere = fopen("/dev/null", "we");
 	struct report report;
 	struct err e = {0};
 
@@ -73,13 +69,13 @@ static void keep(const struct options *o, const char *run, const char *dir, cons
 	report_result(&report, entry);
 	if (report_end(&report, dir, &e))
 		fprintf(stderr, "midflight: %s\n", e.text);
-	fclose(nowhere);
 }
 
 const struct way *tally_failure(struct tally *t, const struct options *o, const char *run,
 				struct report_entry *entry, int64_t number, bool *kept)
 {
-	char *text = way_text(t, entry), *dir, *shown;
+	auto_free char *text = way_text(t, entry), *dir = xasprintf("%s/%s", t->log, run);
+	auto_free char *shown = xasprintf("%s/%s", t->shown_log, run);
 	unsigned i = 0;
 
 	while (i < t->ways && strcmp(t->way[i].text, text) != 0)
@@ -89,15 +85,9 @@ const struct way *tally_failure(struct tally *t, const struct options *o, const 
 		t->way[i] = (struct way){xstrdup(text), entry->known, entry->result->verdict.word,
 					 0, number};
 	}
-	free(text);
 	*kept = ++t->way[i].count <= KEPT;
-	if (*kept) {
-		dir = xasprintf("%s/%s", t->log, run);
-		shown = xasprintf("%s/%s", t->shown_log, run);
-		keep(o, run, dir, shown, entry);
-		free(dir);
-		free(shown);
-	}
+	if (*kept)
+		leave(o, run, dir, shown, entry);
 	return &t->way[i];
 }
 
@@ -131,6 +121,14 @@ bool tally_errors(const struct tally *t)
 		if (!t->way[i].known && t->way[i].word <= WORD_ERROR)
 			return true;
 	return false;
+}
+
+void tally_print(const struct tally *t)
+{
+	for (unsigned i = 0; i < t->ways; i++) {
+		printf("#   %8u %14lld  ", t->way[i].count, (long long)t->way[i].first);
+		print_lines(stdout, "", t->way[i].text);
+	}
 }
 
 json_t *tally_json(const struct tally *t)

@@ -24,8 +24,7 @@ struct tally {
 	unsigned ways;
 };
 
-/* The directory of a flight that is to give @result: LOG/@run/@result, made. NULL with @e filled.
- */
+/* The directory of a flight to give @result: LOG/@run/@result, made. NULL with @e filled. */
 char *tally_dir(const struct tally *t, const char *run, const char *result, struct err *e);
 
 /*
@@ -55,6 +54,9 @@ void tally_remove(const struct tally *t, const char *run, const char *result);
  */
 bool tally_failed(const struct tally *t, bool strict);
 bool tally_errors(const struct tally *t);
+
+/* Prints a line for each way: how often, first when. */
+void tally_print(const struct tally *t);
 
 /* Array of {"way", "known", "count", "first"}. */
 json_t *tally_json(const struct tally *t);

@@ -33,14 +33,14 @@ static void words(void **state)
 	struct err e = {0};
 
 	(void)state;
-	options_words(&o, NULL, &b);
+	options_words(&o, NULL, REPEATED, &b);
 	assert_string_equal(b.p, " --scenario running,halted --seed 1");
 	b.len = 0;
 	assert_int_equal(options_methods(&o, "post*,file", &e), 0);
 	assert_int_equal(options_shard(&o, "2/3", &e), 0);
 	o.irqchip = "split";
 	o.without = "avx,la57";
-	options_words(&o, NULL, &b);
+	options_words(&o, NULL, REPEATED, &b);
 	assert_string_equal(b.p, " --scenario running,halted --method 'post*,file'"
 				 " --shard 2/3 --seed 1 --irqchip split --without avx,la57");
 	b.len = 0;
@@ -55,7 +55,7 @@ static void words(void **state)
 	o.nudge_s = 0.5;
 	o.timeout_s = 7;
 	o.strict = o.keep = o.verbose = o.quiet = true;
-	options_words(&o, o.scenario[1], &b);
+	options_words(&o, o.scenario[1], REPEATED, &b);
 	assert_string_equal(b.p,
 			    " --scenario halted --seed 1 --timeout 7 --nudge 0.5 --strict"
 			    " --accel tcg --machine q35 --keep --verbose --quiet --break digest");
@@ -122,14 +122,14 @@ static void each_option(void **state)
 			}
 			line = xstrdup(said.p);
 			parse(c, line, &one);
-			options_words(&one, NULL, &first);
+			options_words(&one, NULL, REPEATED, &first);
 			if (!strstr(buf_text(&first), said.p) != (row->repeated == NEVER))
 				fail_msg("'%s' became '%s'", said.p, buf_text(&first));
 			if (first.p) {
 				char *words = xstrdup(first.p);
 
 				parse(c, words, &two);
-				options_words(&two, NULL, &again);
+				options_words(&two, NULL, REPEATED, &again);
 				assert_string_equal(again.p, first.p);
 				free(words);
 			}

@@ -2,7 +2,7 @@
 // Each line of `midflight doctor`, from machines that are made up.
 #include "tests/unit/unit.h"
 
-#include "host/commands/doctor.h"
+#include "host/commands/cmd.h"
 #include "tests/unit/tree.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "host/cli/commands.h"
-#include "host/commands/help.h"
+#include "host/commands/cmd.h"
 
 #define LINES	24
 #define COLUMNS 80

@@ -715,7 +715,7 @@ static void files(void **state)
 	refused_file(&page.run[0], "sub", "no plain file");
 	refused_file(&page.run[0], "result.json", "larger than 100 bytes");
 	refused_file(&page.run[0], "missing", "No such file");
-	assert_null(report_html_json(&page.run[0], "sub/f", &e));
+	assert_null(report_html_json(&page.run[0], "sub/f", 1u << 20, &e));
 	assert_contains(e.text, "line 1");
 	report_html_free(&page);
 	free(path);

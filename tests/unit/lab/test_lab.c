@@ -43,7 +43,7 @@ static int run(const char *script)
 	buf_free(&seen);
 	ticks = 0;
 	e.text[0] = '\0';
-	ret = lab_watch(&o, "/image", "/log", &watcher, &e);
+	ret = lab_run(&o, NULL, "/image", "/log", &watcher, &e);
 	unlink(path);
 	free(path);
 	free(text);
@@ -65,7 +65,7 @@ static void none(void **state)
 	static const struct jobs_watcher watcher = {.out = true, .line = output, .tick = tick};
 
 	(void)state;
-	assert_int_equal(lab_watch(&o, "/image", "/log", &watcher, &e), -1);
+	assert_int_equal(lab_run(&o, NULL, "/image", "/log", &watcher, &e), -1);
 	assert_non_null(strstr(e.text, "lab.sh"));
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a run leaves behind: JUnit, failure.txt, replay.json, the summary, a clean directory.
-#include "host/run/merge.h"
+#include "host/run/run.h"
 #include "tests/unit/results.h"
 #include "tests/unit/unit.h"
 
 #include "host/commands/cmd.h"
 #include "host/report/replay.h"
-#include "host/report/failure.h"
+#include "host/report/ktap.h"
 #include "host/base/json.h"
 #include "host/report/result_json.h"
 #include "host/report/run_dir.h"
@@ -67,7 +67,7 @@ static int end(void **state)
 {
 	(void)state;
 	flight_result_free(&result);
-	free(entry.name);
+	free((char *)entry.name);
 	unlink(file);
 	return 0;
 }
@@ -164,7 +164,7 @@ static json_t *made(void)
 	json_t *object, *replay;
 
 	report_init(&report, &o, stdout, NULL, 1);
-	report.json = report_json_begin();
+	report.json = json_got(json_array());
 	object = report_json_result(&report, &entry, &line);
 	replay = replay_json(&o, &entry, object, ".", &e);
 	report_free(&report);
@@ -640,7 +640,7 @@ static void directories(void **state)
 	o.json = NULL;
 	o.junit = xasprintf("%s/junit.xml", dir);
 	report_init(&report, &o, stdout, NULL, 0);
-	report.json = report_json_begin();
+	report.json = json_got(json_array());
 	report.environment = json_object();
 	whole = report_json_end(&report);
 	assert_int_equal(report_json_write(whole, dir, &e), 0);
@@ -788,7 +788,7 @@ static void journal(void **state)
 	o.json = o.junit = NULL;
 	report_init(&r, &o, stdout, NULL, 3);
 	r.planned = 4; /* of both shards */
-	r.json = report_json_begin();
+	r.json = json_got(json_array());
 	top = results_top("6.12", "file", 1);
 	r.environment = json_incref(json_object_get(top, "environment"));
 	json_decref(top);

@@ -2,7 +2,7 @@
 // Shards put together: good ones, and files that must never end in a pass.
 #include "tests/unit/results.h"
 
-#include "host/run/merge.h"
+#include "host/run/run.h"
 #include "host/report/ktap.h"
 
 #include <unistd.h>

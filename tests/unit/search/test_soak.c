@@ -165,7 +165,7 @@ static void orders(void **state)
 		choice_make(&c, &o, i);
 		one = choice_options(&c, &o);
 		b.len = 0;
-		options_words(&one, c.scenario, &b);
+		options_words(&one, c.scenario, REPEATED, &b);
 		snprintf(words, sizeof(words), " --scenario %s --loops %u --seed %llu --driver kvm",
 			 c.scenario->name, c.hops, (unsigned long long)c.seed);
 		assert_contains(b.p, words);
