@@ -52,6 +52,27 @@ static inline bool played_send(void)
 	return any;
 }
 
+/* ---- time, which stands before libc's: no machine is too busy for a test -----------------------
+ */
+
+#define PLAYED_NS_PER_S (1000 * NS_PER_MS)
+static int64_t played_ns = PLAYED_NS_PER_S;
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	played_ns += 1000; /* a look takes time, too */
+	*ts = (struct timespec){played_ns / PLAYED_NS_PER_S, played_ns % PLAYED_NS_PER_S};
+	return 0;
+}
+
+int nanosleep(const struct timespec *nap, struct timespec *left)
+{
+	(void)left;
+	played_ns += nap->tv_sec * PLAYED_NS_PER_S + nap->tv_nsec;
+	return 0;
+}
+
 /* ---- calls of the driver that are the same for all ------------------------------------------ */
 
 static inline void played_destroy(void *vm)
