@@ -54,86 +54,19 @@ static const struct row {
 	unsigned from, count;
 	size_t offset, size, stride;
 } rows[] = {
-#define ONE_OF(path, from, member)                                                                \
-	{                                                                                         \
-		path, from, 1, offsetof(struct vcpu, member), sizeof(((struct vcpu *)0)->member), \
-			0                                                                         \
-	}
-#define ONE(path, member) ONE_OF(path, 0, member)
-#define LAPIC(path, count, at)                                                  \
-	{                                                                       \
-		path, 0, count, offsetof(struct vcpu, lapic.regs) + (at), 4, 16 \
-	}
-#define SEGMENT(path, member)                                                   \
-	ONE(path ".selector", member.selector), ONE(path ".base", member.base), \
-		ONE(path ".limit", member.limit), ONE(path ".flags", member.flags)
-	ONE_OF("env.regs", 0, regs.rax),
-	ONE_OF("env.regs", 1, regs.rcx),
-	ONE_OF("env.regs", 2, regs.rdx),
-	ONE_OF("env.regs", 3, regs.rbx),
-	ONE_OF("env.regs", 4, regs.rsp),
-	ONE_OF("env.regs", 5, regs.rbp),
-	ONE_OF("env.regs", 6, regs.rsi),
-	ONE_OF("env.regs", 7, regs.rdi),
-	{"env.regs", 8, 8, offsetof(struct vcpu, regs.r8), 8, 8},
-	ONE("env.eip", regs.rip),
-	ONE("env.eflags", regs.rflags),
-	ONE("env.cr[0]", sregs.cr0),
-	ONE("env.cr[2]", sregs.cr2),
-	ONE("env.cr[3]", sregs.cr3),
-	ONE("env.cr[4]", sregs.cr4),
-	ONE("env.efer", sregs.efer),
-	SEGMENT("env.segs[0]", seg[ES]),
-	SEGMENT("env.segs[1]", seg[CS]),
-	SEGMENT("env.segs[2]", seg[SS]),
-	SEGMENT("env.segs[3]", seg[DS]),
-	SEGMENT("env.segs[4]", seg[FS]),
-	SEGMENT("env.segs[5]", seg[GS]),
-	SEGMENT("env.ldt", ldt),
-	SEGMENT("env.tr", tr),
-	SEGMENT("env.gdt", gdt),
-	SEGMENT("env.idt", idt),
-	{"env.dr", 0, 4, offsetof(struct vcpu, dr.db), 8, 8},
-	ONE_OF("env.dr", 6, dr.dr6),
-	ONE_OF("env.dr", 7, dr.dr7),
-	ONE("env.mp_state", mp_state.mp_state),
-	ONE("env.hflags", hflags),
-	ONE("env.hflags2", hflags2),
-	ONE("env.exception_nr", exception_nr),
-	ONE("env.exception_pending", exception_pending),
-	ONE("env.exception_has_payload", events.exception_has_payload),
-	ONE("env.exception_payload", events.exception_payload),
-	ONE("env.has_error_code", events.exception.has_error_code),
-	ONE("env.error_code", events.exception.error_code),
-	ONE("env.interrupt_injected", interrupt_injected),
-	ONE("env.soft_interrupt", events.interrupt.soft),
-	ONE("env.nmi_injected", events.nmi.injected),
-	ONE("env.nmi_pending", events.nmi.pending),
-	ONE("env.sipi_vector", events.sipi_vector),
-	ONE("env.triple_fault_pending", events.triple_fault.pending),
-	ONE("env.nested_state.flags", nested.flags),
-	ONE("env.nested_state.format", nested.format),
-	ONE("env.nested_state.size", nested.size),
-	ONE("env.nested_state.hdr.vmx.vmxon_pa", nested.hdr.vmx.vmxon_pa),
-	ONE("env.nested_state.hdr.vmx.vmcs12_pa", nested.hdr.vmx.vmcs12_pa),
-	ONE("env.nested_state.hdr.vmx.smm.flags", nested.hdr.vmx.smm.flags),
-	{"env.nested_state.data.vmx[0].vmcs12", 0, sizeof(((struct vcpu *)0)->vmcs.vmcs12),
-	 offsetof(struct vcpu, vmcs.vmcs12), 1, 1},
-	{"env.nested_state.data.vmx[0].shadow_vmcs12", 0,
-	 sizeof(((struct vcpu *)0)->vmcs.shadow_vmcs12), offsetof(struct vcpu, vmcs.shadow_vmcs12),
-	 1, 1},
-	/* device "apic" */
-	ONE("apicbase", sregs.apic_base),
-	ONE("tpr", tpr),
-	LAPIC("spurious_vec", 1, 0xf0),
-	LAPIC("isr", 8, 0x100),
-	LAPIC("tmr", 8, 0x180),
-	LAPIC("irr", 8, 0x200),
-	LAPIC("esr", 1, 0x280),
-	LAPIC("icr", 2, 0x300),
-	LAPIC("lvt", 6, 0x320),
-	LAPIC("initial_count", 1, 0x380),
-	LAPIC("divide_conf", 1, 0x3e0),
+#define SIZE(member) sizeof(((struct vcpu *)0)->member)
+#define SPAN(path, from, count, member, size) \
+	{path, from, count, offsetof(struct vcpu, member), size, size},
+#define ONE_OF(path, from, member) {path, from, 1, offsetof(struct vcpu, member), SIZE(member), 0},
+#define ONE(path, member)	   ONE_OF(path, 0, member)
+#define BYTES(path, member)	   {path, 0, SIZE(member), offsetof(struct vcpu, member), 1, 1},
+#define LAPIC(path, count, at)	   {path, 0, count, offsetof(struct vcpu, lapic.regs) + (at), 4, 16},
+#define SEGMENT(path, member)                  \
+	ONE(path ".selector", member.selector) \
+	ONE(path ".base", member.base)         \
+	ONE(path ".limit", member.limit)       \
+	ONE(path ".flags", member.flags)
+#include "host/inspect/inspect_qemu.def"
 };
 
 static const struct {

@@ -30,67 +30,15 @@ enum meaning {
 	FAULT,	/* KVM is about to map the page at an address that the guest touched */
 };
 
-/*
- * KVM's functions in 6.1 to 7.3; which of them are inlined differs from kernel to kernel. A '*' at
- * the end matches any rest. No word: the function's own name. The first row that matches counts.
- */
 static const struct row {
 	const char *function;
 	enum meaning meaning;
 	const char *word;
 	const char *word_after_fault; /* when a FAULT was seen further inside */
 } rows[] = {
-	{"async_pf_execute", IS, BY_ASYNC, NULL},
-
-	/* what a VMCS points at and KVM maps for L2 */
-	{"nested_get_vmcs12_pages", IS, NULL, NULL},
-	{"nested_vmx_get_vmcs12_pages", IS, "nested_get_vmcs12_pages", NULL},
-	{"nested_vmx_prepare_msr_bitmap", IS, "nested_get_vmcs12_pages", NULL},
-	{"vmx_get_nested_state_pages", IS, "nested_get_vmcs12_pages", NULL},
-	{"vmx_complete_nested_posted_interrupt", IS, NULL, NULL},
-	{"nested_cache_shadow_vmcs12", IS, NULL, NULL},
-	{"nested_flush_cached_shadow_vmcs12", IS, NULL, NULL},
-	{"nested_vmx_check_vmcs_link_ptr", IS, NULL, NULL},
-	{"nested_vmx_store_msr", IS, NULL, NULL},
-	{"nested_vmx_load_msr", IS, NULL, NULL},
-	{"nested_msr_store_list_has_msr", IS, "prepare_vmx_msr_autostore_list", NULL},
-	{"prepare_vmx_msr_autostore_list", IS, NULL, NULL},
-	{"nested_vmx_write_pml_buffer", IS, NULL, NULL}, /* in the middle of a walk */
-
-	/* L2's EPT has functions of its own; an L1 with EPT makes the direct ones its own as well
-	 */
-	{"kvm_faultin_pfn", FAULT, BY_GUEST, NULL},
-	{"__kvm_faultin_pfn", FAULT, BY_GUEST, NULL},
-	{"kvm_mmu_faultin_pfn", FAULT, BY_GUEST, NULL},
-	{"__kvm_mmu_faultin_pfn", FAULT, BY_GUEST, NULL},
-	{"kvm_tdp_page_fault", IS, BY_L1, NULL},
-	{"kvm_tdp_mmu_page_fault", IS, BY_L1, NULL},
-	{"direct_page_fault", IS, BY_L1, NULL},
-	{"ept_*", IS, WALK_EPT, BY_L2},
-	{"nested_ept_*", IS, WALK_EPT, BY_L2},
-	{"paging64_*", IS, WALK_TABLES, BY_GUEST},
-	{"paging32_*", IS, WALK_TABLES, BY_GUEST},
-	{"nonpaging_*", IS, WALK_TABLES, BY_GUEST},
-
-	/* operands and code of an instruction that KVM executes in the guest's place */
-	{"kvm_read_guest_virt*", IS, BY_EMULATOR, NULL},
-	{"kvm_write_guest_virt*", IS, BY_EMULATOR, NULL},
-	{"kvm_fetch_guest_virt*", IS, BY_EMULATOR, NULL},
-	{"emulator_*", IS, BY_EMULATOR, NULL},
-
-	{"hva_to_pfn*", HELPER, NULL, NULL},
-	{"kvm_follow_pfn", HELPER, NULL, NULL},
-	{"gfn_to_*", HELPER, NULL, NULL},
-	{"__gfn_to_*", HELPER, NULL, NULL},
-	{"kvm_vcpu_map*", HELPER, NULL, NULL},
-	{"__kvm_*", HELPER, NULL, NULL},
-	{"kvm_vcpu_gfn_to_*", HELPER, NULL, NULL},
-	{"kvm_read_guest*", HELPER, NULL, NULL},
-	{"kvm_write_guest*", HELPER, NULL, NULL},
-	{"kvm_vcpu_read_guest*", HELPER, NULL, NULL},
-	{"kvm_vcpu_write_guest*", HELPER, NULL, NULL},
-	{"kvm_clear_guest*", HELPER, NULL, NULL},
-	{"read_and_check_msr_entry", HELPER, NULL, NULL},
+#define V(...) {__VA_ARGS__},
+#include "host/pages/pages_via.def"
+#undef V
 };
 
 /* Of a KVM that is no module, whose frames look like any other's. */

@@ -114,54 +114,15 @@ static int drop_current_vmcs(struct snapshot *s, const char *arg, struct err *e)
 	return 0;
 }
 
-/*
- * How a field of vmcs12 changes so that KVM (nested_vmx_check_controls() and the like) and the
- * processor's checks on VM entry accept it wherever that does not depend on other fields: the first
- * pattern that fits. Fields that are not named here have a lowest bit that is free.
- */
+/* How a field of vmcs12 changes. */
 static const struct {
 	const char *pattern;
 	enum { ADD, XOR } how;
 	uint64_t value;
 } ways[] = {
-	/* the next page */
-	{"*_ADDR", ADD, 0x1000},
-	{"*_ADDRESS", ADD, 0x1000},
-	{"*_POINTER", ADD, 0x1000},
-	{"IO_BITMAP_?", ADD, 0x1000},
-	{"MSR_BITMAP", ADD, 0x1000},
-	{"VMREAD_BITMAP", ADD, 0x1000},
-	{"VMWRITE_BITMAP", ADD, 0x1000},
-	{"*_CR3", ADD, 0x1000},
-	{"GUEST_PDPTR?", ADD, 0x1000},
-	{"GUEST_BNDCFGS", XOR, 0x1000},
-	/* bases stay canonical, limits with granularity keep their low bits, AVL means nothing */
-	{"*_BASE", XOR, 0x1000},
-	{"*_LIMIT", XOR, 0x1000},
-	{"*_AR_BYTES", XOR, 0x1000},
-	/* the next descriptor: RPL stays, and CS and TR of the host must not become 0 */
-	{"*_SELECTOR", ADD, 8},
-	{"*_RSP", XOR, 8},
-	{"*_SSP*", XOR, 8},
-	{"*_SYSENTER_E?P", XOR, 8},
-	/* CR0.MP, CR4.TSD, BTF */
-	{"*_CR0", XOR, 2},
-	{"*_CR4", XOR, 4},
-	{"*_DEBUGCTL", XOR, 2},
-	/* preemption timer; TSC offsetting; RDTSCP; save and load debug controls */
-	{"PIN_BASED_VM_EXEC_CONTROL", XOR, 1 << 6},
-	{"CPU_BASED_VM_EXEC_CONTROL", XOR, 1 << 3},
-	{"SECONDARY_VM_EXEC_CONTROL", XOR, 1 << 3},
-	{"VM_EXIT_CONTROLS", XOR, 1 << 2},
-	{"VM_ENTRY_CONTROLS", XOR, 1 << 2},
-	/* not 0 */
-	{"VIRTUAL_PROCESSOR_ID", ADD, 1},
-	/* by so much that it can be seen; of RVI the priority */
-	{"TSC_OFFSET", XOR, 1ull << 40},
-	{"TSC_MULTIPLIER", XOR, 1ull << 47},
-	{"VMX_PREEMPTION_TIMER_VALUE", XOR, 1 << 24},
-	{"GUEST_INTR_STATUS", XOR, 0x10},
-	{"*", XOR, 1},
+#define W(...) {__VA_ARGS__},
+#include "host/snapshot/vmcs12_changes.def"
+#undef W
 };
 
 static int change_vmcs12_field(struct snapshot *s, const char *arg, struct err *e)

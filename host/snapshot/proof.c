@@ -31,6 +31,27 @@ struct place {
 #define SREGS(member)  SECTION(SREGS, kvm_sregs, member)
 #define DREGS(member)  SECTION(DEBUGREGS, kvm_debugregs, member)
 #define MP_STATE       SECTION(MP_STATE, kvm_mp_state, mp_state)
+#define LAPIC(at)                                \
+	{                                        \
+		IN_SECTION, "LAPIC", at, 4, NULL \
+	}
+#define INTR_STATUS(at)                                     \
+	{                                                   \
+		IN_VMCS12, "GUEST_INTR_STATUS", at, 1, NULL \
+	}
+#define VAPIC(at)                                              \
+	{                                                      \
+		IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", at, 4, NULL \
+	}
+#define DESCRIPTOR(at)                                        \
+	{                                                     \
+		IN_PAGE, "POSTED_INTR_DESC_ADDR", at, 4, NULL \
+	}
+/* SDM, "Posted-Interrupt Processing": behind the 256 bits of the PIR. */
+#define CONTROL                                                             \
+	{                                                                   \
+		IN_PAGE, "POSTED_INTR_DESC_ADDR", 32, 4, "the control word" \
+	}
 
 /* What KVM_GET_SREGS2 gives is read through the same table. */
 #define SAME(member)                                                                              \
@@ -48,93 +69,25 @@ static const struct word {
 	enum op op;
 	uint64_t n;
 } words[] = {
-	{"l2", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_GUEST_MODE},
-	{"run-pending", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_RUN_PENDING},
-	{"mtf-pending", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_MTF_PENDING},
-	{"vmxon", NESTED(hdr.vmx.vmxon_pa), DIFFERS, ~0ull},
-	{"vmcs12", NESTED(hdr.vmx.vmcs12_pa), DIFFERS, ~0ull},
-	{"smm", NESTED(hdr.vmx.smm.flags), HAS_BITS, KVM_STATE_NESTED_SMM_VMXON},
-	{"smm-l2", NESTED(hdr.vmx.smm.flags), HAS_BITS, KVM_STATE_NESTED_SMM_GUEST_MODE},
-	{"shadow-vmcs12", NESTED(size), AT_LEAST,
-	 sizeof(struct kvm_nested_state) + sizeof(struct kvm_vmx_nested_state_data)},
-	{"preemption-timer", NESTED(hdr.vmx.flags), HAS_BITS,
-	 KVM_STATE_VMX_PREEMPTION_TIMER_DEADLINE},
-	{"runnable", MP_STATE, EQUALS, KVM_MP_STATE_RUNNABLE},
-	{"uninitialized", MP_STATE, EQUALS, KVM_MP_STATE_UNINITIALIZED},
-	{"init-received", MP_STATE, EQUALS, KVM_MP_STATE_INIT_RECEIVED},
-	{"halted", MP_STATE, EQUALS, KVM_MP_STATE_HALTED},
-	{"sipi-received", MP_STATE, EQUALS, KVM_MP_STATE_SIPI_RECEIVED},
-	/* SDM, "Posted-Interrupt Processing": behind the 256 bits of the PIR. */
-	{"on", {IN_PAGE, "POSTED_INTR_DESC_ADDR", 32, 4, "the control word"}, HAS_BITS, 1 << 0},
-	{"sn", {IN_PAGE, "POSTED_INTR_DESC_ADDR", 32, 4, "the control word"}, HAS_BITS, 1 << 1},
+#define WORD(...) {__VA_ARGS__},
+#include "host/snapshot/proofs.def"
 };
 
-/* Registers of a bit for each vector: the first 32 of them, and how far on the next 32 are. */
 static const struct vectors {
 	const char *name;
 	struct place first;
 	unsigned stride;
 } vectors[] = {
-	{"virr", {IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", 0x200, 4, NULL}, 16},
-	{"visr", {IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", 0x100, 4, NULL}, 16},
-	{"pir", {IN_PAGE, "POSTED_INTR_DESC_ADDR", 0, 4, NULL}, 4},
-	{"irr", {IN_SECTION, "LAPIC", 0x200, 4, NULL}, 16},
-	{"isr", {IN_SECTION, "LAPIC", 0x100, 4, NULL}, 16},
+#define VECTORS(...) {__VA_ARGS__},
+#include "host/snapshot/proofs.def"
 };
 
 static const struct key {
 	const char *name;
 	struct place place;
 } keys[] = {
-	{"rvi", {IN_VMCS12, "GUEST_INTR_STATUS", 0, 1, NULL}},
-	{"svi", {IN_VMCS12, "GUEST_INTR_STATUS", 1, 1, NULL}},
-	{"vtpr", {IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", 0x80, 4, NULL}},
-	{"vppr", {IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", 0xa0, 4, NULL}},
-	{"rip", REGS(rip)},
-	{"rsp", REGS(rsp)},
-	{"rflags", REGS(rflags)},
-	{"rax", REGS(rax)},
-	{"rbx", REGS(rbx)},
-	{"rcx", REGS(rcx)},
-	{"rdx", REGS(rdx)},
-	{"rsi", REGS(rsi)},
-	{"rdi", REGS(rdi)},
-	{"rbp", REGS(rbp)},
-	{"r8", REGS(r8)},
-	{"r9", REGS(r9)},
-	{"r10", REGS(r10)},
-	{"r11", REGS(r11)},
-	{"r12", REGS(r12)},
-	{"r13", REGS(r13)},
-	{"r14", REGS(r14)},
-	{"r15", REGS(r15)},
-	{"cr0", SREGS(cr0)},
-	{"cr2", SREGS(cr2)},
-	{"cr3", SREGS(cr3)},
-	{"cr4", SREGS(cr4)},
-	{"cr8", SREGS(cr8)},
-	{"efer", SREGS(efer)},
-	{"dr0", DREGS(db[0])},
-	{"dr1", DREGS(db[1])},
-	{"dr2", DREGS(db[2])},
-	{"dr3", DREGS(db[3])},
-	{"dr6", DREGS(dr6)},
-	{"dr7", DREGS(dr7)},
-	{"events.exception.injected", EVENTS(exception.injected)},
-	{"events.exception.pending", EVENTS(exception.pending)},
-	{"events.exception.nr", EVENTS(exception.nr)},
-	{"events.interrupt.injected", EVENTS(interrupt.injected)},
-	{"events.interrupt.nr", EVENTS(interrupt.nr)},
-	{"events.interrupt.soft", EVENTS(interrupt.soft)},
-	{"events.interrupt.shadow", EVENTS(interrupt.shadow)},
-	{"events.nmi.injected", EVENTS(nmi.injected)},
-	{"events.nmi.pending", EVENTS(nmi.pending)},
-	{"events.nmi.masked", EVENTS(nmi.masked)},
-	{"events.smi.smm", EVENTS(smi.smm)},
-	{"events.smi.pending", EVENTS(smi.pending)},
-	{"events.smi.latched_init", EVENTS(smi.latched_init)},
-	{"events.triple_fault.pending", EVENTS(triple_fault.pending)},
-	{"events.flags", EVENTS(flags)},
+#define KEY(...) {__VA_ARGS__},
+#include "host/snapshot/proofs.def"
 };
 
 /* Keys that a number follows. */
