@@ -3,7 +3,7 @@
 // while it waits; what callers want is done under the lock as well.
 #include "host/qemu/relay.h"
 #include "host/base/cleanup.h"
-#include "host/qemu/migration_wire.h"
+#include "host/qemu/return_path.h"
 #include "host/base/signals.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Decodes the return path of QEMU's migration. It must survive whatever a broken QEMU sends.
-#include "host/qemu/migration_wire.h"
+#include "host/qemu/return_path.h"
 #include "host/base/util.h"
 
 #include <ctype.h>

@@ -4,8 +4,8 @@
  * passes by: above all which pages it asks for in post-copy. Source: QEMU's migration/migration.c,
  * source_return_path_thread(), and migration/ram.c, ramblock_recv_bitmap_send().
  */
-#ifndef HOST_QEMU_MIGRATION_WIRE_H
-#define HOST_QEMU_MIGRATION_WIRE_H
+#ifndef HOST_QEMU_RETURN_PATH_H
+#define HOST_QEMU_RETURN_PATH_H
 
 #include <stdbool.h>
 #include <stddef.h>

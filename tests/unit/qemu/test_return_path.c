@@ -2,7 +2,7 @@
 // The return path of QEMU's migration: each message, cut at every byte, and what is not one.
 #include "tests/unit/unit.h"
 
-#include "host/qemu/migration_wire.h"
+#include "host/qemu/return_path.h"
 
 #include <endian.h>
 
