@@ -3,7 +3,9 @@
 #include "boot/layout.h"
 #include "boot/trap.h"
 #include "boot/cmdline.h"
+#include "hv/enlightened.h"
 #include "hv/ept.h"
+#include "hv/evmcs.h"
 #include "hv/l2.h"
 #include "hv/page_names.h"
 #include "hv/vmx.h"
@@ -314,9 +316,9 @@ static void write_guest_state(struct l2 *l2, const struct area areas[AREAS])
 
 uint64_t vmcs_new(void)
 {
-	uint8_t *vmcs = page_alloc_named("VMCS");
+	uint8_t *vmcs = page_alloc_named(enlightened() ? "enlightened VMCS" : "VMCS");
 
-	*(uint32_t *)vmcs = vmx_revision();
+	*(uint32_t *)vmcs = enlightened() ? EVMCS_REVISION : vmx_revision();
 	if (vmcss == VMCS_MAX)
 		ktap_error_and_end("what=\"more than %u VMCSs\"", VMCS_MAX);
 	if (!vmclear(page_gpa(vmcs)))
@@ -334,8 +336,7 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 	memset(l2, 0, sizeof(*l2));
 	l2->vmcs = vmcs_new();
 	vmcs_forget();
-	if (!vmptrld(l2->vmcs))
-		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
+	vmcs_load(l2->vmcs);
 
 	build_memory(l2, areas, kind == NO_EPT);
 	if (strlen(half) >= sizeof(l2->shared->scenario))
@@ -354,7 +355,7 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 
 void l2_create(struct l2 *l2, const char *half)
 {
-	create(l2, half, APICV);
+	create(l2, half, enlightened() ? PLAIN : APICV);
 }
 
 void l2_create_plain(struct l2 *l2, const char *half)
@@ -369,8 +370,7 @@ void l2_create_no_ept(struct l2 *l2, const char *half)
 
 void l2_move_here(struct l2 *l2, unsigned from)
 {
-	if (!vmptrld(l2->vmcs))
-		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
+	vmcs_load(l2->vmcs);
 	vmcs_adopt(from);
 	write_host_cpu();
 	l2->launched = false;
@@ -398,6 +398,7 @@ void l2_destroy_all(void)
 	for (unsigned i = 0; i < vmcss; i++)
 		if (!vmclear(vmcs_list[i]))
 			ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", vmcs_list[i]);
+	vmcs_use(NULL);
 	vmcss = 0;
 	page_free_all();
 }

@@ -2,6 +2,7 @@
 // Saves and restores what KVM knows about a VM, in buffers that end where KVM says that they end
 // (guarded.h). What is restored in which order is kvm_orders.c's.
 #include "host/kvm/kvm_state.h"
+#include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/guarded.h"
 
 #include <errno.h>
@@ -331,7 +332,11 @@ static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_sectio
 	cpuid = guarded_alloc(size);
 	cpuid->nent = (unsigned)(section->len / sizeof(cpuid->entries[0]));
 	memcpy(cpuid->entries, section->data, section->len);
-	ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
+	if (kvm_hyperv_says_evmcs(cpuid->entries, cpuid->nent) &&
+	    kvm_hyperv_enable_evmcs(fds->vcpu, e))
+		ret = -1;
+	else
+		ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
 	guarded_free(cpuid, size);
 	return ret;
 }

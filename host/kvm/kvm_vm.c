@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
+#include "host/kvm/kvm_hyperv.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@
 
 static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
-static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
+int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
 {
 	struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
@@ -49,10 +50,20 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
 			c->edx = vcpu; /* x2APIC ID */
 		}
 	}
+	if (!ret && hyperv)
+		ret = kvm_hyperv_cpuid(vm->fds.kvm, cpuid, CPUID_MAX, e);
 	if (!ret && ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid))
 		ret = err_errno(e, "KVM_SET_CPUID2");
 	free(cpuid);
 	return ret;
+}
+
+int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		if (kvm_hyperv_enable_evmcs(vm->vcpu[i].fd, e) || kvm_vm_set_cpuid(vm, i, true, e))
+			return -1;
+	return 0;
 }
 
 int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
@@ -100,7 +111,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "mmap of the vCPU");
 	}
 	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return bare ? 0 : set_cpuid(vm, n, e);
+	return bare ? 0 : kvm_vm_set_cpuid(vm, n, false, e);
 }
 
 static int create(struct kvm_vm *vm, bool bare, struct err *e)

@@ -49,6 +49,7 @@ static const struct {
 	{"l2", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_GUEST_MODE},
 	{"run-pending", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_RUN_PENDING},
 	{"mtf-pending", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_MTF_PENDING},
+	{"evmcs", NESTED(flags), HAS_BITS, KVM_STATE_NESTED_EVMCS},
 	{"vmxon", NESTED(hdr.vmx.vmxon_pa), DIFFERS, ~0ull},
 	{"vmcs12", NESTED(hdr.vmx.vmcs12_pa), DIFFERS, ~0ull},
 	{"smm", NESTED(hdr.vmx.smm.flags), HAS_BITS, KVM_STATE_NESTED_SMM_VMXON},

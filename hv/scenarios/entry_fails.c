@@ -127,6 +127,6 @@ SCENARIO(entry_fail_guest, NEEDS(L2_BASE), FLY(fly_guest),
 SCENARIO(entry_fail_link, NEEDS(L2_BASE), FLY(fly_link_pointer),
 	 TITLE("the next VM entry fails because of the VMCS link pointer"), EXIT_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 !VMCS_LINK_POINTER&0x8000000000000000"));
-SCENARIO(entry_fail_msr, NEEDS(L2_BASE), FLY(fly_msr_load),
+SCENARIO(entry_fail_msr, NEEDS(L2_BASE), FLY(fly_msr_load), ORDINARY,
 	 TITLE("the next VM entry fails at the third entry of its MSR list"), EXIT_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 VM_ENTRY_MSR_LOAD_COUNT=3"));
