@@ -28,6 +28,10 @@
 	{                                      \
 		BY_ORACLE, EACH, field, values \
 	}
+#define ORACLE_CHANCE(field, values)             \
+	{                                        \
+		BY_ORACLE, CHANCE, field, values \
+	}
 #define LOGGED(text)                                \
 	{                                           \
 		BY_L0_LOG, CHANCE, "L0's log", text \
@@ -95,9 +99,18 @@ const struct known *known_find(const char *id)
 	return NULL;
 }
 
+/* What befalls NAME befalls NAME_evmcs: it is the same scenario. */
 static bool of_result(const struct known *k, const char *result)
 {
-	return !strcmp(k->results, "*") || word_in(k->results, '|', result);
+	const size_t len = strcspn(result, "."), end = strlen(SCENARIO_SECOND);
+	char first[128];
+
+	if (!strcmp(k->results, "*") || word_in(k->results, '|', result))
+		return true;
+	if (len < end || memcmp(result + len - end, SCENARIO_SECOND, end))
+		return false;
+	snprintf(first, sizeof(first), "%.*s%s", (int)(len - end), result, result + len);
+	return word_in(k->results, '|', first);
 }
 
 static bool of_kernel(const struct known *k, const char *release)

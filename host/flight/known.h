@@ -15,7 +15,7 @@ struct known_sign {
 	const char *values; /* pattern of the evidence (evidence.h) */
 };
 
-#define KNOWN_SIGNS 12
+#define KNOWN_SIGNS 32
 
 struct known {
 	const char *id, *results;
