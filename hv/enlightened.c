@@ -26,7 +26,8 @@ _Static_assert(offsetof(struct vp_assist, current_nested_vmcs) == 48, "VP assist
 static uint8_t hypercall_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static uint8_t assist[VP_ASSIST_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static bool on;
-static unsigned used; /* which assist page */
+static uint64_t hypercall_code; /* the page's first bytes */
+static unsigned used;		/* which assist page */
 
 static const struct {
 	uint32_t leaf, bit; /* of EAX */
@@ -76,11 +77,26 @@ void enlightened_on(void)
 	wrmsr(MSR_HV_X64_MSR_GUEST_OS_ID, GUEST_OS_ID);
 	wrmsr(MSR_HV_X64_MSR_HYPERCALL, page_gpa(hypercall_page) | ENABLE);
 	wrmsr(MSR_HV_X64_MSR_VP_ASSIST_PAGE, page_gpa(assist[0]) | ENABLE);
+	memcpy(&hypercall_code, hypercall_page, sizeof(hypercall_code));
 	page_announce("hypercall page", hypercall_page, 1);
 	page_announce("VP assist page", assist[0], 1);
 	page_announce("second VP assist page", assist[1], 1);
 	ktap_check("VP index", 0, vp);
 	on = true;
+}
+
+void enlightened_check(void)
+{
+	uint64_t code;
+
+	memcpy(&code, hypercall_page, sizeof(code));
+	ktap_check("HV_X64_MSR_GUEST_OS_ID", GUEST_OS_ID, rdmsr(MSR_HV_X64_MSR_GUEST_OS_ID));
+	ktap_check("HV_X64_MSR_HYPERCALL", page_gpa(hypercall_page) | ENABLE,
+		   rdmsr(MSR_HV_X64_MSR_HYPERCALL));
+	ktap_check("hypercall page", hypercall_code, code);
+	ktap_check("HV_X64_MSR_VP_INDEX", 0, rdmsr(MSR_HV_X64_MSR_VP_INDEX));
+	ktap_check("HV_X64_MSR_VP_ASSIST_PAGE", page_gpa(assist[used]) | ENABLE,
+		   rdmsr(MSR_HV_X64_MSR_VP_ASSIST_PAGE));
 }
 
 void enlightened_off(void)
@@ -130,16 +146,4 @@ void vmcs_load(uint64_t gpa)
 	vp_assist()->current_nested_vmcs = gpa;
 	vp_assist()->enlighten_vmentry = 1;
 	vmcs_use((void *)gpa);
-}
-
-uint64_t hypercall_fast(uint64_t control, uint64_t in1, uint64_t in2)
-{
-	register uint64_t r8 asm("r8") = in2;
-	uint64_t result;
-
-	asm volatile("call *%5"
-		     : "=a"(result), "+c"(control), "+d"(in1), "+r"(r8)
-		     : "a"(0), "r"(hypercall_page)
-		     : "memory", "cc", "r9", "r10", "r11");
-	return result;
 }

@@ -33,6 +33,8 @@ bool enlightened_possible(char *why, size_t size);
 void enlightened_on(void);
 void enlightened_off(void);
 bool enlightened(void);
+/* Checks that the synthetic MSRs and the hypercall page are as enlightened_on() left them. */
+void enlightened_check(void);
 /* Whether the VMCSs that are made from now on are enlightened ones. */
 void enlightened_set(bool vmcs);
 
@@ -45,8 +47,5 @@ void vp_assist_move(unsigned page);
 void vmcs_load(uint64_t gpa);
 /* The same by VMPTRLD, whatever L1 is. */
 void vmcs_load_ordinary(uint64_t gpa);
-
-/* Calls the hypervisor below: @control and two input words, as a fast hypercall. Its result. */
-uint64_t hypercall_fast(uint64_t control, uint64_t in1, uint64_t in2);
 
 #endif

@@ -343,6 +343,7 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 		ktap_error_and_end("what=\"the name of L2's half is too long\" name=%s", half);
 	memcpy(l2->shared->scenario, half, strlen(half));
 	l2->shared->seed = cmdline.seed;
+	l2->shared->apicv = kind == APICV;
 	l2->shared->data_va = area_va(&areas[AREA_DATA]);
 	l2->shared->data_pages = L2_DATA_PAGES;
 	compute_init(&l2->shared->compute, cmdline.seed, avx2 ? 4 : 2);

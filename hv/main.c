@@ -75,7 +75,7 @@ static bool possible(const struct scenario *s, bool enlighten, char *why, size_t
 }
 
 /* All hops of a scenario that flies one at a time. */
-static void fly_hops(const struct scenario *s)
+static void fly_hops(const struct scenario *s, bool enlighten)
 {
 	for (uint64_t hop = 1; hop <= cmdline.hops && !ktap_failures(); hop++) {
 		enum hop_answer answer;
@@ -83,6 +83,8 @@ static void fly_hops(const struct scenario *s)
 		do {
 			hop_begin_waiting(hop);
 			s->fly();
+			if (enlighten && !ktap_failures())
+				enlightened_check();
 			l2_destroy_all();
 			/*
 			 * A hop that failed on its way must not leave the host waiting for a freeze
@@ -122,7 +124,7 @@ static void fly(const struct scenario *s, bool second, bool vmx)
 		if (s->run)
 			s->run();
 		else
-			fly_hops(s);
+			fly_hops(s, enlighten);
 		if (enlighten)
 			enlightened_off();
 	}

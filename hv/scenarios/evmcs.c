@@ -184,6 +184,93 @@ SCENARIO(evmcs_page_asked, NEEDS(EVMCS, L2_BASE), FLY(fly_evmcs_asked),
 	 TITLE("KVM asked for the enlightened VMCS within VMLAUNCH"),
 	 HOST("snapshot while KVM waits inside VMLAUNCH for the enlightened VMCS"), PENDING_ABOUT);
 
+/* ---- entries that fail ---------------------------------------------------------------------- */
+
+#define ERROR_INVALID_CONTROL 7
+
+/* A field is wrong when the VM is frozen; L1 then mends it. */
+static void wrong(enum vmcs_field field, uint64_t val, bool (*fails)(void))
+{
+	uint64_t right;
+
+	build(&l2, 0xa000);
+	if (!turn(&l2, 0xa000, 0xa001, false))
+		return;
+	right = vmcs_read(field);
+	vmcs_write(field, val);
+	freeze_point();
+	if (!fails() || !vmcs_check_written())
+		return;
+	vmcs_write(field, right);
+	turn(&l2, 0xa001, 0xa002, false);
+}
+
+static bool fails_control(void)
+{
+	return l2_entry_fails(&l2, ERROR_INVALID_CONTROL);
+}
+
+static bool fails_guest(void)
+{
+	return ktap_check("VM entry", L2_ENTRY_OK, vmx_enter(&l2.regs, true)) &&
+	       ktap_check("exit reason",
+			  VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_REASON_INVALID_STATE,
+			  vmcs_read(VM_EXIT_REASON));
+}
+
+static void fly_wrong_vpid(void)
+{
+	wrong(VIRTUAL_PROCESSOR_ID, 0, fails_control);
+}
+
+/* A control of which the enlightened VMCS has no fields; IA32_VMX_PINBASED_CTLS says so, too. */
+static void fly_wrong_control(void)
+{
+	wrong(PIN_BASED_VM_EXEC_CONTROL,
+	      vmx_control_bit(VMX_PIN_PREEMPTION_TIMER) | vmx_control_bit(VMX_PIN_EXT_INTR) |
+		      vmx_control_bit(VMX_PIN_NMI) | 0x16,
+	      fails_control);
+}
+
+static void fly_wrong_guest(void)
+{
+	wrong(GUEST_RFLAGS, 0x44, fails_guest); /* bit 1 is 0 */
+}
+
+/* KVM looks at the revision when it maps the page. */
+static void fly_wrong_revision(void)
+{
+	build(&l2, 0xa000);
+	if (!turn(&l2, 0xa000, 0xa001, false) ||
+	    !ktap_check("VMCLEAR succeeds", 1, vmclear(l2.vmcs)))
+		return;
+	l2.launched = false;
+	*evmcs_u32(vmcs_enlightened(), EVMCS_REVISION_ID) = EVMCS_REVISION + 1;
+	freeze_point();
+	if (!l2_entry_fails(&l2, 0))
+		return;
+	*evmcs_u32(vmcs_enlightened(), EVMCS_REVISION_ID) = EVMCS_REVISION;
+	turn(&l2, 0xa001, 0xa002, false);
+}
+
+#define WRONG(id, fn, what, promise, proof)                                                     \
+	SCENARIO(evmcs_wrong_##id, NEEDS(EVMCS, L2_BASE), FLY(fn),                              \
+		 TITLE("an enlightened VMCS has " what ", and the next VM entry fails"),        \
+		 PROMISE(promise), HOST("snapshot in L1 before the VM entry"), NO_BUG,          \
+		 FAILURE("the VM entry succeeds or fails otherwise, or L2 is lost when L1 has " \
+			 "mended it"),                                                          \
+		 FREEZE(port), PROOF(proof))
+WRONG(vpid, fly_wrong_vpid, "VPID 0", "SDM, Checks on VM-Execution Control Fields: VMfailValid, 7",
+      "vmxon evmcs !l2 VIRTUAL_PROCESSOR_ID=0");
+WRONG(control, fly_wrong_control, "a control that it has no fields for",
+      "TLFS, Enlightened VMCS: what it has no fields for cannot be used; SDM: VMfailValid, 7",
+      "vmxon evmcs !l2 PIN_BASED_VM_EXEC_CONTROL&0x40");
+WRONG(guest, fly_wrong_guest, "RFLAGS that cannot be",
+      "SDM, Checks on Guest RIP, RFLAGS, and SSP: a VM exit, reason 33",
+      "vmxon evmcs !l2 GUEST_RFLAGS=0x44");
+WRONG(revision, fly_wrong_revision, "another revision",
+      "TLFS, Enlightened VMCS: its version; SDM: VMfailInvalid", "vmxon !evmcs !l2");
+
 /* ---- two ------------------------------------------------------------------------------------ */
 
 enum moment { IN_L2, IN_L1, SWITCHED, NEW };
