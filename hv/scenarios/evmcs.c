@@ -63,7 +63,7 @@ static void fly_l2(void)
 SCENARIO(evmcs_l2, NEEDS(EVMCS, L2_BASE), FLY(fly_l2), TITLE("L2 runs by an enlightened VMCS"),
 	 ENTRY, HOST("snapshot in the running L2"),
 	 BUG("KubeVirt 7986, QEMU 2251: a Windows VM with Hyper-V does not survive its migration"),
-	 FAILED, FREEZE(port), PROOF("l2 runnable evmcs"), QUICK);
+	 FAILED, FREEZE(port), PROOF("l2 runnable evmcs"));
 
 /* Named and filled, and never entered. */
 static void fly_current(void)
