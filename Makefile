@@ -225,7 +225,8 @@ lint:
 
 # What the image says of its scenarios and the runner of its methods, behind what no table can say.
 docs: all
-	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose; } > docs/scenarios.md
+	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose && \
+		$(B)/midflight list --verbose --enlightened; } > docs/scenarios.md
 	$(Q){ cat docs/methods.in.md && $(B)/midflight list --methods --verbose; } > docs/methods.md
 
 man: $(B)/midflight.1

@@ -83,7 +83,7 @@ static bool enter(struct l2 *l2, bool *ok)
 	enum l2_entry_result entry = vmx_enter(&l2->regs, l2->launched);
 
 	if (entry != L2_ENTRY_OK) {
-		ktap_fail("check=\"VM entry\" found=%s VM_INSTRUCTION_ERROR=%lu",
+		ktap_fail("check=\"VM entry\" found=%s instruction_error=%lu",
 			  entry == L2_ENTRY_FAIL_VALID ? "VMfailValid" : "VMfailInvalid",
 			  entry == L2_ENTRY_FAIL_VALID ? vmcs_read(VM_INSTRUCTION_ERROR) : 0);
 		return false;

@@ -47,7 +47,8 @@ bool l2_possible(char *why, size_t size);
 /*
  * Builds vmcs12 and L2's memory for the L2 half @half, makes it the current VMCS. VMX is on.
  * A scenario changes from there what it is about, by vmcs_write() and vmx_control_set().
- * l2_create: all of APICv, as every L2 of a modern hypervisor has it.
+ * l2_create: all of APICv, as every L2 of a modern hypervisor has it; none of it by an enlightened
+ * VMCS, in which it has no place.
  * l2_create_plain: none of it. External interrupts and all accesses to x2APIC MSRs exit.
  * l2_create_no_ept: as plain, and L2-physical is L1-physical (shadow paging below).
  */

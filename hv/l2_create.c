@@ -3,7 +3,9 @@
 #include "boot/layout.h"
 #include "boot/trap.h"
 #include "boot/cmdline.h"
+#include "hv/enlightened.h"
 #include "hv/ept.h"
+#include "hv/evmcs.h"
 #include "hv/l2.h"
 #include "hv/page_names.h"
 #include "hv/vmx.h"
@@ -314,9 +316,9 @@ static void write_guest_state(struct l2 *l2, const struct area areas[AREAS])
 
 uint64_t vmcs_new(void)
 {
-	uint8_t *vmcs = page_alloc_named("VMCS");
+	uint8_t *vmcs = page_alloc_named(enlightened() ? "enlightened VMCS" : "VMCS");
 
-	*(uint32_t *)vmcs = vmx_revision();
+	*(uint32_t *)vmcs = enlightened() ? EVMCS_REVISION : vmx_revision();
 	if (vmcss == VMCS_MAX)
 		ktap_error_and_end("what=\"more than %u VMCSs\"", VMCS_MAX);
 	if (!vmclear(page_gpa(vmcs)))
@@ -334,14 +336,14 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 	memset(l2, 0, sizeof(*l2));
 	l2->vmcs = vmcs_new();
 	vmcs_forget();
-	if (!vmptrld(l2->vmcs))
-		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
+	vmcs_load(l2->vmcs);
 
 	build_memory(l2, areas, kind == NO_EPT);
 	if (strlen(half) >= sizeof(l2->shared->scenario))
 		ktap_error_and_end("what=\"the name of L2's half is too long\" name=%s", half);
 	memcpy(l2->shared->scenario, half, strlen(half));
 	l2->shared->seed = cmdline.seed;
+	l2->shared->apicv = kind == APICV;
 	l2->shared->data_va = area_va(&areas[AREA_DATA]);
 	l2->shared->data_pages = L2_DATA_PAGES;
 	compute_init(&l2->shared->compute, cmdline.seed, avx2 ? 4 : 2);
@@ -354,7 +356,7 @@ static void create(struct l2 *l2, const char *half, enum kind kind)
 
 void l2_create(struct l2 *l2, const char *half)
 {
-	create(l2, half, APICV);
+	create(l2, half, enlightened() ? PLAIN : APICV);
 }
 
 void l2_create_plain(struct l2 *l2, const char *half)
@@ -369,8 +371,7 @@ void l2_create_no_ept(struct l2 *l2, const char *half)
 
 void l2_move_here(struct l2 *l2, unsigned from)
 {
-	if (!vmptrld(l2->vmcs))
-		ktap_error_and_end("what=\"VMPTRLD failed\" vmcs=0x%lx", l2->vmcs);
+	vmcs_load(l2->vmcs);
 	vmcs_adopt(from);
 	write_host_cpu();
 	l2->launched = false;
@@ -398,6 +399,7 @@ void l2_destroy_all(void)
 	for (unsigned i = 0; i < vmcss; i++)
 		if (!vmclear(vmcs_list[i]))
 			ktap_error_and_end("what=\"VMCLEAR failed\" vmcs=0x%lx", vmcs_list[i]);
+	vmcs_use(NULL);
 	vmcss = 0;
 	page_free_all();
 }

@@ -4,10 +4,12 @@
 #include "boot/cmdline.h"
 #include "boot/cpu.h"
 #include "boot/trap.h"
+#include "hv/enlightened.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "lib/uart.h"
 #include "lib/x2apic.h"
@@ -17,9 +19,30 @@
 extern const struct scenario *const scenarios_begin[], *const scenarios_end[];
 extern const uint8_t load_start[], load_end[], bss_end[];
 
-static bool selected(const struct scenario *s)
+static bool needs(const struct scenario *s, uint16_t what)
 {
-	return !cmdline.scenario || list_has(cmdline.scenario, cmdline.scenario_len, s->name);
+	for (const uint16_t *need = s->needs; *need != NEEDS_END; need++)
+		if (*need == what)
+			return true;
+	return false;
+}
+
+#define SECOND "_evmcs" /* behind its name: flown by an enlightened L1 (scenario.h) */
+
+/* The name of @s when it is flown for the first or @second time. */
+static const char *name_of(const struct scenario *s, bool second)
+{
+	static char name[64];
+
+	format(name, sizeof(name), "%s%s", s->name, second ? SECOND : "");
+	return name;
+}
+
+static bool selected(const struct scenario *s, bool second)
+{
+	if (!cmdline.scenario)
+		return !second;
+	return list_has(cmdline.scenario, cmdline.scenario_len, name_of(s, second));
 }
 
 /* Number of names in the list, to tell a misspelt one. */
@@ -32,12 +55,17 @@ static unsigned names_wanted(void)
 	return n;
 }
 
-static bool possible(const struct scenario *s, char *why, size_t size)
+static bool possible(const struct scenario *s, bool enlighten, char *why, size_t size)
 {
+	if (enlighten && !enlightened_possible(why, size))
+		return false;
 	for (const uint16_t *need = s->needs; *need != NEEDS_END; need++) {
-		bool ok = *need == L2_BASE	? l2_base_possible(why, size)
-			  : *need == L2_APICV	? l2_possible(why, size)
+		bool ok = *need == L2_BASE    ? l2_base_possible(why, size)
+			  : *need == L2_APICV ? l2_possible(why, size)
+			  : *need == L2_ANY
+				  ? enlighten ? l2_base_possible(why, size) : l2_possible(why, size)
 			  : *need == VMX_ITSELF ? true
+			  : *need == EVMCS	? enlighten
 						: vmx_control_allowed(*need, why, size);
 
 		if (!ok)
@@ -47,7 +75,7 @@ static bool possible(const struct scenario *s, char *why, size_t size)
 }
 
 /* All hops of a scenario that flies one at a time. */
-static void fly_hops(const struct scenario *s)
+static void fly_hops(const struct scenario *s, bool enlighten)
 {
 	for (uint64_t hop = 1; hop <= cmdline.hops && !ktap_failures(); hop++) {
 		enum hop_answer answer;
@@ -55,6 +83,8 @@ static void fly_hops(const struct scenario *s)
 		do {
 			hop_begin_waiting(hop);
 			s->fly();
+			if (enlighten && !ktap_failures())
+				enlightened_check();
 			l2_destroy_all();
 			/*
 			 * A hop that failed on its way must not leave the host waiting for a freeze
@@ -73,15 +103,43 @@ static void fly_hops(const struct scenario *s)
 	}
 }
 
+static void fly(const struct scenario *s, bool second, bool vmx)
+{
+	static bool on;
+	const bool enlighten = second || needs(s, EVMCS);
+	char why[160];
+
+	ktap_start(name_of(s, second));
+	if (!vmx) {
+		vmx_available(why, sizeof(why));
+		ktap_skip("%s", why);
+	} else if (!possible(s, enlighten, why, sizeof(why))) {
+		ktap_skip("%s", why);
+	} else {
+		if (!on)
+			vmx_on();
+		on = true;
+		if (enlighten)
+			enlightened_on();
+		if (s->run)
+			s->run();
+		else
+			fly_hops(s, enlighten);
+		if (enlighten)
+			enlightened_off();
+	}
+	ktap_result();
+}
+
 /* What the command line names; prints all results, ends the VM. */
 static void scenario_run_all(void)
 {
-	bool vmx, on = false;
 	unsigned count = 0;
 	char why[160];
+	bool vmx;
 
 	for (const struct scenario *const *s = scenarios_begin; s != scenarios_end; s++)
-		count += selected(*s);
+		count += selected(*s, false) + selected(*s, true);
 	ktap_begin(count ? count : 1);
 	ktap_event("hello", "protocol=2 version=%s boot=%s sync=%s hops=%lu seed=%lu",
 		   MIDFLIGHT_VERSION, cmdline.boot, cmdline.sync_host ? "host" : "none",
@@ -102,26 +160,13 @@ static void scenario_run_all(void)
 		while (!ap_wait(NULL)) /* a nudge is no end of that */
 			;
 	}
-	for (const struct scenario *const *i = scenarios_begin; i != scenarios_end; i++) {
-		const struct scenario *s = *i;
-
-		if (!selected(s))
-			continue;
-		ktap_start(s->name);
-		if (!vmx || !possible(s, why, sizeof(why))) {
-			ktap_skip("%s", why);
-		} else {
-			if (!on)
-				vmx_on();
-			on = true;
-			if (s->run)
-				s->run();
-			else
-				fly_hops(s);
-		}
-		ktap_result();
+	for (const struct scenario *const *s = scenarios_begin; s != scenarios_end; s++) {
+		if (selected(*s, false))
+			fly(*s, false, vmx);
+		if (selected(*s, true))
+			fly(*s, true, vmx);
 	}
-	if (on)
+	if (read_cr4() & CR4_VMXE)
 		vmx_off();
 	ktap_end();
 }

@@ -120,7 +120,7 @@ static bool run_hop(enum hop_answer *answer)
 		uint64_t start = rdtsc();
 		enum l2_exit exit;
 
-		if (!waiting && (leg < LEGS_MIN || heard == HOP_NONE)) {
+		if (l2.apicv && !waiting && (leg < LEGS_MIN || heard == HOP_NONE)) {
 			post_some(leg_ticks);
 			due = false;
 			waiting = true;

@@ -79,6 +79,7 @@ struct scenario {
 #define TEXT_ACT(what, when) "act: " #what " " #when "\n"
 #define TEXT_POSTS	     "posts: yes\n"
 #define TEXT_QUICK	     "quick: yes\n"
+#define TEXT_ORDINARY	     "ordinary: yes\n"
 
 /* Behind `true`: whether what a key says is in its table. */
 #define WORD_
@@ -94,6 +95,7 @@ struct scenario {
 #define WORD_ACT(what, when) &&ACT_##what + WHEN_##when >= 0
 #define WORD_POSTS
 #define WORD_QUICK
+#define WORD_ORDINARY
 
 enum scenario_word {
 #define F(id, name, text) FREEZE_##name,
@@ -110,11 +112,14 @@ enum scenario_word {
 /*
  * What the CPU must offer: controls (enum vmx_control), and L2_BASE or L2_APICV for what
  * l2_create() sets. Without these a scenario needs only VMX itself.
+ * EVMCS: it is about an enlightened VMCS, and L1 is enlightened when it flies. Those that need
+ * L2_BASE, or L2_ANY, fly a second time in that way, as NAME_evmcs, unless they say ORDINARY.
+ * L2_ANY: it uses l2_create(), and nothing of APICv: L2_APICV, but L2_BASE for an enlightened L1.
  */
 #define NEEDS(...)                                   \
 	{                                            \
 		VMX_ITSELF, ##__VA_ARGS__, NEEDS_END \
 	}
-enum scenario_need { VMX_ITSELF = VMX_CONTROLS, L2_BASE, L2_APICV, NEEDS_END };
+enum scenario_need { VMX_ITSELF = VMX_CONTROLS, L2_BASE, L2_APICV, L2_ANY, EVMCS, NEEDS_END };
 
 #endif

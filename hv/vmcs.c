@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VMCS access; encodings are checked at compile time against SDM, "VMCS Data Organization". */
+/* VMCS access, to either kind of VMCS; encodings are checked at compile time against SDM, "VMCS
+ * Data Organization". */
 #include "hv/vmcs.h"
 #include "boot/cpus.h"
+#include "hv/evmcs.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
 #include "lib/string.h"
@@ -36,18 +38,61 @@ static struct written {
 	uint64_t val;
 } written[CPUS][VMCS_FIELDS];
 
+/* The enlightened VMCS that is current on a CPU; NULL: an ordinary one is, or none. */
+static void *evmcs[CPUS];
+
+void vmcs_use(void *enlightened)
+{
+	evmcs[cpu_index()] = enlightened;
+}
+
+void *vmcs_enlightened(void)
+{
+	return evmcs[cpu_index()];
+}
+
+/* What this scenario is about cannot be told to KVM: not a result, and nothing to go on with. */
+static void no_place(enum vmcs_field field)
+{
+	ktap_skip("%s has no place in an enlightened VMCS", fields[field].name);
+	ktap_result();
+	ktap_end();
+}
+
 uint64_t vmcs_read(enum vmcs_field field)
 {
+	const void *e = vmcs_enlightened();
 	uint64_t val;
 
+	if (e) {
+		if (!evmcs_has(field))
+			no_place(field);
+		return evmcs_read(e, field);
+	}
 	if (!vmread(fields[field].encoding, &val))
 		ktap_error_and_end("what=\"VMREAD failed\" field=%s", fields[field].name);
 	return val;
 }
 
+/* Whether an enlightened VMCS was written. */
+static bool write_enlightened(enum vmcs_field field, uint64_t val)
+{
+	void *e = vmcs_enlightened();
+
+	if (!e)
+		return false;
+	if (evmcs_has(field)) {
+		evmcs_write(e, field, val);
+		evmcs_dirty(e, evmcs_group(field));
+	} else if (val) { /* what is not there is 0 */
+		no_place(field);
+	}
+	return true;
+}
+
 void vmcs_corrupt(enum vmcs_field field, uint64_t val)
 {
-	if (!vmwrite(fields[field].encoding, val))
+	if (!write_enlightened(field, val) && !vmwrite(fields[field].encoding, val))
 		ktap_error_and_end("what=\"VMWRITE failed\" field=%s value=0x%lx",
 				   fields[field].name, val);
 }
@@ -55,7 +100,8 @@ void vmcs_corrupt(enum vmcs_field field, uint64_t val)
 void vmcs_write(enum vmcs_field field, uint64_t val)
 {
 	vmcs_corrupt(field, val);
-	written[cpu_index()][field] = (struct written){true, val};
+	if (!vmcs_enlightened() || evmcs_has(field))
+		written[cpu_index()][field] = (struct written){true, val};
 }
 
 void vmcs_let_go(enum vmcs_field field)

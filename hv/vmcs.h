@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Access to the current VMCS of this CPU by field, with a memory of what L1 wrote. */
+/*
+ * Access to the current VMCS of this CPU by field, with a memory of what L1 wrote. It is an
+ * ordinary one (VMREAD, VMWRITE) or an enlightened one (memory, hv/evmcs.h): scenarios need not
+ * know which.
+ */
 #ifndef HV_VMCS_H
 #define HV_VMCS_H
 
@@ -14,7 +18,11 @@ enum vmcs_field {
 	VMCS_FIELDS
 };
 
-/* Reads or writes @field of the current VMCS; VMfail ends the run with an `error` event. */
+/*
+ * Reads or writes @field of the current VMCS; VMfail ends the run with an `error` event. Of an
+ * enlightened VMCS the group of @field becomes dirty; a field without a place in it ends the run
+ * with a SKIP that names it.
+ */
 uint64_t vmcs_read(enum vmcs_field field);
 void vmcs_write(enum vmcs_field field, uint64_t val);
 
@@ -23,6 +31,10 @@ void vmcs_corrupt(enum vmcs_field field, uint64_t val);
 
 /* Forgets what was written to @field: from now on L2 or the processor may change it. */
 void vmcs_let_go(enum vmcs_field field);
+
+/* The enlightened VMCS that is current from now on (NULL: an ordinary one), and the one that is. */
+void vmcs_use(void *enlightened);
+void *vmcs_enlightened(void);
 
 /* Takes over what CPU @cpu has written to a VMCS that moves from there to this one. */
 void vmcs_adopt(unsigned cpu);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VMX capability reporting; SDM, appendix "VMX Capability Reporting Facility". */
+/*
+ * VMX capability reporting (SDM, appendix "VMX Capability Reporting Facility"), VMX operation, and
+ * where a VM exit finds its stack.
+ */
 #include "hv/vmx_caps.h"
 #include "boot/cpus.h"
 #include "hv/page_names.h"
@@ -217,4 +220,11 @@ void vmx_off(void)
 {
 	vmxoff();
 	write_cr4(read_cr4() & ~CR4_VMXE);
+}
+
+uint64_t vmx_host_rsp(void)
+{
+	static uint64_t slots[CPUS][2] __attribute__((aligned(16)));
+
+	return (uint64_t)(slots + cpu_index() + 1);
 }

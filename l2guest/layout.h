@@ -58,6 +58,7 @@ struct l2_shared {
 	uint64_t rounds_per_leg;
 	uint64_t cr0, cr3, cr4; /* what L2 must read */
 	uint64_t data_va, data_pages;
+	uint64_t apicv; /* L2 has an x2APIC of its own */
 	uint64_t seed;
 	/* L2 */
 	uint64_t rounds;			   /* finished rounds of `running` */

@@ -9,6 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Whether @pattern means @s. One that an enlightened L1 flies is meant by its name, by a pattern
+ * that has its "evmcs", or by --enlightened, with which NAME means NAME_evmcs.
+ */
+static bool means(const struct options *o, const char *pattern, const struct scenario *s)
+{
+	const bool all = !strcmp(pattern, "all");
+	char first[64];
+
+	if (!s->enlightened)
+		return !o->enlightened && (all || !fnmatch(pattern, s->name, 0));
+	if (all || !fnmatch(pattern, s->name, 0))
+		return o->enlightened || strstr(pattern, SCENARIO_SECOND + 1);
+	snprintf(first, sizeof(first), "%.*s",
+		 (int)(strlen(s->name) - strlen(SCENARIO_SECOND) * s->second), s->name);
+	return o->enlightened && !fnmatch(pattern, first, 0);
+}
+
 /* All scenarios that match @pattern and are not there yet, or the end of the program. */
 static void add_matching(struct argp_state *state, struct options *o, const char *pattern)
 {
@@ -19,7 +37,7 @@ static void add_matching(struct argp_state *state, struct options *o, const char
 	for (unsigned i = 0; i < count; i++) {
 		bool there = false;
 
-		if (fnmatch(strcmp(pattern, "all") ? pattern : "*", table[i].name, 0))
+		if (!means(o, pattern, &table[i]))
 			continue;
 		any = true;
 		for (unsigned n = 0; n < o->scenarios; n++)
@@ -192,7 +210,8 @@ static void add_quick(struct options *o)
 	const struct scenario *table = scenarios(&count);
 
 	for (unsigned i = 0; i < count; i++)
-		if (table[i].quick || !strcmp(o->driver, "kvm"))
+		if (table[i].enlightened == o->enlightened &&
+		    (table[i].quick || !strcmp(o->driver, "kvm")))
 			o->scenario[o->scenarios++] = &table[i];
 }
 

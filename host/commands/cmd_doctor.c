@@ -36,6 +36,8 @@
 #define CPU2_APIC_REG	  (1ull << (32 + 8))
 #define QEMU_MAJOR_NEEDED 10 /* has all the methods of methods.def */
 
+#define EVMCS_REVISION 1 /* hv/evmcs.def */
+
 enum state { NO, MAYBE, OK };
 
 static const char unasked[] = "cannot be asked for without /dev/kvm";
@@ -257,6 +259,29 @@ static void say_features(const struct machine *m, FILE *out)
 		    apicv_mend);
 }
 
+/* What an enlightened L1 needs: scenarios *_evmcs and evmcs_*. */
+static void say_evmcs(const struct machine *m, FILE *out)
+{
+	const char *found = "offered to L1", *mend = NULL;
+	const unsigned lowest = m->probe.evmcs_revisions & 0xff;
+
+	if (!m->probe.cpuid)
+		found = unasked;
+	else if (!m->probe.evmcs)
+		found = "no KVM_CAP_HYPERV_ENLIGHTENED_VMCS: scenarios that need it are skipped";
+	else if (lowest != EVMCS_REVISION)
+		found = "KVM_GET_SUPPORTED_HV_CPUID has no revision 1 of it: scenarios that need "
+			"it "
+			"are skipped";
+	if (m->probe.vmx && !m->probe.evmcs)
+		mend = "boot Linux 4.20 or newer, from 6.9 on with CONFIG_KVM_HYPERV=y";
+	say(out,
+	    !m->probe.cpuid				 ? MAYBE
+	    : m->probe.evmcs && lowest == EVMCS_REVISION ? OK
+							 : NO,
+	    "enlightened VMCS", found, mend);
+}
+
 static void say_uffd(const struct machine *m, FILE *out)
 {
 	auto_free char *allowed =
@@ -362,6 +387,7 @@ int doctor(const struct machine *m, FILE *out)
 	say_device(m, out);
 	say_nested(m, vmx, out);
 	say_features(m, out);
+	say_evmcs(m, out);
 	say_uffd(m, out);
 	say_qemu(m, out);
 	say_kmsg(m, out);

@@ -30,8 +30,13 @@ static void line(const char *what, const char *text)
 		printf("* **%s:** %s\n", what, text);
 }
 
+/* NAME_evmcs is told of by NAME. */
 static void describe(const struct scenario *s)
 {
+	char second[64];
+
+	if (s->second)
+		return;
 	printf("\n## %s\n%s.\n\n", s->name, s->title);
 	line("the architecture promises", s->promise);
 	line("the host", s->host);
@@ -48,6 +53,9 @@ static void describe(const struct scenario *s)
 		printf("* **and, of the second vCPU:** `%s`\n", s->proof1);
 	if (*s->needs)
 		printf("* **needs:** %s\n", s->needs);
+	snprintf(second, sizeof(second), "%s" SCENARIO_SECOND, s->name);
+	if (scenario_find(second, strlen(second)))
+		printf("* **with `--enlightened`:** `%s`\n", second);
 }
 
 /* Which drivers can; every scenario and method has one. */
@@ -99,7 +107,9 @@ static void list_scenarios(const struct options *o)
 			width = (unsigned)strlen(o->scenario[i]->name);
 	printf("# scenarios: name, drivers that can fly it, title [what the CPU must offer: VMX "
 	       "controls;\n"
-	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv]\n");
+	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv; L2_ANY: with "
+	       "APICv,\n"
+	       "# by an enlightened VMCS without]\n");
 	for (unsigned i = 0; i < o->scenarios; i++) {
 		const struct scenario *s = o->scenario[i];
 

@@ -234,6 +234,7 @@ static void set_up(struct flight *f, const struct flight_config *config,
 	f->vm_config.names = &f->names;
 	f->vm_config.method = config->method;
 	f->vm_config.vcpus = config->scenario->vcpus;
+	f->vm_config.enlightened = config->scenario->enlightened;
 	f->vm_config.deadline_ns = config->timeout_ns;
 	f->vm_config.timeline = f->timeline;
 	f->vm_config.err = &f->err;

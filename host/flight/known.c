@@ -14,13 +14,14 @@
 	{                   \
 		__VA_ARGS__ \
 	}
-#define GUEST(check, values)	    BRACED(BY_GUEST, EACH, check, values)
-#define GUEST_SOME(check, values)   BRACED(BY_GUEST, SOME, check, values)
-#define GUEST_CHANCE(check, values) BRACED(BY_GUEST, CHANCE, check, values)
-#define GUEST_BATCH(check, values)  BRACED(BY_GUEST, BATCH, check, values)
-#define ORACLE(field, values)	    BRACED(BY_ORACLE, EACH, field, values)
-#define LOGGED(text)		    BRACED(BY_L0_LOG, CHANCE, "L0's log", text)
-#define REFUSED(text)		    BRACED(BY_KVM, EACH, text, "")
+#define GUEST(check, values)	     BRACED(BY_GUEST, EACH, check, values)
+#define GUEST_SOME(check, values)    BRACED(BY_GUEST, SOME, check, values)
+#define GUEST_CHANCE(check, values)  BRACED(BY_GUEST, CHANCE, check, values)
+#define GUEST_BATCH(check, values)   BRACED(BY_GUEST, BATCH, check, values)
+#define ORACLE(field, values)	     BRACED(BY_ORACLE, EACH, field, values)
+#define ORACLE_CHANCE(field, values) BRACED(BY_ORACLE, CHANCE, field, values)
+#define LOGGED(text)		     BRACED(BY_L0_LOG, CHANCE, "L0's log", text)
+#define REFUSED(text)		     BRACED(BY_KVM, EACH, text, "")
 
 static const struct known rows[] = {
 #define ROW(swept, id, results, trait, orders, kernels, text, ...)        \
@@ -71,9 +72,18 @@ const struct known *known_find(const char *id)
 	return table_find(rows, id, id);
 }
 
+/* What befalls NAME befalls NAME_evmcs: it is the same scenario. */
 static bool of_result(const struct known *k, const char *result)
 {
-	return !strcmp(k->results, "*") || word_in(k->results, '|', result);
+	const size_t len = strcspn(result, "."), end = strlen(SCENARIO_SECOND);
+	char first[128];
+
+	if (!strcmp(k->results, "*") || word_in(k->results, '|', result))
+		return true;
+	if (len < end || memcmp(result + len - end, SCENARIO_SECOND, end))
+		return false;
+	snprintf(first, sizeof(first), "%.*s%s", (int)(len - end), result, result + len);
+	return word_in(k->results, '|', first);
 }
 
 static bool of_kernel(const struct known *k, const char *release)

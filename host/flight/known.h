@@ -16,7 +16,7 @@ struct known_sign {
 	const char *values; /* pattern of the evidence (evidence_matches()) */
 };
 
-#define KNOWN_SIGNS 12
+#define KNOWN_SIGNS 32
 
 struct known {
 	const char *id, *results;

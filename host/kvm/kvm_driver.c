@@ -180,10 +180,13 @@ static int cont(void *vm)
 static int start(void *vm)
 {
 	struct machine *m = vm;
-	int ret = make(m, (uint64_t)m->config->memory_mib << 20, m->config->vcpus, false);
+	int ret = make(m, (uint64_t)m->config->memory_mib << 20, m->config->vcpus,
+		       m->config->enlightened);
 
 	if (ret)
 		return ret;
+	if (m->config->enlightened && kvm_vm_enlighten(&m->vm, m->config->err))
+		return VM_HARNESS;
 	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
 		return VM_HARNESS;
 	return cont(m);

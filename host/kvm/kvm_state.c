@@ -3,6 +3,7 @@
 // (guarded.h). What is restored in which order is kvm_orders.c's.
 #include "host/kvm/kvm_state.h"
 #include "host/base/cleanup.h"
+#include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/guarded.h"
 
 #include <errno.h>
@@ -295,6 +296,9 @@ static int restore_cpuid(const struct kvm_fds *fds, const struct snapshot_sectio
 
 	cpuid->nent = (unsigned)(section->len / sizeof(cpuid->entries[0]));
 	memcpy(cpuid->entries, section->data, section->len);
+	if (kvm_hyperv_says_evmcs(cpuid->entries, cpuid->nent) &&
+	    kvm_hyperv_enable_evmcs(fds->vcpu, e))
+		return -1;
 	return plain(ioctl(fds->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2", e);
 }
 
@@ -319,6 +323,8 @@ static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot
 							 .ebx = entry[i].ebx,
 							 .ecx = entry[i].ecx,
 							 .edx = entry[i].edx};
+	if (kvm_hyperv_says_evmcs(entry, (unsigned)count) && kvm_hyperv_enable_evmcs(fds->vcpu, e))
+		return -1;
 	return plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);
 }
 

@@ -2,6 +2,7 @@
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
 #include "host/base/cleanup.h"
+#include "host/kvm/kvm_hyperv.h"
 #include "l2guest/layout.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@
 
 static const uint16_t acpi_ports[] = {0x604, 0xb004};
 
-static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
+int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
 {
 	auto_free struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
@@ -48,7 +49,17 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, struct err *e)
 			c->edx = vcpu; /* x2APIC ID */
 		}
 	}
+	if (hyperv && kvm_hyperv_cpuid(vm->fds.kvm, cpuid, CPUID_MAX, e))
+		return -1;
 	return ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid) ? err_errno(e, "KVM_SET_CPUID2") : 0;
+}
+
+int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		if (kvm_hyperv_enable_evmcs(vm->vcpu[i].fd, e) || kvm_vm_set_cpuid(vm, i, true, e))
+			return -1;
+	return 0;
 }
 
 int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
@@ -96,7 +107,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "mmap of the vCPU");
 	}
 	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return bare ? 0 : set_cpuid(vm, n, e);
+	return bare ? 0 : kvm_vm_set_cpuid(vm, n, false, e);
 }
 
 static int create(struct kvm_vm *vm, bool bare, struct err *e)

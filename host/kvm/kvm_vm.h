@@ -31,12 +31,21 @@ struct kvm_vm {
 
 /*
  * A fresh VM with @memory_size bytes of untouched memory, in-kernel irqchip and PIT, one vCPU.
- * CPUID is set unless @bare (a restore sets it). 0, or -1 with @e filled and nothing left.
+ * CPUID is set unless @bare (a restore sets it, or kvm_vm_enlighten()). 0, or -1 with @e filled and
+ * nothing left.
  */
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
 /* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
+/*
+ * Sets the CPUID of all vCPUs of a bare VM to what KVM supports as Hyper-V, with enlightened VMCSs,
+ * as far as this KVM has them: L1 tells what it misses. 0, or -1 with @e filled.
+ */
+int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e);
+
+/* KVM_SET_CPUID2 of vCPU @vcpu to what KVM supports, with its own leaves or with Hyper-V's. */
+int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e);
 
 /*
  * Loads a multiboot image by its header's address fields, as GRUB and QEMU do, and sets the vCPU to

@@ -11,8 +11,9 @@
 #define CPUID_ENTRIES	   256
 #define CPUID_1_ECX_VMX	   (1u << 5)
 #define CPUID_8000_ECX_SVM (1u << 2)
-#define VMX_MSR_FIRST	   0x480 /* IA32_VMX_BASIC */
-#define VMX_MSR_LAST	   0x493 /* IA32_VMX_EXIT_CTLS2 */
+#define HYPERV_NESTED	   0x4000000a /* TLFS, "Nested Hypervisor Feature Identification" */
+#define VMX_MSR_FIRST	   0x480      /* IA32_VMX_BASIC */
+#define VMX_MSR_LAST	   0x493      /* IA32_VMX_EXIT_CTLS2 */
 
 /* What the TSC of a new vCPU counts in a millisecond; 0: KVM does not say. */
 static unsigned tsc_khz(int kvm)
@@ -22,6 +23,20 @@ static unsigned tsc_khz(int kvm)
 	const int khz = vcpu < 0 ? 0 : ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
 
 	return khz > 0 ? (unsigned)khz : 0;
+}
+
+static unsigned evmcs_revisions(int kvm)
+{
+	auto_free struct kvm_cpuid2 *cpuid =
+		xcalloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
+	unsigned revisions = 0;
+
+	cpuid->nent = CPUID_ENTRIES;
+	if (!ioctl(kvm, KVM_GET_SUPPORTED_HV_CPUID, cpuid))
+		for (unsigned i = 0; i < cpuid->nent; i++)
+			if (cpuid->entries[i].function == HYPERV_NESTED)
+				revisions = cpuid->entries[i].eax & 0xffff;
+	return revisions;
 }
 
 void kvm_probe(struct kvm_probe *probe)
@@ -52,6 +67,9 @@ void kvm_probe(struct kvm_probe *probe)
 				probe->svm = c->ecx & CPUID_8000_ECX_SVM;
 		}
 	}
+	probe->evmcs = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_ENLIGHTENED_VMCS) > 0;
+	if (probe->evmcs)
+		probe->evmcs_revisions = evmcs_revisions(fd);
 	probe->tsc_khz = tsc_khz(fd);
 }
 

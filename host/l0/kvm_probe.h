@@ -12,6 +12,9 @@ struct kvm_probe {
 	int nested_state; /* KVM_CAP_NESTED_STATE: bytes, 0: none */
 	bool cpuid;	  /* KVM_GET_SUPPORTED_CPUID answered */
 	bool vmx, svm;	  /* what it says */
+	bool evmcs;	  /* KVM_CAP_HYPERV_ENLIGHTENED_VMCS */
+	/* Revisions of it by KVM_GET_SUPPORTED_HV_CPUID: lowest, highest << 8; 0: none. */
+	unsigned evmcs_revisions;
 	unsigned tsc_khz; /* of a new vCPU (KVM_GET_TSC_KHZ), 0: it does not say */
 };
 

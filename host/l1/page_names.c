@@ -10,9 +10,9 @@
 /* What a VMCS points at or is, in L1's words. EPT tables and L2's memory belong to page walks. */
 static const char vmcs12_names[] =
 	"virtual-APIC page,posted-interrupt descriptor,MSR bitmap,APIC-access page,VMCS,"
-	"VMXON region,shadow VMCS,I/O bitmap A,I/O bitmap B,VM-exit MSR-store area,"
-	"VM-exit MSR-load area,VM-entry MSR-load area,VMREAD bitmap,VMWRITE bitmap,PML page,"
-	"EPTP list";
+	"VP assist page,enlightened VMCS,partition assist page,VMXON region,shadow VMCS,"
+	"I/O bitmap A,I/O bitmap B,VM-exit MSR-store area,VM-exit MSR-load area,"
+	"VM-entry MSR-load area,VMREAD bitmap,VMWRITE bitmap,PML page,EPTP list";
 
 void page_names_add(struct page_names *n, const char *name, uint64_t gpa, uint64_t pages)
 {

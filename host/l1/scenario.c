@@ -31,6 +31,10 @@ static const struct text {
 #undef T
 };
 
+/* Those of a second scenario's that are its own. */
+static const size_t own[] = {offsetof(struct scenario, name), offsetof(struct scenario, title),
+			     offsetof(struct scenario, proof)};
+
 static const char *const freezes[FREEZES] = {
 #define F(id, name, text) [AT_##id] = #name,
 #include "hv/freezes.def"
@@ -106,6 +110,8 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 		s->posts = !strcmp(value, "yes");
 	else if (!strcmp(key, "quick"))
 		s->quick = !strcmp(value, "yes");
+	else if (!strcmp(key, "ordinary"))
+		s->ordinary = !strcmp(value, "yes");
 	else
 		return -1;
 	return strcmp(value, "yes") ? -1 : 0;
@@ -130,6 +136,18 @@ static void tidy_needs(char *needs)
 		buf_printf(&text, "%s%s", text.len ? ", " : "", name);
 	}
 	snprintf(needs, room, "%s", buf_text(&text));
+}
+
+/* Whether @word is among what was tidied by tidy_needs(). */
+static bool needs(const struct scenario *s, const char *word)
+{
+	const char *list = s->needs;
+	char need[64];
+
+	while (word_next(&list, ',', need, sizeof(need)))
+		if (!strcmp(need + strspn(need, " "), word))
+			return true;
+	return false;
 }
 
 static int parse_one(struct scenario *s, char *text, struct err *e)
@@ -166,6 +184,7 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 					  : "a second vCPU without proof1");
 	if (*s->needs) /* then it lies in the store, which is ours */
 		tidy_needs((char *)(uintptr_t)s->needs);
+	s->enlightened = needs(s, "EVMCS");
 	s->l2 = word_in(s->proof, ' ', "l2");
 	s->l2_alone = !strcmp(s->proof, "l2 runnable") || !strcmp(s->proof, "l2 halted");
 	s->mp_state =
@@ -178,14 +197,72 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct scenario *)a)->name, ((const struct scenario *)b)->name);
 }
 
-int scenarios_parse(const char *text, size_t len, struct err *e)
+static void forget(void)
 {
-	unsigned n = 0;
-
+	for (unsigned i = 0; i < count; i++)
+		if (table[i].second)
+			for (unsigned t = 0; t < ARRAY_SIZE(own); t++)
+				free(*(char **)((char *)&table[i] + own[t]));
 	free(store);
 	free(table);
 	table = NULL;
 	count = 0;
+}
+
+/*
+ * The proof for an enlightened VMCS, which the caller frees: the nested state gives no address of
+ * it, and tells nothing of one that L1 has not entered.
+ */
+static char *second_proof(const struct scenario *s)
+{
+	struct buf proof = {0};
+	const char *list = s->proof;
+	char term[96], *text;
+
+	while (word_next(&list, ' ', term, sizeof(term)))
+		if (strcmp(term, "vmcs12"))
+			buf_printf(&proof, "%s%s", proof.len ? " " : "", term);
+	text = xasprintf("%s%s", buf_text(&proof), s->l2 ? " evmcs" : "");
+	buf_free(&proof);
+	return text;
+}
+
+/* The scenarios that fly by an enlightened L1 as well, once more behind the others. */
+static void add_second(void)
+{
+	const unsigned first = count;
+
+	for (unsigned i = 0; i < first; i++) {
+		struct scenario *s;
+
+		if (table[i].ordinary || table[i].enlightened || table[i].vcpus > 1 ||
+		    !(needs(&table[i], "L2_BASE") || needs(&table[i], "L2_ANY")))
+			continue;
+		table = xrealloc(table, (count + 1) * sizeof(*table));
+		s = &table[count++];
+		*s = table[i];
+		s->second = s->enlightened = true;
+		s->name = xasprintf("%s" SCENARIO_SECOND, table[i].name);
+		s->title = xasprintf("%s, by an enlightened VMCS", table[i].title);
+		s->proof = second_proof(&table[i]);
+	}
+}
+
+static int check_names(struct err *e)
+{
+	if (!count)
+		return err_set(e, "there is no scenario in it");
+	if (count > SCENARIOS_MAX)
+		return err_set(e, "there are more than %u scenarios in it", SCENARIOS_MAX);
+	for (unsigned i = 1; i < count; i++)
+		if (!by_name(&table[i - 1], &table[i]))
+			return err_set(e, "there are two scenarios %s", table[i].name);
+	return 0;
+}
+
+int scenarios_parse(const char *text, size_t len, struct err *e)
+{
+	forget();
 	store = xcalloc(1, len + 1);
 	memcpy(store, text, len);
 	/* Between two texts the linker may have put more than one NUL. */
@@ -193,20 +270,19 @@ int scenarios_parse(const char *text, size_t len, struct err *e)
 		next = p + strlen(p) + 1;
 		if (!*p)
 			continue;
-		table = xrealloc(table, (n + 1) * sizeof(*table));
-		if (parse_one(&table[n++], p, e))
+		table = xrealloc(table, (count + 1) * sizeof(*table));
+		if (parse_one(&table[count++], p, e)) {
+			forget();
 			return -1;
+		}
 	}
-	if (!n)
-		return err_set(e, "there is no scenario in it");
-	if (n > SCENARIOS_MAX)
-		return err_set(e, "there are more than %u scenarios in it", SCENARIOS_MAX);
-	qsort(table, n, sizeof(*table), by_name);
-	for (unsigned i = 1; i < n; i++)
-		if (!by_name(&table[i - 1], &table[i]))
-			return err_set(e, "there are two scenarios %s", table[i].name);
-	count = n;
-	return 0;
+	add_second();
+	if (count)
+		qsort(table, count, sizeof(*table), by_name);
+	if (!check_names(e))
+		return 0;
+	forget();
+	return -1;
 }
 
 /* The section's bytes within the @len bytes of an ELF file; all that is read is checked first. */

@@ -19,6 +19,10 @@
  *   act                            WHAT WHEN: names of hv/acts.def and hv/act_whens.def
  *   posts                          yes: the host posts interrupts (posts.def)
  *   quick                          yes: runs unasked with every driver
+ *   ordinary                       yes: not with an enlightened VMCS
+ *
+ * A scenario that needs L2_BASE or L2_ANY and is not `ordinary` stands here twice, the second time
+ * as NAME_evmcs, which an enlightened L1 flies.
  */
 #ifndef HOST_L1_SCENARIO_H
 #define HOST_L1_SCENARIO_H
@@ -67,7 +71,12 @@ struct scenario {
 	bool l2_alone;	   /* and for nothing but that and mp_state */
 	uint32_t mp_state; /* KVM_MP_STATE_* that the proof asks for */
 	bool posts, quick;
+	bool ordinary;
+	bool enlightened; /* L1 is told that it runs on Hyper-V, with enlightened VMCSs */
+	bool second;	  /* NAME_evmcs of a scenario NAME, not of its own */
 };
+
+#define SCENARIO_SECOND "_evmcs"
 
 #define SCENARIOS_MAX 1024
 

@@ -38,6 +38,13 @@ static char *machine_words(const struct vm_config *config)
 	return b.p;
 }
 
+/* What libvirt's documentation recommends for Windows; hv-evmcs wants hv-vapic. */
+#define ENLIGHTENED                                                                                \
+	",hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,hv-runtime=on,hv-time=on"    \
+	",hv-synic=on,hv-stimer=on,hv-stimer-direct=on,hv-reset=on,hv-frequencies=on"              \
+	",hv-reenlightenment=on,hv-tlbflush=on,hv-tlbflush-ext=on,hv-tlbflush-direct=on,hv-ipi=on" \
+	",hv-xmm-input=on,hv-emsr-bitmap=on,hv-evmcs=on"
+
 static char *cpu_words(const struct vm_config *config)
 {
 	const char *list = config->without;
@@ -45,7 +52,7 @@ static char *cpu_words(const struct vm_config *config)
 	const size_t size = list ? strlen(list) + 1 : 0;
 	auto_free char *word = xcalloc(1, size);
 
-	buf_printf(&b, "%s", config->cpu);
+	buf_printf(&b, "%s%s", config->cpu, config->enlightened ? ENLIGHTENED : "");
 	while (list && word_next(&list, ',', word, size))
 		if (*word)
 			buf_printf(&b, ",%s=off", word);

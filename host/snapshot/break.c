@@ -2,6 +2,7 @@
 // Breaks snapshots (breaks.def). Most breakages are edits of numbers in sections or guest memory.
 #include "host/snapshot/break.h"
 
+#include "host/snapshot/hyperv.h"
 #include "host/snapshot/saved_state.h"
 #include "host/snapshot/vmcs12.h"
 
@@ -14,7 +15,18 @@
 #define LVT_MASKED (1u << 16)
 
 struct edit {
-	enum { IN_NOTHING, IN_SECTION, IN_VMCS12, IN_L2, IN_PAGE, IN_MSRS, IN_MEMORY } in;
+	enum {
+		IN_NOTHING,
+		IN_SECTION,
+		IN_VMCS12,
+		IN_L2,
+		IN_PAGE,
+		IN_MSRS,
+		IN_MEMORY,
+		IN_ASSIST,
+		IN_EVMCS,
+		IN_PARTITION
+	} in;
 	const char *where;  /* section; field of vmcs12; field that has the page's address */
 	uint64_t offset;    /* within that; MSR; guest-physical address */
 	uint64_t size;	    /* bytes; more than 8 are all cleared */
@@ -35,7 +47,11 @@ struct edit {
 /* Guest state that both KVM_SET_NESTED_STATE and another ioctl set while L2 is active. */
 #define L2(field)		  IN_L2, field, 0, 8
 #define PAGE(field, offset, size) IN_PAGE, field, offset, size
-#define MSR(name)		  IN_MSRS, NULL, HOST_MSR_##name, 8
+/* Of an enlightened L1: VP assist page, enlightened VMCS, partition assist page. */
+#define ASSIST(offset, size)	IN_ASSIST, "VP assist page", offset, size
+#define EVMCS(offset, size)	IN_EVMCS, "enlightened VMCS", offset, size
+#define PARTITION(offset, size) IN_PARTITION, "partition assist page", offset, size
+#define MSR(name)		IN_MSRS, NULL, HOST_MSR_##name, 8
 /* How. */
 #define CLEAR	   0, 0
 #define KEEP(mask) (uint64_t)(mask), 0
@@ -188,6 +204,24 @@ static int take_host_registers(struct snapshot *s, const char *arg, struct err *
 	return err_as(1, e, "there is nothing to break in REGS");
 }
 
+/* CPUID.4000000AH:EAX[17]; TLFS, "Nested Hypervisor Feature Identification". */
+static int drop_direct_flush(struct snapshot *s, const char *arg, struct err *e)
+{
+	struct snapshot_section *section = s ? section_of(s, "CPUID2", e) : NULL;
+	struct kvm_cpuid_entry2 *entry = section ? section->data : NULL;
+	const size_t count = section ? section->len / sizeof(*entry) : 0;
+
+	(void)arg;
+	for (size_t i = 0; i < count; i++)
+		if (entry[i].function == 0x4000000a && entry[i].eax >> 17 & 1) {
+			entry[i].eax &= ~(1u << 17);
+			return 0;
+		}
+	if (section)
+		err_set(e, "there is no direct flush in CPUID2");
+	return s != NULL;
+}
+
 /* ---- edits -------------------------------------------------------------------------------- */
 
 static uint8_t *msr_place(struct snapshot *s, uint64_t index, struct err *e)
@@ -234,6 +268,12 @@ static uint8_t *place(struct snapshot *s, const struct edit *edit, struct err *e
 			      : NULL;
 	case IN_PAGE:
 		return vmcs12_address(s, edit->where, &gpa, e)
+			       ? NULL
+			       : memory_place(s, gpa + edit->offset, edit->size, e);
+	case IN_ASSIST:
+	case IN_EVMCS:
+	case IN_PARTITION:
+		return hyperv_address(s, HYPERV_ASSIST + edit->in - IN_ASSIST, &gpa, e)
 			       ? NULL
 			       : memory_place(s, gpa + edit->offset, edit->size, e);
 	case IN_MEMORY:

@@ -6,6 +6,7 @@
  *   l2                    KVM_STATE_NESTED_GUEST_MODE
  *   run-pending           KVM_STATE_NESTED_RUN_PENDING
  *   mtf-pending           KVM_STATE_NESTED_MTF_PENDING
+ *   evmcs                 KVM_STATE_NESTED_EVMCS: vmcs12 is of an enlightened VMCS
  *   vmxon  vmcs12         VMXON was executed; there is a current VMCS
  *   smm  smm-l2           KVM_STATE_NESTED_SMM_VMXON, KVM_STATE_NESTED_SMM_GUEST_MODE
  *   shadow-vmcs12         the nested state has a shadow vmcs12

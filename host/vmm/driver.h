@@ -69,6 +69,7 @@ struct vm_config {
 	enum method method;  /* of the whole flight */
 	unsigned memory_mib;
 	unsigned vcpus;
+	bool enlightened; /* the VM offers what an enlightened L1 needs */
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
 	const struct order *order;
 	const struct pages_config *pages;

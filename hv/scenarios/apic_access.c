@@ -105,7 +105,7 @@ static void fly_eoi(void)
 		FAILURE("an access that reaches plain memory or L1's own APIC, or a wrong exit"), \
 		FREEZE(port)
 SCENARIO(apic_access, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW, VMX_CPU2_VIRT_APIC_ACCESSES),
-	 FLY(fly_access), TITLE("L2 uses a memory-mapped APIC that L1 emulates"),
+	 FLY(fly_access), ORDINARY, TITLE("L2 uses a memory-mapped APIC that L1 emulates"),
 	 PROMISE("SDM, Virtualizing Memory-Mapped APIC Accesses: TPR is virtualized, any other "
 		 "access to the APIC-access page causes a VM exit"),
 	 HOST("snapshot between L2's accesses"), ABOUT,
@@ -114,7 +114,7 @@ SCENARIO(apic_access, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW, VMX_CPU2_VIRT_APIC_ACCE
 SCENARIO(apic_access_registers,
 	 NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW, VMX_CPU2_VIRT_APIC_ACCESSES,
 	       VMX_CPU2_APIC_REGISTER_VIRT),
-	 FLY(fly_registers),
+	 FLY(fly_registers), ORDINARY,
 	 TITLE("L2 uses a memory-mapped APIC with APIC-register virtualization"),
 	 PROMISE("SDM, Virtualizing Memory-Mapped APIC Accesses and APIC-Write VM Exits: reads "
 		 "come from the virtual-APIC page, writes go there and cause a trap-like VM exit"),

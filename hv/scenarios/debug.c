@@ -124,44 +124,43 @@ static void fly_mtf_single_step(void)
 #define STEP PROMISE("SDM, Debug Exceptions: with RFLAGS.TF a trap follows the next instruction")
 #define MTF  "SDM, Monitor Trap Flag: a VM exit is pending behind the instruction"
 
-SCENARIO(single_step, NEEDS(L2_APICV), FLY(fly_single_step),
-	 TITLE("single-step trap pending in L2"), STEP,
-	 HOST("snapshot behind an OUT with TF set: KVM has #DB pending"), BUG("none known"),
+SCENARIO(single_step, NEEDS(L2_ANY), FLY(fly_single_step), TITLE("single-step trap pending in L2"),
+	 STEP, HOST("snapshot behind an OUT with TF set: KVM has #DB pending"), BUG("none known"),
 	 FAILURE("no #DB, two, or one later; DR6.BS not set"), FREEZE(port),
 	 PROOF("l2 events.exception.pending=1 events.exception.nr=1 rflags&0x100"));
-SCENARIO(single_step_exit, NEEDS(L2_APICV), FLY(fly_single_step_exit),
+SCENARIO(single_step_exit, NEEDS(L2_ANY), FLY(fly_single_step_exit),
 	 TITLE("single-step trap pending in L2, and L1 intercepts #DB"), STEP,
 	 HOST("as single_step"),
 	 BUG("Linux 5.7, KVM: nVMX: Fix trap-like #DB handling: exit qualification and DR6"),
 	 FAILURE("L2 gets the #DB, no exit qualification, or L2's DR6 changes"), FREEZE(port),
 	 PROOF("l2 events.exception.pending=1 events.exception.nr=1 EXCEPTION_BITMAP&2"));
-SCENARIO(movss_break, NEEDS(L2_APICV), FLY(fly_movss_break),
+SCENARIO(movss_break, NEEDS(L2_ANY), FLY(fly_movss_break),
 	 TITLE("data breakpoint that MOV SS holds back"),
 	 PROMISE("SDM, Masking Exceptions and Interrupts When Switching Stacks: a data breakpoint "
 		 "of MOV SS is delivered behind the next instruction"),
 	 HOST("snapshot behind that instruction, an OUT: pending debug exceptions in vmcs12"),
 	 BUG("none known"), FAILURE("no #DB, two, or one later; DR6.B0 not set"), FREEZE(port),
 	 PROOF("l2 GUEST_PENDING_DBG_EXCEPTIONS&0x1001"));
-SCENARIO(mtf_pending, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG), FLY(fly_mtf_pending),
+SCENARIO(mtf_pending, NEEDS(L2_ANY, VMX_CPU_MONITOR_TRAP_FLAG), FLY(fly_mtf_pending),
 	 TITLE("monitor-trap-flag exit pending"), PROMISE(MTF),
 	 HOST("snapshot behind an OUT under MTF: KVM_STATE_NESTED_MTF_PENDING"),
 	 BUG("Linux 5.6, KVM: nVMX: Emulate MTF when performing instruction emulation"),
 	 FAILURE("no MTF exit, or one instruction late"), FREEZE(port), PROOF("l2 mtf-pending"));
-SCENARIO(mtf_irq, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG),
+SCENARIO(mtf_irq, NEEDS(L2_ANY, VMX_CPU_MONITOR_TRAP_FLAG),
 	 FLY(fly_mtf_irq, .possible = hop_host_there),
 	 TITLE("monitor-trap-flag exit pending, and an interrupt for L1"),
 	 PROMISE(MTF ", before external interrupts"),
 	 HOST("as mtf_pending; the interrupt between restore and first KVM_RUN"), BUG("none known"),
 	 FAILURE("the other order, or one of both is lost"), FREEZE(port), ACT(irq, restored),
 	 PROOF("l2 mtf-pending"));
-SCENARIO(mtf_init, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG),
+SCENARIO(mtf_init, NEEDS(L2_ANY, VMX_CPU_MONITOR_TRAP_FLAG),
 	 FLY(fly_mtf_init, .possible = hop_host_there),
 	 TITLE("monitor-trap-flag exit pending, and an INIT signal"),
 	 PROMISE(MTF ", behind INIT signals"),
 	 HOST("as mtf_pending; INIT between restore and first KVM_RUN"), BUG("none known"),
 	 FAILURE("the other order, or an MTF exit when MTF is off"), FREEZE(port),
 	 ACT(init, restored), PROOF("l2 mtf-pending"));
-SCENARIO(mtf_single_step, NEEDS(L2_APICV, VMX_CPU_MONITOR_TRAP_FLAG), FLY(fly_mtf_single_step),
+SCENARIO(mtf_single_step, NEEDS(L2_ANY, VMX_CPU_MONITOR_TRAP_FLAG), FLY(fly_mtf_single_step),
 	 TITLE("monitor-trap-flag exit and single-step trap pending together"),
 	 PROMISE(MTF ", before the trap, which waits in the pending debug exceptions"),
 	 HOST("snapshot behind an OUT under MTF with TF set"),

@@ -144,12 +144,12 @@ SCENARIO(vectoring_int, NEEDS(L2_APICV), FLY(fly_vectoring_int),
 	 BUG("found here: KVM writes the length of INT to VM_ENTRY_INSTRUCTION_LEN, which is L1's"),
 	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000480 "
 	       "VM_EXIT_INSTRUCTION_LEN=2"));
-SCENARIO(vectoring_int3, NEEDS(L2_APICV), FLY(fly_vectoring_int3),
+SCENARIO(vectoring_int3, NEEDS(L2_ANY), FLY(fly_vectoring_int3),
 	 TITLE("L2's IDT is not mapped when it executes INT3: EPT violation"), VIOLATION,
 	 BUG("none known"),
 	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000603 "
 	       "VM_EXIT_INSTRUCTION_LEN=1"));
-SCENARIO(vectoring_ud, NEEDS(L2_APICV), FLY(fly_vectoring_ud),
+SCENARIO(vectoring_ud, NEEDS(L2_ANY), FLY(fly_vectoring_ud),
 	 TITLE("L2's IDT is not mapped when it gets #UD: EPT violation"), VIOLATION,
 	 BUG("none known"),
 	 PROOF("!l2 vmcs12 VM_EXIT_REASON=48 IDT_VECTORING_INFO_FIELD=0x80000306"));
@@ -170,6 +170,6 @@ SCENARIO(delivery_stack, NEEDS(L2_APICV), FLY(fly_missing_stack),
 SCENARIO(delivery_int, NEEDS(L2_APICV), FLY(fly_missing_int),
 	 TITLE("the delivery of L2's INT 0x80 waits for the page of L2's stack"), MISSING,
 	 PROOF("l2 events.exception.injected=0 events.nmi.injected=0 rax=0x1d7ab1e"));
-SCENARIO(delivery_ud, NEEDS(L2_APICV), FLY(fly_missing_ud),
+SCENARIO(delivery_ud, NEEDS(L2_ANY), FLY(fly_missing_ud),
 	 TITLE("the delivery of L2's #UD waits for the page of L2's stack"), MISSING,
 	 PROOF("l2 events.exception.injected=1 events.exception.nr=6 rax=0x1d7ab1e"));

@@ -115,18 +115,18 @@ static void fly_msr_load(void)
 	PROMISE("SDM, VM-Entry Failures During or After Loading Guest State: the host state is " \
 		"loaded, bit 31 of the exit reason is set, the launch state stays clear")
 
-SCENARIO(entry_fail_control, NEEDS(L2_BASE), FLY(fly_control),
+SCENARIO(entry_fail_control, NEEDS(L2_BASE), FLY(fly_control), ORDINARY,
 	 TITLE("the next VM entry fails because of a control"), VMFAIL_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 VIRTUAL_PROCESSOR_ID=0"));
-SCENARIO(entry_fail_host, NEEDS(L2_BASE), FLY(fly_host),
+SCENARIO(entry_fail_host, NEEDS(L2_BASE), FLY(fly_host), ORDINARY,
 	 TITLE("the next VM entry fails because of the host state"), VMFAIL_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 !HOST_CR4&0x2000"));
-SCENARIO(entry_fail_guest, NEEDS(L2_BASE), FLY(fly_guest),
+SCENARIO(entry_fail_guest, NEEDS(L2_BASE), FLY(fly_guest), ORDINARY,
 	 TITLE("the next VM entry fails because of the guest state"), EXIT_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 GUEST_RFLAGS=0"));
-SCENARIO(entry_fail_link, NEEDS(L2_BASE), FLY(fly_link_pointer),
+SCENARIO(entry_fail_link, NEEDS(L2_BASE), FLY(fly_link_pointer), ORDINARY,
 	 TITLE("the next VM entry fails because of the VMCS link pointer"), EXIT_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 !VMCS_LINK_POINTER&0x8000000000000000"));
-SCENARIO(entry_fail_msr, NEEDS(L2_BASE), FLY(fly_msr_load),
+SCENARIO(entry_fail_msr, NEEDS(L2_BASE), FLY(fly_msr_load), ORDINARY,
 	 TITLE("the next VM entry fails at the third entry of its MSR list"), EXIT_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 VM_ENTRY_MSR_LOAD_COUNT=3"));

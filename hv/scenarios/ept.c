@@ -456,12 +456,12 @@ static void fly_pml_page(void)
 		FAILURE("an address lost, doubled or in another place, or no exit when the log " \
 			"is full")
 
-SCENARIO(pml, NEEDS(L2_BASE, VMX_CPU2_PML), FLY(fly_pml, .possible = possible_ad),
+SCENARIO(pml, NEEDS(L2_BASE, VMX_CPU2_PML), FLY(fly_pml, .possible = possible_ad), ORDINARY,
 	 TITLE("the page-modification log is in use and soon full"),
 	 HOST("snapshot in L2 between logged writes"), PML_ABOUT, FREEZE(port),
 	 PROOF("l2 runnable GUEST_PML_INDEX=1"));
 SCENARIO(pml_page, NEEDS(L2_BASE, VMX_CPU2_PML), FLY(fly_pml_page, .possible = possible_ad),
-	 TITLE("in the middle of a write that is logged"),
+	 ORDINARY, TITLE("in the middle of a write that is logged"),
 	 HOST("snapshot while KVM waits for the page of the page-modification log"), PML_ABOUT,
 	 FREEZE(page), PROOF("l2 runnable GUEST_PML_INDEX=0"));
 
@@ -538,12 +538,13 @@ static bool possible_eptp_switch(char *why, size_t size)
 		BUG("none known"), FAILURE("L2 reads through the wrong EPT, or VMFUNC exits")
 
 SCENARIO(eptp_switch, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
-	 FLY(fly_eptp_switch, .possible = possible_eptp_switch),
+	 FLY(fly_eptp_switch, .possible = possible_eptp_switch), ORDINARY,
 	 TITLE("L2 has switched to the second EPT by VMFUNC"),
 	 HOST("snapshot in L2 behind VMFUNC: the EPT pointer that L1 wrote is not the one in use"),
 	 EPTP_ABOUT, FREEZE(port), PROOF("l2 runnable VM_FUNCTION_CONTROL=1"));
 SCENARIO(eptp_list_page, NEEDS(L2_BASE, VMX_CPU2_VMFUNC),
-	 FLY(fly_eptp_list, .possible = possible_eptp_switch), TITLE("in the middle of VMFUNC"),
+	 FLY(fly_eptp_list, .possible = possible_eptp_switch), ORDINARY,
+	 TITLE("in the middle of VMFUNC"),
 	 HOST("snapshot while KVM waits for the page of the EPTP list"), EPTP_ABOUT, FREEZE(page),
 	 PROOF("l2 runnable VM_FUNCTION_CONTROL=1"));
 

@@ -105,26 +105,26 @@ static void fly_halted_init(void)
 	PROMISE("SDM, INIT signals: in VMX non-root operation they cause VM exits; in root " \
 		"operation they are blocked")
 
-SCENARIO(forced_nmi_restored, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+SCENARIO(forced_nmi_restored, NEEDS(L2_ANY), FLY(fly_nmi, .possible = hop_host_there),
 	 TITLE("an NMI before the restored L2 is entered"), NMI, RESTORED, STALE_REQUEST,
 	 ACT(nmi, restored), PORT);
-SCENARIO(forced_nmi_paused, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+SCENARIO(forced_nmi_paused, NEEDS(L2_ANY), FLY(fly_nmi, .possible = hop_host_there),
 	 TITLE("an NMI between pause and save, L2 active"), NMI, PAUSED, STALE_REQUEST,
 	 ACT(nmi, paused), PORT);
-SCENARIO(forced_irq_restored, NEEDS(L2_APICV), FLY(fly_irq, .possible = hop_host_there),
+SCENARIO(forced_irq_restored, NEEDS(L2_ANY), FLY(fly_irq, .possible = hop_host_there),
 	 TITLE("an interrupt for L1 before the restored L2 is entered"), IRQ, RESTORED,
 	 STALE_REQUEST, ACT(irq, restored), PORT);
-SCENARIO(forced_irq_paused, NEEDS(L2_APICV), FLY(fly_irq, .possible = hop_host_there),
+SCENARIO(forced_irq_paused, NEEDS(L2_ANY), FLY(fly_irq, .possible = hop_host_there),
 	 TITLE("an interrupt for L1 between pause and save, L2 active"), IRQ, PAUSED, STALE_REQUEST,
 	 ACT(irq, paused), PORT);
 SCENARIO(forced_irq_noack, NEEDS(L2_BASE), FLY(fly_irq_noack, .possible = hop_host_there),
 	 TITLE("an interrupt that the VM exit does not acknowledge, before the restored L2 is "
 	       "entered"),
 	 IRQ, RESTORED, STALE_REQUEST, ACT(irq, restored), PORT);
-SCENARIO(forced_init_restored, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+SCENARIO(forced_init_restored, NEEDS(L2_ANY), FLY(fly_init, .possible = hop_host_there),
 	 TITLE("an INIT signal before the restored L2 is entered"), INIT, RESTORED, STALE_REQUEST,
 	 ACT(init, restored), PORT);
-SCENARIO(forced_init_paused, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+SCENARIO(forced_init_paused, NEEDS(L2_ANY), FLY(fly_init, .possible = hop_host_there),
 	 TITLE("an INIT signal between pause and save, L2 active"), INIT, PAUSED, STALE_REQUEST,
 	 ACT(init, paused), PORT);
 SCENARIO(forced_halted_irq, NEEDS(L2_APICV), FLY(fly_halted_irq, .possible = hop_host_there),

@@ -13,7 +13,7 @@ static void fly(void)
 		ktap_check("activity state after the NMI", 1, vmcs_read(GUEST_ACTIVITY_STATE));
 }
 
-SCENARIO(halted_nmi, NEEDS(L2_BASE), FLY(fly, .possible = hop_host_there),
+SCENARIO(halted_nmi, NEEDS(L2_ANY), FLY(fly, .possible = hop_host_there),
 	 TITLE("an NMI takes an L2 that sleeps in HLT back to L1"),
 	 PROMISE("SDM, VM-execution control NMI exiting: an NMI causes a VM exit, also from HLT"),
 	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),

@@ -193,19 +193,19 @@ SCENARIO(halted_irq_blocked, NEEDS(L2_APICV), FLY(fly_irq),
 	 HOST("snapshot of the sleeping L2; the interrupt when the restored vCPU has blocked"),
 	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(irq, blocked),
 	 PROOF("l2 halted !on rvi=0 !irr:0x60 rflags&0x200 GUEST_ACTIVITY_STATE=1"));
-SCENARIO(halted_irq_paused, NEEDS(L2_APICV), FLY(fly_irq),
+SCENARIO(halted_irq_paused, NEEDS(L2_ANY), FLY(fly_irq),
 	 TITLE("an interrupt for L1 has come to a halted L2 when it is saved"), PROMISE_IRQ,
 	 HOST("stops the sleeping L2, sends the interrupt, saves: it waits in L1's IRR"), LEVITSKY,
 	 SLEEPS_ON, BLOCKED, ACT(irq, paused),
 	 PROOF("l2 halted rvi=0 rflags&0x200 GUEST_ACTIVITY_STATE=1"));
 
 #define PROMISE_NMI PROMISE("SDM, NMI exiting: an NMI causes a VM exit, also from HLT")
-SCENARIO(halted_nmi_paused, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+SCENARIO(halted_nmi_paused, NEEDS(L2_ANY), FLY(fly_nmi, .possible = hop_host_there),
 	 TITLE("an NMI is pending when a halted L2 is saved"), PROMISE_NMI,
 	 HOST("stops the sleeping L2, sends the NMI, saves"),
 	 BUG("found here: the restored NMI is only queued, and L2 seems to wake"), SLEEPS_ON,
 	 BLOCKED, ACT(nmi, paused), PROOF("l2 halted rvi=0 events.nmi.pending=0"));
-SCENARIO(halted_nmi_restored, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host_there),
+SCENARIO(halted_nmi_restored, NEEDS(L2_ANY), FLY(fly_nmi, .possible = hop_host_there),
 	 TITLE("an NMI comes to a halted L2 before the first KVM_RUN"), PROMISE_NMI,
 	 HOST("snapshot of the sleeping L2; the NMI between restore and KVM_RUN"), LEVITSKY,
 	 SLEEPS_ON, BLOCKED, ACT(nmi, restored), PROOF("l2 halted rvi=0 events.nmi.pending=0"));
@@ -213,12 +213,12 @@ SCENARIO(halted_nmi_restored, NEEDS(L2_APICV), FLY(fly_nmi, .possible = hop_host
 #define PROMISE_INIT                                                                              \
 	PROMISE("SDM, Other Causes of VM Exits: an INIT signal causes a VM exit, also from HLT; " \
 		"it does not reset the processor")
-SCENARIO(halted_init_blocked, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+SCENARIO(halted_init_blocked, NEEDS(L2_ANY), FLY(fly_init, .possible = hop_host_there),
 	 TITLE("an INIT takes a halted L2 back to L1"), PROMISE_INIT,
 	 HOST("snapshot of the sleeping L2; the INIT when the restored vCPU has blocked"),
 	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(init, blocked),
 	 PROOF("l2 halted rvi=0 events.smi.latched_init=0"));
-SCENARIO(halted_init_paused, NEEDS(L2_APICV), FLY(fly_init, .possible = hop_host_there),
+SCENARIO(halted_init_paused, NEEDS(L2_ANY), FLY(fly_init, .possible = hop_host_there),
 	 TITLE("an INIT is pending when a halted L2 is saved"), PROMISE_INIT,
 	 HOST("stops the sleeping L2, sends the INIT, saves: KVM_GET_MP_STATE looks at it"),
 	 BUG("found here: KVM_GET_MP_STATE takes the VM exit, the events were saved before"),
@@ -254,7 +254,7 @@ SCENARIO(hlt_entry_vppr, NEEDS(L2_APICV), FLY(fly_vppr_entry, .possible = hop_ho
 #define PROMISE_ENTRY                                                                        \
 	PROMISE("SDM, Activity State: after VM entry with activity state HLT the processor " \
 		"sleeps until an event that ends HLT")
-SCENARIO(hlt_entry, NEEDS(L2_APICV), FLY(fly_entry),
+SCENARIO(hlt_entry, NEEDS(L2_ANY), FLY(fly_entry),
 	 TITLE("L1 enters L2 asleep (activity state HLT), and nothing is pending"), PROMISE_ENTRY,
 	 HOST("snapshot of the sleeping L2; an interrupt when the restored vCPU has blocked"),
 	 BUG("none known"), SLEEPS_ON, BLOCKED, ACT(irq, blocked),

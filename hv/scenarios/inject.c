@@ -25,7 +25,8 @@ static void inject(uint32_t info, unsigned len, bool in_delivery)
 	vmx_control_set(VMX_PIN_VIRTUAL_NMIS, true);
 	if (!l2_tells(&l2, 1))
 		return;
-	expect_page(in_delivery ? page_gpa(l2_own_idt(&l2)) : page_gpa(l2.vapic));
+	expect_page(in_delivery ? page_gpa(l2_own_idt(&l2))
+				: page_gpa(l2.vapic ? (void *)l2.vapic : l2.msr_bitmap));
 	rip = vmcs_read(GUEST_RIP);
 	l2.shared->arg[0] = rip;
 	if (vector >= 32)
@@ -58,22 +59,22 @@ static void inject(uint32_t info, unsigned len, bool in_delivery)
 #define SOFT_LOST                                                                                \
 	BUG("found here: KVM_GET_VCPU_EVENTS leaves out software events, as if RIP stood at an " \
 	    "instruction that brings them again")
-#define INJECT(id, what, info, len, bug, proof_info)                                         \
-	static void fly_inject_##id(void)                                                    \
-	{                                                                                    \
-		inject(info, len, false);                                                    \
-	}                                                                                    \
-	SCENARIO(inject_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS), FLY(fly_inject_##id),   \
-		 TITLE("L1 injects " what ", and L2 has not begun"), ABOUT, bug,             \
-		 HOST("snapshot while KVM waits inside VMRESUME for the virtual-APIC page: " \
-		      "nested_run_pending"),                                                 \
+#define INJECT(id, what, info, len, bug, proof_info)                                     \
+	static void fly_inject_##id(void)                                                \
+	{                                                                                \
+		inject(info, len, false);                                                \
+	}                                                                                \
+	SCENARIO(inject_##id, NEEDS(L2_ANY, VMX_PIN_VIRTUAL_NMIS), FLY(fly_inject_##id), \
+		 TITLE("L1 injects " what ", and L2 has not begun"), ABOUT, bug,         \
+		 HOST("snapshot while KVM waits inside VMRESUME for a page of vmcs12: "  \
+		      "nested_run_pending"),                                             \
 		 PROOF("l2 run-pending VM_ENTRY_INTR_INFO_FIELD=" proof_info))
 #define DELIVER(id, what, info, len, bug, proof_terms)                                          \
 	static void fly_deliver_##id(void)                                                      \
 	{                                                                                       \
 		inject(info, len, true);                                                        \
 	}                                                                                       \
-	SCENARIO(deliver_##id, NEEDS(L2_APICV, VMX_PIN_VIRTUAL_NMIS), FLY(fly_deliver_##id),    \
+	SCENARIO(deliver_##id, NEEDS(L2_ANY, VMX_PIN_VIRTUAL_NMIS), FLY(fly_deliver_##id),      \
 		 TITLE("the delivery of " what " that L1 has injected is interrupted"), ABOUT,  \
 		 bug,                                                                           \
 		 HOST("snapshot while KVM waits for the page of L2's IDT, as it would for any " \

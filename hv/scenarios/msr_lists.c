@@ -119,7 +119,7 @@ SCENARIO(msr_entry_load, NEEDS(L2_BASE), FLY(fly_entry_load),
 	 PROMISE("SDM, Loading MSRs: the area is loaded at VM entry, and at no other time"),
 	 HOST("snapshot in L2 behind its writes"), LISTS_REST, FREEZE(port),
 	 PROOF("l2 runnable VM_ENTRY_MSR_LOAD_COUNT=2 " L2_OWN));
-SCENARIO(msr_entry_load_page, NEEDS(L2_BASE), FLY(fly_entry_load_page),
+SCENARIO(msr_entry_load_page, NEEDS(L2_BASE), FLY(fly_entry_load_page), ORDINARY,
 	 TITLE("the VM-entry MSR-load area's page comes late, during VMLAUNCH"),
 	 PROMISE("SDM, Loading MSRs: L2's first instruction finds them all loaded"),
 	 HOST("snapshot while KVM waits inside VMLAUNCH for the area"), LISTS_REST, FREEZE(page),

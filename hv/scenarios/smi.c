@@ -162,7 +162,7 @@ static void fly_twice(void)
 	HOST("an SMI; snapshot at a freeze point inside the handler, where KVM keeps VMXON and " \
 	     "L2 apart")
 
-SCENARIO(smi_in_l1_vmxon, NEEDS(L2_BASE), FLY(fly_l1_vmxon, .possible = hop_host_there),
+SCENARIO(smi_in_l1_vmxon, NEEDS(L2_BASE), FLY(fly_l1_vmxon, .possible = hop_host_there), ORDINARY,
 	 TITLE("an SMI meets L1 that has no current VMCS; frozen in the handler"), ABOUT,
 	 IN_HANDLER, FAILURE("VMXON lost, or in force within SMM: a fault in the handler"),
 	 FREEZE(port), ACT(smi, first), PROOF("smm !smm-l2 !l2 vmxon !vmcs12 events.smi.smm=1"));

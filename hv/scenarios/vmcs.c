@@ -192,7 +192,7 @@ static void fly_after_exit(void)
 	check_unused();
 }
 
-SCENARIO(fields_after_exit, NEEDS(L2_BASE), FLY(fly_after_exit),
+SCENARIO(fields_after_exit, NEEDS(L2_BASE), FLY(fly_after_exit), ORDINARY,
 	 TITLE("L1 right behind an exit, no VMCS field read yet"),
 	 PROMISE("SDM, Saving Guest State: a VM exit saves all guest state, and leaves control and "
 		 "host fields alone"),
@@ -221,7 +221,7 @@ static void fly_cleared(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(fields_cleared, NEEDS(L2_BASE), FLY(fly_cleared),
+SCENARIO(fields_cleared, NEEDS(L2_BASE), FLY(fly_cleared), ORDINARY,
 	 TITLE("the current VMCS was cleared and loaded again, not launched"),
 	 PROMISE("SDM, Virtual-Machine Control Structures: VMCLEAR makes the launch state clear "
 		 "and keeps the data; VMRESUME then fails with error 5"),
@@ -260,7 +260,7 @@ static void fly_no_current(void)
 		again();
 }
 
-SCENARIO(vmclear_current, NEEDS(L2_BASE), FLY(fly_no_current),
+SCENARIO(vmclear_current, NEEDS(L2_BASE), FLY(fly_no_current), ORDINARY,
 	 TITLE("the current VMCS was cleared, so there is none"),
 	 PROMISE("SDM, VMCLEAR: clearing the current VMCS leaves no current one; VMREAD and "
 		 "VMRESUME then give VMfailInvalid"),
@@ -298,10 +298,10 @@ static void fly_off_vmxe(void)
 		FAILURE("VMXON fails or is #GP or #UD (trap in L1), or a VMCS has lost its data"), \
 		FREEZE(port)
 
-SCENARIO(vmx_off, NEEDS(L2_BASE), FLY(fly_off),
+SCENARIO(vmx_off, NEEDS(L2_BASE), FLY(fly_off), ORDINARY,
 	 TITLE("L1 is outside VMX operation, and CR4.VMXE is 0"), OFF_ABOUT,
 	 PROOF("!vmxon !vmcs12 !l2 !cr4&0x2000"));
-SCENARIO(vmx_off_vmxe, NEEDS(L2_BASE), FLY(fly_off_vmxe),
+SCENARIO(vmx_off_vmxe, NEEDS(L2_BASE), FLY(fly_off_vmxe), ORDINARY,
 	 TITLE("L1 has executed VMXOFF and not yet cleared CR4.VMXE"), OFF_ABOUT,
 	 PROOF("!vmxon !vmcs12 !l2 cr4&0x2000"));
 
@@ -339,7 +339,7 @@ static void fly_vmxon_pointer(void)
 	vmx_on();
 }
 
-SCENARIO(vmxon_pointer, NEEDS(L2_BASE), FLY(fly_vmxon_pointer),
+SCENARIO(vmxon_pointer, NEEDS(L2_BASE), FLY(fly_vmxon_pointer), ORDINARY,
 	 TITLE("VMXON, VMCLEAR and VMPTRLD fail for the VMXON region"),
 	 PROMISE("SDM, VM-Instruction Error Numbers: 3, 10 and 15: the processor knows its VMXON "
 		 "pointer"),
@@ -363,7 +363,8 @@ static void fly_launched(void)
 	l2_tells(&l2, 1);
 }
 
-SCENARIO(launched, NEEDS(L2_BASE), FLY(fly_launched), TITLE("the current VMCS is launched"),
+SCENARIO(launched, NEEDS(L2_BASE), FLY(fly_launched), ORDINARY,
+	 TITLE("the current VMCS is launched"),
 	 PROMISE("SDM, Virtual-Machine Control Structures: VMLAUNCH asks for a clear VMCS (error "
 		 "4), VMRESUME for a launched one"),
 	 HOST("snapshot in L1 behind an exit"), BUG("none known"),
@@ -387,7 +388,7 @@ static void fly_error(void)
 		l2_tells(&l2, 1);
 }
 
-SCENARIO(instruction_error, NEEDS(L2_BASE), FLY(fly_error),
+SCENARIO(instruction_error, NEEDS(L2_BASE), FLY(fly_error), ORDINARY,
 	 TITLE("a VMX instruction has failed, and its error number is not yet read"),
 	 PROMISE("SDM, VM-Instruction Error Field: the field holds the number of the last failure"),
 	 HOST("snapshot in L1 behind the failure and writes of other fields"), BUG("none known"),
@@ -464,10 +465,10 @@ static void fly_two_l1(void)
 		BUG("none known"), FAILURE("one L2 has the other's state, or a VM entry fails"), \
 		FREEZE(port)
 
-SCENARIO(two_vmcs_l2, NEEDS(L2_BASE), FLY(fly_two_l2),
+SCENARIO(two_vmcs_l2, NEEDS(L2_BASE), FLY(fly_two_l2), ORDINARY,
 	 TITLE("one of two L2s runs, the other one's VMCS is launched and not current"),
 	 HOST("snapshot in the running L2"), TWO_ABOUT, PROOF("l2 runnable"));
-SCENARIO(two_vmcs_l1, NEEDS(L2_BASE), FLY(fly_two_l1), TITLE("L1 has two launched VMCSs"),
+SCENARIO(two_vmcs_l1, NEEDS(L2_BASE), FLY(fly_two_l1), ORDINARY, TITLE("L1 has two launched VMCSs"),
 	 HOST("snapshot in L1, which then goes on with the one that is not current"), TWO_ABOUT,
 	 PROOF("vmxon vmcs12 !l2 launch_state=1"));
 
@@ -506,7 +507,7 @@ static void fly_shadow_current(void)
 	again();
 }
 
-SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_current),
+SCENARIO(shadow_current, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_current), ORDINARY,
 	 TITLE("the current VMCS is a shadow VMCS"),
 	 PROMISE("SDM, Virtual-Machine Control Structures: VMREAD and VMWRITE work on a shadow "
 		 "VMCS; VMLAUNCH gives VMfailInvalid"),
@@ -579,11 +580,11 @@ static void fly_shadow_entry(void)
 		"pointer names, unless a bitmap says that they exit"),                         \
 		BUG("none known"), FAILURE("L2, or L1 later, reads another value than L2 wrote")
 
-SCENARIO(shadow_access, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_access),
+SCENARIO(shadow_access, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_access), ORDINARY,
 	 TITLE("L2 writes and reads a shadow VMCS"),
 	 HOST("snapshot in L2 between its VMWRITEs and VMREADs"), SHADOW_ABOUT, FREEZE(port),
 	 PROOF("l2 runnable shadow-vmcs12"));
-SCENARIO(shadow_entry, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_entry),
+SCENARIO(shadow_entry, NEEDS(L2_BASE, VMX_CPU2_VMCS_SHADOWING), FLY(fly_shadow_entry), ORDINARY,
 	 TITLE("right behind VMLAUNCH with a shadow VMCS"),
 	 HOST("snapshot while KVM waits inside VMLAUNCH for the page of the shadow VMCS"),
 	 SHADOW_ABOUT, FREEZE(page), PROOF("l2 run-pending"));

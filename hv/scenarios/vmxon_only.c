@@ -17,7 +17,7 @@ static void fly(void)
 	}
 }
 
-SCENARIO(vmxon_only, NEEDS(L2_BASE), FLY(fly), TITLE("VMXON executed, no current VMCS"),
+SCENARIO(vmxon_only, NEEDS(L2_BASE), FLY(fly), ORDINARY, TITLE("VMXON executed, no current VMCS"),
 	 PROMISE("SDM, Virtual-Machine Control Structures: after VMXON there is no current VMCS "
 		 "until VMPTRLD"),
 	 HOST("snapshot with L1 in VMX root operation and KVM's nested state a bare header"),

@@ -36,14 +36,14 @@ static void fly(void)
 		"wait-for-SIPI, by a VM exit with its vector"),                        \
 		BUG("none known"), FAILURE("L2 runs, sleeps on, or the SIPI is lost"), \
 		FREEZE(blocked), PROOF("l2 init-received GUEST_ACTIVITY_STATE=3")
-SCENARIO(wait_sipi, NEEDS(L2_APICV), FLY(fly, .possible = possible),
+SCENARIO(wait_sipi, NEEDS(L2_ANY), FLY(fly, .possible = possible),
 	 TITLE("an L2 in wait-for-SIPI gets its SIPI"), ABOUT,
 	 HOST("snapshot of the waiting L2; the SIPI when the restored vCPU has blocked"),
 	 ACT(sipi, blocked));
-SCENARIO(wait_sipi_paused, NEEDS(L2_APICV), FLY(fly, .possible = possible),
+SCENARIO(wait_sipi_paused, NEEDS(L2_ANY), FLY(fly, .possible = possible),
 	 TITLE("a SIPI is pending when an L2 in wait-for-SIPI is saved"), ABOUT,
 	 HOST("stops the waiting L2, sends the SIPI, saves"), ACT(sipi, paused));
-SCENARIO(wait_sipi_restored, NEEDS(L2_APICV), FLY(fly, .possible = possible),
+SCENARIO(wait_sipi_restored, NEEDS(L2_ANY), FLY(fly, .possible = possible),
 	 TITLE("a SIPI comes to an L2 in wait-for-SIPI before the first KVM_RUN"), ABOUT,
 	 HOST("snapshot of the waiting L2; the SIPI between restore and KVM_RUN"),
 	 ACT(sipi, restored));

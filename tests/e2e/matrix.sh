@@ -21,6 +21,7 @@ what="list --verbose"
 {
 	cat docs/scenarios.in.md
 	build/midflight list --verbose
+	build/midflight list --verbose --enlightened
 } >"$work/out" 2>&1
 holds "docs/scenarios.md is what the image says (else: make docs)" \
 	cmp -s "$work/out" docs/scenarios.md

@@ -49,7 +49,7 @@ static void which_option(void **state)
 	check("", "run", "--shown");	  /* hidden */
 	check("--help ", "list", "--h");
 	check("", "run", "--", "--"); /* behind it there are no options */
-	check("--scenario --methods --image --verbose --help ", "list", "");
+	check("--scenario --methods --enlightened --image --verbose --help ", "list", "");
 	check("", "save", ""); /* a file */
 	check("flight freeze ", "help", "hop", "f");
 }

@@ -33,7 +33,12 @@ static int setup(void **state)
 	tree_file("/proc/sys/kernel/dmesg_restrict", "1\n");
 	m = (struct machine){
 		.root = tree_root,
-		.probe = {.api_version = 12, .nested_state = 8320, .cpuid = true, .vmx = true},
+		.probe = {.api_version = 12,
+			  .nested_state = 8320,
+			  .cpuid = true,
+			  .vmx = true,
+			  .evmcs = true,
+			  .evmcs_revisions = 0x101},
 		.msr = {{"IA32_VMX_PROCBASED_CTLS2", CPU2, EPT | APICV},
 			{"IA32_VMX_TRUE_PINBASED_CTLS", PIN, POSTED}},
 		.msrs = 2,
@@ -111,6 +116,7 @@ static void all_well(void **state)
 	assert_line("ok", "kvm_intel.enable_apicv", "Y\n", NULL);
 	assert_line("ok", "virtual-interrupt delivery", "offered to L1\n", NULL);
 	assert_line("ok", "posted interrupts", "offered to L1\n", NULL);
+	assert_line("ok", "enlightened VMCS", "offered to L1\n", NULL);
 	assert_line("ok", "userfaultfd", "works\n", NULL);
 	assert_line("ok", "QEMU", "10.0.3 (Debian)\n", NULL);
 	assert_line("ok", "L0's log (/dev/kmsg)", "readable\n", NULL);
@@ -118,6 +124,11 @@ static void all_well(void **state)
 	assert_null(strstr(said, "->"));
 	assert_contains(said, "\n`midflight run` uses this machine's KVM.\n");
 	assert_int_equal(status, 0);
+	m.probe.evmcs_revisions = 0;
+	assert_line("no", "enlightened VMCS", "KVM_GET_SUPPORTED_HV_CPUID has no revision 1", NULL);
+	m.probe.evmcs = false;
+	assert_line("no", "enlightened VMCS", "no KVM_CAP_HYPERV_ENLIGHTENED_VMCS",
+		    "boot Linux 4.20 or newer, from 6.9 on with CONFIG_KVM_HYPERV=y");
 }
 
 static void cpu(void **state)

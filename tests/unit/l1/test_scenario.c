@@ -49,6 +49,36 @@ static void good(void **state)
 	assert_null(scenario_find("bb", 2));
 }
 
+/* What an enlightened L1 flies as well, or alone, or not. */
+static void enlightened(void **state)
+{
+	static const char text[] =
+		"name: a\nneeds: NEEDS(L2_BASE)\ntitle: a's\nproof: l2 vmcs12 runnable\n\0"
+		"name: b\nneeds: NEEDS(L2_ANY)\ntitle: b's\nproof: !l2 vmcs12 vmxon\n\0"
+		"name: c\nneeds: NEEDS(L2_BASE)\ntitle: c's\nproof: l2\nordinary: yes\n\0"
+		"name: d\nneeds: NEEDS(EVMCS, L2_BASE)\ntitle: d's\nproof: l2 evmcs\n\0"
+		"name: e\nneeds: NEEDS(L2_APICV)\ntitle: e's\nproof: l2\n";
+	struct err e = {0};
+	const struct scenario *s;
+	unsigned count;
+
+	(void)state;
+	assert_int_equal(scenarios_parse(text, sizeof(text), &e), 0);
+	scenarios(&count);
+	assert_int_equal(count, 7);
+	assert_false(scenario_find("a", 1)->enlightened);
+	s = scenario_find("a_evmcs", 7);
+	assert_true(s->enlightened && s->second && s->l2);
+	assert_string_equal(s->proof, "l2 runnable evmcs");
+	assert_string_equal(s->title, "a's, by an enlightened VMCS");
+	assert_string_equal(scenario_find("b_evmcs", 7)->proof, "!l2 vmxon");
+	assert_null(scenario_find("c_evmcs", 7));
+	s = scenario_find("d", 1);
+	assert_true(s->enlightened && !s->second);
+	assert_null(scenario_find("d_evmcs", 7));
+	assert_null(scenario_find("e_evmcs", 7));
+}
+
 static void bad(void **state)
 {
 	(void)state;
@@ -128,10 +158,8 @@ static void files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),
-		cmocka_unit_test(bad),
-		cmocka_unit_test(mutated),
-		cmocka_unit_test(files),
+		cmocka_unit_test(good),	   cmocka_unit_test(enlightened), cmocka_unit_test(bad),
+		cmocka_unit_test(mutated), cmocka_unit_test(files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "tests/unit/state.h"
 
 #include "host/snapshot/break.h"
+#include "host/snapshot/hyperv.h"
 
 /* How many equal bytes may stand within a range that diff() prints: one register is more. */
 #define JOIN 14
@@ -76,6 +77,28 @@ static const char *with_argument(const char *what)
 	return !strcmp(what, "msr=") ? "msr=0x48" : what;
 }
 
+/* VP assist page, enlightened VMCS and partition assist page, each naming the next. */
+#define ASSIST	  0xd000
+#define EVMCS	  0xe000
+#define PARTITION 0xf000
+
+static void enlighten(struct snapshot *s)
+{
+	const struct kvm_cpuid_entry2 cpuid = {.function = 0x4000000a, .eax = 0xe0101};
+	const struct snapshot_section *msrs = snapshot_find(s, "MSRS");
+	struct kvm_msr_entry *entry = msrs->data;
+	const uint64_t evmcs = EVMCS, partition = PARTITION;
+
+	for (size_t i = 0; i < msrs->len / sizeof(*entry); i++)
+		if (entry[i].index == 0x40000073)
+			entry[i].data = ASSIST | 1;
+	memcpy(s->page[ASSIST / SNAPSHOT_PAGE] + VP_ASSIST_CURRENT_NESTED_VMCS, &evmcs,
+	       sizeof(evmcs));
+	memcpy(s->page[EVMCS / SNAPSHOT_PAGE] + EVMCS_PARTITION_ASSIST_PAGE, &partition,
+	       sizeof(partition));
+	snapshot_add(s, "CPUID2", &cpuid, sizeof(cpuid));
+}
+
 /* state_sample() with something to break for @what. */
 static struct snapshot sample_for(const char *what)
 {
@@ -83,6 +106,7 @@ static struct snapshot sample_for(const char *what)
 
 	if (!strcmp(what, "mp-state-halted"))
 		memset(state_section(&s, "MP_STATE"), 0, sizeof(struct kvm_mp_state));
+	enlighten(&s);
 	return s;
 }
 /* What each breakage changes in state_sample(), by offsets in KVM's structures. */
@@ -176,6 +200,20 @@ static const struct {
 	{"feature-control", "MSR 3a"},
 	{"vmx-capabilities", "MSR 485"},
 	{"msr=", "MSR 48"},
+	{"hv-guest-os-id", "MSR 40000000"},
+	{"hv-hypercall", "MSR 40000001"},
+	{"hv-vp-index", "MSR 40000002"},
+	{"hv-assist-msr", "MSR 40000073"},
+	{"hv-assist-page", "page d000 0-fff"},
+	{"hv-enlighten-vmentry", "page d000 28-28"},
+	{"hv-current-vmcs", "page d000 31-31"},
+	{"hv-direct-hypercall", "page d000 20-23"},
+	{"hv-direct-flush", "CPUID2 e-e"},
+	{"evmcs-page", "page e000 0-fff"},
+	{"evmcs-host-state", "page e000 8-5f"},
+	{"evmcs-enlightenments", "page e000 344-347"},
+	{"evmcs-partition", "page e000 359-359"},
+	{"hv-partition-page", "page f000 0-fff"},
 };
 
 static void each(void **state)
