@@ -205,6 +205,7 @@ static void forget(void)
 				free(*(char **)((char *)&table[i] + own[t]));
 	free(store);
 	free(table);
+	store = NULL;
 	table = NULL;
 	count = 0;
 }
