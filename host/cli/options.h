@@ -88,7 +88,7 @@ struct options {
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
 	bool nudge_given;
-	bool enlightened; /* scenarios that an enlightened L1 flies */
+	bool enlightened;	       /* scenarios that an enlightened L1 flies */
 	bool orders, count_on;	       /* soak */
 	bool exact;		       /* replay */
 	bool list_methods;	       /* list */

@@ -107,7 +107,8 @@ static void list_scenarios(const struct options *o)
 			width = (unsigned)strlen(o->scenario[i]->name);
 	printf("# scenarios: name, drivers that can fly it, title [what the CPU must offer: VMX "
 	       "controls;\n"
-	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv; L2_ANY: with APICv,\n"
+	       "# L2_BASE, L2_APICV: those of an ordinary L2 without and with APICv; L2_ANY: with "
+	       "APICv,\n"
 	       "# by an enlightened VMCS without]\n");
 	for (unsigned i = 0; i < o->scenarios; i++) {
 		const struct scenario *s = o->scenario[i];

@@ -364,8 +364,7 @@ static int restore_cpuid_legacy(const struct kvm_fds *fds, const struct snapshot
 							 .ebx = entry[i].ebx,
 							 .ecx = entry[i].ecx,
 							 .edx = entry[i].edx};
-	if (kvm_hyperv_says_evmcs(entry, (unsigned)count) &&
-	    kvm_hyperv_enable_evmcs(fds->vcpu, e))
+	if (kvm_hyperv_says_evmcs(entry, (unsigned)count) && kvm_hyperv_enable_evmcs(fds->vcpu, e))
 		ret = -1;
 	else
 		ret = plain(ioctl(fds->vcpu, KVM_SET_CPUID, cpuid), "KVM_SET_CPUID", e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* L2 computes and, with APICv, takes posted interrupts; all is told where the scenario is registered, below. */
+/* L2 computes and, with APICv, takes posted interrupts; all is told where the scenario is
+ * registered, below. */
 #include "hv/running.h"
 #include "hv/scenario.h"
 
