@@ -21,7 +21,8 @@ static bool means(const struct options *o, const char *pattern, const struct sce
 	if (!s->enlightened)
 		return !o->enlightened && (all || !fnmatch(pattern, s->name, 0));
 	if (all || !fnmatch(pattern, s->name, 0))
-		return o->enlightened || strstr(pattern, SCENARIO_SECOND + 1);
+		return o->enlightened || !strcmp(pattern, s->name) ||
+		       strstr(pattern, SCENARIO_SECOND + 1);
 	snprintf(first, sizeof(first), "%.*s",
 		 (int)(strlen(s->name) - strlen(SCENARIO_SECOND) * s->second), s->name);
 	return o->enlightened && !fnmatch(pattern, first, 0);

@@ -279,3 +279,18 @@ SCENARIO(shutdown_entry, NEEDS(L2_APICV, VMX_PIN_PREEMPTION_TIMER),
 	 PROMISE("SDM, Activity State: only the VMX-preemption timer, NMI, INIT and SMI end it"),
 	 HOST("snapshot while KVM waits inside VMLAUNCH for the virtual-APIC page"),
 	 BUG("none known"), FAILURE("L2 runs"), FREEZE(page), PROOF("l2 GUEST_ACTIVITY_STATE=2"));
+
+/* The NMI comes when the restored L2 sleeps again. */
+static void fly_nmi_blocked(void)
+{
+	l2_create(&l2, "hlt");
+	if (l2_exits(&l2, EXIT_REASON_EXCEPTION_NMI))
+		ktap_check("activity state after the NMI", 1, vmcs_read(GUEST_ACTIVITY_STATE));
+}
+
+SCENARIO(halted_nmi, NEEDS(L2_ANY), FLY(fly_nmi_blocked, .possible = hop_host_there),
+	 TITLE("an NMI takes an L2 that sleeps in HLT back to L1"),
+	 PROMISE("SDM, VM-execution control NMI exiting: an NMI causes a VM exit, also from HLT"),
+	 HOST("snapshot of the sleeping L2; an NMI when the restored vCPU has blocked again"),
+	 BUG("none known"), FAILURE("L2 sleeps on, or exits for another reason"), FREEZE(blocked),
+	 ACT(nmi, blocked), PROOF("l2 halted"));

@@ -214,6 +214,9 @@ static const struct {
 	{"evmcs-enlightenments", "page e000 344-347"},
 	{"evmcs-partition", "page e000 359-359"},
 	{"hv-partition-page", "page f000 0-fff"},
+	{"hv-reference-tsc", "MSR 40000021"},
+	{"hv-reenlightenment", "MSR 40000106"},
+	{"hv-tsc-emulation", "MSR 40000107"},
 };
 
 static void each(void **state)
