@@ -126,7 +126,7 @@ enter() { # TREE COMMAND...
         mount --rbind /proc "$root/proc"
         mount --rbind /dev "$root/dev"
         exec chroot "$root" /usr/bin/env -i PATH=/usr/bin:/usr/sbin HOME=/tmp LC_ALL=C DEB_BUILD_ARCH=amd64 \
-            sh -ec "cd /usr/src/$common && exec \"\$@\"" sh "$@"
+            DEB_HOST_ARCH=amd64 sh -ec "cd /usr/src/$common && exec \"\$@\"" sh "$@"
     ' sh "$lab/$tools/root" "$lab/headers-$kernel/usr/src" "$tree" "$@"
 }
 

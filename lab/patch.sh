@@ -74,9 +74,10 @@ apply_semantic() { # PATCH TREE
     local said status=0
     cp -- "$1" "$2/tmp/patch.cocci"
     # shellcheck disable=SC2016 # the inner shell expands these
-    said=$(enter "$2" sh -ec 'find arch/x86/kvm virt/kvm -name "*.[ch]" ! -path "*/svm/*" ! -name "*.mod.c" |
-        sort | xargs spatch --very-quiet --no-includes --in-place --jobs "$0" --sp-file /tmp/patch.cocci' \
-        "$(nproc)" 2>&1) || status=$?
+    said=$(enter "$2" sh -ec 'for dir; do
+            spatch --very-quiet --no-includes --include-headers --use-coccigrep --in-place \
+                --sp-file /tmp/patch.cocci --dir "$dir"
+        done' sh "${KVM_DIRS[@]}" 2>&1) || status=$?
     [ "$status" = 0 ] ||
         die "$1: spatch says:" "$(sed 's/^/    /; s,/tmp/patch\.cocci,'"${1##*/}"',' <<< "$said" | tail -n 20)"
 }

@@ -5,6 +5,7 @@
 #include "host/cli/paths.h"
 #include "host/cli/plan.h"
 #include "host/report/result_json.h"
+#include "host/run/patch_columns.h"
 #include "host/run/run.h"
 #include "host/base/signals.h"
 
@@ -221,7 +222,9 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 		count = add_axis(list, count, "--kvm-param", split(is + 1, name), e);
 		free(name);
 	}
-	if (count > 0 && o->l0_words + list[0].words > ARRAY_SIZE(o->l0)) {
+	if (count > 0 && o->patches)
+		count = patch_columns_make(o, list, count, e);
+	if (count > 0 && o->l0_words + list[count - 1].words > ARRAY_SIZE(o->l0)) {
 		err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
 		variants_free(list, count);
 		return -1;
@@ -257,7 +260,8 @@ static int run_one(void *arg)
 
 	buf_printf(&command, "%s", one.shown_command);
 	one.kernels = one.each_module = NULL;
-	one.each_params = 0;
+	one.each_params = one.patches = 0;
+	one.expect_cure = NULL;
 	one.jobs = r->jobs;
 	one.part = true;
 	one.log = r->dir;
@@ -408,10 +412,18 @@ int run_variants(const struct options *o)
 		free(log);
 		return give_up(count < 0 ? e.text : "cannot set up signals");
 	}
+	status = o->patches ? patch_columns_build(o, list, (unsigned)count) : 0;
+	if (status) {
+		variants_free(list, count);
+		free(log);
+		return status;
+	}
 	status = run_all(o, list, (unsigned)count, log, runs);
 	for (int i = 0; i < count; i++)
 		names[i] = list[i].name;
 	variants_table(stdout, names, runs, (unsigned)count);
+	if (o->patches)
+		status = patch_columns_tell(stdout, o, list, runs, (unsigned)count, status);
 	printf("# midflight report %s makes one page of them\n", log);
 	for (int i = 0; i < count; i++)
 		json_decref(runs[i]);
