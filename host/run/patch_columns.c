@@ -11,35 +11,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNPATCHED "unpatched"
+#define UNPATCHED	"unpatched"
+#define NAME_MAX_LENGTH 100
 
 /* ---- which ---------------------------------------------------------------------------------- */
 
-/* FILE,FILE... without directories and endings, fit for a directory. NULL with @e filled. */
+/* One file without its directory and ending, fit for a directory; false: it has no such name. */
+static bool add_name(struct buf *name, const char *file)
+{
+	const char *base = basename(file), *end = strrchr(base, '.');
+
+	buf_printf(name, "%s%.*s", name->len ? "+" : "",
+		   (int)(end ? (size_t)(end - base) : strlen(base)), base);
+	return *base && *base != '.';
+}
+
+/* FILE,FILE...: what the column is called. Of many the first, and how many more. */
 static char *name_of(const char *files, struct err *e)
 {
+	const size_t size = strlen(files) + 1;
+	char *file = xcalloc(1, size);
 	struct buf name = {0};
+	unsigned more = 0;
+	bool good = true;
 
-	while (*files) {
-		const size_t len = strcspn(files, ",");
-		char *file = xasprintf("%.*s", (int)len, files);
-		const char *base = basename(file), *end = strrchr(base, '.');
-
-		buf_printf(&name, "%s%.*s", name.len ? "+" : "",
-			   (int)(end && end != base ? (size_t)(end - base) : strlen(base)), base);
-		if (!*base || *base == '.')
-			err_set(e, "--patch: '%s' names no file", files);
-		files += len + (files[len] != '\0');
-		if (!*base || *base == '.') {
-			buf_free(&name);
-			free(file);
-			return NULL;
-		}
-		free(file);
+	for (const char *at = files; good && word_next(&at, ',', file, size);) {
+		if (name.len + strlen(file) > NAME_MAX_LENGTH && name.len)
+			more++;
+		else
+			good = add_name(&name, file);
 	}
-	if (!name.len)
-		err_set(e, "--patch: empty");
-	return name.p;
+	if (more)
+		buf_printf(&name, "+%u", more);
+	free(file);
+	if (good && name.len)
+		return name.p;
+	buf_free(&name);
+	err_set(e, "--patch: '%s' names no file", files);
+	return NULL;
 }
 
 static void copy_variant(struct variant *to, const struct variant *from, const char *name)
@@ -49,10 +58,10 @@ static void copy_variant(struct variant *to, const struct variant *from, const c
 		to->word[to->words] = xstrdup(from->word[to->words]);
 }
 
-int patch_columns_make(const struct options *o, struct variant *list, int count, struct err *e)
+int patch_columns_make(const struct options *o, const struct variant *list, int count,
+		       struct variant *made, struct err *e)
 {
 	const unsigned columns = o->patches + 1, number = (unsigned)count * columns;
-	struct variant made[VARIANTS_MAX] = {{0}};
 	char *name[L0_OPTIONS_MAX + 1] = {xstrdup(UNPATCHED)};
 	bool good = number <= VARIANTS_MAX;
 
@@ -75,9 +84,6 @@ int patch_columns_make(const struct options *o, struct variant *list, int count,
 			made[i].word[made[i].words++] = xstrdup(o->patch[i % columns - 1]);
 		}
 	}
-	variants_free(list, count);
-	if (good)
-		memcpy(list, made, number * sizeof(*list));
 	for (unsigned p = 0; p < columns; p++)
 		free(name[p]);
 	return good ? (int)number : -1;

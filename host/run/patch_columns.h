@@ -6,10 +6,11 @@
 #include "host/run/run.h"
 
 /*
- * @list of @count becomes each of them without a patch and, behind it, with each of those of @o.
- * The new count; or -1 with @e filled, and the list is freed.
+ * Fills @made (with room for VARIANTS_MAX) with each of @list without a patch and, behind it, with
+ * each of those of @o. Their number; -1 with @e filled.
  */
-int patch_columns_make(const struct options *o, struct variant *list, int count, struct err *e);
+int patch_columns_make(const struct options *o, const struct variant *list, int count,
+		       struct variant *made, struct err *e);
 
 /* Builds all modules and all labs, which say themselves what they cannot. 0 or an exit status. */
 int patch_columns_build(const struct options *o, const struct variant *list, unsigned count);

@@ -206,6 +206,18 @@ static int add_axis(struct variant *list, int count, const char *option, struct 
 	return ret;
 }
 
+/* One more: without a patch, and with each. */
+static int add_patches(struct variant *list, int count, const struct options *o, struct err *e)
+{
+	struct variant made[VARIANTS_MAX] = {{0}};
+	const int ret = patch_columns_make(o, list, count, made, e);
+
+	variants_free(list, count);
+	if (ret > 0)
+		memcpy(list, made, (unsigned)ret * sizeof(*list));
+	return ret;
+}
+
 int variants_make(const struct options *o, struct variant *list, struct err *e)
 {
 	int count = 1;
@@ -223,7 +235,7 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 		free(name);
 	}
 	if (count > 0 && o->patches)
-		count = patch_columns_make(o, list, count, e);
+		count = add_patches(list, count, o, e);
 	if (count > 0 && o->l0_words + list[count - 1].words > ARRAY_SIZE(o->l0)) {
 		err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
 		variants_free(list, count);
