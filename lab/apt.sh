@@ -4,6 +4,8 @@
 # apt.sh DOWNLOAD_DIR kernel SERIES SUITE OUT_DIR: fetches SUITE's cloud kernel, which has to be SERIES
 # apt.sh DOWNLOAD_DIR version SERIES SUITE OUT_DIR: prints the version of that kernel, fetches lists only
 # apt.sh DOWNLOAD_DIR headers RELEASE SUITE OUT_DIR: fetches what a module for SUITE's kernel RELEASE is built with
+# apt.sh DOWNLOAD_DIR source SERIES VERSION SUITE OUT_DIR: fetches the source of SUITE's kernel VERSION
+# apt.sh DOWNLOAD_DIR tools COMPILER SUITE OUT_DIR: fetches SUITE's COMPILER, and all that Kbuild and spatch need
 # apt.sh DOWNLOAD_DIR build OUT_DIR: fetches what programs for x86-64 are built with on another machine
 # into OUT_DIR through a private apt configuration. The host's own packages and lists stay untouched.
 set -euo pipefail
@@ -18,7 +20,8 @@ case $#:$2 in
     3:programs) what=$2 suite=$PROGRAMS_SUITE out=$3 ;;
     3:build) what=$2 suite=$BUILD_SUITE out=$3 ;;
     5:kernel | 5:version) what=$2 series=$3 suite=$4 out=$5 ;;
-    5:headers) what=$2 release=$3 suite=$4 out=$5 ;;
+    5:headers | 5:tools) what=$2 wanted=$3 suite=$4 out=$5 ;;
+    6:source) what=$2 series=$3 wanted=$4 suite=$5 out=$6 ;;
     *) exit 2 ;;
 esac
 root=$1/$suite
@@ -140,15 +143,34 @@ fetch_kernel() {
     (cd "$out/debs" && apt-get -qq download "$image" $parts)
 }
 
-# The headers of that kernel alone; the compiler is this machine's.
+# The headers of that kernel, and Kbuild's programs.
 fetch_headers() {
-    local package=linux-headers-$release common
-    common=$(depends "$package" 'linux-headers-[0-9][^ ]*-common')
-    if [ -z "$common" ]; then
+    local package=linux-headers-$wanted others
+    others=$(depends "$package" 'linux-headers-[0-9][^ ]*-common|linux-kbuild-[^ ]*')
+    if [ -z "$others" ]; then
         echo "$suite has no $package any more." >&2
         exit 1
     fi
-    (cd "$out/debs" && apt-get -qq download "$package" "$common")
+    # shellcheck disable=SC2086 # words
+    (cd "$out/debs" && apt-get -qq download "$package" $others)
+}
+
+# The source package is not everywhere; this one has the same, with Debian's patches applied.
+fetch_source() {
+    local package=linux-source-$series now
+    if ! (cd "$out/debs" && apt-get -qq download "$package=$wanted"); then
+        now=$(apt-cache show --no-all-versions "$package" 2> /dev/null | sed -n 's/^Version: //p' || :)
+        [ "$now" = "$wanted" ] || echo "$suite carries the source of Linux ${now:-another series} now," \
+            "and not that of $wanted, which the lab has." \
+            "'lab/lab.sh build --force' makes a lab with ${now:-what there is}." >&2
+        exit 1
+    fi
+}
+
+fetch_tools() {
+    apt-get -qq -y --download-only install "$wanted" make coccinelle dash coreutils diffutils findutils sed \
+        grep mawk libelf1 libssl3
+    mv "$root"/cache/archives/*.deb "$out/debs/"
 }
 
 # The libraries are linked statically.

@@ -38,6 +38,10 @@ KEPT_FILES=3  # kernels by file, whose states stay in the cache
 . "$here/cross.sh"
 # shellcheck source-path=SCRIPTDIR source=kernel.sh disable=SC1091
 . "$here/kernel.sh"
+# shellcheck source-path=SCRIPTDIR source=kvm-build.sh disable=SC1091
+. "$here/kvm-build.sh"
+# shellcheck source-path=SCRIPTDIR source=patch.sh disable=SC1091
+. "$here/patch.sh"
 
 usage() {
     cat <<HELP
@@ -67,6 +71,8 @@ usage: lab/lab.sh COMMAND
                       Exit status: 0 the kernel is built, 4 it can be built, 2 it cannot.
   headers [--kernel VERSION]
                       fetch what a module for that kernel is built with, and say where it lies
+  patched [--kernel VERSION] [--out DIR] PATCH...
+                      build KVM's modules with all PATCHes, which must fit; those that differ go to DIR
   clean               remove the lab from the cache
 
 KERNEL is what L0 runs; all that is wrong or missing is said before anything boots:
@@ -77,6 +83,9 @@ KERNEL is what L0 runs; all that is wrong or missing is said before anything boo
   --linux DIR         a build tree of Linux, with bzImage and modules
   --kvm-intel FILE, --kvm FILE
                       run these modules instead of the kernel's own
+  --patch FILE[,FILE...]
+                      run Debian's kernel with these patches to its KVM: unified diffs, mails, mboxes,
+                      semantic patches (*.cocci)
   --kvm-param [MODULE.]NAME=VALUE
                       a parameter of the module kvm_intel (or kvm); can be repeated
 
@@ -118,7 +127,7 @@ choose_version() { # VERSION
 }
 
 # What the command line says of the kernel.
-kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=()
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=()
 kernel_option() { # OPTION [VALUE]...
     [ -n "${2:-}" ] || die "$1 needs a value."
     case $1 in
@@ -127,6 +136,7 @@ kernel_option() { # OPTION [VALUE]...
         --linux) linux=$2 ;;
         --kvm) kvm_file=$2 ;;
         --kvm-intel) kvm_intel_file=$2 ;;
+        --patch) mapfile -t patches < <(tr ',' '\n' <<< "$2") ;;
         --kvm-param) kvm_params+=("$2") ;;
     esac
 }
@@ -288,7 +298,6 @@ parts_key() {
         key "$here/kernel.sh" "$lab/kernel-$kernel/versions"
     fi
 }
-headers_key() { key "$here/apt.sh" "$lab/kernel-$kernel/versions"; }
 l0_key() {
     key "$here/build-l0.sh" "$here/init" "$here/keep" "$here/control.c" "$here/lazy.c" "$here/loader.S" \
         "$lab/packages/versions" "$(parts_key)"
@@ -384,6 +393,7 @@ build_lab() {
 ready_lab() {
     [ -z "$force" ] || [ ! -e "$lab" ] || locked rm -rf "$lab"
     choose_kernel
+    [ ${#patches[@]} = 0 ] || ready_patched
     if [[ $kernel != file-* ]] && [ -n "$kvm_file$kvm_intel_file${kvm_params[*]:-}" ]; then
         complete_parts || locked build_parts
         prepare_kvm "$parts" "$files/kvm"
@@ -574,7 +584,7 @@ release_terminal() {
 job_options() { # ARG...
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param)
                 kernel_option "$@"
                 shift 2
                 ;;
@@ -728,7 +738,7 @@ run_job() { # COMMAND ARG...
 cmd_build() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --kvm-param)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param)
                 kernel_option "$@"
                 shift 2
                 ;;
@@ -737,34 +747,6 @@ cmd_build() {
         esac
     done
     ready_lab
-}
-
-fetch_headers() { # OUT_DIR
-    local release deb
-    release=$(sed -n 's/^linux-image-\([^ ]*\) .*/\1/p' "$lab/kernel-$kernel/versions")
-    "$here/apt.sh" "$lab/apt" headers "$release" "$suite" "$1"
-    for deb in "$1"/debs/*.deb; do dpkg-deb -x "$deb" "$1"; done
-    rm -r "$1/debs"
-}
-
-step_headers() {
-    step "headers-$kernel" "$(headers_key)" "the headers of Debian's kernel $kernel" fetch_headers
-    rm -rf "$lab/apt"
-}
-
-cmd_headers() {
-    local version=$preset_kernel
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --kernel) version=${2:?}; shift 2 ;;
-            *) die 'usage: lab/lab.sh headers [--kernel VERSION]' ;;
-        esac
-    done
-    choose_version "$version" || die "headers: there is no lab with Linux '$version'. Its kernels: $(kernel_list)."
-    files=$(mktemp -d "${TMPDIR:-/tmp}/midflight-kernel.XXXXXX")
-    complete_parts || locked build_parts
-    is_built "headers-$kernel" "$(headers_key)" || locked step_headers
-    printf '%s\n' "$lab/headers-$kernel/usr/src"
 }
 
 cmd_status() {
@@ -844,6 +826,7 @@ main() {
         kernels) cmd_kernels "$@" ;;
         status) cmd_status "$@" ;;
         headers) cmd_headers "$@" ;;
+        patched) cmd_patched "$@" ;;
         clean) cmd_clean "$@" ;;
         -h | --help | help) usage ;;
         '') usage >&2; exit 2 ;;

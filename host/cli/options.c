@@ -91,6 +91,14 @@ static int read_each_param(struct options *o, const char *arg, struct err *e)
 	return 0;
 }
 
+static int read_patch(struct options *o, const char *arg, struct err *e)
+{
+	if (!*arg || o->patches == ARRAY_SIZE(o->patch))
+		return err_set(e, "%s", *arg ? "too many" : "empty");
+	o->patch[o->patches++] = arg;
+	return 0;
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 /* Which commands take an option: by the letters of commands.def. */
@@ -288,7 +296,7 @@ void options_words(const struct options *o, const struct scenario *only, enum op
 
 bool has_variants(const struct options *o)
 {
-	return o->kernels || o->each_module || o->each_params;
+	return o->kernels || o->each_module || o->each_params || o->patches;
 }
 
 void options_repro(const struct options *o, const struct scenario *scenario, enum method method,

@@ -62,6 +62,9 @@ struct options {
 	const char *each_module;		/* a directory with modules kvm-intel */
 	const char *each_param[L0_OPTIONS_MAX]; /* NAME=VALUE,VALUE... */
 	unsigned each_params;
+	const char *patch[L0_OPTIONS_MAX]; /* FILE,FILE... */
+	unsigned patches;
+	const char *expect_cure;	    /* as given, or NULL */
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all;
@@ -143,7 +146,7 @@ int options_shard(struct options *o, const char *text, struct err *e);
 int options_freeze(struct options *o, const char *text, struct err *e);
 int options_pages(struct options *o, const char *text, struct err *e);
 
-/* Whether @o asks for more than one kernel, module or value of a parameter. */
+/* Whether @o asks for more than one kernel, module or value of a parameter, or for a patch. */
 bool has_variants(const struct options *o);
 
 /* A command line that repeats @scenario with @method, whatever the shard. */

@@ -83,11 +83,14 @@ static void check_l0(struct argp_state *state, struct options *o)
 	const bool several = has_variants(o);
 	const char *option = o->kernels	      ? "--kernel"
 			     : o->each_module ? "--each-module"
-			     : several	      ? "--each-param"
+			     : o->each_params ? "--each-param"
+			     : several	      ? "--patch"
 			     : o->l0_words    ? o->l0[0]
 			     : o->coverage    ? "--coverage"
 					      : NULL;
 
+	if (o->expect_cure && !o->patches)
+		argp_error(state, "--expect-cure: of which --patch?");
 	if (!option)
 		return;
 	if (o->lab == LAB_NO)

@@ -5,6 +5,7 @@
 #include "host/cli/paths.h"
 #include "host/cli/plan.h"
 #include "host/report/result_json.h"
+#include "host/run/patch_columns.h"
 #include "host/run/run.h"
 #include "host/base/signals.h"
 #include "host/base/cleanup.h"
@@ -202,6 +203,18 @@ static int add_axis(struct variant *list, int count, const char *option, struct 
 	return ret;
 }
 
+/* One more: without a patch, and with each. */
+static int add_patches(struct variant *list, int count, const struct options *o, struct err *e)
+{
+	struct variant made[VARIANTS_MAX] = {{0}};
+	const int ret = patch_columns_make(o, list, count, made, e);
+
+	variants_free(list, count);
+	if (ret > 0)
+		memcpy(list, made, (unsigned)ret * sizeof(*list));
+	return ret;
+}
+
 int variants_make(const struct options *o, struct variant *list, struct err *e)
 {
 	int count = 1;
@@ -218,7 +231,9 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 
 		count = add_axis(list, count, "--kvm-param", split(is + 1, name), e);
 	}
-	if (count > 0 && o->l0_words + list[0].words > ARRAY_SIZE(o->l0)) {
+	if (count > 0 && o->patches)
+		count = add_patches(list, count, o, e);
+	if (count > 0 && o->l0_words + list[count - 1].words > ARRAY_SIZE(o->l0)) {
 		variants_free(list, count);
 		return err_set(e, "more than %d options of the lab", L0_OPTIONS_MAX);
 	}
@@ -253,7 +268,8 @@ static int run_one(void *arg)
 
 	buf_printf(&command, "%s", one.shown_command);
 	one.kernels = one.each_module = NULL;
-	one.each_params = 0;
+	one.each_params = one.patches = 0;
+	one.expect_cure = NULL;
 	one.jobs = r->jobs;
 	one.part = true;
 	one.log = r->dir;
@@ -395,10 +411,17 @@ int run_variants(const struct options *o)
 
 	if (count < 0 || signals_init())
 		return give_up(count < 0 ? e.text : "cannot set up signals");
+	status = o->patches ? patch_columns_build(o, list, (unsigned)count) : 0;
+	if (status) {
+		variants_free(list, count);
+		return status;
+	}
 	status = run_all(o, list, (unsigned)count, log, runs);
 	for (int i = 0; i < count; i++)
 		names[i] = list[i].name;
 	variants_table(stdout, names, runs, (unsigned)count);
+	if (o->patches)
+		status = patch_columns_tell(stdout, o, list, runs, (unsigned)count, status);
 	printf("# midflight report %s makes one page of them\n", log);
 	for (int i = 0; i < count; i++)
 		json_decref(runs[i]);

@@ -1,0 +1,185 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Patches to KVM of Debian's kernels, for lab.sh (sourced, not run): reads them, applies them to the source of
+# kvm-build.sh and makes modules. What cannot be applied, compiled or linked is told before anything boots.
+# The modules of a patch are patched-KERNEL-HASH in the cache.
+#
+# lab.sh sets $lab, $files, $kernel, $title and $parts, and has locked and die.
+# shellcheck disable=SC2154 # those
+
+KEPT_PATCHES=12 # modules of patches that stay in the cache
+# Headers that only KVM is built with. All else is compiled into the kernel, which stays Debian's.
+KVM_HEADERS='arch/x86/include/(uapi/)?asm/(kvm[a-z_-]*|vmx|svm)\.h|include/(uapi/)?linux/kvm[a-z0-9_]*\.h'
+KVM_HEADERS+='|include/trace/events/kvm\.h|include/kvm/[a-z0-9_]+\.h'
+# What a series brings along that no module is made of.
+UNBUILT='Documentation/.*|tools/.*|MAINTAINERS|arch/(arm64|loongarch|mips|powerpc|riscv|s390)/.*'
+
+# ---- a patch ---------------------------------------------------------------------------------
+
+# The files that a diff names, in its order.
+named_files() { # DIFF
+    sed -nE 's/\r$//
+        s,^(---|\+\+\+) [ab]/([^\t]*).*,\2,p
+        s/^(rename|copy) (from|to) //p
+        s/^Binary files .*/a binary file/p' "$1" | awk '!seen[$0]++'
+}
+
+check_files() { # PATCH DIFF
+    local path
+    named_files "$2" > "$files/named"
+    [ -s "$files/named" ] || die "$1 is no patch: it has no lines '--- a/FILE' and '+++ b/FILE' of a unified diff."
+    while IFS= read -r path; do
+        [[ $path != *..* ]] || die "$1: the path $path has .. in it."
+        [[ ! $path =~ ^($UNBUILT)$ ]] || continue
+        [[ ! $path =~ ^(arch/x86/kvm|virt/kvm)/ ]] || continue
+        [[ $path =~ ^($KVM_HEADERS)$ ]] ||
+            die "$1 changes $path, which is not KVM's own: only arch/x86/kvm, virt/kvm and KVM's headers are" \
+                "built anew, the kernel stays Debian's. --linux runs a kernel of your own."
+    done < "$files/named"
+}
+
+# DIFF without what no module is made of.
+built_part() { # DIFF
+    awk -v unbuilt="^($UNBUILT)\$" '
+        /^diff --git / || /^From / { held = skip = 0; text = "" }
+        /^diff --git / || /^--- / {
+            path = $0
+            sub(/^diff --git a\//, "", path); sub(/^--- a\//, "", path); sub(/[ \t].*/, "", path)
+            if (path != "/dev/null") skip = path ~ unbuilt
+        }
+        !skip' "$1"
+}
+
+apply_diff() { # PATCH TREE
+    local name=${1##*/} diff=$files/diff said path
+    if grep -qiE '^Content-Transfer-Encoding: *(base64|quoted-printable)' "$1"; then
+        die "$1 is an encoded mail. 'git mailinfo' or 'b4 am' makes a plain one of it."
+    fi
+    check_files "$1" "$1"
+    built_part "$1" > "$diff"
+    while IFS= read -r path; do
+        [[ $path =~ ^($KVM_HEADERS)$ ]] || continue
+        [ -e "$2/$path" ] || [ ! -e "$(echo "$lab/headers-$kernel"/usr/src/*-common)/$path" ] ||
+            (cd "$lab/headers-$kernel"/usr/src/*-common && cp -a --parents "$path" "$2/")
+    done < "$files/named"
+    if ! said=$(patch --directory="$2" --unified --strip=1 --forward --batch --no-backup-if-mismatch \
+        --reject-file=- < "$diff" 2>&1); then
+        die "$1 does not apply to Linux $title:" \
+            "$(grep -vE '^patching file|^checking file' <<< "$said" | head -n 30 | sed 's/^/    /')"
+    fi
+    grep -E 'fuzz|offset' <<< "$said" | sed "s/^/lab: $name: /" >&2 || :
+}
+
+apply_semantic() { # PATCH TREE
+    local said status=0
+    cp -- "$1" "$2/tmp/patch.cocci"
+    # shellcheck disable=SC2016 # the inner shell expands these
+    said=$(enter "$2" sh -ec 'for dir; do
+            spatch --very-quiet --no-includes --include-headers --use-coccigrep --in-place \
+                --sp-file /tmp/patch.cocci --dir "$dir"
+        done' sh "${KVM_DIRS[@]}" 2>&1) || status=$?
+    [ "$status" = 0 ] ||
+        die "$1: spatch says:" "$(sed 's/^/    /; s,/tmp/patch\.cocci,'"${1##*/}"',' <<< "$said" | tail -n 20)"
+}
+
+# What TREE has that the unpatched source has not.
+difference() { # TREE
+    local path was
+    (
+        cd "$1" || return
+        find arch include virt -name '*.[chS]' -type f -newer .start | sort | while IFS= read -r path; do
+            was=$lab/source-$kernel/$path
+            [ -e "$was" ] || was=$(echo "$lab/headers-$kernel"/usr/src/*-common)/$path
+            diff -uN --label "a/$path" --label "b/$path" "$was" "$path" || :
+        done
+    )
+}
+
+compile() { # TREE TITLE
+    if ! make_modules "$1" > "$1/log" 2>&1; then
+        die "$2 does not compile for Linux $title:" \
+            "$(grep -vE '^ +(CC|LD|AS|MODPOST|UPD|CALL|DESCEND) |^make|^ *(warning: the compiler differs|The kernel was built|You are using)' \
+                "$1/log" | sed -E 's,/usr/src/[^ /]*-common/(arch/x86/kvm/\.\./\.\./\.\./)?,,g; s/^/    /' | head -n 40)"
+    fi
+}
+
+build_patched() { # OUT_DIR PATCH...
+    local out=$1 tree=$files/tree patch names name
+    shift
+    names=$(printf '%s\n' "${@##*/}" | paste -sd +)
+    rm -rf "$tree"
+    cp -a "$lab/built-$kernel" "$tree"
+    mkdir -p "$tree"/{tmp,include,arch/x86/include}
+    touch "$tree/.start"
+    for patch in "$@"; do
+        difference "$tree" > "$files/before"
+        if [[ $patch == *.cocci ]]; then apply_semantic "$patch" "$tree"; else apply_diff "$patch" "$tree"; fi
+        difference "$tree" > "$out/patch.diff"
+        ! cmp -s "$files/before" "$out/patch.diff" || die "$patch changes nothing in KVM of Linux $title."
+    done
+    compile "$tree" "$names"
+    for name in kvm kvm-intel; do
+        [ "$(build_id "$tree/arch/x86/kvm/$name.ko")" = "$(build_id "$lab/built-$kernel/arch/x86/kvm/$name.ko")" ] ||
+            cp "$tree/arch/x86/kvm/$name.ko" "$out/"
+    done
+    rm -rf "$tree"
+    [ -n "$(find "$out" -name '*.ko')" ] ||
+        die "$names changes no code of kvm.ko and kvm-intel.ko of Linux $title, so there is nothing to try."
+}
+
+# Of the modules of patches the last few stay.
+prune_patched() {
+    local dir
+    find "$lab" -maxdepth 1 -name 'patched-*' -printf '%T@ %p\n' | sort -rn | tail -n +$((KEPT_PATCHES + 1)) |
+        cut -d ' ' -f 2- | while IFS= read -r dir; do rm -rf "$dir"; done
+}
+
+# Builds the modules of all patches of $patches for $kernel, unless they are here, and has the run load them.
+ready_patched() {
+    local dir tmp start=$SECONDS patch names
+    [ -z "$cross" ] || die "--patch needs an x86-64: Debian's compiler for the kernel runs here."
+    [[ $kernel != file-* ]] || die "--patch goes with Debian's kernels ($(kernel_list)); a tree of one's own is" \
+        'patched and built by its owner.'
+    [ -z "$kvm_file$kvm_intel_file" ] || die '--patch makes modules of its own; --kvm and --kvm-intel do not go with it.'
+    for patch in "${patches[@]}"; do is_file --patch "$patch"; done
+    choose_namespace
+    complete_parts || locked build_parts
+    complete_built || locked step_built
+    dir=$lab/patched-$kernel-$(key "$(built_key)" "${patches[@]}" "$(printf '%s\n' "${patches[@]##*.}")")
+    if [ ! -e "$dir" ]; then
+        check_sums "headers-$kernel" "$tools" "built-$kernel"
+        names=$(printf '%s\n' "${patches[@]##*/}" | paste -sd +)
+        printf 'lab: %s\n' "$names on Linux $title ..." >&2
+        tmp=$files/patched
+        mkdir "$tmp"
+        build_patched "$tmp" "${patches[@]}"
+        make_sums "$tmp" || cant_write
+        { cp -R "$tmp" "$lab/.tmp-${dir##*/}-$$" && mv -T "$lab/.tmp-${dir##*/}-$$" "$dir"; } 2> /dev/null ||
+            [ -e "$dir" ] || cant_write # somebody else was there first
+        printf 'lab: %s\n' "$names on Linux $title: $(cd "$dir" && echo *.ko) ($((SECONDS - start)) s)" >&2
+        prune_patched
+    fi
+    check_sums "${dir##*/}"
+    touch "$dir" 2> /dev/null || :
+    [ ! -e "$dir/kvm.ko" ] || kvm_file=$dir/kvm.ko
+    [ ! -e "$dir/kvm-intel.ko" ] || kvm_intel_file=$dir/kvm-intel.ko
+    patched=$dir
+}
+
+cmd_patched() {
+    local out='' patches=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --kernel) kernel_option "$@"; shift 2 ;;
+            --out) out=${2:?}; shift 2 ;;
+            --) shift ;;
+            -*) die "patched: unknown option $1" ;;
+            *) patches+=("$1"); shift ;;
+        esac
+    done
+    [ ${#patches[@]} -gt 0 ] || die 'usage: lab/lab.sh patched [--kernel VERSION] [--out DIR] PATCH...'
+    choose_kernel
+    ready_patched
+    prepare_kvm "$parts" "$files/kvm"
+    [ -z "$out" ] || { mkdir -p -- "$out" && cp "$patched"/*.{ko,diff} "$out/"; } || die "patched: can't write to $out."
+}
