@@ -73,45 +73,15 @@ static const struct {
 	const char *path;
 	uint32_t index;
 } msrs[] = {
-	{"env.tsc", HOST_MSR_IA32_TSC},
-	{"env.msr_ia32_feature_control", HOST_MSR_IA32_FEATURE_CONTROL},
-	{"env.tsc_adjust", HOST_MSR_IA32_TSC_ADJUST},
-	{"env.spec_ctrl", HOST_MSR_IA32_SPEC_CTRL},
-	{"env.sysenter_cs", HOST_MSR_IA32_SYSENTER_CS},
-	{"env.sysenter_esp", HOST_MSR_IA32_SYSENTER_ESP},
-	{"env.sysenter_eip", HOST_MSR_IA32_SYSENTER_EIP},
-	{"env.pat", HOST_MSR_IA32_PAT},
-	{"env.tsc_deadline", HOST_MSR_IA32_TSC_DEADLINE},
-	{"env.xss", HOST_MSR_IA32_XSS},
-	{"env.efer", HOST_MSR_IA32_EFER},
-	{"env.star", HOST_MSR_IA32_STAR},
-	{"env.lstar", HOST_MSR_IA32_LSTAR},
-	{"env.cstar", HOST_MSR_IA32_CSTAR},
-	{"env.fmask", HOST_MSR_IA32_FMASK},
-	{"env.kernelgsbase", HOST_MSR_IA32_KERNEL_GS_BASE},
-	{"env.tsc_aux", HOST_MSR_IA32_TSC_AUX},
+#define MSR(path, name) {path, HOST_MSR_##name},
+#include "host/inspect/inspect_qemu.def"
 };
 
 _Static_assert(ARRAY_SIZE(msrs) <= 32, "has_msr");
 
-/* What a stream does not have, and what QEMU has of its own; "[" stands for every index. */
 static const char *const lacks[] = {
-	"VCPU_EVENTS.flags",
-	"VCPU_EVENTS.smi.pending",
-	"VCPU_EVENTS.smi.latched_init",
-	"SREGS2.flags",
-	"SREGS2.pdptrs[",
-	"LAPIC.ID",
-	"LAPIC.VERSION",
-	"LAPIC.APR",
-	"LAPIC.PPR",
-	"LAPIC.LDR",
-	"LAPIC.DFR",
-	"LAPIC.LVT_CMCI",
-	"LAPIC.CURRENT_COUNT",
-	"LAPIC.0x",
-	"NESTED_STATE.hdr.vmx.flags",
-	"NESTED_STATE.hdr.vmx.preemption_timer_deadline",
+#define LACKS(field) field,
+#include "host/inspect/inspect_qemu.def"
 };
 
 bool inspect_qemu_lacks(const char *field)
