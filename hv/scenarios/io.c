@@ -111,7 +111,7 @@ static void fly_unconditional(void)
 }
 
 SCENARIO(io_unconditional, NEEDS(L2_BASE, VMX_CPU_UNCOND_IO_EXITING), FLY(fly_unconditional),
-	 TITLE("unconditional I/O exiting, then bitmaps, then neither"),
+	 ORDINARY, TITLE("unconditional I/O exiting, then bitmaps, then neither"),
 	 PROMISE("SDM, Primary Processor-Based VM-Execution Controls: unconditional I/O exiting is "
 		 "ignored if use I/O bitmaps is 1"),
 	 HOST("snapshot in L1 right before VMLAUNCH"),
