@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Hyper-V's CPUID leaves and KVM_CAP_HYPERV_ENLIGHTENED_VMCS; TLFS, "Feature Discovery".
 #include "host/kvm/kvm_hyperv.h"
+#include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,21 +34,18 @@ static void add(struct kvm_cpuid2 *cpuid, const struct kvm_cpuid2 *hyperv)
 
 int kvm_hyperv_cpuid(int kvm, struct kvm_cpuid2 *cpuid, unsigned max, struct err *e)
 {
-	struct kvm_cpuid2 *hyperv;
-	int ret = 0;
+	auto_free struct kvm_cpuid2 *hyperv = NULL;
 
 	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYS_HYPERV_CPUID) <= 0)
 		return 0;
 	hyperv = xcalloc(1, sizeof(*hyperv) + HYPERV_MAX * sizeof(hyperv->entries[0]));
 	hyperv->nent = HYPERV_MAX;
 	if (ioctl(kvm, KVM_GET_SUPPORTED_HV_CPUID, hyperv))
-		ret = err_errno(e, "KVM_GET_SUPPORTED_HV_CPUID");
-	else if (cpuid->nent + hyperv->nent > max)
-		ret = err_set(e, "KVM supports more than %u leaves of CPUID", max);
-	else
-		add(cpuid, hyperv);
-	free(hyperv);
-	return ret;
+		return err_errno(e, "KVM_GET_SUPPORTED_HV_CPUID");
+	if (cpuid->nent + hyperv->nent > max)
+		return err_set(e, "KVM supports more than %u leaves of CPUID", max);
+	add(cpuid, hyperv);
+	return 0;
 }
 
 int kvm_hyperv_enable_evmcs(int vcpu, struct err *e)

@@ -216,16 +216,14 @@ static void forget(void)
  */
 static char *second_proof(const struct scenario *s)
 {
-	struct buf proof = {0};
+	auto_buf struct buf proof = {0};
 	const char *list = s->proof;
-	char term[96], *text;
+	char term[96];
 
 	while (word_next(&list, ' ', term, sizeof(term)))
 		if (strcmp(term, "vmcs12"))
 			buf_printf(&proof, "%s%s", proof.len ? " " : "", term);
-	text = xasprintf("%s%s", buf_text(&proof), s->l2 ? " evmcs" : "");
-	buf_free(&proof);
-	return text;
+	return xasprintf("%s%s", buf_text(&proof), s->l2 ? " evmcs" : "");
 }
 
 /* The scenarios that fly by an enlightened L1 as well, once more behind the others. */

@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From the MSR to the VP assist page, from there to the enlightened VMCS, and on.
 #include "host/snapshot/hyperv.h"
+#include "host/snapshot/saved_state.h"
 
 #include <linux/kvm.h>
 #include <string.h>
 
-enum {
-#define M(name, index) HOST_MSR_##name = index,
-#include "lib/msr.def"
-#undef M
-};
-
 #define ENABLE 1ull
-
-static int assist_page(const struct snapshot *s, uint64_t *gpa, struct err *e)
-{
-	const struct snapshot_section *section = snapshot_find(s, "MSRS");
-	const struct kvm_msr_entry *entry = section ? section->data : NULL;
-	const size_t count = section ? section->len / sizeof(*entry) : 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (entry[i].index == HOST_MSR_HV_X64_MSR_VP_ASSIST_PAGE &&
-		    entry[i].data & ENABLE) {
-			*gpa = entry[i].data & ~(uint64_t)(SNAPSHOT_PAGE - 1);
-			return 0;
-		}
-	return err_set(e, "L1 has no VP assist page");
-}
 
 /* The address at @at of the page at *@gpa becomes *@gpa. */
 static int follow(const struct snapshot *s, uint64_t *gpa, unsigned at, const char *what,
@@ -44,8 +24,11 @@ static int follow(const struct snapshot *s, uint64_t *gpa, unsigned at, const ch
 
 int hyperv_address(const struct snapshot *s, enum hyperv_page which, uint64_t *gpa, struct err *e)
 {
-	if (assist_page(s, gpa, e))
-		return -1;
+	const struct kvm_msr_entry *assist = saved_msr(s, HOST_MSR_HV_X64_MSR_VP_ASSIST_PAGE);
+
+	if (!assist || !(assist->data & ENABLE))
+		return err_set(e, "L1 has no VP assist page");
+	*gpa = assist->data & ~(uint64_t)(SNAPSHOT_PAGE - 1);
 	if (which != HYPERV_ASSIST &&
 	    follow(s, gpa, VP_ASSIST_CURRENT_NESTED_VMCS, "enlightened VMCS", e))
 		return -1;
