@@ -51,15 +51,15 @@ static json_t *run_of(const char *results)
 	return run;
 }
 
-#define R(name, word, known, check)                                                         \
-	"{\"name\": \"" name "\", \"word\": \"" word "\", \"known\": " known                \
+#define R(name, word, known, check)                                                              \
+	"{\"name\": \"" name "\", \"word\": \"" word "\", \"known\": " known                     \
 	", \"fails\": [{\"hop\": 1, \"check\": \"" check "\"}, {\"hop\": 2, \"check\": \"" check \
 	"\"}], \"oracles\": []}"
 
-#define UNPATCHED_RUN                                                                  \
+#define UNPATCHED_RUN                                                                    \
 	"[" R("bug", "FAIL", "\"a-bug\"", "x") "," R("fail", "FAIL", "null", "x") "," R( \
-		"other", "FAIL", "null", "x") "," R("fine", "PASS", "null", "") "," R(     \
-		"not", "SKIP", "null", "") "]"
+		"other", "FAIL", "null", "x") "," R("fine", "PASS", "null",              \
+						    "") "," R("not", "SKIP", "null", "") "]"
 
 /* The exit status of @patched beside the above, and what must be among the lines. */
 static void check(const char *patched, const char *expect, int status, int want, const char *line)
@@ -88,8 +88,8 @@ static void changes(void **state)
 {
 	static const char cured[] =
 		"[" R("bug", "PASS", "null", "") "," R("fail", "FAIL", "null", "x") "," R(
-			"other", "FAIL", "null", "y") "," R("fine", "PASS", "null", "") "," R(
-			"not", "SKIP", "null", "") "]";
+			"other", "FAIL", "null",
+			"y") "," R("fine", "PASS", "null", "") "," R("not", "SKIP", "null", "") "]";
 	static const char broke[] =
 		"[" R("bug", "FAIL", "\"a-bug\"", "x") "," R("fail", "FAIL", "null", "x") "," R(
 			"other", "FAIL", "null", "x") "," R("fine", "HANG", "null", "") "]";
