@@ -4,7 +4,6 @@
 #include "host/base/cleanup.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
