@@ -277,7 +277,6 @@ static void make_labels(struct report_page *p)
 {
 	static const char *const keys[] = {"kernel",  "driver",	 "method", "order", "pages",
 					   "machine", "irqchip", "freeze", "break"};
-	bool differ;
 
 	for (unsigned i = 0; i < p->runs; i++) {
 		const char *kernel = json_member(p->run[i].top, "kernel");
@@ -297,11 +296,7 @@ static void make_labels(struct report_page *p)
 				append_label(&p->run[i], xasprintf("%.40s", value));
 		}
 	}
-	differ = labels_differ(p);
-	/* A patch or parameter is told by the name of its column, which its directory has. */
-	for (unsigned i = 0; !differ && i < p->runs; i++)
-		append_label(&p->run[i], xasprintf("%.40s", basename(p->run[i].path)));
-	if (!differ && !labels_differ(p))
+	if (!labels_differ(p))
 		for (unsigned i = 0; i < p->runs; i++)
 			append_label(&p->run[i], xasprintf("(%u)", i + 1));
 }
