@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// preemption-timer-expired-lost, on 6.1, 6.12 and 7.3, with the orders that restore the TSC before the nested
-// state; with the others preemption-timer-by-wrong-tsc is met as well.
+// Cures preemption-timer-expired-lost on 6.12: timer_short, timer_zero; with orders that restore the TSC behind the
+// nested state, as qemu, together with preemption-timer-by-wrong-tsc.cocci.
 // A deadline that has passed is a timer of 0, and no timer of almost 2^64.
 @@
 expression now;

@@ -98,7 +98,7 @@ difference() { # TREE
 compile() { # TREE TITLE
     if ! make_modules "$1" > "$1/log" 2>&1; then
         die "$2 does not compile for Linux $title:" \
-            "$(grep -vE '^ +(CC|LD|AS|MODPOST|UPD|CALL|DESCEND) |^make|^ *(warning: the compiler differs|The kernel was built|You are using)' \
+            "$(grep -vE '^ +(CC|LD|AS|MODPOST|UPD|CALL|DESCEND) |^make|^ *(warning: (the compiler|pahole version) differs|The kernel was built|You are using)' \
                 "$1/log" | sed -E 's,/usr/src/[^ /]*-common/(arch/x86/kvm/\.\./\.\./\.\./)?,,g; s/^/    /' | head -n 40)"
     fi
 }
