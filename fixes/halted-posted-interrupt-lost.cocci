@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures halted-posted-interrupt-lost on 6.12: halted, posted_halted.restored, .blocked, smp_*_halted.
+// Cures halted-posted-interrupt-lost on 6.12 and 7.3: halted, posted_halted.restored, .blocked, smp_*_halted.
 // Whether a halted vCPU may wake is asked while the pages of vmcs12 are not mapped: serve the request, as
 // vcpu_enter_guest() does, before vcpu_block() asks.
 @ pages @
