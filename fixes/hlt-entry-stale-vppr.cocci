@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures hlt-entry-stale-vppr on 6.12: hlt_entry_vppr, hlt_entry_vppr.control.
+// Cures hlt-entry-stale-vppr on 6.12 and 7.3: hlt_entry_vppr, hlt_entry_vppr.control.
 // VM entry evaluates VPPR anew, from VTPR and SVI; what the page has is of before.
 @@
 typedef u32;

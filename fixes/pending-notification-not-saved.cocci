@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures pending-notification-not-saved on 6.12: posted_running.before, .paused; and posted_halted.paused, with
+// Cures pending-notification-not-saved on 6.12 and 7.3: posted_running.before, .paused; and posted_halted.paused, with
 // halted-posted-interrupt-lost.cocci before it.
 // Nothing that is saved says that a notification was taken, but the descriptor does if it was not yet
 // processed: ON is set. To look at the descriptor once after the restore costs nothing, and if its sender has

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures preemption-timer-by-wrong-tsc on 6.12: timer_fires, timer_saved, timer_halted.
+// Cures preemption-timer-by-wrong-tsc on 6.12 and 7.3: timer_fires, timer_saved, timer_halted.
 // The deadline is one of L1's TSC, and the timer that waits for it was started by the TSC of then: start it
 // anew when the TSC changes.
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures preemption-timer-expired-lost on 6.12: timer_short, timer_zero; with orders that restore the TSC behind the
+// Cures preemption-timer-expired-lost on 6.12 and 7.3: timer_short, timer_zero; with orders that restore the TSC behind the
 // nested state, as qemu, together with preemption-timer-by-wrong-tsc.cocci.
 // A deadline that has passed is a timer of 0, and no timer of almost 2^64.
 @@
