@@ -78,7 +78,7 @@ completes() { # NAME WANT WORD...: the candidates for the last WORD
 }
 completes "commands" "replay report" rep
 completes "options" "--shard" run --sh
-completes "scenarios behind a comma" "running,mtf_init running,mtf_irq" run --scenario running,mtf_i
+completes "scenarios behind a comma" "running,mtf_init running,mtf_init_evmcs running,mtf_irq running,mtf_irq_evmcs" run --scenario running,mtf_i
 completes "words behind = as bash splits it" "auto yes no" run --lab =
 completes "words within quotes" "precopy-multifd" run --method "'precopy-m"
 completes "a file: nothing, so that bash takes over" "" save ""
