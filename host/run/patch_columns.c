@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A patch to KVM on trial: beside the unpatched kernel, which it is compared with result by result.
 #include "host/run/patch_columns.h"
+#include "host/base/cleanup.h"
 #include "host/base/json.h"
 #include "host/base/signals.h"
 #include "host/lab/lab.h"
@@ -30,8 +31,8 @@ static bool add_name(struct buf *name, const char *file)
 static char *name_of(const char *files, struct err *e)
 {
 	const size_t size = strlen(files) + 1;
-	char *file = xcalloc(1, size);
-	struct buf name = {0};
+	auto_free char *file = xcalloc(1, size);
+	auto_buf struct buf name = {0};
 	unsigned more = 0;
 	bool good = true;
 
@@ -43,12 +44,8 @@ static char *name_of(const char *files, struct err *e)
 	}
 	if (more)
 		buf_printf(&name, "+%u", more);
-	free(file);
-	if (good && name.len)
-		return name.p;
-	buf_free(&name);
-	err_set(e, "--patch: '%s' names no file", files);
-	return NULL;
+	return good && name.len ? keep(name.p)
+				: err_as(NULL, e, "--patch: '%s' names no file", files);
 }
 
 static void copy_variant(struct variant *to, const struct variant *from, const char *name)
@@ -222,7 +219,7 @@ static unsigned uncured(FILE *out, const char *name, const char *patterns, const
 			const json_t *after)
 {
 	const size_t size = strlen(patterns) + 1;
-	char *pattern = xcalloc(1, size);
+	auto_free char *pattern = xcalloc(1, size);
 	unsigned missed = 0;
 
 	while (word_next(&patterns, ',', pattern, size)) {
@@ -248,7 +245,6 @@ static unsigned uncured(FILE *out, const char *name, const char *patterns, const
 		fprintf(out, "# %s: not cured, but expected: '%s' fails nowhere unpatched\n", name,
 			pattern);
 	}
-	free(pattern);
 	return missed;
 }
 
