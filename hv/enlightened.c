@@ -19,9 +19,10 @@
 #define LEAF_ADVICE    0x40000004
 #define LEAF_NESTED    0x4000000a
 
-_Static_assert(offsetof(struct vp_assist, nested_features) == 32, "VP assist page");
-_Static_assert(offsetof(struct vp_assist, enlighten_vmentry) == 40, "VP assist page");
-_Static_assert(offsetof(struct vp_assist, current_nested_vmcs) == 48, "VP assist page");
+_Static_assert(offsetof(struct vp_assist, nested_features) == VP_ASSIST_NESTED_FEATURES, "");
+_Static_assert(offsetof(struct vp_assist, enlighten_vmentry) == VP_ASSIST_ENLIGHTEN_VMENTRY, "");
+_Static_assert(offsetof(struct vp_assist, current_nested_vmcs) == VP_ASSIST_CURRENT_NESTED_VMCS,
+	       "");
 
 static uint8_t hypercall_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static uint8_t assist[VP_ASSIST_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "hv/vmcs.h"
+#include "lib/hyperv.h"
 
 #define EVMCS_REVISION 1
 
@@ -33,16 +34,6 @@ enum evmcs_group {
 };
 #define EVMCS_ALL_CLEAN ((1u << EVMCS_GROUPS) - 1)
 
-/* What is no VMCS field, by its offset; all are 32 bits wide but the last two, with 64. */
-enum evmcs_own {
-	EVMCS_REVISION_ID = 0,
-	EVMCS_CLEAN_FIELDS = 824,
-	EVMCS_ENLIGHTENMENTS = 836,
-	EVMCS_VP_ID = 840,
-	EVMCS_VM_ID = 848,
-	EVMCS_PARTITION_ASSIST_PAGE = 856,
-	EVMCS_SIZE = 1024
-};
 /* EVMCS_ENLIGHTENMENTS: L0 handles L2's TLB flushes; L1 says when its MSR bitmap has changed. */
 #define EVMCS_NESTED_FLUSH	 (1u << 0)
 #define EVMCS_ENLIGHTENED_BITMAP (1u << 1)

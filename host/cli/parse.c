@@ -9,18 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether "all" has @s: with driver kvm run means those of an enlightened L1, too. */
+static bool in_all(const struct options *o, const struct scenario *s)
+{
+	return s->enlightened == o->enlightened ||
+	       (s->enlightened && o->command == CMD_RUN && !strcmp(o->driver, "kvm"));
+}
+
 /*
  * Whether @pattern means @s. One that an enlightened L1 flies is meant by its name, by a pattern
  * that has its "evmcs", or by --enlightened, with which NAME means NAME_evmcs.
  */
 static bool means(const struct options *o, const char *pattern, const struct scenario *s)
 {
-	const bool all = !strcmp(pattern, "all");
 	char first[64];
 
+	if (!strcmp(pattern, "all"))
+		return in_all(o, s);
 	if (!s->enlightened)
-		return !o->enlightened && (all || !fnmatch(pattern, s->name, 0));
-	if (all || !fnmatch(pattern, s->name, 0))
+		return !o->enlightened && !fnmatch(pattern, s->name, 0);
+	if (!fnmatch(pattern, s->name, 0))
 		return o->enlightened || !strcmp(pattern, s->name) ||
 		       strstr(pattern, SCENARIO_SECOND + 1);
 	snprintf(first, sizeof(first), "%.*s",
@@ -214,8 +222,7 @@ static void add_quick(struct options *o)
 	const struct scenario *table = scenarios(&count);
 
 	for (unsigned i = 0; i < count; i++)
-		if (table[i].enlightened == o->enlightened &&
-		    (table[i].quick || !strcmp(o->driver, "kvm")))
+		if (in_all(o, &table[i]) && (table[i].quick || !strcmp(o->driver, "kvm")))
 			o->scenario[o->scenarios++] = &table[i];
 }
 

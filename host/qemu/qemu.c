@@ -20,7 +20,6 @@ static FILE *open_log(const char *dir, const char *name)
 static void *create(const struct vm_config *config)
 {
 	struct qemu *q = xcalloc(1, sizeof(*q));
-	auto_buf struct buf script = {0};
 
 	q->config = config;
 	q->now = &q->process[0];
@@ -33,9 +32,7 @@ static void *create(const struct vm_config *config)
 	q->deadline_ns = config->deadline_ns;
 	q->qmp_log = open_log(config->dir, "qmp.jsonl");
 	q->stderr_log = open_log(config->dir, "qemu.stderr");
-	qemu_args_script(config, &script);
-	if (write_file(config->dir, "qemu.cmdline", script.p, script.len, 0755, config->err) ||
-	    !q->qmp_log || !q->stderr_log)
+	if (!q->qmp_log || !q->stderr_log)
 		fprintf(stderr, "midflight: cannot write logs into %s\n", config->dir);
 	qemu_moves_create(q);
 	return q;
@@ -63,8 +60,14 @@ static void destroy(void *vm)
 static int start(void *vm)
 {
 	struct qemu *q = vm;
-	int ret = qemu_launch(q, q->now, NULL);
+	auto_buf struct buf script = {0};
+	struct err e = {0};
+	int ret = q->config->enlightened ? qemu_ask_hyperv(q) : VM_OK;
 
+	qemu_args_script(q, &script);
+	if (write_file(q->config->dir, "qemu.cmdline", script.p, script.len, 0755, &e))
+		fprintf(stderr, "midflight: %s\n", e.text);
+	ret = ret ?: qemu_launch(q, q->now, NULL);
 	/* A property of the machine: known only by trying. */
 	if (ret == VM_HARNESS && q->config->method == METHOD_CPR_TRANSFER &&
 	    strstr(q->config->err->text, "aux-ram-share"))

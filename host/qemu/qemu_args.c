@@ -38,30 +38,23 @@ static char *machine_words(const struct vm_config *config)
 	return b.p;
 }
 
-/* What libvirt's documentation recommends for Windows; hv-evmcs wants hv-vapic. */
-#define ENLIGHTENED                                                                                \
-	",hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,hv-runtime=on,hv-time=on"    \
-	",hv-synic=on,hv-stimer=on,hv-stimer-direct=on,hv-reset=on,hv-frequencies=on"              \
-	",hv-reenlightenment=on,hv-tlbflush=on,hv-tlbflush-ext=on,hv-tlbflush-direct=on,hv-ipi=on" \
-	",hv-xmm-input=on,hv-emsr-bitmap=on,hv-evmcs=on"
-
-static char *cpu_words(const struct vm_config *config)
+static char *cpu_words(const struct vm_config *config, const char *enlightenments)
 {
 	const char *list = config->without;
 	struct buf b = {0};
 	const size_t size = list ? strlen(list) + 1 : 0;
 	auto_free char *word = xcalloc(1, size);
 
-	buf_printf(&b, "%s%s", config->cpu, config->enlightened ? ENLIGHTENED : "");
+	buf_printf(&b, "%s%s", config->cpu, enlightenments ?: "");
 	while (list && word_next(&list, ',', word, size))
 		if (*word)
 			buf_printf(&b, ",%s=off", word);
 	return b.p;
 }
 
-char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
-		 const char *const *extra)
+char **qemu_args(const struct qemu *q, int serial_fd, int qmp_fd, const char *const *extra)
 {
+	const struct vm_config *config = q->config;
 	const char *slash = strrchr(config->image, '/');
 	struct list l = {0};
 
@@ -70,7 +63,7 @@ char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
 	add(&l, xstrdup("-no-user-config"));
 	add_two(&l, "-display", xstrdup("none"));
 	add_two(&l, "-machine", machine_words(config));
-	add_two(&l, "-cpu", cpu_words(config));
+	add_two(&l, "-cpu", cpu_words(config, q->enlightenments));
 	add_two(&l, "-smp", xstrdup("1"));
 	add_two(&l, "-m", xasprintf("%uM", config->memory_mib));
 	if (config->method == METHOD_CPR_TRANSFER) /* memory that the next QEMU can share */
@@ -112,10 +105,10 @@ char *qemu_args_dir(const struct vm_config *config)
 	return xasprintf("%.*s", (int)(slash - config->image), config->image);
 }
 
-void qemu_args_script(const struct vm_config *config, struct buf *script)
+void qemu_args_script(const struct qemu *q, struct buf *script)
 {
-	char **args = qemu_args(config, -1, -1, NULL);
-	char *dir = qemu_args_dir(config);
+	char **args = qemu_args(q, -1, -1, NULL);
+	char *dir = qemu_args_dir(q->config);
 
 	buf_printf(script,
 		   "#!/bin/sh\n# The VM as the runner starts it, but with its serial port on "

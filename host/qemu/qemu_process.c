@@ -74,7 +74,7 @@ int qemu_spawn(struct qemu *q, struct qemu_process *p, const char *const *extra)
 		err_set(q->config->err, "cannot make sockets for QEMU: %s", strerror(errno));
 		goto fail;
 	}
-	args = qemu_args(q->config, serial[1], qmp[1], extra);
+	args = qemu_args(q, serial[1], qmp[1], extra);
 	dir = qemu_args_dir(q->config);
 	p->pid = fork();
 	if (!p->pid)

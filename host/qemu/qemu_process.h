@@ -43,7 +43,8 @@ struct qemu {
 	size_t loaded;
 	int64_t deadline_ns; /* relative, for one command */
 
-	struct qemu_moves *moves; /* what qemu_moves.c knows of the VM's moves */
+	const char *enlightenments; /* properties of the CPU, or NULL */
+	struct qemu_moves *moves;   /* what qemu_moves.c knows of the VM's moves */
 };
 
 /*
@@ -112,14 +113,19 @@ void qemu_remove(const struct qemu *q, const char *name);
  * are the connected sockets @serial_fd and @qmp_fd; with -1 for both it is the command line for a
  * human at a terminal. @extra: further words, NULL at the end; NULL: none.
  */
-char **qemu_args(const struct vm_config *config, int serial_fd, int qmp_fd,
-		 const char *const *extra);
+char **qemu_args(const struct qemu *q, int serial_fd, int qmp_fd, const char *const *extra);
 void qemu_args_free(char **args);
 
 /* Directory of the image. The caller frees it. */
 char *qemu_args_dir(const struct vm_config *config);
 
 /* A shell script that starts the same VM by hand. */
-void qemu_args_script(const struct vm_config *config, struct buf *script);
+void qemu_args_script(const struct qemu *q, struct buf *script);
+
+/*
+ * Sets q->enlightenments to all that an enlightened L1 is given and QEMU offers on this KVM, which
+ * a stopped QEMU is started for and asked (query-cpu-model-expansion of hv-passthrough).
+ */
+int qemu_ask_hyperv(struct qemu *q);
 
 #endif

@@ -4,15 +4,11 @@
 #define HOST_SNAPSHOT_HYPERV_H
 
 #include "host/snapshot/snapshot.h"
+#include "lib/hyperv.h"
 
-/* Offsets in a VP assist page and in an enlightened VMCS. */
-#define VP_ASSIST_NESTED_FEATURES     32
-#define VP_ASSIST_ENLIGHTEN_VMENTRY   40
-#define VP_ASSIST_CURRENT_NESTED_VMCS 48
-#define EVMCS_HOST_STATE	      8 /* up to the I/O bitmaps */
-#define EVMCS_HOST_STATE_SIZE	      88
-#define EVMCS_ENLIGHTENMENTS	      836
-#define EVMCS_PARTITION_ASSIST_PAGE   856
+/* The host part of an enlightened VMCS, from ES to the I/O bitmaps; hv/evmcs.def. */
+#define EVMCS_HOST_STATE      8
+#define EVMCS_HOST_STATE_SIZE 88
 
 enum hyperv_page { HYPERV_ASSIST, HYPERV_EVMCS, HYPERV_PARTITION };
 

@@ -5,46 +5,14 @@
  * its clean fields.
  */
 #include "hv/enlightened.h"
-#include "hv/ept.h"
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
-#include "hv/steps.h"
+#include "hv/turns.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
 
 static struct l2 l2, other;
-
-/* An L2 with a value of its own in memory and in an MSR, as turn() expects it; current. */
-static void build(struct l2 *which, uint64_t val)
-{
-	l2_create_plain(which, "steps");
-	vmcs_write(GUEST_SYSENTER_ESP, val);
-	vmcs_let_go(GUEST_SYSENTER_ESP);
-	*l2_data_page(which, 0) = val;
-}
-
-/* @which, which is current, reads what it has written before, and writes @val. */
-static bool turn(struct l2 *which, uint64_t last, uint64_t val, bool freeze)
-{
-	L2_STEPS(which, freeze ? STEP(FREEZE, 0) : STEP(RDMSR, MSR_IA32_SYSENTER_ESP),
-		 STEP(RDMSR, MSR_IA32_SYSENTER_ESP), STEP(READ, l2_data_va(which, 0)),
-		 STEP(WRMSR, MSR_IA32_SYSENTER_ESP), val, STEP(WRITE, l2_data_va(which, 0)), val);
-	return l2_tells(which, 1) &&
-	       ktap_check("IA32_SYSENTER_ESP of this L2", last, which->shared->val[1]) &
-		       ktap_check("memory of this L2", last, which->shared->val[2]) &
-		       ktap_check("GUEST_SYSENTER_ESP", val, vmcs_read(GUEST_SYSENTER_ESP));
-}
-
-/* Makes @next the current L2 by the assist page. What was written to the other is no longer asked.
- */
-static bool switch_to(const struct l2 *next)
-{
-	vmcs_forget();
-	vmcs_load(next->vmcs);
-	return ktap_check("EPT_POINTER", ept_pointer(next->ept), vmcs_read(EPT_POINTER)) &
-	       ktap_check("MSR_BITMAP", page_gpa(next->msr_bitmap), vmcs_read(MSR_BITMAP));
-}
 
 #define NO_BUG BUG("none known")
 #define FAILED FAILURE("an L2 starts again, has another one's state, or a VM entry fails")
@@ -55,9 +23,9 @@ static bool switch_to(const struct l2 *next)
 
 static void fly_l2(void)
 {
-	build(&l2, 0xa000);
-	if (turn(&l2, 0xa000, 0xa001, false) && turn(&l2, 0xa001, 0xa002, true))
-		turn(&l2, 0xa002, 0xa003, false);
+	turns_create(&l2, 0xa000);
+	if (turns_take(&l2, 0xa000, 0xa001, false) && turns_take(&l2, 0xa001, 0xa002, true))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 SCENARIO(evmcs_l2, NEEDS(EVMCS, L2_BASE), FLY(fly_l2), TITLE("L2 runs by an enlightened VMCS"),
@@ -68,11 +36,11 @@ SCENARIO(evmcs_l2, NEEDS(EVMCS, L2_BASE), FLY(fly_l2), TITLE("L2 runs by an enli
 /* Named and filled, and never entered. */
 static void fly_current(void)
 {
-	build(&l2, 0xa000);
+	turns_create(&l2, 0xa000);
 	freeze_point();
 	vmcs_check_written();
-	if (turn(&l2, 0xa000, 0xa001, false))
-		turn(&l2, 0xa001, 0xa002, false);
+	if (turns_take(&l2, 0xa000, 0xa001, false))
+		turns_take(&l2, 0xa001, 0xa002, false);
 }
 
 SCENARIO(evmcs_current, NEEDS(EVMCS, L2_BASE), FLY(fly_current),
@@ -82,12 +50,12 @@ SCENARIO(evmcs_current, NEEDS(EVMCS, L2_BASE), FLY(fly_current),
 
 static void fly_l1(void)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
 	freeze_point();
-	if (vmcs_check_written() && turn(&l2, 0xa001, 0xa002, false))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (vmcs_check_written() && turns_take(&l2, 0xa001, 0xa002, false))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 SCENARIO(evmcs_l1, NEEDS(EVMCS, L2_BASE), FLY(fly_l1),
@@ -99,15 +67,15 @@ SCENARIO(evmcs_l1, NEEDS(EVMCS, L2_BASE), FLY(fly_l1),
 /* VMLAUNCH of what has run already: an enlightened VMCS has no launch state. */
 static void fly_launch_again(void)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
 	l2.launched = false;
 	freeze_point();
-	if (!turn(&l2, 0xa001, 0xa002, false))
+	if (!turns_take(&l2, 0xa001, 0xa002, false))
 		return;
 	l2.launched = false;
-	turn(&l2, 0xa002, 0xa003, false);
+	turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 SCENARIO(evmcs_launch_again, NEEDS(EVMCS, L2_BASE), FLY(fly_launch_again),
@@ -118,15 +86,15 @@ SCENARIO(evmcs_launch_again, NEEDS(EVMCS, L2_BASE), FLY(fly_launch_again),
 
 static void fly_cleared(void)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false) ||
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false) ||
 	    !ktap_check("VMCLEAR succeeds", 1, vmclear(l2.vmcs)))
 		return;
 	freeze_point();
 	vmcs_check_written();
 	l2.launched = false;
-	if (turn(&l2, 0xa001, 0xa002, false))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, 0xa001, 0xa002, false))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 SCENARIO(evmcs_cleared, NEEDS(EVMCS, L2_BASE), FLY(fly_cleared),
@@ -139,13 +107,13 @@ SCENARIO(evmcs_cleared, NEEDS(EVMCS, L2_BASE), FLY(fly_cleared),
 /* The host takes away a page that KVM asks for within VMLAUNCH or VMRESUME. */
 static void pending(bool first, uint64_t page)
 {
-	build(&l2, 0xa000);
-	if (!first && !turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!first && !turns_take(&l2, 0xa000, 0xa001, false))
 		return;
 	expect_page(page ? page : page_gpa(l2.msr_bitmap));
 	freeze_point();
-	if (turn(&l2, first ? 0xa000 : 0xa001, 0xa002, false))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, first ? 0xa000 : 0xa001, 0xa002, false))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 static void fly_run_pending(void)
@@ -160,11 +128,11 @@ static void fly_assist_asked(void)
 
 static void fly_evmcs_asked(void)
 {
-	build(&l2, 0xa000);
+	turns_create(&l2, 0xa000);
 	expect_page(l2.vmcs);
 	freeze_point();
-	if (turn(&l2, 0xa000, 0xa002, false))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, 0xa000, 0xa002, false))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 #define PENDING_ABOUT                                                                             \
@@ -193,8 +161,8 @@ static void wrong(enum vmcs_field field, uint64_t val, bool (*fails)(void))
 {
 	uint64_t right;
 
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
 	right = vmcs_read(field);
 	vmcs_write(field, val);
@@ -202,7 +170,7 @@ static void wrong(enum vmcs_field field, uint64_t val, bool (*fails)(void))
 	if (!fails() || !vmcs_check_written())
 		return;
 	vmcs_write(field, right);
-	turn(&l2, 0xa001, 0xa002, false);
+	turns_take(&l2, 0xa001, 0xa002, false);
 }
 
 static bool fails_control(void)
@@ -240,8 +208,8 @@ static void fly_wrong_guest(void)
 /* KVM looks at the revision when it maps the page. */
 static void fly_wrong_revision(void)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false) ||
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false) ||
 	    !ktap_check("VMCLEAR succeeds", 1, vmclear(l2.vmcs)))
 		return;
 	l2.launched = false;
@@ -250,7 +218,7 @@ static void fly_wrong_revision(void)
 	if (!l2_entry_fails(&l2, 0))
 		return;
 	*evmcs_u32(vmcs_enlightened(), EVMCS_REVISION_ID) = EVMCS_REVISION;
-	turn(&l2, 0xa001, 0xa002, false);
+	turns_take(&l2, 0xa001, 0xa002, false);
 }
 
 #define WRONG(id, fn, what, promise, proof)                                                     \
@@ -278,23 +246,23 @@ enum moment { IN_L2, IN_L1, SWITCHED, NEW };
 /* Two L2s by turns; the VM is frozen at @moment. */
 static void two(enum moment moment)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
-	build(&other, 0xb000);
+	turns_create(&other, 0xb000);
 	if (moment == NEW)
 		freeze_point();
-	if (!turn(&other, 0xb000, 0xb001, false))
+	if (!turns_take(&other, 0xb000, 0xb001, false))
 		return;
 	if (moment == IN_L1)
 		freeze_point();
-	if (!switch_to(&l2))
+	if (!turns_switch(&l2))
 		return;
 	if (moment == SWITCHED)
 		freeze_point();
-	if (turn(&l2, 0xa001, 0xa002, moment == IN_L2) && switch_to(&other) &&
-	    turn(&other, 0xb001, 0xb002, false) && switch_to(&l2))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, 0xa001, 0xa002, moment == IN_L2) && turns_switch(&other) &&
+	    turns_take(&other, 0xb001, 0xb002, false) && turns_switch(&l2))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 static void fly_two_l2(void)
@@ -347,14 +315,14 @@ SCENARIO(evmcs_two_new, NEEDS(EVMCS, L2_BASE), FLY(fly_two_new),
 /* L1 moves its assist page behind the exit; frozen there, or in the L2 entered by the new one. */
 static void assist_moved(bool freeze_l1)
 {
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
 	vp_assist_move(1);
 	if (freeze_l1)
 		freeze_point();
-	if (turn(&l2, 0xa001, 0xa002, !freeze_l1))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, 0xa001, 0xa002, !freeze_l1))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 static void fly_assist_moved_l1(void)
@@ -390,14 +358,14 @@ static void to_ordinary(void)
 static void beside(bool freeze_ordinary, bool freeze_l1)
 {
 	enlightened_set(false);
-	build(&other, 0xb000);
-	if (!turn(&other, 0xb000, 0xb001, false) ||
+	turns_create(&other, 0xb000);
+	if (!turns_take(&other, 0xb000, 0xb001, false) ||
 	    !ktap_check("VMCLEAR succeeds", 1, vmclear(other.vmcs)))
 		return;
 	vmcs_forget();
 	enlightened_set(true);
-	build(&l2, 0xa000);
-	if (!turn(&l2, 0xa000, 0xa001, !freeze_ordinary && !freeze_l1) ||
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, !freeze_ordinary && !freeze_l1) ||
 	    !ktap_check("VMCLEAR succeeds", 1, vmclear(l2.vmcs)))
 		return;
 	to_ordinary();
@@ -406,13 +374,13 @@ static void beside(bool freeze_ordinary, bool freeze_l1)
 	other.launched = false;
 	if (freeze_l1)
 		freeze_point();
-	if (!turn(&other, 0xb001, 0xb002, freeze_ordinary) ||
+	if (!turns_take(&other, 0xb001, 0xb002, freeze_ordinary) ||
 	    !ktap_check("VMCLEAR succeeds", 1, vmclear(other.vmcs)))
 		return;
 	vmcs_forget();
 	l2.launched = false;
 	vmcs_load(l2.vmcs);
-	turn(&l2, 0xa001, 0xa002, false);
+	turns_take(&l2, 0xa001, 0xa002, false);
 }
 
 static void fly_beside_l2(void)

@@ -4,6 +4,7 @@
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
+#include "hv/turns.h"
 #include "hv/vmx.h"
 #include "l2guest/rare_state.h"
 #include "lib/ktap.h"
@@ -397,56 +398,29 @@ SCENARIO(instruction_error, NEEDS(L2_BASE), FLY(fly_error), ORDINARY,
 
 /* ---- two VMCSs ------------------------------------------------------------------------------ */
 
-/* Makes @next the current L2. What was written to the other one's fields is no longer asked. */
-static bool switch_to(const struct l2 *next)
-{
-	vmcs_forget();
-	return ktap_check("VMPTRLD succeeds", 1, vmptrld(next->vmcs)) &&
-	       ktap_check("EPT_POINTER", ept_pointer(next->ept), vmcs_read(EPT_POINTER)) &
-		       ktap_check("MSR_BITMAP", page_gpa(next->msr_bitmap), vmcs_read(MSR_BITMAP));
-}
-
-/* @next reads what it has written before, and writes @val. */
-static bool turn(struct l2 *next, uint64_t last, uint64_t val, bool freeze)
-{
-	L2_STEPS(next, freeze ? STEP(FREEZE, 0) : STEP(RDMSR, MSR_IA32_SYSENTER_ESP),
-		 STEP(RDMSR, MSR_IA32_SYSENTER_ESP), STEP(READ, l2_data_va(next, 0)),
-		 STEP(WRMSR, MSR_IA32_SYSENTER_ESP), val, STEP(WRITE, l2_data_va(next, 0)), val);
-	return l2_tells(next, 1) &&
-	       ktap_check("IA32_SYSENTER_ESP of this L2", last, next->shared->val[1]) &
-		       ktap_check("memory of this L2", last, next->shared->val[2]) &
-		       ktap_check("GUEST_SYSENTER_ESP", val, vmcs_read(GUEST_SYSENTER_ESP));
-}
-
 /* @freeze_l1, or in L2. */
 static void two(bool freeze_l1)
 {
-	l2_create_plain(&l2, "steps");
-	vmcs_write(GUEST_SYSENTER_ESP, 0xa000);
-	vmcs_let_go(GUEST_SYSENTER_ESP);
-	*l2_data_page(&l2, 0) = 0xa000;
-	if (!turn(&l2, 0xa000, 0xa001, false))
+	turns_create(&l2, 0xa000);
+	if (!turns_take(&l2, 0xa000, 0xa001, false))
 		return;
-	l2_create_plain(&other, "steps");
-	vmcs_write(GUEST_SYSENTER_ESP, 0xb000);
-	vmcs_let_go(GUEST_SYSENTER_ESP);
-	*l2_data_page(&other, 0) = 0xb000;
-	if (!turn(&other, 0xb000, 0xb001, false))
+	turns_create(&other, 0xb000);
+	if (!turns_take(&other, 0xb000, 0xb001, false))
 		return;
 	if (freeze_l1) {
 		freeze_point();
-		if (!switch_to(&l2))
+		if (!turns_switch(&l2))
 			return;
 		l2.launched = false;
 		if (!l2_entry_fails(&l2, ERROR_VMLAUNCH_NOT_CLEAR))
 			return;
 		l2.launched = true;
-	} else if (!switch_to(&l2)) {
+	} else if (!turns_switch(&l2)) {
 		return;
 	}
-	if (turn(&l2, 0xa001, 0xa002, !freeze_l1) && switch_to(&other) &&
-	    turn(&other, 0xb001, 0xb002, false) && switch_to(&l2))
-		turn(&l2, 0xa002, 0xa003, false);
+	if (turns_take(&l2, 0xa001, 0xa002, !freeze_l1) && turns_switch(&other) &&
+	    turns_take(&other, 0xb001, 0xb002, false) && turns_switch(&l2))
+		turns_take(&l2, 0xa002, 0xa003, false);
 }
 
 static void fly_two_l2(void)
