@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the VP assist page and the enlightened VMCS have what is no VMCS field; for L1 and the host. */
+/* Where the VP assist page and the enlightened VMCS have what is no VMCS field; for L1 and the
+ * host. */
 #ifndef LIB_HYPERV_H
 #define LIB_HYPERV_H
 

@@ -51,7 +51,7 @@ struct options {
 	const char *order, *pages; /* as given; pages_config is what --pages means */
 	struct pages_config pages_config;
 	const char *image, *log; /* paths; NULL: as host/cli/paths.h says */
-	unsigned hops, timeout_s;
+	unsigned hops, timeout_s, to_tsc_khz;
 	double nudge_s;
 	unsigned points; /* sweep; 0: as the step says */
 	int64_t step_ns; /* sweep; 0: as the points say */

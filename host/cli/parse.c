@@ -140,8 +140,11 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "--%s needs --driver qemu", o->irqchip ? "irqchip" : "without");
 	if (!strcmp(o->driver, "qemu") && strcmp(o->order, "qemu"))
 		argp_error(state, "--order needs --driver kvm");
-	if (!strcmp(o->driver, "qemu") && (o->kick || o->no_oracles))
-		argp_error(state, "--%s needs --driver kvm", o->kick ? "kick" : "no-oracles");
+	if (!strcmp(o->driver, "qemu") && (o->kick || o->no_oracles || o->to_tsc_khz))
+		argp_error(state, "--%s needs --driver kvm",
+			   o->kick	   ? "kick"
+			   : o->no_oracles ? "no-oracles"
+					   : "to-tsc-khz");
 	if (o->command == CMD_RUN && !strcmp(o->driver, "kvm") &&
 	    (strcmp(o->machine, "pc") || o->cpu))
 		argp_error(state, "--%s needs --driver qemu", o->cpu ? "cpu" : "machine");

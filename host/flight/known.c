@@ -260,7 +260,7 @@ static bool nothing_else(const struct flight_config *c, const struct flight_resu
 	 * from. */
 	const bool gives_up = method_info(c->method)->traits & METHOD_FORKS;
 
-	if (c->broken || c->breakage || log->errors || r->oracle.more)
+	if (c->broken || c->breakage || c->vm.to_tsc_khz || log->errors || r->oracle.more)
 		return false;
 	if (!c->control && !control_passed && !control)
 		return false;

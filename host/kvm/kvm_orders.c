@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define FIRST_RUN "KVM_RUN"
+
 static const struct known_order {
 	const char *name, *text, *steps;
 } orders[] = {
@@ -14,31 +16,38 @@ static const struct known_order {
 #undef O
 };
 
+static int add_step(struct order *o, const char *text, size_t len, struct err *e)
+{
+	char step[sizeof(o->step[0])];
+
+	if (len >= sizeof(step))
+		return err_set(e, "order %s: there is no step '%.*s'", o->name, (int)len, text);
+	snprintf(step, sizeof(step), "%.*s", (int)len, text);
+	if (!strcmp(step, FIRST_RUN)) {
+		if (!o->steps || o->late)
+			return err_set(e, "order %s: " FIRST_RUN " stands %s", o->name,
+				       o->late ? "twice" : "before all steps");
+		o->late = o->steps;
+		return 0;
+	}
+	if (o->steps == ORDER_STEPS_MAX)
+		return err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
+	if (!kvm_state_step_known(step))
+		return err_set(e, "order %s: there is no step '%s'", o->name, step);
+	for (unsigned i = 0; i < o->steps; i++)
+		if (!strcmp(o->step[i], step))
+			return err_set(e, "order %s: step '%s' stands twice", o->name, step);
+	memcpy(o->step[o->steps++], step, sizeof(step));
+	return 0;
+}
+
 static int order_parse(struct order *o, const char *text, struct err *e)
 {
 	while (*(text += strspn(text, " \t\r\n"))) {
-		size_t len = strcspn(text, " \t\r\n");
+		size_t len = strcspn(text, *text == '#' ? "\n" : " \t\r\n");
 
-		if (*text == '#') {
-			text += strcspn(text, "\n");
-			continue;
-		}
-		if (o->steps == ORDER_STEPS_MAX)
-			return err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
-		if (len >= sizeof(o->step[0]))
-			return err_set(e, "order %s: there is no step '%.*s'", o->name, (int)len,
-				       text);
-		memcpy(o->step[o->steps], text, len);
-		o->step[o->steps][len] = '\0';
-		if (!kvm_state_step_known(o->step[o->steps]))
-			return err_set(e, "order %s: there is no step '%s'", o->name,
-				       o->step[o->steps]);
-		for (unsigned i = 0; i < o->steps; i++) {
-			if (!strcmp(o->step[i], o->step[o->steps]))
-				return err_set(e, "order %s: step '%s' stands twice", o->name,
-					       o->step[i]);
-		}
-		o->steps++;
+		if (*text != '#' && add_step(o, text, len, e))
+			return -1;
 		text += len;
 	}
 	if (!o->steps)

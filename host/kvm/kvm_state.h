@@ -16,11 +16,13 @@ struct order {
 	char name[64];
 	char step[ORDER_STEPS_MAX][32]; /* without KVM_SET_ */
 	unsigned steps;
+	unsigned late; /* steps from here on come behind the first KVM_RUN; 0: none does */
 };
 
 /*
  * The order called @name, or, if @name has a slash or a dot, the order in that file: steps
- * separated by white space, `#` starts a comment. 0, or -1 with @e filled.
+ * separated by white space, `#` starts a comment, KVM_RUN stands where that comes for the first
+ * time (the end, if it does not stand there). 0, or -1 with @e filled.
  */
 int order_load(struct order *o, const char *name, struct err *e);
 /* The names of all orders, separated by `|`. */

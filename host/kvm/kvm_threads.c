@@ -64,29 +64,66 @@ void kvm_record_ioctl(const struct machine *m, unsigned n, int64_t start_ns, con
 		      "%s%s", text, failed ? ": failed" : "");
 }
 
-/* One vCPU after the other, as QEMU does it. */
-static int restore_steps(struct machine *m)
+/* Step @i; the TSC's frequency may be that of another host. */
+static int restore_step(struct machine *m, const struct kvm_fds *fds, const struct snapshot *part,
+			unsigned i)
 {
 	const struct order *o = m->config->order;
+	const unsigned khz = m->config->to_tsc_khz;
+
+	if (!khz || strcmp(o->step[i], "TSC_KHZ"))
+		return kvm_state_restore_step(fds, part, o, i, &m->restore_err);
+	return ioctl(fds->vcpu, KVM_SET_TSC_KHZ, khz)
+		       ? err_errno(&m->restore_err, "KVM_SET_TSC_KHZ")
+		       : 0;
+}
+
+/* Steps @first to before @end of the order, for vCPU @n. 0, or -1 with restore_err filled. */
+static int restore_steps(struct machine *m, unsigned n, unsigned first, unsigned end)
+{
+	const struct order *o = m->config->order;
+	const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
+	struct snapshot part = kvm_vcpu_part(m->from, n);
 	char text[64];
 	int ret = 0;
 
-	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++) {
-		const struct kvm_fds fds = kvm_vcpu_fds(&m->vm, n);
-		struct snapshot part = kvm_vcpu_part(m->from, n);
+	for (unsigned i = first; !ret && i < end; i++) {
+		int64_t start = now_ns();
 
-		for (unsigned i = 0; !ret && i < o->steps; i++) {
-			int64_t start = now_ns();
-
-			order_step_text(o->step[i], text, sizeof(text));
-			phase(m, text);
-			ret = kvm_state_restore_step(&fds, &part, o, i, &m->restore_err);
-			kvm_record_ioctl(m, n, start, text, ret);
-		}
-		kvm_vcpu_part_free(&part);
+		order_step_text(o->step[i], text, sizeof(text));
+		phase(m, text);
+		ret = restore_step(m, &fds, &part, i);
+		kvm_record_ioctl(m, n, start, text, ret);
 	}
+	kvm_vcpu_part_free(&part);
+	return ret;
+}
+
+/* One vCPU after the other, as QEMU does it. */
+static int restore_all(struct machine *m)
+{
+	const struct order *o = m->config->order;
+	int ret = 0;
+
+	for (unsigned n = 0; !ret && n < m->vm.vcpus; n++)
+		ret = restore_steps(m, n, 0, o->late ?: o->steps);
 	phase(m, "before KVM_RUN");
 	return ret;
+}
+
+/* What the order has behind the first KVM_RUN, if that is what vCPU @n has just left. Locked. */
+static void restore_late(struct machine *m, unsigned n)
+{
+	const struct order *o = m->config->order;
+
+	if (!m->from || !o->late || m->vm.vcpu[n].runs != 1 || m->ended ||
+	    !restore_steps(m, n, o->late, o->steps))
+		return;
+	m->end.how = END_CRASH;
+	snprintf(m->end.text, sizeof(m->end.text), "refused behind the first KVM_RUN: %.200s",
+		 m->restore_err.text);
+	m->ended = true;
+	kick_all(m);
 }
 
 /* Stops the vCPUs where stop_at() asked for. Locked. */
@@ -186,6 +223,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 			m->want = DO_NOTHING;
 			kick_all(m);
 		}
+		restore_late(m, n);
 		if (exit == VCPU_ENDED && !m->ended) {
 			m->end = end;
 			m->ended = true;
@@ -228,7 +266,7 @@ void *kvm_thread_main(void *arg)
 			pthread_mutex_unlock(&m->lock);
 			if (m->pages)
 				pages_vcpu_thread(m->pages, gettid());
-			m->restore_status = restore_steps(m);
+			m->restore_status = restore_all(m);
 			pthread_mutex_lock(&m->lock);
 			if (m->want == DO_RESTORE)
 				m->want = DO_NOTHING;

@@ -179,6 +179,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,
+		       .to_tsc_khz = o->to_tsc_khz,
 		       .without = o->without,
 		       .cpu = o->cpu			? o->cpu
 			      : strcmp(o->accel, "kvm") ? "max"

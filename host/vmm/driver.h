@@ -72,6 +72,7 @@ struct vm_config {
 	bool enlightened; /* the VM offers what an enlightened L1 needs */
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
 	const struct order *order;
+	unsigned to_tsc_khz; /* of the restored VM; 0: as saved */
 	const struct pages_config *pages;
 	const struct page_names *names;
 	const char *serve_from;	   /* socket of the process that has the pages, or NULL */

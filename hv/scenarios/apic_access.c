@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L2's APIC in xAPIC mode, memory-mapped over L1's APIC-access page; told of below. */
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"

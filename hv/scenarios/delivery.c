@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The delivery of L2's own events is interrupted by a missing page; told of below. */
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"

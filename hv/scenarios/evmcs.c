@@ -8,7 +8,7 @@
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
-#include "hv/turns.h"
+#include "hv/steps.h"
 #include "hv/vmx.h"
 #include "lib/ktap.h"
 

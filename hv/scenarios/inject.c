@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Events of every type that L1 injects by a VM entry, and their delivery; told of below. */
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"

@@ -4,7 +4,6 @@
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "hv/steps.h"
-#include "hv/turns.h"
 #include "hv/vmx.h"
 #include "l2guest/rare_state.h"
 #include "lib/ktap.h"

@@ -3,7 +3,7 @@
 #ifndef EMULATOR_CODE_H
 #define EMULATOR_CODE_H
 
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 
 /* Where the code begins, and a page for its data. */
 #define CODE_VA	 L2_SPARE_VA(0)

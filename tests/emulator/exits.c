@@ -3,7 +3,7 @@
  * VM entry with a shadow VMCS, and the exit qualification of two kinds of exit. Each check stands
  * for a defect that an emulator had (lab/README.md).
  */
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"

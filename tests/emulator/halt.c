@@ -4,7 +4,7 @@
  * check stands for a defect that an emulator had (lab/README.md). The VMX-preemption timer ends the
  * sleep of an L2 that nothing wakes.
  */
-#include "hv/l2_map.h"
+#include "hv/steps.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
 #include "lib/cpu.h"

@@ -129,6 +129,7 @@ static inline json_t *results_top(const char *kernel, const char *method, int pl
 		"microcode", "0x1", "vmx", "kvm_parameters", "modules", "qemu", "midflight", "x"));
 
 	json_set(t, "method", json_text(method));
+	json_set(t, "to_tsc_khz", json_integer(0));
 	results_count(t);
 	return t;
 }

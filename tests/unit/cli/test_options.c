@@ -276,8 +276,9 @@ static void qemu(void **state)
 				   .memory_mib = 16,
 				   .err = &e};
 	static const char *const extra[] = {"-incoming", "defer", NULL};
+	struct qemu q = {.config = &config};
 	struct buf script = {0};
-	char **args = qemu_args(&config, 5, 7, extra), *text, *dir;
+	char **args = qemu_args(&q, 5, 7, extra), *text, *dir;
 
 	(void)state;
 	text = joined(args);
@@ -289,15 +290,16 @@ static void qemu(void **state)
 	free(text);
 	config.irqchip = "split";
 	config.without = "avx,vmx-apicv-vid";
-	text = joined(qemu_args(&config, 5, 7, NULL));
+	q.enlightenments = ",hv-vapic=on";
+	text = joined(qemu_args(&q, 5, 7, NULL));
 	assert_contains(text, "|-machine|pc,accel=kvm,kernel-irqchip=split|"
-			      "-cpu|host,avx=off,vmx-apicv-vid=off|");
+			      "-cpu|host,hv-vapic=on,avx=off,vmx-apicv-vid=off|");
 	assert_null(strstr(text, "-incoming"));
 	free(text);
 	dir = qemu_args_dir(&config);
 	assert_string_equal(dir, "/a b/it's");
 	free(dir);
-	qemu_args_script(&config, &script);
+	qemu_args_script(&q, &script);
 	assert_contains(script.p, "cd '/a b/it'\\''s' && exec qemu-system-x86_64 ");
 	assert_contains(script.p, "-append 'scenario=running hops=3'");
 	buf_free(&script);

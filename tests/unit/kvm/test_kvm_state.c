@@ -138,6 +138,13 @@ static void from_file(void **state)
 	assert_string_equal(o.step[2], "MSR_IA32_APIC_BASE");
 	assert_string_equal(o.step[3], "MSRS");
 
+	assert_int_equal(o.late, 0);
+	assert_string_equal(load(&o, "REGS KVM_RUN CLOCK", 18), "");
+	assert_int_equal(o.steps, 2);
+	assert_int_equal(o.late, 1);
+	assert_contains(load(&o, "KVM_RUN REGS", 12), "KVM_RUN stands before all steps");
+	assert_contains(load(&o, "REGS KVM_RUN KVM_RUN", 20), "KVM_RUN stands twice");
+
 	assert_contains(load(&o, "REGS FLAGS", 10), "there is no step 'FLAGS'");
 	assert_contains(load(&o, "REGS regs", 9), "there is no step 'regs'");
 	assert_contains(load(&o, "REGS SREGS REGS", 15), "step 'REGS' stands twice");

@@ -88,6 +88,7 @@ static void enlighten(struct snapshot *s)
 	const struct snapshot_section *msrs = snapshot_find(s, "MSRS");
 	struct kvm_msr_entry *entry = msrs->data;
 	const uint64_t evmcs = EVMCS, partition = PARTITION;
+	const struct kvm_clock_data clock = {.clock = 1};
 
 	for (size_t i = 0; i < msrs->len / sizeof(*entry); i++)
 		if (entry[i].index == 0x40000073)
@@ -97,6 +98,7 @@ static void enlighten(struct snapshot *s)
 	memcpy(s->page[EVMCS / SNAPSHOT_PAGE] + EVMCS_PARTITION_ASSIST_PAGE, &partition,
 	       sizeof(partition));
 	snapshot_add(s, "CPUID2", &cpuid, sizeof(cpuid));
+	snapshot_add(s, "CLOCK", &clock, sizeof(clock));
 }
 
 /* state_sample() with something to break for @what. */
@@ -200,6 +202,8 @@ static const struct {
 	{"feature-control", "MSR 3a"},
 	{"vmx-capabilities", "MSR 485"},
 	{"msr=", "MSR 48"},
+	{"kvmclock-msr", "MSR 4b564d01"},
+	{"clock", "CLOCK 0-0"},
 	{"hv-guest-os-id", "MSR 40000000"},
 	{"hv-hypercall", "MSR 40000001"},
 	{"hv-vp-index", "MSR 40000002"},

@@ -1,12 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* L2s that remember; in VMX root operation all along. */
-#include "hv/turns.h"
+/* Single pages for an L2 (hv/l2_create.c builds the rest), and L2s that remember. */
+#include "hv/steps.h"
 #include "hv/enlightened.h"
 #include "hv/ept.h"
 #include "hv/page_names.h"
-#include "hv/steps.h"
 #include "hv/vmx.h"
+#include "lib/cpu.h"
 #include "lib/ktap.h"
+
+void l2_map(struct l2 *l2, uint64_t va, uint64_t gpa, const void *page)
+{
+	*l2_pte(l2, va) = gpa | PTE_P | PTE_RW;
+	ept_map(l2->ept, gpa, page);
+}
+
+void l2_unmap(struct l2 *l2, uint64_t gpa)
+{
+	*ept_leaf(l2->ept, gpa) = 0;
+	if (!invept_all())
+		ktap_error_and_end("what=\"INVEPT failed\"");
+}
+
+void *l2_own_idt(struct l2 *l2)
+{
+	uint64_t from = vmcs_read(GUEST_IDTR_BASE);
+	uint8_t *idt = page_alloc_named("L2 IDT");
+
+	for (unsigned i = 0; i < PAGE_SIZE; i++)
+		idt[i] = *(uint8_t *)l2_image_address(l2, from + i);
+	l2_map(l2, L2_SPARE_VA(0), L2_SPARE_GPA(0), idt);
+	vmcs_write(GUEST_IDTR_BASE, L2_SPARE_VA(0));
+	return idt;
+}
 
 void turns_create(struct l2 *l2, uint64_t val)
 {

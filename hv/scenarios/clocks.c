@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The clocks of an enlightened L1: reference TSC page, HV_X64_MSR_TIME_REF_COUNT, and the
- * reenlightenment that tells of another TSC; told of below.
+ * L1's clocks: those of an enlightened one, which are reference TSC page,
+ * HV_X64_MSR_TIME_REF_COUNT, and the reenlightenment that tells of another TSC; and kvmclock, which
+ * a Linux reads. Told of below.
  */
 #include "hv/enlightened.h"
 #include "hv/page_names.h"
@@ -136,3 +137,81 @@ SCENARIO(hv_clocks_l1, NEEDS(EVMCS, L2_BASE), FLY(fly_l1, .possible = possible),
 SCENARIO(hv_clocks_l2, NEEDS(EVMCS, L2_BASE), FLY(fly_l2, .possible = possible),
 	 TITLE("L2 runs, and the enlightened L1 reads its clocks behind it"),
 	 HOST("snapshot in L2"), ABOUT, PROOF("l2 runnable evmcs"));
+
+/* ---- kvmclock ------------------------------------------------------------------------------- */
+
+#define LEAF_KVM     0x40000000 /* or 0x100 above, where a Hyper-V lies in front */
+#define KVM_KVM	     0x4b4d564b /* "KVMK" */
+#define CLOCKSOURCE2 (1u << 3)	/* MSR_KVM_SYSTEM_TIME_NEW */
+
+/* Linux, Documentation/virt/kvm/x86/msr.rst: struct pvclock_vcpu_time_info. */
+static volatile struct kvmclock {
+	uint32_t version, reserved; /* odd while KVM writes it */
+	uint64_t tsc, time;	    /* in ns, at that TSC */
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, reserved2[2];
+} * kvmclock;
+
+static bool kvmclock_possible(char *why, size_t size)
+{
+	uint32_t leaf = LEAF_KVM;
+
+	if (cpuid(leaf, 0).ebx != KVM_KVM)
+		leaf += 0x100;
+	if (cpuid(leaf, 0).ebx == KVM_KVM && (cpuid(leaf + 1, 0).eax & CLOCKSOURCE2))
+		return true;
+	format(why, size, "no kvmclock: CPUID.%xH is not KVM's or has EAX[3]=0", leaf + 1);
+	return false;
+}
+
+static uint64_t kvmclock_ns(void)
+{
+	uint64_t ns, delta;
+	uint32_t version;
+
+	do {
+		version = kvmclock->version;
+		delta = rdtsc() - kvmclock->tsc;
+		delta = kvmclock->shift < 0 ? delta >> -kvmclock->shift : delta << kvmclock->shift;
+		ns = kvmclock->time + (uint64_t)((unsigned __int128)delta * kvmclock->mul >> 32);
+	} while ((version & 1) || version != kvmclock->version);
+	return ns;
+}
+
+static void kvmclock_check(uint64_t *last)
+{
+	const uint64_t now = kvmclock_ns();
+
+	if (now < *last)
+		ktap_fail("check=\"kvmclock goes forward\" last=%lu found=%lu", *last, now);
+	*last = now;
+}
+
+static void fly_kvmclock(void)
+{
+	uint64_t last = 0;
+
+	kvmclock = page_alloc_named("kvmclock");
+	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, page_gpa((void *)kvmclock) | ENABLE);
+	l2_create_plain(&l2, "port");
+	if (!l2_tells(&l2, 1))
+		return;
+	kvmclock_check(&last);
+	if (!l2_tells(&l2, 2))
+		return;
+	kvmclock_check(&last);
+	ktap_check("MSR_KVM_SYSTEM_TIME_NEW", page_gpa((void *)kvmclock) | ENABLE,
+		   rdmsr(MSR_KVM_SYSTEM_TIME_NEW));
+	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, 0);
+}
+
+SCENARIO(kvmclock, NEEDS(L2_BASE), FLY(fly_kvmclock, .possible = kvmclock_possible),
+	 TITLE("L2 runs, and L1 reads kvmclock behind it"),
+	 PROMISE("Linux, KVM-specific MSRs: a clock that goes forward; KVM_SET_CLOCK: it goes on "
+		 "from "
+		 "what was saved"),
+	 HOST("snapshot in L2"),
+	 BUG("Cloud Hypervisor set the clock behind the first KVM_RUN: it went back"),
+	 FAILURE("the time goes back, or KVM writes it no more"), FREEZE(port),
+	 PROOF("l2 runnable"));
