@@ -21,7 +21,7 @@ static bool check_host_state(void)
 }
 
 /* An NMI exit leaves NMIs blocked until the next IRET; SDM, "Handling Multiple NMIs". */
-static void unblock_nmi(void)
+void l2_unblock_nmi(void)
 {
 	asm volatile("mov %%rsp, %%rax\n\t"
 		     "push %0\n\t"
@@ -124,7 +124,7 @@ static enum l2_exit run_once(struct l2 *l2)
 		return ok ? exit : L2_EXIT_BROKEN;
 	}
 	if (is_nmi(reason)) {
-		unblock_nmi();
+		l2_unblock_nmi();
 		return ok ? L2_EXIT_NUDGE : L2_EXIT_BROKEN;
 	}
 	unexpected(reason);
@@ -161,7 +161,7 @@ bool l2_exits(struct l2 *l2, enum vmx_exit_reason reason)
 				return false;
 		}
 		if (is_nmi(found))
-			unblock_nmi();
+			l2_unblock_nmi();
 		break;
 	} while (true);
 	if (found == reason)

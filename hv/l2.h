@@ -95,6 +95,9 @@ bool l2_tells(struct l2 *l2, uint64_t point);
 /* One VM entry that must fail: VMfailValid with @error, or, for @error 0, VMfailInvalid. */
 bool l2_entry_fails(struct l2 *l2, uint32_t error);
 
+/* Behind an exit by an NMI. */
+void l2_unblock_nmi(void);
+
 /* Moves RIP behind the instruction that exited. */
 void l2_skip(void);
 

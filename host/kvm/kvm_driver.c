@@ -357,6 +357,14 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 	return VM_OK;
 }
 
+static uint8_t *memory(void *vm, uint64_t *size)
+{
+	struct machine *m = vm;
+
+	*size = m->exists ? m->vm.memory_size : 0;
+	return m->exists ? m->vm.memory : NULL;
+}
+
 static int64_t span(void *vm)
 {
 	struct machine *m = vm;
@@ -522,5 +530,6 @@ const struct driver kvm_driver = {
 	.act = act,
 	.oracles = oracles,
 	.span = span,
+	.memory = memory,
 	.fetches = fetches,
 };

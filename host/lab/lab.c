@@ -39,7 +39,7 @@ unsigned lab_seconds(const struct options *o)
 		s += 1ull * o->scenarios * (o->points ? o->points : LAB_POINTS) * LAB_POINT_S;
 	if (o->command == CMD_MINIMISE)
 		s += MINIMISE_TRIES * 10ull * LAB_HOP_S;
-	if (o->command == CMD_SOAK)
+	if (o->command == CMD_SOAK || o->command == CMD_FUZZ)
 		s += 1ull * o->for_s * LAB_SOAK;
 	s += (1ull + o->methods) * o->scenarios *
 	     (LAB_BOOT_S + (unsigned long long)o->hops * LAB_HOP_S);
@@ -96,6 +96,10 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("--put");
 		ADD("%s", o->file);
 	}
+	for (unsigned i = 0; i < o->file_count && o->command == CMD_FUZZ; i++) {
+		ADD("--put");
+		ADD("%s", o->files[i]);
+	}
 	ADD("--");
 	ADD("./%s", basename(self));
 	/* `pages` is a run with its options spelled out. */
@@ -110,7 +114,8 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	 * instructions executed, and these depend on each word of the command: it must not tell
 	 * when and where it is.
 	 */
-	if (o->command == CMD_SWEEP || o->command == CMD_SOAK || o->command == CMD_MINIMISE) {
+	if (o->command == CMD_SWEEP || o->command == CMD_SOAK || o->command == CMD_MINIMISE ||
+	    o->command == CMD_FUZZ) {
 		ADD("--shown-log=" LAB_LOG);
 	} else {
 		report_time(now);
@@ -124,6 +129,8 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("out/%s", LAB_SNAPSHOT);
 	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
 		ADD("./%s", basename(o->file));
+	for (unsigned i = 0; i < o->file_count && o->command == CMD_FUZZ; i++)
+		ADD("./%s", basename(o->files[i]));
 #undef ADD
 	return l.p;
 }

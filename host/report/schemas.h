@@ -15,4 +15,7 @@
 #define SWEEP_SCHEMA  "midflight-sweep"
 #define SWEEP_VERSION 1
 
+#define FUZZ_SCHEMA  "midflight-fuzz"
+#define FUZZ_VERSION 1
+
 #endif

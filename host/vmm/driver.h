@@ -144,6 +144,8 @@ struct driver {
 	 * without @file it only gives the number of its bytes, 0: nothing was saved.
 	 */
 	size_t (*saved_file)(void *vm, struct buf *file);
+	/* The memory of the VM, which stands still, from guest-physical 0; NULL: there is none. */
+	uint8_t *(*memory)(void *vm, uint64_t *size);
 	/* Nanoseconds from the first byte that the guest took to its end; 0: not both came. */
 	int64_t (*span)(void *vm);
 	/*

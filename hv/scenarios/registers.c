@@ -339,3 +339,19 @@ SCENARIO(regs_avx, NEEDS(L2_BASE), FLY(fly_avx, .possible = has_avx),
 	 TITLE("x87, SSE and AVX registers of L2 with odd rounding modes"), REGS_XSAVE);
 SCENARIO(regs_avx512, NEEDS(L2_BASE), FLY(fly_avx512, .possible = has_avx512),
 	 TITLE("L2 has more in XCR0 than L1 had: AVX-512 (and PKRU)"), REGS_XSAVE);
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static void fly_all(void)
+{
+	l2_create(&l2, "regs_all");
+	l2_tells(&l2, 1);
+}
+
+SCENARIO(regs_all, NEEDS(L2_ANY), FLY(fly_all),
+	 TITLE("L2 has values of its own in all registers and MSRs that it may change"),
+	 PROMISE("SDM, Guest-State Area: what L2 wrote it reads, without a VM exit to L1"),
+	 HOST("snapshot at an instruction of L2, general registers live"),
+	 BUG("registers restored in part, or for L1 instead of L2"),
+	 FAILURE("L2 names the register with the value expected and found"), FREEZE(port),
+	 PROOF("l2 runnable rbx=0x1101 r15=0xbb0b"));

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One program with and without a snapshot: what differs, and how little of it is enough.
+#include "host/fuzz/fuzz.h"
+#include "host/base/signals.h"
+#include "host/fuzz/trace.h"
+
+#include <string.h>
+
+#define TRIES_MAX 150
+
+/* @why and @kind of a trace that is another one from word @i on. */
+static void tell_trace(struct fuzz_compared *c, int i)
+{
+	const struct program_trace *a = &c->control.trace, *b = &c->frozen.trace;
+	const bool a_longer = (unsigned)i < a->words;
+	char name[64];
+	const char *bare = name;
+	int skipped = 0;
+
+	trace_name(a_longer ? a : b, (unsigned)i, name, sizeof(name));
+	snprintf(c->why, sizeof(c->why), "%s: expected %#llx, found %#llx", name,
+		 (unsigned long long)(a_longer ? a->word[i] : 0),
+		 (unsigned long long)((unsigned)i < b->words ? b->word[i] : 0));
+	if (sscanf(name, "exit %*u %n", &skipped) == 0 && skipped)
+		bare = name + skipped;
+	snprintf(c->kind, sizeof(c->kind), "%.*s", (int)strcspn(bare, "0123456789"), bare);
+}
+
+static bool differ(struct fuzz_compared *c)
+{
+	const struct fuzz_flown *f = &c->frozen;
+	int i;
+
+	switch (f->outcome) {
+	case FUZZ_ENDED:
+		snprintf(c->why, sizeof(c->why), "the VM ended: %s", f->text);
+		snprintf(c->kind, sizeof(c->kind), "the VM ended");
+		return true;
+	case FUZZ_STUCK:
+		snprintf(c->why, sizeof(c->why), "the program does not come to its end");
+		snprintf(c->kind, sizeof(c->kind), "no end");
+		return true;
+	case FUZZ_REFUSED:
+		snprintf(c->why, sizeof(c->why), "refused: %s", f->text);
+		snprintf(c->kind, sizeof(c->kind), "refused: %.70s", f->text);
+		return true;
+	default:
+		break;
+	}
+	i = trace_differs(&c->control.trace, &f->trace);
+	if (i >= 0) {
+		tell_trace(c, i);
+		return true;
+	}
+	if (!f->oracle.findings)
+		return false;
+	snprintf(c->why, sizeof(c->why), "oracle %s: %s: %s", f->oracle.finding[0].oracle,
+		 f->oracle.finding[0].field, f->oracle.finding[0].text);
+	snprintf(c->kind, sizeof(c->kind), "oracle %.20s: %.50s", f->oracle.finding[0].oracle,
+		 f->oracle.finding[0].field);
+	return true;
+}
+
+enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool twice,
+			    bool fresh, struct fuzz_compared *c)
+{
+	struct fuzz_flown *flown[] = {&c->control, &c->again, &c->frozen};
+
+	*c->why = *c->kind = '\0';
+	for (unsigned i = 0; i < ARRAY_SIZE(flown); i++) {
+		if (i == 1 && !twice)
+			continue;
+		if (fresh)
+			fuzz_vm_renew(v, NULL);
+		if (i == 2 && (mark < 0 || mark >= (int)c->control.marks))
+			return FUZZ_NO_MARK;
+		fuzz_fly(v, p, i == 2 ? mark : -1, flown[i]);
+		if (flown[i]->outcome == FUZZ_FAILED) {
+			snprintf(c->why, sizeof(c->why), "%s", flown[i]->text);
+			return FUZZ_ERROR;
+		}
+		if (i < 2 && flown[i]->outcome != FUZZ_DONE)
+			return i ? FUZZ_INEXACT : FUZZ_DROPPED;
+		if (i == 1 && trace_differs(&c->control.trace, &c->again.trace) >= 0)
+			return FUZZ_INEXACT;
+	}
+	return differ(c) ? FUZZ_FOUND : c->frozen.frozen ? FUZZ_ALIKE : FUZZ_NO_MARK;
+}
+
+/* Whether @p fails in the way of @kind at *@mark, or at one that came before. */
+static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, const char *kind,
+		  struct fuzz_compared *c)
+{
+	for (int m = *mark; m >= 0 && m >= *mark - 1; m--) {
+		if (fuzz_compare(v, p, m, true, false, c) != FUZZ_FOUND || strcmp(c->kind, kind) != 0)
+			continue;
+		*mark = m;
+		return true;
+	}
+	return false;
+}
+
+unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
+		       struct fuzz_compared *c)
+{
+	char kind[sizeof(c->kind)];
+	unsigned tries = 0;
+	bool less = true;
+
+	memcpy(kind, c->kind, sizeof(kind));
+	while (less) {
+		less = false;
+		for (int l1 = 1; l1 >= 0; l1--) {
+			for (int i = (int)program_count(l1 ? p->l1 : p->l2) - 1; i >= 0; i--) {
+				struct program_lists smaller = *p;
+
+				if (tries++ >= TRIES_MAX || signals_pending())
+					return tries;
+				program_drop(l1 ? smaller.l1 : smaller.l2, (unsigned)i);
+				if (!still(v, &smaller, mark, kind, c))
+					continue;
+				*p = smaller;
+				less = true;
+			}
+		}
+	}
+	if (p->flags) {
+		struct program_lists plain = *p;
+
+		plain.flags = 0;
+		if (still(v, &plain, mark, kind, c))
+			*p = plain;
+	}
+	return tries;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Programs, flown with and without a snapshot, and what is found; docs/fuzz.md. */
+#ifndef HOST_FUZZ_FUZZ_H
+#define HOST_FUZZ_FUZZ_H
+
+#include "host/cli/options.h"
+#include "host/fuzz/fuzz_vm.h"
+
+int cmd_fuzz(struct options *o);
+
+/* What a program did, compared (compare.c). */
+enum fuzz_word {
+	FUZZ_ALIKE,   /* with the snapshot as without */
+	FUZZ_FOUND,   /* not */
+	FUZZ_INEXACT, /* two flights without a snapshot differ: nothing can be said */
+	FUZZ_DROPPED, /* without a snapshot it does not come to its end */
+	FUZZ_NO_MARK, /* it came to none that was wanted */
+	FUZZ_ERROR    /* ours: fuzz_compared.why */
+};
+
+struct fuzz_compared {
+	struct fuzz_flown control, again, frozen;
+	char why[400]; /* what differs, with values */
+	char kind[80]; /* the same without values and numbers of exits: what failures have in common */
+};
+
+/*
+ * Flies @p without a snapshot and frozen at @mark. @twice: twice without a snapshot; @fresh: each
+ * time in a VM as it was at the start.
+ */
+enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool twice,
+			    bool fresh, struct fuzz_compared *c);
+
+/*
+ * Takes steps out of @p as long as it still fails at a mark in the way of @c->kind, which is that
+ * of @mark now; *@mark follows. At the end @c is what the smallest one did. The number of tries.
+ */
+unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
+		       struct fuzz_compared *c);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A program as text, one step a line, and as what L1 gets (l2guest/program.h); docs/fuzz.md. */
+#ifndef HOST_FUZZ_PROGRAM_H
+#define HOST_FUZZ_PROGRAM_H
+
+#include "host/base/util.h"
+#include "l2guest/program.h"
+
+/* What the host does at a mark, and when; in the control all of it is done while the VM stands. */
+enum program_act { PROGRAM_ACT_NONE, PROGRAM_ACT_NMI, PROGRAM_ACT_INIT, PROGRAM_ACT_IRQ, PROGRAM_ACT_POST,
+		   PROGRAM_ACTS };
+enum program_when { PROGRAM_PAUSED, PROGRAM_RESTORED, PROGRAM_WHENS };
+
+#define PROGRAM_ACT_VECTOR 0x61 /* of IRQ and POST */
+
+/* Reads @text, which has no NUL. 0, or -1 with @e, which names the line. */
+int program_read(struct program_lists *p, const char *text, struct err *e);
+/* Appends the program as text, which program_read() reads as the same. */
+void program_print(const struct program_lists *p, struct buf *text);
+/* Step @i of L1's (or L2's) list as text, without end of line. */
+void program_print_step(const struct program_step *s, struct buf *text);
+
+/* The number of steps in a list. */
+unsigned program_count(const struct program_step *list);
+
+/* A new program; one that is @from with a change or two. Drawn by *@random alone. */
+void program_draw(struct program_lists *p, uint64_t *random);
+void program_change(struct program_lists *p, const struct program_lists *from, uint64_t *random);
+
+/* Takes step @i out of @list. */
+void program_drop(struct program_step *list, unsigned i);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tables behind programs, for the files that read, draw and compare them. */
+#ifndef HOST_FUZZ_STEPS_H
+#define HOST_FUZZ_STEPS_H
+
+#include "host/base/cleanup.h"
+#include "host/fuzz/program.h"
+
+#include <stdbool.h>
+
+/* By op. */
+struct step_info {
+	const char *word, *operands;
+	bool l1;
+};
+extern const struct step_info step_infos[PROGRAM_OPS];
+
+struct named_field {
+	const char *name;
+	uint32_t encoding;
+};
+extern const struct named_field program_fields[];
+extern const unsigned program_field_count, program_control_count;
+
+/* The operand of @kind, the @nth of a step. */
+uint64_t step_operand(const struct program_step *s, char kind, unsigned nth);
+void step_set_operand(struct program_step *s, char kind, unsigned nth, uint64_t value);
+
+#endif
