@@ -55,10 +55,14 @@ _Static_assert(sizeof(struct program_log) <= 4096, "in one page");
 #define PROGRAM_TELLS_END 0x7e57
 
 /* MSRs that every CPU here has; L1 reads them at the end. */
-#define PROGRAM_L1_MSRS \
-	0x174, 0x175, 0x176, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0x277, 0x1d9
+#define PROGRAM_L1_MSRS                                                                  \
+	0x174, 0x175, 0x176, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, \
+		0xc0000102, 0x277, 0x1d9
 /* Those of steps: none is of time, none makes L1 or L2 lose itself. */
-#define PROGRAM_MSRS {PROGRAM_L1_MSRS, 0xc0000103, 0x48, 0x122, 0x3a, 0x480, 0x10a, 0x808, 0x80b, 0x80a}
+#define PROGRAM_MSRS                                                                              \
+	{                                                                                         \
+		PROGRAM_L1_MSRS, 0xc0000103, 0x48, 0x122, 0x3a, 0x480, 0x10a, 0x808, 0x80b, 0x80a \
+	}
 
 /*
  * The trace, at the pages "fuzz trace": words in the order in which they came; names of what a word
@@ -70,13 +74,13 @@ struct program_trace {
 	uint32_t done; /* 1: the program has come to its end */
 	uint32_t exits;
 	uint32_t words, reserved;
-	uint64_t l2_log; /* address of L2's */
+	uint64_t l2_log;  /* address of L2's */
 	uint64_t pi_desc; /* of L2's posted-interrupt descriptor; 0: none */
-	uint64_t mark;	 /* PROGRAM_MARK() of the step at which the host may freeze; 0: none */
+	uint64_t mark;	  /* PROGRAM_MARK() of the step at which the host may freeze; 0: none */
 	uint64_t word[PROGRAM_TRACE_PAGES * 512 - 5];
 };
-#define PROGRAM_MARK(step)     ((uint64_t)1 << 63 | (uint64_t)(step)->b << 8 | (step)->a)
-#define PROGRAM_MARK_ACT(mark) ((mark) & 0xff)
+#define PROGRAM_MARK(step)	((uint64_t)1 << 63 | (uint64_t)(step)->b << 8 | (step)->a)
+#define PROGRAM_MARK_ACT(mark)	((mark)&0xff)
 #define PROGRAM_MARK_WHEN(mark) ((mark) >> 8 & 0xff)
 _Static_assert(sizeof(struct program_trace) == PROGRAM_TRACE_PAGES * 4096, "in its pages");
 

@@ -14,11 +14,11 @@
 #include <sys/stat.h>
 #include <midflight_version.h>
 
-#define FEATURES     (1u << 16) /* a power of two */
-#define KEPT_MAX     4096
-#define TELL_NS	     (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
-#define OF_A_KIND    3			     /* findings that are made smaller */
-#define DEADLINE_NS  (300 * NS_PER_MS)	     /* a program is much shorter */
+#define FEATURES    (1u << 16) /* a power of two */
+#define KEPT_MAX    4096
+#define TELL_NS	    (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
+#define OF_A_KIND   3			    /* findings that are made smaller */
+#define DEADLINE_NS (300 * NS_PER_MS)	    /* a program is much shorter */
 
 struct finding {
 	char kind[80], shape[400]; /* of the smallest program: the words of its steps */
@@ -97,8 +97,8 @@ static int write_finding(const struct campaign *c, unsigned number, const struct
 	auto_buf struct buf program = {0}, traces = {0};
 	const char *order = c->setup->order.name;
 
-	buf_printf(&program, "# %s\n# frozen at mark %d, order %s, Linux %s\n", c->compared.why, mark,
-		   order, known_kernel());
+	buf_printf(&program, "# %s\n# frozen at mark %d, order %s, Linux %s\n", c->compared.why,
+		   mark, order, known_kernel());
 	program_print(p, &program);
 	buf_printf(&traces, "%s\n\n", c->compared.why);
 	if (c->compared.frozen.outcome == FUZZ_DONE)
@@ -199,7 +199,8 @@ static bool over(const struct campaign *c)
 static void tell(const struct campaign *c, FILE *f, const char *end)
 {
 	fprintf(f,
-		"# %u programs: %u alike, %u found, %u not exact, %u without an end, %u without a mark; "
+		"# %u programs: %u alike, %u found, %u not exact, %u without an end, %u without a "
+		"mark; "
 		"%u states, %u kept%s\n",
 		c->flown, c->counts[FUZZ_ALIKE], c->counts[FUZZ_FOUND], c->counts[FUZZ_INEXACT],
 		c->counts[FUZZ_DROPPED], c->counts[FUZZ_NO_MARK], c->met, c->kepts, end);
@@ -228,7 +229,8 @@ static int draw_and_fly(struct campaign *c, struct err *e)
 
 static int fly_file(struct campaign *c, const char *path, unsigned *number)
 {
-	static const char *const words[] = {"", "FAIL ", "ERROR not exact, ", "ERROR no end, ", "", "ERROR "};
+	static const char *const words[] = {"", "FAIL ", "ERROR not exact, ", "ERROR no end, ",
+					    "", "ERROR "};
 	auto_buf struct buf text = {0};
 	struct program_lists p;
 	struct err e = {0};
@@ -237,7 +239,8 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 	if (read_file(".", path, &text, &e) || program_read(&p, buf_text(&text), &e))
 		return give_up_on(path, &e);
 	for (int mark = 0; !signals_pending(); mark++) {
-		const enum fuzz_word word = fuzz_compare(&c->vm, &p, mark, true, true, &c->compared);
+		const enum fuzz_word word =
+			fuzz_compare(&c->vm, &p, mark, true, true, &c->compared);
 
 		if (word == FUZZ_NO_MARK)
 			return mark ? status : give_up_on(path, &(struct err){"no mark in it"});
@@ -279,8 +282,8 @@ static int write_fuzz(const struct campaign *c, struct err *e)
 	json_set(top, "kept", json_integer(c->kepts));
 	for (unsigned i = 0; i < c->findings; i++)
 		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
-					    "why", c->finding[i].why, "program", c->finding[i].shape,
-					    "hits", (int)c->finding[i].hits));
+					    "why", c->finding[i].why, "program",
+					    c->finding[i].shape, "hits", (int)c->finding[i].hits));
 	json_set(top, "findings", list);
 	return json_write(top, path, e);
 }

@@ -92,7 +92,8 @@ static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, c
 		  struct fuzz_compared *c)
 {
 	for (int m = *mark; m >= 0 && m >= *mark - 1; m--) {
-		if (fuzz_compare(v, p, m, true, false, c) != FUZZ_FOUND || strcmp(c->kind, kind) != 0)
+		if (fuzz_compare(v, p, m, true, false, c) != FUZZ_FOUND ||
+		    strcmp(c->kind, kind) != 0)
 			continue;
 		*mark = m;
 		return true;

@@ -13,7 +13,8 @@ static uint64_t below(uint64_t *random, uint64_t n)
 
 #define ONE_OF(random, array) ((array)[below(random, ARRAY_SIZE(array))])
 
-/* Fields with values of which at least some are good; 0 ends them. The rest of the table is drawn seldom. */
+/* Fields with values of which at least some are good; 0 ends them. The rest of the table is drawn
+ * seldom. */
 static const struct {
 	const char *field;
 	uint64_t values[8];
@@ -55,13 +56,17 @@ static const struct {
 };
 
 /*
- * Never drawn: addresses that KVM or the CPU would write to, and what L1 needs to live on or L2 to go
- * on with its steps.
+ * Never drawn: addresses that KVM or the CPU would write to, and what L1 needs to live on or L2 to
+ * go on with its steps.
  */
-static const char *const never[] = {
-	"*_ADDR*", "*_BITMAP", "*_BITMAP_*", "IO_BITMAP_?", "EPT*", "*POINTER*", "HOST_*", "GUEST_RIP", "GUEST_RSP",
-	"*_MSR_*_COUNT", "GUEST_CR3", "GUEST_*DTR_BASE", "GUEST_TR_*", "GUEST_CS_*", "GUEST_SS_*", "TSC_*",
-	"POSTED_INTR*", "PID_*", "PLE_*", "GUEST_PDPTR*", "SECONDARY_VM_EXIT*", "VM_FUNCTION*", "HLAT*"};
+static const char *const never[] = {"*_ADDR*",	     "*_BITMAP",     "*_BITMAP_*",
+				    "IO_BITMAP_?",   "EPT*",	     "*POINTER*",
+				    "HOST_*",	     "GUEST_RIP",    "GUEST_RSP",
+				    "*_MSR_*_COUNT", "GUEST_CR3",    "GUEST_*DTR_BASE",
+				    "GUEST_TR_*",    "GUEST_CS_*",   "GUEST_SS_*",
+				    "TSC_*",	     "POSTED_INTR*", "PID_*",
+				    "PLE_*",	     "GUEST_PDPTR*", "SECONDARY_VM_EXIT*",
+				    "VM_FUNCTION*",  "HLAT*"};
 
 static unsigned field_index(const char *name)
 {

@@ -21,7 +21,8 @@ enum fuzz_word {
 struct fuzz_compared {
 	struct fuzz_flown control, again, frozen;
 	char why[400]; /* what differs, with values */
-	char kind[80]; /* the same without values and numbers of exits: what failures have in common */
+	char kind[80]; /* the same without values and numbers of exits: what failures have in common
+			*/
 };
 
 /*

@@ -11,13 +11,13 @@ struct fuzz_vm {
 	struct vm_config config;
 	struct err err;
 	void *vm;
-	struct buf line;		  /* what L1 has begun to print */
-	char error[256];		  /* L1's `error` event, "": none came */
-	uint64_t program_gpa, trace_gpa;  /* 0: not told yet */
-	bool ready;			  /* L1 waits for its first program */
-	struct saved_vm start;		  /* L1 behind its first, empty program */
-	struct saved_vm saved;		  /* what the VM was restored from last */
-	bool oracles;			  /* the general ones on each snapshot */
+	struct buf line;		 /* what L1 has begun to print */
+	char error[256];		 /* L1's `error` event, "": none came */
+	uint64_t program_gpa, trace_gpa; /* 0: not told yet */
+	bool ready;			 /* L1 waits for its first program */
+	struct saved_vm start;		 /* L1 behind its first, empty program */
+	struct saved_vm saved;		 /* what the VM was restored from last */
+	bool oracles;			 /* the general ones on each snapshot */
 };
 
 enum fuzz_outcome {
@@ -30,9 +30,9 @@ enum fuzz_outcome {
 
 struct fuzz_flown {
 	enum fuzz_outcome outcome;
-	char text[256];		    /* of FUZZ_ENDED, FUZZ_REFUSED */
-	unsigned marks;		    /* that it came to */
-	bool frozen;		    /* at the one that was wanted */
+	char text[256]; /* of FUZZ_ENDED, FUZZ_REFUSED */
+	unsigned marks; /* that it came to */
+	bool frozen;	/* at the one that was wanted */
 	struct oracle_report oracle;
 	struct program_trace trace; /* of FUZZ_DONE */
 };

@@ -7,8 +7,8 @@
 #include <string.h>
 
 const struct step_info step_infos[PROGRAM_OPS] = {
-#define WHO_L1 true
-#define WHO_L2 false
+#define WHO_L1				 true
+#define WHO_L2				 false
 #define S(id, who, word, operands, text) [PROGRAM_##id] = {word, operands, WHO_##who},
 #include "l2guest/program.def"
 #undef S
@@ -33,7 +33,7 @@ static const char *const whens[PROGRAM_WHENS] = {"paused", "restored"};
 static const struct {
 	const char *name;
 	unsigned type;
-} types[] = {{"external", 0}, {"nmi", 2},	     {"exception", 3},
+} types[] = {{"external", 0}, {"nmi", 2},	 {"exception", 3},
 	     {"software", 4}, {"privileged", 5}, {"soft-exception", 6}};
 static const char *const yes_no[] = {"no", "yes"};
 

@@ -7,8 +7,14 @@
 #include "l2guest/program.h"
 
 /* What the host does at a mark, and when; in the control all of it is done while the VM stands. */
-enum program_act { PROGRAM_ACT_NONE, PROGRAM_ACT_NMI, PROGRAM_ACT_INIT, PROGRAM_ACT_IRQ, PROGRAM_ACT_POST,
-		   PROGRAM_ACTS };
+enum program_act {
+	PROGRAM_ACT_NONE,
+	PROGRAM_ACT_NMI,
+	PROGRAM_ACT_INIT,
+	PROGRAM_ACT_IRQ,
+	PROGRAM_ACT_POST,
+	PROGRAM_ACTS
+};
 enum program_when { PROGRAM_PAUSED, PROGRAM_RESTORED, PROGRAM_WHENS };
 
 #define PROGRAM_ACT_VECTOR 0x61 /* of IRQ and POST */

@@ -81,8 +81,8 @@ void trace_print(const struct program_trace *a, const struct program_trace *b, s
 
 		trace_name(i < a->words ? a : b, i, name, sizeof(name));
 		if (left || right)
-			buf_printf(text, "%c %-44s %#18llx %#18llx\n", left == right ? ' ' : '!', name,
-				   (unsigned long long)left, (unsigned long long)right);
+			buf_printf(text, "%c %-44s %#18llx %#18llx\n", left == right ? ' ' : '!',
+				   name, (unsigned long long)left, (unsigned long long)right);
 	}
 }
 

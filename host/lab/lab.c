@@ -47,6 +47,17 @@ unsigned lab_seconds(const struct options *o)
 	return s > LAB_SECONDS_MAX ? LAB_SECONDS_MAX : (unsigned)s;
 }
 
+/*
+ * Whether two runs of @command are to give the same bytes. In the lab all time is a function of the
+ * instructions executed, and these depend on each word of the command: it must not tell when and
+ * where it is.
+ */
+static bool same_bytes(enum command command)
+{
+	return command == CMD_SWEEP || command == CMD_SOAK || command == CMD_MINIMISE ||
+	       command == CMD_FUZZ;
+}
+
 char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
 		const char *self, const char *image, const char *log)
 {
@@ -54,6 +65,10 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		char **p;
 		size_t n;
 	} l = {NULL, 0};
+	const bool some = o->command == CMD_FUZZ,
+		   one = o->command == CMD_RESTORE || o->command == CMD_MINIMISE;
+	const unsigned files = some ? o->file_count : one;
+	const char *const *file = some ? (const char *const *)o->files : &o->file;
 	struct options inside = *o;
 	auto_buf struct buf words = {0};
 	auto_free char *order = NULL;
@@ -92,13 +107,9 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("%s", o->order);
 		inside.order = order = xasprintf("./%s", basename(o->order));
 	}
-	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE) {
+	for (unsigned i = 0; i < files; i++) {
 		ADD("--put");
-		ADD("%s", o->file);
-	}
-	for (unsigned i = 0; i < o->file_count && o->command == CMD_FUZZ; i++) {
-		ADD("--put");
-		ADD("%s", o->files[i]);
+		ADD("%s", file[i]);
 	}
 	ADD("--");
 	ADD("./%s", basename(self));
@@ -109,13 +120,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
-	/*
-	 * Two runs of these are to give the same bytes. In the lab all time is a function of the
-	 * instructions executed, and these depend on each word of the command: it must not tell
-	 * when and where it is.
-	 */
-	if (o->command == CMD_SWEEP || o->command == CMD_SOAK || o->command == CMD_MINIMISE ||
-	    o->command == CMD_FUZZ) {
+	if (same_bytes(o->command)) {
 		ADD("--shown-log=" LAB_LOG);
 	} else {
 		report_time(now);
@@ -127,10 +132,8 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("%s", word);
 	if (o->command == CMD_SAVE)
 		ADD("out/%s", LAB_SNAPSHOT);
-	if (o->command == CMD_RESTORE || o->command == CMD_MINIMISE)
-		ADD("./%s", basename(o->file));
-	for (unsigned i = 0; i < o->file_count && o->command == CMD_FUZZ; i++)
-		ADD("./%s", basename(o->files[i]));
+	for (unsigned i = 0; i < files; i++)
+		ADD("./%s", basename(file[i]));
 #undef ADD
 	return l.p;
 }

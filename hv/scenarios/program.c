@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
-#define FAILED_MAX   3		   /* VM entries that fail, then the program ends */
+#define FAILED_MAX   3 /* VM entries that fail, then the program ends */
 #define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
 #define VECTORS_FROM 32
 
@@ -26,7 +26,13 @@ static const uint32_t encodings[] = {
 #undef F
 };
 
-static const enum { CONTROL, HOST, GUEST, LIVE, INFO } roles[] = {
+static const enum {
+	CONTROL,
+	HOST,
+	GUEST,
+	LIVE,
+	INFO
+} roles[] = {
 #define F(name, encoding, role) role,
 #include "hv/vmcs_fields.def"
 #undef F
@@ -36,9 +42,9 @@ static struct program_trace trace __attribute__((aligned(4096)));
 static struct program_lists given __attribute__((aligned(4096)));
 static struct program_lists program; /* as it was when the hop began */
 static struct l2 l2;
-static unsigned next_step;  /* of L1's */
-static unsigned irqs[256];  /* L1's own, when the program began */
-static bool answers;	    /* what the exit asks for is done */
+static unsigned next_step; /* of L1's */
+static unsigned irqs[256]; /* L1's own, when the program began */
+static bool answers;	   /* what the exit asks for is done */
 static uint64_t entry_error;
 
 /* ---- the VMCS, whatever is in it ----------------------------------------------------------- */
@@ -117,7 +123,8 @@ static bool is_event(uint32_t reason)
 	return false;
 }
 
-/* @f of an exit by @reason; 0 where the SDM leaves it undefined ("Information for VM Exits ..."). */
+/* @f of an exit by @reason; 0 where the SDM leaves it undefined ("Information for VM Exits ...").
+ */
 static uint64_t defined(enum vmcs_field f, uint32_t reason)
 {
 	const bool ept = reason == EXIT_REASON_EPT_VIOLATION || reason == EXIT_REASON_EPT_MISCONFIG;
@@ -152,8 +159,8 @@ static void trace_exit(enum l2_entry_result result)
 {
 	const uint32_t reason = field(VM_EXIT_REASON);
 	const uint64_t entry = result, instruction_error = entry_error,
-		       l2_registers = sum(&l2.regs, sizeof(l2.regs)),
-		       l2_saw = l2_log()->count, l1_interrupts_so_far = l1_interrupts();
+		       l2_registers = sum(&l2.regs, sizeof(l2.regs)), l2_saw = l2_log()->count,
+		       l1_interrupts_so_far = l1_interrupts();
 
 	trace.exits++;
 #define l1_interrupts l1_interrupts_so_far
@@ -225,7 +232,7 @@ static void inject(enum intr_type type, uint8_t vector, bool code)
 {
 	set_field(VM_ENTRY_INTR_INFO_FIELD, intr_info(type, vector) | (code ? INTR_ERROR_CODE : 0));
 	set_field(VM_ENTRY_EXCEPTION_ERROR_CODE, 0);
-	set_field(VM_ENTRY_INSTRUCTION_LEN, type == INTR_SOFT_INT	    ? 2
+	set_field(VM_ENTRY_INSTRUCTION_LEN, type == INTR_SOFT_INT	  ? 2
 					    : type >= INTR_PRIV_EXCEPTION ? 1
 									  : 0);
 }

@@ -14,8 +14,8 @@ static uint64_t data; /* L2's pages */
 static void saw(uint16_t kind, uint16_t vector, uint64_t val)
 {
 	if (seen->count < PROGRAM_SEEN)
-		seen->seen[seen->count] =
-			(struct program_seen){.step = now, .kind = kind, .vector = vector, .val = val};
+		seen->seen[seen->count] = (struct program_seen){
+			.step = now, .kind = kind, .vector = vector, .val = val};
 	seen->count++;
 }
 
@@ -39,11 +39,10 @@ static bool on_exception(struct trap_frame *f)
 }
 
 /* @text, with what follows as of asm. RAX and R11 are not the caller's. */
-#define INSN(text, outputs, ...)                                                                   \
-	asm volatile("lea 1f(%%rip), %%r11; mov %%r11, %[start]; lea 2f(%%rip), %%r11;"            \
-		     " mov %%r11, %[end]\n1:\t" text "\n2:"                                        \
-		     : [start] "=m"(insn_start), [end] "=m"(insn_end) outputs                      \
-		     : __VA_ARGS__                                                                 \
+#define INSN(text, outputs, ...)                                                         \
+	asm volatile("lea 1f(%%rip), %%r11; mov %%r11, %[start]; lea 2f(%%rip), %%r11;"  \
+		     " mov %%r11, %[end]\n1:\t" text "\n2:"                              \
+		     : [start] "=m"(insn_start), [end] "=m"(insn_end)outputs:__VA_ARGS__ \
 		     : "r11", "memory", "cc")
 #define OUT(...) , ##__VA_ARGS__
 
@@ -179,7 +178,8 @@ static uint64_t memory(const struct program_step *s)
 	case PROGRAM_WRITE:
 		INSN("mov %[val], 64(%[at])", , [val] "r"(s->val), [at] "r"(at));
 		break;
-	case PROGRAM_CALL: /* a fault at its target is behind this instruction: the page must be there */
+	case PROGRAM_CALL: /* a fault at its target is behind this instruction: the page must be
+			      there */
 		INSN("movb 0(%[at]), %%r11b", , [at] "r"(at));
 		INSN("call *%[at]", , [at] "r"(at));
 		break;
@@ -193,9 +193,9 @@ static uint64_t memory(const struct program_step *s)
 /* INT n has its vector in its code. */
 static void int_n(uint8_t vector)
 {
-#define INT_16(base)                                                                               \
-	case base:                                                                                 \
-		INSN("int $" #base, , "a"(0));                                                     \
+#define INT_16(base)                           \
+	case base:                             \
+		INSN("int $" #base, , "a"(0)); \
 		break
 	switch (vector & 0xf0) {
 		INT_16(0x20);
