@@ -140,6 +140,16 @@ bool vmcs_check_written(void)
 	return ok;
 }
 
+uint32_t vmcs_encoding(enum vmcs_field field)
+{
+	return fields[field].encoding;
+}
+
+bool vmcs_is_info(enum vmcs_field field)
+{
+	return fields[field].role == INFO;
+}
+
 const char *vmcs_exit_reason_name(uint32_t reason)
 {
 	switch (reason & 0xffff) {

@@ -48,6 +48,10 @@ void vmcs_forget(void);
  */
 bool vmcs_check_written(void);
 
+/* The encoding of @field; whether it is of VM exits alone (role INFO). */
+uint32_t vmcs_encoding(enum vmcs_field field);
+bool vmcs_is_info(enum vmcs_field field);
+
 /* Name of a basic exit reason, or "unknown". */
 const char *vmcs_exit_reason_name(uint32_t reason);
 

@@ -14,11 +14,12 @@
 #include <sys/stat.h>
 #include <midflight_version.h>
 
-#define FEATURES    (1u << 16) /* a power of two */
-#define KEPT_MAX    4096
-#define TELL_NS	    (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
-#define OF_A_KIND   3			    /* findings that are made smaller */
-#define DEADLINE_NS (300 * NS_PER_MS)	    /* a program is much shorter */
+#define FEATURES      (1u << 16) /* a power of two */
+#define KEPT_MAX      4096
+#define TELL_NS	      (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
+#define ORACLES_EVERY 8			      /* they take as long as the rest */
+#define OF_A_KIND     3			      /* findings that are made smaller */
+#define DEADLINE_NS   (300 * NS_PER_MS)	      /* a program is much shorter */
 
 struct finding {
 	char kind[80], shape[400]; /* of the smallest program: the words of its steps */
@@ -173,6 +174,7 @@ static int fly_one(struct campaign *c, struct err *e)
 	int mark;
 
 	next_program(c, &p);
+	c->vm.oracles = !c->o->no_oracles && random_next(&c->random) % ORACLES_EVERY == 0;
 	mark = (int)(random_next(&c->random) % 4);
 	word = fuzz_compare(&c->vm, &p, mark, true, false, &c->compared);
 	if (word == FUZZ_NO_MARK && c->compared.control.marks)
@@ -222,6 +224,10 @@ static int draw_and_fly(struct campaign *c, struct err *e)
 		printf("not ok %u - finding-%u # FAIL %s, %u time%s\n", i + 1, i + 1,
 		       c->finding[i].why, c->finding[i].hits, c->finding[i].hits > 1 ? "s" : "");
 	tell(c, stdout, "");
+	printf("# %lld ms in flights, %lld ms of that in saving and restoring, of %lld ms; L0's "
+	       "time\n",
+	       (long long)(c->vm.flown_ns / NS_PER_MS), (long long)(c->vm.moved_ns / NS_PER_MS),
+	       (long long)((now_ns() - c->started_ns) / NS_PER_MS));
 	return c->findings ? 1 : c->counts[FUZZ_ALIKE] ? 0 : 4;
 }
 

@@ -130,6 +130,8 @@ void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct
 	const char *bytes = "kg";
 	struct program_lists *given = at(v, v->program_gpa, sizeof(*given));
 	struct program_trace *trace = trace_of(v);
+	const int64_t start = now_ns();
+	int64_t moving;
 	int ret = VM_OK;
 
 	memset(f, 0, sizeof(*f));
@@ -152,11 +154,15 @@ void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct
 			continue;
 		if (PROGRAM_MARK_WHEN(here) == PROGRAM_PAUSED)
 			ret = act(v, here, trace);
-		if (!ret && (int)f->marks++ == mark)
+		if (!ret && (int)f->marks++ == mark) {
+			moving = now_ns();
 			ret = move(v, f);
+			v->moved_ns += now_ns() - moving;
+		}
 		if (!ret && PROGRAM_MARK_WHEN(here) != PROGRAM_PAUSED)
 			ret = act(v, here, trace_of(v));
 	}
+	v->flown_ns += now_ns() - start;
 	took(f, v, ret);
 	if (!ret)
 		memcpy(&f->trace, trace, sizeof(f->trace));

@@ -200,7 +200,7 @@ int program_read(struct program_lists *p, const char *text, struct err *e)
 	for (unsigned line = 1; *text; line++) {
 		const size_t len = strcspn(text, "\n");
 		auto_free char *copy = xasprintf("%.*s", (int)len, text);
-		char *words[6], *at = copy, *word;
+		char *words[6] = {0}, *at = copy, *word;
 		unsigned count = 0;
 		struct err why = {0};
 

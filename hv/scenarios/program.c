@@ -20,24 +20,6 @@
 #define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
 #define VECTORS_FROM 32
 
-static const uint32_t encodings[] = {
-#define F(name, encoding, role) encoding,
-#include "hv/vmcs_fields.def"
-#undef F
-};
-
-static const enum {
-	CONTROL,
-	HOST,
-	GUEST,
-	LIVE,
-	INFO
-} roles[] = {
-#define F(name, encoding, role) role,
-#include "hv/vmcs_fields.def"
-#undef F
-};
-
 static struct program_trace trace __attribute__((aligned(4096)));
 static struct program_lists given __attribute__((aligned(4096)));
 static struct program_lists program; /* as it was when the hop began */
@@ -55,13 +37,13 @@ static uint64_t field(enum vmcs_field f)
 
 	if (vmcs_enlightened())
 		return evmcs_has(f) ? evmcs_read(vmcs_enlightened(), f) : 0;
-	return vmread(encodings[f], &val) ? val : 0;
+	return vmread(vmcs_encoding(f), &val) ? val : 0;
 }
 
 static void set_field(enum vmcs_field f, uint64_t val)
 {
 	if (!vmcs_enlightened()) {
-		vmwrite(encodings[f], val);
+		vmwrite(vmcs_encoding(f), val);
 	} else if (evmcs_has(f)) {
 		evmcs_write(vmcs_enlightened(), f, val);
 		evmcs_dirty(vmcs_enlightened(), evmcs_group(f));
@@ -178,7 +160,7 @@ static void trace_end(void)
 	static const uint32_t msrs[] = {PROGRAM_L1_MSRS};
 
 	for (unsigned f = 0; f < VMCS_FIELDS; f++)
-		put(roles[f] == INFO || f == VMX_PREEMPTION_TIMER_VALUE ? 0 : field(f));
+		put(vmcs_is_info(f) || f == VMX_PREEMPTION_TIMER_VALUE ? 0 : field(f));
 	for (unsigned i = 0; i < PROGRAM_PAGES; i++)
 		put(sum(l2_data_page(&l2, i), PAGE_SIZE));
 	put(l2.vapic ? sum(l2.vapic, PAGE_SIZE) : 0);
@@ -483,6 +465,7 @@ static void fly(void)
 	if (!told) {
 		page_announce("fuzz program", &given, 1);
 		page_announce("fuzz trace", &trace, PROGRAM_TRACE_PAGES);
+		page_announce_nothing(); /* each line takes longer than a program */
 	}
 	told = true;
 	program = given;

@@ -32,11 +32,6 @@ static uint64_t vmptrst(void)
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
-static const uint16_t encodings[VMCS_FIELDS] = {
-#define F(name, encoding, role) [name] = (encoding),
-#include "hv/vmcs_fields.def"
-#undef F
-};
 #define WIDTH(encoding) ((encoding) >> 13) /* 0: 16 bits, 2: 32 bits, else 64 */
 #define TYPE(encoding)	((encoding) >> 10 & 3)
 #define TYPE_INFO	1
@@ -87,13 +82,13 @@ static const uint8_t unused[] = {
 static void write_unused(void)
 {
 	for (unsigned i = 0; i < sizeof(unused); i++)
-		vmwrite(encodings[unused[i]], pattern(encodings[unused[i]]));
+		vmwrite(vmcs_encoding(unused[i]), pattern(vmcs_encoding(unused[i])));
 }
 
 static void check_unused(void)
 {
 	for (unsigned i = 0; i < sizeof(unused); i++) {
-		uint16_t encoding = encodings[unused[i]];
+		uint16_t encoding = vmcs_encoding(unused[i]);
 		uint64_t found;
 
 		if (vmread(encoding, &found) && found != pattern(encoding))
@@ -107,7 +102,7 @@ static void check_unused(void)
 static void read_all(uint64_t val[VMCS_FIELDS])
 {
 	for (unsigned i = 0; i < VMCS_FIELDS; i++)
-		if (!vmread(encodings[i], &val[i]))
+		if (!vmread(vmcs_encoding(i), &val[i]))
 			val[i] = 0;
 }
 
@@ -117,10 +112,11 @@ static void check_all(const uint64_t val[VMCS_FIELDS])
 		uint64_t found;
 
 		/* A VMREAD that fails sets this one. */
-		if (i != VM_INSTRUCTION_ERROR && vmread(encodings[i], &found) && found != val[i])
+		if (i != VM_INSTRUCTION_ERROR && vmread(vmcs_encoding(i), &found) &&
+		    found != val[i])
 			ktap_fail("check=\"VMCS field changed\" field=0x%x expected=0x%lx "
 				  "found=0x%lx",
-				  encodings[i], val[i], found);
+				  vmcs_encoding(i), val[i], found);
 	}
 }
 
@@ -178,7 +174,7 @@ static void fly_after_exit(void)
 		if (found != changed[i].val)
 			ktap_fail("check=\"VMCS field after the exit\" field=0x%x expected=0x%lx "
 				  "found=0x%lx",
-				  encodings[changed[i].field], changed[i].val, found);
+				  vmcs_encoding(changed[i].field), changed[i].val, found);
 	}
 	ktap_check("GUEST_CR0", cr0, vmcs_read(GUEST_CR0));
 	ktap_check("GUEST_CR4", cr4, vmcs_read(GUEST_CR4));
@@ -255,7 +251,7 @@ static void fly_no_current(void)
 		return;
 	freeze_point();
 	ktap_check("VMPTRST without current VMCS", ~0ull, vmptrst());
-	ktap_check("VMREAD succeeds", 0, vmread(encodings[GUEST_RIP], &val));
+	ktap_check("VMREAD succeeds", 0, vmread(vmcs_encoding(GUEST_RIP), &val));
 	if (l2_entry_fails(&l2, 0))
 		again();
 }
@@ -382,7 +378,7 @@ static void fly_error(void)
 	vmcs_write(EXCEPTION_BITMAP, 1u << VECTOR_UD);
 	vmcs_write(TPR_THRESHOLD, 7);
 	freeze_point();
-	if (vmread(encodings[VM_INSTRUCTION_ERROR], &found))
+	if (vmread(vmcs_encoding(VM_INSTRUCTION_ERROR), &found))
 		ktap_check("VM_INSTRUCTION_ERROR", ERROR_UNSUPPORTED_FIELD, found);
 	if (vmcs_check_written())
 		l2_tells(&l2, 1);
@@ -467,13 +463,13 @@ static void fly_shadow_current(void)
 	if (!ktap_check("VMPTRLD of a shadow VMCS succeeds", 1, vmptrld(shadow)))
 		return;
 	for (unsigned i = 0; i < VMCS_FIELDS; i++)
-		if (any || TYPE(encodings[i]) != TYPE_INFO)
-			vmwrite(encodings[i], pattern(encodings[i]));
+		if (any || TYPE(vmcs_encoding(i)) != TYPE_INFO)
+			vmwrite(vmcs_encoding(i), pattern(vmcs_encoding(i)));
 	read_all(before);
 	freeze_point();
 	check_all(before);
 	ktap_check("VMPTRST", shadow, vmptrst());
-	vmwrite(encodings[GUEST_RIP], before[GUEST_RSP]);
+	vmwrite(vmcs_encoding(GUEST_RIP), before[GUEST_RSP]);
 	ktap_check("GUEST_RIP", before[GUEST_RSP], vmcs_read(GUEST_RIP));
 	l2_entry_fails(&l2, 0);
 	ktap_check("VMCLEAR of the shadow VMCS succeeds", 1, vmclear(shadow));
@@ -502,20 +498,20 @@ static void shadow_access(bool at_entry)
 	l2_create_plain(&l2, "steps");
 	shadow = new_shadow();
 	vmread_bitmap = page_alloc_named("VMREAD bitmap");
-	vmread_bitmap[encodings[GUEST_RSP] / 8] |= 1 << encodings[GUEST_RSP] % 8;
+	vmread_bitmap[vmcs_encoding(GUEST_RSP) / 8] |= 1 << vmcs_encoding(GUEST_RSP) % 8;
 	vmcs_write(VMREAD_BITMAP, page_gpa(vmread_bitmap));
 	vmcs_write(VMWRITE_BITMAP, page_gpa(page_alloc_named("VMWRITE bitmap")));
 	vmx_control_set(VMX_CPU2_VMCS_SHADOWING, true);
 	vmcs_write(VMCS_LINK_POINTER, shadow);
 	for (unsigned i = 0; i < n - 1; i++) {
-		steps[step++] = STEP(VMWRITE, encodings[fields[i]]);
-		steps[step++] = pattern(encodings[fields[i]]);
+		steps[step++] = STEP(VMWRITE, vmcs_encoding(fields[i]));
+		steps[step++] = pattern(vmcs_encoding(fields[i]));
 	}
 	steps[step++] = at_entry ? STEP(RDMSR, MSR_IA32_STAR) : STEP(FREEZE, 0);
 	for (unsigned i = 0; i < n - 1; i++)
-		steps[step++] = STEP(VMREAD, encodings[fields[i]]);
-	steps[step++] = STEP(VMWRITE, encodings[fields[n - 1]]);
-	steps[step++] = pattern(encodings[fields[n - 1]]);
+		steps[step++] = STEP(VMREAD, vmcs_encoding(fields[i]));
+	steps[step++] = STEP(VMWRITE, vmcs_encoding(fields[n - 1]));
+	steps[step++] = pattern(vmcs_encoding(fields[n - 1]));
 	l2_set_steps(&l2, steps, step);
 	if (at_entry) {
 		expect_page(shadow);
@@ -524,17 +520,17 @@ static void shadow_access(bool at_entry)
 	if (!l2_tells(&l2, 1))
 		return;
 	for (unsigned i = 0; i < n - 1; i++)
-		ktap_check("field that L2 wrote before", pattern(encodings[fields[i]]),
+		ktap_check("field that L2 wrote before", pattern(vmcs_encoding(fields[i])),
 			   l2.shared->val[2 * (n - 1) + 1 + i]);
-	L2_STEPS(&l2, STEP(VMREAD, encodings[GUEST_RSP]));
+	L2_STEPS(&l2, STEP(VMREAD, vmcs_encoding(GUEST_RSP)));
 	if (!l2_exits(&l2, EXIT_REASON_VMREAD))
 		return;
 	if (!ktap_check("VMPTRLD of the shadow VMCS succeeds", 1, vmptrld(shadow)))
 		return;
 	for (unsigned i = 0; i < n; i++)
-		if (vmread(encodings[fields[i]], &found))
+		if (vmread(vmcs_encoding(fields[i]), &found))
 			ktap_check("field that L2 wrote, as L1 reads it",
-				   pattern(encodings[fields[i]]), found);
+				   pattern(vmcs_encoding(fields[i])), found);
 	ktap_check("VMCLEAR of the shadow VMCS succeeds", 1, vmclear(shadow));
 }
 

@@ -146,10 +146,10 @@ static int stop_at(void *v, const struct freeze *freeze, const char *bytes)
 	}
 	trace()->exits = 1;
 	trace()->words = 30;
-	trace()->word[2] = vm.restored && has(given()->l2, PROGRAM_WRMSR) &&
-				   has(given()->l2, PROGRAM_INT3)
-				   ? 3
-				   : 18;
+	trace()->word[2] =
+		vm.restored && has(given()->l2, PROGRAM_WRMSR) && has(given()->l2, PROGRAM_INT3)
+			? 3
+			: 18;
 	trace()->word[5] = vm.noisy ? vm.flights : 0;
 	trace()->done = 1;
 	return VM_OK;
@@ -252,7 +252,8 @@ static void compared(void **state)
 	(void)state;
 	assert_int_equal(compare("l2 sti\nl2 freeze nmi paused\nl2 cli\n", 0), FUZZ_ALIKE);
 	assert_int_equal(compare("l2 sti\nl2 freeze alone paused\n", 1), FUZZ_NO_MARK);
-	assert_int_equal(compare("l2 wrmsr 0x174 1\nl2 freeze alone paused\nl2 int3\n", 0), FUZZ_FOUND);
+	assert_int_equal(compare("l2 wrmsr 0x174 1\nl2 freeze alone paused\nl2 int3\n", 0),
+			 FUZZ_FOUND);
 	assert_string_equal(c.why, "exit 0 VM_EXIT_REASON: expected 0x12, found 0x3");
 	assert_string_equal(c.kind, "VM_EXIT_REASON");
 	assert_int_equal(compare("l2 freeze alone paused\nl2 ud2\n", 0), FUZZ_FOUND);
@@ -286,7 +287,8 @@ static void smaller(void **state)
 	int mark = 1;
 
 	(void)state;
-	buf_printf(&text, "apicv\nl1 enter\nl1 invept\nl2 cli\nl2 freeze alone paused\nl2 wrmsr 0x174 1\nl2 pause\n"
+	buf_printf(&text, "apicv\nl1 enter\nl1 invept\nl2 cli\nl2 freeze alone paused\nl2 wrmsr "
+			  "0x174 1\nl2 pause\n"
 			  "l2 freeze nmi restored\nl2 cpuid 1\nl2 int3\nl2 sti\n");
 	assert_int_equal(program_read(&p, buf_text(&text), &e), 0);
 	assert_int_equal(fuzz_compare(&played_vm, &p, mark, true, false, &c), FUZZ_FOUND);
@@ -294,7 +296,8 @@ static void smaller(void **state)
 	assert_int_equal(mark, 0);
 	text.len = 0;
 	program_print(&p, &text);
-	assert_string_equal(buf_text(&text), "l2 freeze alone paused\nl2 wrmsr 0x174 0x1\nl2 int3\n");
+	assert_string_equal(buf_text(&text),
+			    "l2 freeze alone paused\nl2 wrmsr 0x174 0x1\nl2 int3\n");
 	assert_int_equal(fuzz_compare(&played_vm, &p, mark, true, true, &c), FUZZ_FOUND);
 }
 
@@ -335,9 +338,12 @@ static void traces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),		cmocka_unit_test(same_seed),
-		cmocka_unit_test(bad_text),		cmocka_unit_test_setup(compared, begin),
-		cmocka_unit_test_setup(not_exact, begin), cmocka_unit_test_setup(smaller, begin),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(same_seed),
+		cmocka_unit_test(bad_text),
+		cmocka_unit_test_setup(compared, begin),
+		cmocka_unit_test_setup(not_exact, begin),
+		cmocka_unit_test_setup(smaller, begin),
 		cmocka_unit_test(traces),
 	};
 

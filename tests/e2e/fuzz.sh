@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Programs made by chance in the lab: the same twice, a finding, and what it leaves.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+
+printf 'l2 freeze init paused\n' >"$work/init.mf"
+printf 'apicv\nl1 field EXCEPTION_BITMAP 0x40\nl1 enter\nl2 wrmsr 0x175 0x7000\nl2 freeze alone paused\nl2 ud2\nl2 rdmsr 0x175\n' >"$work/alike.mf"
+printf 'l2 freeze\n' >"$work/wrong.mf"
+
+command_exits 1 fuzz "$work/init.mf" "$work/alike.mf"
+expect "fuzz: a program of a known bug leaves another trace" \
+	'^not ok 1 - .*init\.mf\.mark-0 # FAIL exit 1 VM_EXIT_REASON: expected 0x12, found 0x3'
+holds "fuzz: it leaves both traces" grep -q '^! exit 1 VM_EXIT_REASON' "$work/log/finding-1/traces.txt"
+command_exits 0 fuzz "$work/alike.mf"
+expect "fuzz: one of no bug does not" '^ok 1 - .*alike\.mf\.mark-0$'
+command_exits 2 fuzz "$work/wrong.mf"
+expect "fuzz: a bad program is refused by its line" 'wrong\.mf: line 1: freeze has 2 operands'
+
+for part in 1 2; do
+	what="fuzz, $part"
+	build/midflight fuzz --loops 25 --seed 5 --log "$work/log" >"$work/out" 2>&1 </dev/null
+	sed '/^# logs/d' "$work/out" >"$work/out$part"
+	cp "$work/log/fuzz.json" "$work/json$part"
+done
+expect "fuzz: programs fly" '^# 25 programs: [1-9][0-9]* alike'
+holds "fuzz: the same seed gives the same bytes" cmp -s "$work/out1" "$work/out2"
+holds "fuzz: the same seed gives the same fuzz.json" cmp -s "$work/json1" "$work/json2"
