@@ -101,10 +101,26 @@ static void record_reply(const struct qmp *q)
 		       json_object_get(q->reply, "error") ? ": refused" : "");
 }
 
-static int take_message(struct qmp *q, const char *text, size_t len, struct err *e)
+/* NULL: it is no JSON. Properties of a CPU may be integers of 64 bits without a sign, which jansson
+ * has not. */
+static json_t *load(const char *text, size_t len)
 {
 	json_error_t error;
-	json_auto_t *message = json_loadb(text, len, 0, &error);
+	json_t *message = json_loadb(text, len, 0, &error);
+
+	if (message || json_error_code(&error) != json_error_numeric_overflow)
+		return message;
+	message = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, &error);
+	if (json_object_get(message, "id"))
+		json_set(message, "id",
+			 json_integer(
+				 (json_int_t)json_number_value(json_object_get(message, "id"))));
+	return message;
+}
+
+static int take_message(struct qmp *q, const char *text, size_t len, struct err *e)
+{
+	json_auto_t *message = load(text, len);
 	const json_t *data = json_object_get(message, "data");
 	const char *event = json_member(message, "event");
 
