@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+// Cures init-doubled on 6.12: forced_init_paused, halted_init_paused.
+// To read mp_state takes no INIT: L2 exits for it when it runs.
+@@
+identifier vcpu, r;
+@@
+kvm_arch_vcpu_ioctl_get_mpstate(struct kvm_vcpu *vcpu, ...)
+{
+	...
+-	r = kvm_apic_accept_events(vcpu);
++	r = is_guest_mode(vcpu) ? 0 : kvm_apic_accept_events(vcpu);
+	...
+}
