@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures evmcs-flush-state-lost on X: evmcs_flush, evmcs_flush_trap, evmcs_flush_trap_later.
+// Cures evmcs-flush-state-lost on 6.12 and 7.3: evmcs_flush, evmcs_flush_trap, evmcs_flush_trap_later.
 // What KVM keeps of the enlightened VMCS for L2's flushes is read when it is mapped, as at a VM entry.
 @@
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures evmcs-saved-from-empty-shadow on X: with --enlightened every one with L1 on the CPU.
+// Cures evmcs-saved-from-empty-shadow on 6.12 and 7.3: with --enlightened every one with L1 on the CPU.
 // The shadow VMCS has nothing of an enlightened VMCS, mapped or not yet: what KVM was given is in vmcs12.
 @@
 @@

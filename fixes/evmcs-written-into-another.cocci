@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Experiment: cures evmcs-written-into-another on X: evmcs_two_switched, evmcs_two_new.
+// Experiment: cures evmcs-written-into-another on 6.12 and 7.3: evmcs_two_switched, evmcs_two_new.
 // The address of the enlightened VMCS that vmcs12 is of has no place in struct kvm_nested_state. Here
 // it goes in vmcs12's padding; a cure in earnest needs a field of its own.
 @@

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures halted-posted-interrupt-unheard on 6.1: X.
+// Cures halted-posted-interrupt-unheard on 6.1: posted_halted.control, sti_hlt_idle, nv_into_hlt, halted.control and
+// their like; behind a restore posted_halted, halted, isr_halted with halted-posted-interrupt-lost.cocci.
 // A notification that KVM has taken wakes L2 if what is posted does: newer kernels ask the descriptor, too. Before
 // the pages are mapped there is nothing to ask, and nothing to warn of.
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures init-doubled on 6.12: forced_init_paused, halted_init_paused.
+// Cures init-doubled on 6.12 and 7.3: forced_init_paused, halted_init_paused.
 // To read mp_state takes no INIT: L2 exits for it when it runs.
 @@
 identifier vcpu, r;

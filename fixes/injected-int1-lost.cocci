@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures injected-int1-lost on 6.12: inject_int1.
+// Cures injected-int1-lost on 6.12 and 7.3: inject_int1.
 // INT1 is delivered again as INT3 is, but with its own type.
 @@
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures injected-nmi-blocking-lost on 6.12: virtual_nmi, virtual_nmi_real, nmi_window.
+// Cures injected-nmi-blocking-lost on 6.12 and 7.3: virtual_nmi, virtual_nmi_real, nmi_window.
 // An injected NMI blocks NMIs, and the entry that injects it is the CPU's: what was known before it is
 // known no more, whatever userspace has read and written meanwhile.
 @@

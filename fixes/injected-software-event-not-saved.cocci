@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Experiment: cures injected-software-event-not-saved on 6.12: deliver_int, deliver_int3.
+// Experiment: cures injected-software-event-not-saved on 6.12 and 7.3: deliver_int, deliver_int3, also with an
+// enlightened L1.
 // KVM_GET_VCPU_EVENTS tells of software events too, with the length of their instruction in a reserved byte
 // of struct kvm_vcpu_events. A cure in earnest needs a flag for it. Whether L2 executed the instruction or L1
 // injected the event is the same: what is injected again pushes RIP plus that length.

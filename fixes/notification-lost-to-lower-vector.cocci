@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures notification-lost-to-lower-vector on 6.12: nv_and_lower, nv_and_lower.control, and
+// Cures notification-lost-to-lower-vector on 6.1 and 6.12: nv_and_lower, nv_and_lower.control, and
 // pending-notification-not-saved there: entry_notified.
 // The notification stays in L1's local APIC until it is processed, as in newer kernels.
 @@

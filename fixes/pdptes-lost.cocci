@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures pdptes-lost on X: pae_no_ept, pae_no_ept_changed.
+// Cures pdptes-lost on 6.12 and 7.3: pae_no_ept, pae_no_ept_changed.
 // The PDPTEs that userspace has set are not yet in a VMCS when KVM_SET_NESTED_STATE changes to vmcs02, and are forgotten.
 @@
 identifier vcpu;
@@ -8,8 +8,11 @@ vmx_set_nested_state(struct kvm_vcpu *vcpu, ...)
 {
 	<...
 	int ret;
-+	const u64 pdpte[] = {kvm_pdptr_read(vcpu, 0), kvm_pdptr_read(vcpu, 1),
-+			     kvm_pdptr_read(vcpu, 2), kvm_pdptr_read(vcpu, 3)};
++	u64 pdpte[4];
++	int i;
++
++	for (i = 0; i < 4; i++)
++		pdpte[i] = is_pae_paging(vcpu) ? kvm_pdptr_read(vcpu, i) : 0;
 	...>
 }
 

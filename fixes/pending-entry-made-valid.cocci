@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures pending-entry-made-valid on X: entry_fail_guest, at a moment behind VMLAUNCH.
+// Cures pending-entry-made-valid on 6.12: entry_fail_guest, at each moment of a sweep.
 // L2's RFLAGS are checked by KVM at VMLAUNCH, before they become registers of the vCPU.
 @@
 identifier vcpu, vmcs12;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures smm-restore-order on 6.12: smi_in_l1, smi_in_l2, smi_in_l2_*, smi_from_hlt; smi_in_l1_vmxon together with
-// smm-vmxon-without-vmcs.cocci.
+// Cures smm-restore-order on 6.12 and 7.3: smi_in_l1, smi_in_l2, smi_in_l2_*, smi_from_hlt, also with an enlightened
+// L1; smi_in_l1_vmxon together with smm-vmxon-without-vmcs.cocci, smi_read_shadow with cr-read-shadow-lost.cocci.
 // The state of SMM comes with KVM_SET_VCPU_EVENTS, before or behind the nested state: what is saved of VMX is
 // kept until then, and only an L2 that runs is left when SMM begins or ends.
 @@

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures vmcs12-page-stale on 6.12: refill_vapic.control, refill_descriptor.control, move_l2.control.
+// Cures vmcs12-page-stale on 6.12 and 7.3: refill_vapic.control, refill_descriptor.control, move_l2.control.
 // When host memory behind the guest's changes, every vCPU maps the pages of vmcs12 anew before it enters L2. All
 // of them for any change: a cure in earnest would ask whether it is their page.
 @@
@@ -19,8 +19,13 @@ identifier kvm;
 kvm_arch_flush_shadow_memslot(struct kvm *kvm, ...)
 {
 	...
+(
 +	kvm_make_all_cpus_request(kvm, KVM_REQ_GET_NESTED_STATE_PAGES);
 	write_lock(&kvm->mmu_lock);
+|
++	kvm_make_all_cpus_request(kvm, KVM_REQ_GET_NESTED_STATE_PAGES);
+	kvm_page_track_flush_slot(kvm, ...);
+)
 	...
 }
 
