@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Cures pdptes-lost on 6.12 and 7.3: pae_no_ept, pae_no_ept_changed.
-// The PDPTEs that userspace has set are not yet in a VMCS when KVM_SET_NESTED_STATE changes to vmcs02, and are forgotten.
+// The PDPTEs that userspace has set are not yet in a VMCS when KVM_SET_NESTED_STATE changes to vmcs02, and are lost.
 @@
 identifier vcpu;
 @@

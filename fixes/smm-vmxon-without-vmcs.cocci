@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures smm-vmxon-without-vmcs on 7.3: smi_in_l1_vmxon, behind smm-restore-order.cocci.
+// Cures smm-vmxon-without-vmcs on 6.12 and 7.3: smi_in_l1_vmxon, behind smm-restore-order.cocci.
 // That VMX operation is off in SMM is true without a current VMCS, too.
 @@
 @@
