@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures cr-read-shadow-lost on 6.12 and 7.3: smi_read_shadow.control.
+// Cures cr-read-shadow-lost on 6.12 and 7.3: smi_read_shadow.control; smi_read_shadow behind smm-restore-order.cocci.
 // In L2 the bits that L1 owns are read from L1's shadow, whoever sets the register.
 @@
 identifier vcpu, cr0;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures pending-notification-not-saved on 6.12 and 7.3: posted_running.before, .paused; and posted_halted.paused, with
-// halted-posted-interrupt-lost.cocci before it.
-// Nothing that is saved says that a notification was taken, but the descriptor does if it was not yet
-// processed: ON is set. To look at the descriptor once after the restore costs nothing, and if its sender has
-// only set ON so far and the notification comes later, it finds ON clear.
+// Cures pending-notification-not-saved on 6.12 and 7.3: posted_running.before, .paused, on 6.12 entry_notified; and
+// posted_halted.paused, with halted-posted-interrupt-lost.cocci.
+// A notification that KVM has taken, but not processed, is given back to L1's local APIC when userspace looks at the
+// vCPU: there KVM_GET_LAPIC finds it, and vmx_check_nested_events() takes it again. Other ioctls than KVM_RUN do
+// it, and the first that saves the vCPU comes before KVM_GET_LAPIC.
 @@
+identifier vcpu;
 @@
-ret = nested_vmx_enter_non_root_mode(vcpu, false);
-if (ret)
-	goto error_guest_mode;
-+if (nested_cpu_has_posted_intr(vmcs12)) {
-+	vmx->nested.pi_pending = true;
-+	kvm_make_request(KVM_REQ_EVENT, vcpu);
-+}
+vmx_vcpu_put(struct kvm_vcpu *vcpu)
+{
++	if (!vcpu->wants_to_run && is_guest_mode(vcpu) && lapic_in_kernel(vcpu) && to_vmx(vcpu)->nested.pi_pending) {
++		to_vmx(vcpu)->nested.pi_pending = false;
++		kvm_lapic_set_irr(to_vmx(vcpu)->nested.posted_intr_nv, vcpu->arch.apic);
++		kvm_make_request(KVM_REQ_EVENT, vcpu);
++	}
+	...
+}
