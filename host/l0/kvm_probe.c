@@ -119,7 +119,7 @@ const char *kvm_probe_no_page_exit(void)
 
 	if (info > 1) /* fixes/page-retrieval-c.cocci */
 		return NULL;
-	if (info)
+	if (info > 0)
 		return "KVM_CAP_MEMORY_FAULT_INFO is there, but tells only of guest_memfd: for a "
 		       "page missing from ordinary memory KVM_RUN waits (userfaultfd) or fails "
 		       "with EFAULT and no address";
