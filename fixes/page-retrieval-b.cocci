@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// An experiment, no cure that is proposed: docs/page-retrieval.md, column b.
+// An experiment, no cure that is proposed: docs/page-retrieval.md, column b. For 7.3.
 // VMX without KVM_REQ_GET_NESTED_STATE_PAGES. The pages of vmcs12 are mapped in KVM_SET_NESTED_STATE (and RSM); so is
 // the enlightened VMCS if HV_X64_MSR_VP_ASSIST_PAGE, which leads to it, was restored before, else by
 // KVM_SET_MSRS with that MSR.
@@ -40,9 +40,5 @@ expression gfn;
 @@
  if (kvm_lapic_set_pv_eoi(vcpu, gfn_to_gpa(gfn) | KVM_MSR_ENABLED, sizeof(struct hv_vp_assist_page)))
  	return 1;
-+#ifdef kvm_nested_call
 +if (host && !kvm_nested_call(get_nested_state_pages)(vcpu))
-+#else
-+if (host && !kvm_x86_ops.nested_ops->get_nested_state_pages(vcpu))
-+#endif
 +	return 1;
