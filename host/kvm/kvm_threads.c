@@ -6,10 +6,15 @@
 #include "host/snapshot/saved_state.h"
 #include "l2guest/layout.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#ifndef KVM_EXIT_MEMORY_FAULT /* newer than the headers of Debian 12 */
+#define KVM_EXIT_MEMORY_FAULT 39
+#endif
 
 #define SHORT_RUN_NS (1 * NS_PER_MS) /* of which many in a row are one event of a timeline */
 #define LINE_LIMIT   4096 /* serial bytes without an end of line that wait to be told of */
@@ -175,6 +180,19 @@ static void pass_mark(struct machine *m, unsigned n)
 	kick_all(m);
 }
 
+/* Whether KVM_RUN, which gave @error, was left for a page that is here now. */
+static bool page_came(struct machine *m, const struct kvm_run *run, int error)
+{
+	struct {
+		uint64_t flags, gpa, size;
+	} fault;
+
+	if (!m->pages || error != EFAULT || run->exit_reason != KVM_EXIT_MEMORY_FAULT)
+		return false;
+	memcpy(&fault, run->padding, sizeof(fault));
+	return pages_fetch(m->pages, fault.gpa);
+}
+
 /* KVM_RUN until the caller wants something else or the VM ends. Locked on entry and return. */
 static void run_vcpu(struct machine *m, unsigned n)
 {
@@ -200,10 +218,14 @@ static void run_vcpu(struct machine *m, unsigned n)
 				 (unsigned long long)vcpu->runs + 1);
 			phase(m, text);
 		}
+		/* What fixes/page-retrieval-c.cocci takes for "I bring missing pages myself". */
+		vcpu->run->padding1[0] = m->pages && m->config->pages->mode == PAGES_EXIT;
 		start = now_ns();
 		error = kvm_vm_enter(vcpu);
 		if (m->config->timeline)
 			record_run(m, n, start, error);
+		if (page_came(m, vcpu->run, error))
+			error = EAGAIN;
 		pthread_mutex_lock(&m->lock);
 		before = m->vm.uart.queued;
 		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);

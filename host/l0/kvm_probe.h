@@ -29,7 +29,7 @@ const char *kvm_probe_advice(const struct kvm_probe *probe);
 
 /*
  * Why this KVM cannot leave KVM_RUN for a page that is missing from ordinary guest memory, in
- * words. There is no kernel yet that can; the text says what comes nearest.
+ * words that say what comes nearest; NULL: it can, which no released kernel does.
  */
 const char *kvm_probe_no_page_exit(void);
 

@@ -53,8 +53,9 @@ struct pages {
 	bool can_poison;
 	int64_t start_ns;
 	pthread_t listener;
-	uint8_t *content; /* enum content of each page; the listener's own */
-	unsigned asked;	  /* records whose asker was looked for; the listener's own */
+	uint8_t *content;	  /* enum content of each page */
+	unsigned asked;		  /* records whose asker was looked for; the listener's own */
+	pthread_mutex_t fetching; /* one page at a time; taken before the lock */
 
 	pthread_mutex_t lock; /* for all that follows */
 	char phase[40];
@@ -129,46 +130,61 @@ static bool waits_already(const struct pages *p, uint64_t gpa, pid_t tid)
 	return false;
 }
 
-static void add_request(struct pages *p, const struct uffd_msg *msg, uint64_t gpa)
+static struct fetch *add_record(struct pages *p, uint64_t gpa, pid_t tid)
 {
-	pid_t tid = (pid_t)msg->arg.pagefault.feat.ptid;
-	int64_t now = now_ns();
 	struct fetch *f;
 
-	if (waits_already(p, gpa, tid))
-		return;
 	if (p->count == p->room) {
 		p->room = p->room ? 2 * p->room : 64;
 		p->list = xrealloc(p->list, p->room * sizeof(*p->list));
 	}
-	if (p->waits == p->waits_room) {
-		p->waits_room = p->waits_room ? 2 * p->waits_room : 16;
-		p->waiting = xrealloc(p->waiting, p->waits_room * sizeof(*p->waiting));
-	}
-	f = &p->list[p->count];
+	f = &p->list[p->count++];
 	*f = (struct fetch){
-		.order = p->count + 1,
+		.order = p->count,
 		.gpa = gpa,
 		.tid = tid,
 		.vcpu = tid && tid == p->vcpu,
-		.write = msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE,
 		.zero_ns = p->start_ns,
-		.asked_ns = now - p->start_ns,
+		.asked_ns = now_ns() - p->start_ns,
 		.waited_ns = -1,
 	};
 	snprintf(f->phase, sizeof(f->phase), "%s", p->phase);
 	snprintf(f->name, sizeof(f->name), "%s", page_names_find(&p->names, gpa));
-	p->waiting[p->waits++] = (struct waiting){p->count++, judge(p, f, now)};
+	return f;
 }
 
-/* Who asked. Unlocked, as it takes its time; the list's only writer is the listener. */
-static void find_asker(struct pages *p, unsigned record)
+static void add_request(struct pages *p, const struct uffd_msg *msg, uint64_t gpa)
 {
-	char via[sizeof(p->list->via)];
+	pid_t tid = (pid_t)msg->arg.pagefault.feat.ptid;
+	struct fetch *f;
 
-	page_via_read(p->list[record].tid, via, sizeof(via));
+	if (waits_already(p, gpa, tid))
+		return;
+	if (p->waits == p->waits_room) {
+		p->waits_room = p->waits_room ? 2 * p->waits_room : 16;
+		p->waiting = xrealloc(p->waiting, p->waits_room * sizeof(*p->waiting));
+	}
+	f = add_record(p, gpa, tid);
+	f->write = msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE;
+	p->waiting[p->waits++] = (struct waiting){f->order - 1, judge(p, f, now_ns())};
+}
+
+/* Who made the next request. Unlocked while it looks, which takes its time. False: no more. */
+static bool find_asker(struct pages *p)
+{
+	struct fetch f = {0};
+
+	pthread_mutex_lock(&p->lock);
+	if (p->asked < p->count)
+		f = p->list[p->asked];
+	pthread_mutex_unlock(&p->lock);
+	if (!f.order)
+		return false;
+	if (!*f.via)
+		page_via_read(f.tid, f.via, sizeof(f.via));
 	hold_lock(&p->lock);
-	memcpy(p->list[record].via, via, sizeof(via));
+	memcpy(p->list[p->asked++].via, f.via, sizeof(f.via));
+	return true;
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -279,6 +295,7 @@ static bool serve_one(struct pages *p)
 	bool due, lost = false;
 	uint64_t gpa = 0;
 
+	hold_lock(&p->fetching);
 	pthread_mutex_lock(&p->lock);
 	first = first_due(p);
 	due = first && first->due_ns <= now_ns();
@@ -293,8 +310,9 @@ static bool serve_one(struct pages *p)
 	if (!lost)
 		from = p->source(p->arg, gpa);
 	/* Under the lock: when the thread goes on, its record is complete. */
-	hold_lock(&p->lock);
+	pthread_mutex_lock(&p->lock);
 	answer(p, gpa, from);
+	pthread_mutex_unlock(&p->lock);
 	return true;
 }
 
@@ -326,10 +344,8 @@ static void read_requests(struct pages *p)
 static void take_requests(struct pages *p)
 {
 	read_requests(p);
-	while (p->asked < p->count) {
-		find_asker(p, p->asked++);
+	while (find_asker(p))
 		read_requests(p);
-	}
 }
 
 /* Sleeps until there is a request, one is due or somebody calls wake(). False to stop. */
@@ -429,6 +445,28 @@ bool pages_waiting(struct pages *p, struct fetch *fetch)
 	return true;
 }
 
+static bool take(struct pages *p, uint64_t gpa, const void *from)
+{
+	struct fetch *f;
+
+	hold_lock(&p->lock);
+	if (p->content[gpa / PAGE] == PRESENT)
+		return true;
+	f = add_record(p, gpa, gettid());
+	snprintf(f->via, sizeof(f->via), "KVM_EXIT_MEMORY_FAULT");
+	if (!from || !copy_page(p, gpa, from))
+		return false;
+	f->waited_ns = 0;
+	answered(p, gpa, false);
+	return true;
+}
+
+bool pages_fetch(struct pages *p, uint64_t gpa)
+{
+	hold_lock(&p->fetching);
+	return gpa < p->size && take(p, gpa, p->source(p->arg, gpa));
+}
+
 void pages_release(struct pages *p)
 {
 	hold_lock(&p->lock);
@@ -452,6 +490,7 @@ static void destroy(struct pages *p)
 	close_fd(&p->uffd);
 	close_fd(&p->wake);
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->fetching);
 	page_names_free(&p->names);
 	free(p->content);
 	free(p->list);
@@ -533,6 +572,7 @@ struct pages *pages_start(const struct pages_config *config, void *memory, uint6
 	p->content = xcalloc(size / PAGE, sizeof(*p->content));
 	p->start_ns = now_ns();
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->fetching, NULL);
 	pages_phase(p, "before restore");
 	if (config->mode == PAGES_EAGER)
 		ret = fill_eagerly(p, e);

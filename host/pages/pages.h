@@ -18,7 +18,7 @@ enum pages_mode {
 	PAGES_REMOTE, /* served at once when asked for */
 	PAGES_LATE,   /* not served before phase @late: an earlier request is a finding */
 	PAGES_DELAY,  /* served after a random delay, in the order in which the delays end */
-	PAGES_EXIT,   /* KVM_RUN is left for each missing page: see kvm_probe_no_page_exit() */
+	PAGES_EXIT,   /* as PAGES_REMOTE, but where KVM leaves KVM_RUN for a page: pages_fetch() */
 	PAGES_LOST,   /* pages with the name @lost never come: UFFDIO_POISON, or unanswered */
 };
 
@@ -86,8 +86,9 @@ const char *pages_cannot_lose(void);
 /*
  * Registers @size bytes at @memory (page-aligned, private anonymous, never touched) and starts the
  * listener. @names are copied. @source gives the contents of the page at a guest-physical address;
- * it is called from the listener. The page need only stay valid until the next call; NULL counts as
- * lost. NULL with @e on error. Phase is "before restore" at first.
+ * it is called from the listener or pages_fetch(), never twice at once. The page need only stay
+ * valid until the next call; NULL counts as lost. NULL with @e on error. Phase is "before restore"
+ * at first.
  */
 struct pages *pages_start(const struct pages_config *config, void *memory, uint64_t size,
 			  const struct page_names *names,
@@ -105,6 +106,12 @@ void pages_vcpu_thread(struct pages *p, pid_t tid);
  * the time so far. False if none waits.
  */
 bool pages_waiting(struct pages *p, struct fetch *fetch);
+
+/*
+ * Brings the page at @gpa (page-aligned), for which the calling thread left KVM_RUN. It need not be
+ * missing any more. False: it cannot be had.
+ */
+bool pages_fetch(struct pages *p, uint64_t gpa);
 
 /* Answers everything that still waits (so that no thread stays blocked) and serves at once from now
  * on. */

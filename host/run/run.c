@@ -228,6 +228,7 @@ static int run_here(struct run *r, const struct plan *plan)
 	struct l0_past past;
 	struct err e = {0};
 	json_auto_t *top = NULL;
+	const char *no_exit = NULL;
 	bool written = true;
 	int status;
 
@@ -246,8 +247,10 @@ static int run_here(struct run *r, const struct plan *plan)
 			strerror(errno));
 	else
 		say_past(r, &past);
-	if (o->pages_config.mode == PAGES_EXIT && !s->missing) {
-		skip_all(r, &report, plan, "--pages exit", kvm_probe_no_page_exit());
+	if (o->pages_config.mode == PAGES_EXIT && !s->missing)
+		no_exit = kvm_probe_no_page_exit();
+	if (no_exit) {
+		skip_all(r, &report, plan, "--pages exit", no_exit);
 	} else if (s->missing) {
 		skip_all(r, &report, plan, s->missing, kvm_probe_advice(&s->probe));
 	} else {

@@ -310,6 +310,38 @@ static void remote(void **state)
 	expect_complete(9);
 }
 
+/* What KVM_RUN was left for is brought by its thread, the rest is waited for. */
+static void left_for(void **state)
+{
+	struct toucher *t;
+
+	(void)state;
+	need_userfaultfd();
+	begin((struct pages_config){.mode = PAGES_EXIT});
+	pages_phase(pages, "KVM_RUN 1");
+	pages_vcpu_thread(pages, gettid());
+	assert_true(pages_fetch(pages, PAGE));
+	assert_int_equal(memory[PAGE], byte_of(PAGE));
+	assert_true(pages_fetch(pages, PAGE)); /* there already */
+	assert_false(pages_fetch(pages, SIZE));
+	t = start(2, BY_READ);
+	join(t);
+	assert_int_equal(t->seen, byte_of(2 * PAGE));
+	no_source = true;
+	assert_false(pages_fetch(pages, 3 * PAGE));
+	no_source = false;
+	get_list();
+	assert_int_equal(count, 3);
+	assert_string_equal(list[0].via, "KVM_EXIT_MEMORY_FAULT");
+	assert_string_equal(list[0].name, "virtual-APIC page");
+	assert_string_equal(list[0].phase, "KVM_RUN 1");
+	assert_true(list[0].vcpu && list[0].waited_ns >= 0);
+	assert_string_not_equal(list[1].via, "KVM_EXIT_MEMORY_FAULT");
+	assert_int_equal(list[2].waited_ns, -1);
+	stop();
+	expect_complete(3);
+}
+
 /* A page of an early phase stays away until the gate opens. */
 static void late(void **state)
 {
@@ -719,6 +751,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_MEMORY(eager),
 		WITH_MEMORY(remote),
+		WITH_MEMORY(left_for),
 		WITH_MEMORY(late),
 		WITH_MEMORY(late_grace),
 		WITH_MEMORY(delay),
