@@ -24,9 +24,8 @@ void help_commands(struct buf *text)
 		[GROUP_MACHINES] = "for machines",
 	};
 
-	buf_printf(text, "Usage: midflight COMMAND [OPTION...]    (its options: COMMAND --help)\n"
-			 "Tests that KVM keeps an L2 guest alive when the VM around it is "
-			 "saved/restored.\n");
+	buf_printf(text, "Usage: midflight COMMAND [--help]: does KVM keep L2 when its VM is "
+			 "saved, restored?\n");
 	for (enum command_group g = 0; g < COMMAND_GROUPS; g++) {
 		const char *group = groups[g];
 
