@@ -24,8 +24,8 @@ void help_commands(struct buf *text)
 		[GROUP_MACHINES] = "for machines",
 	};
 
-	buf_printf(text, "Usage: midflight COMMAND [--help]: does KVM keep L2 when its VM is "
-			 "saved, restored?\n");
+	buf_printf(text, "Usage: midflight COMMAND [--help]: does KVM keep L2 if its VM is "
+			 "restored?\n");
 	for (enum command_group g = 0; g < COMMAND_GROUPS; g++) {
 		const char *group = groups[g];
 
