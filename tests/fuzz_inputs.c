@@ -6,6 +6,7 @@
 #include "tests/unit/log.h"
 #include "tests/unit/results.h"
 
+#include "host/fuzz/program.h"
 #include "host/cli/commands.h"
 #include "host/kvm/kvm_state.h"
 
@@ -316,6 +317,38 @@ static unsigned order_files(void)
 	return good;
 }
 
+/* The number of those that are taken; what is printed of them is read as the same. */
+static unsigned programs(void)
+{
+	static const char steps[] =
+		"apicv\nl1 field EXCEPTION_BITMAP 0x40\nl1 control CPU_HLT_EXITING yes\n"
+		"l1 inject exception 6 # why\nl1 enter\nl2 wrmsr 0x174 0x1\n"
+		"l2 freeze nmi paused\nl2 int 0x51\nl2 write 3 77\n";
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < FILES; i++) {
+		char bytes[sizeof(steps) + 1] = {0};
+		const size_t len = mutate(memcpy(bytes, steps, sizeof(steps)), sizeof(steps) - 1,
+					  (unsigned)below(4), &state);
+		struct program_lists p, again;
+		struct buf text = {0};
+		struct err e = {0};
+
+		bytes[len] = '\0';
+		if (!program_read(&p, bytes, &e)) {
+			good++;
+			program_print(&p, &text);
+			if (program_read(&again, buf_text(&text), &e) ||
+			    memcmp(&p, &again, sizeof(p)) != 0)
+				wrong("program", i, "printed as another one", bytes);
+		} else if (!*e.text) {
+			wrong("program", i, "refused without a reason", bytes);
+		}
+		buf_free(&text);
+	}
+	return good;
+}
+
 static json_t *base_results(void)
 {
 	json_t *top = results_top("6.12", "file", 3), *failed;
@@ -424,7 +457,7 @@ static unsigned result_files(void)
 int main(int argc, char **argv)
 {
 	const int output = memfd_create("output", MFD_CLOEXEC);
-	unsigned logs, others, orders, results;
+	unsigned logs, others, orders, drawn, results;
 
 	state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	if (output < 0 || !mkdtemp(dir))
@@ -434,10 +467,11 @@ int main(int argc, char **argv)
 	logs = damaged_logs();
 	others = other_logs();
 	orders = order_files();
+	drawn = programs();
 	results = result_files();
 	rmdir(dir);
 	printf("%d logs (%u and %u pass), %d command lines, %d order files (%u taken), %d "
-	       "result.json (%u taken)\n",
-	       LOGS, logs, others, COMMAND_LINES, FILES, orders, FILES, results);
+	       "programs (%u taken), %d result.json (%u taken)\n",
+	       LOGS, logs, others, COMMAND_LINES, FILES, orders, FILES, drawn, FILES, results);
 	return 0;
 }
