@@ -54,11 +54,20 @@ static const struct json_member hop_members[] = {
 static int check_object(const char *what, const json_t *object, const struct json_member *members,
 			size_t count, struct err *e)
 {
+	const char *key;
+	const json_t *value;
+
 	if (json_check(what, object, members, count, e))
 		return -1;
-	if (json_object_size(object) == count)
-		return 0;
-	return err_set(e, "%s has members that there are not", what);
+	json_object_foreach((json_t *)object, key, value) {
+		size_t i = 0;
+
+		while (i < count && strcmp(members[i].key, key) != 0)
+			i++;
+		if (i == count)
+			return err_set(e, "%s has members that there are not", what);
+	}
+	return 0;
 }
 
 static bool is_hex(const char *text)
