@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether "all" has @s: with driver kvm run means those of an enlightened L1, too. */
+/* Whether "all" has @s. Both kinds at once are more than the files of one lab hold. */
 static bool in_all(const struct options *o, const struct scenario *s)
 {
-	return s->enlightened == o->enlightened ||
-	       (s->enlightened && o->command == CMD_RUN && !strcmp(o->driver, "kvm"));
+	return s->enlightened == o->enlightened;
 }
 
 /*
