@@ -12,9 +12,6 @@
 #include "hv/vmx_caps.h"
 #include "l2guest/layout.h"
 
-/* Vector with which L1's timer notifies L2 of posted interrupts. */
-#define L2_NOTIFICATION_VECTOR 0xf2
-
 #define L2_DATA_PAGES 16
 
 struct l2 {
@@ -64,6 +61,10 @@ void l2_destroy_all(void);
 
 /* A cleared VMCS that is not current, with the right revision. Its address. */
 uint64_t vmcs_new(void);
+
+/* Has reads, or with @write writes, of @msr exit by the MSR bitmap, or not; SDM, "MSR-Bitmap
+ * Address". */
+void msr_bitmap_set(uint8_t *bitmap, uint32_t msr, bool write, bool exits);
 
 /* The L1 page behind L2 virtual address @va (of the image), with its offset. */
 void *l2_image_address(const struct l2 *l2, uint64_t va);

@@ -141,6 +141,16 @@ static void build_memory(struct l2 *l2, struct area areas[AREAS], bool no_ept)
 	l2->tables_gpa = area_gpa(&areas[AREA_TABLES], 0);
 }
 
+void msr_bitmap_set(uint8_t *bitmap, uint32_t msr, bool write, bool exits)
+{
+	/* Reads of low MSRs, of high ones, writes to low ones, to high ones; 1 KiB each. */
+	uint8_t *map = bitmap + (write ? 2048 : 0) + (msr >= 0xc0000000 ? 1024 : 0) +
+		       (msr & 0x1fff) / 8,
+		bit = 1u << msr % 8;
+
+	*map = exits ? *map | bit : *map & ~bit;
+}
+
 /* Every MSR passes but writes to the x2APIC's that virtualization does not cover: they would reach
  * L1's own APIC. SDM, "MSR-Bitmap Address". */
 static uint8_t *build_msr_bitmap(bool apicv)

@@ -185,9 +185,14 @@ uint64_t vmx_control_value(enum vmx_group group, const bool wanted[VMX_CONTROLS]
 	return val;
 }
 
+enum vmcs_field vmx_control_field(enum vmx_control control)
+{
+	return groups[controls[control].group].field;
+}
+
 void vmx_control_set(enum vmx_control control, bool on)
 {
-	enum vmcs_field field = groups[controls[control].group].field;
+	enum vmcs_field field = vmx_control_field(control);
 	uint64_t bit = vmx_control_bit(control), val = vmcs_read(field);
 
 	vmcs_write(field, on ? val | bit : val & ~bit);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "hv/vmcs.h"
 
 /* The control fields, each with its own capability MSR. */
 enum vmx_group {
@@ -94,6 +95,8 @@ bool vmx_cpuid_has(uint32_t leaf, uint32_t subleaf, enum cpuid_register reg, uns
 uint64_t vmx_control_value(enum vmx_group group, const bool wanted[VMX_CONTROLS]);
 
 uint64_t vmx_control_bit(enum vmx_control control);
+/* The control field that @control is a bit of. */
+enum vmcs_field vmx_control_field(enum vmx_control control);
 
 /*
  * Turns @control on or off in the current VMCS, whose control field was written before. Asks

@@ -18,6 +18,9 @@
  */
 #define FREEZE_IO_PORT 0xe5
 
+/* Vector with which L1's timer, or the host, notifies L2 of posted interrupts. */
+#define L2_NOTIFICATION_VECTOR 0xf2
+
 /* Selectors in L2's GDT. */
 #define L2_SEL_CODE 0x08
 #define L2_SEL_DATA 0x10

@@ -358,6 +358,11 @@ uint64_t random_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
+uint64_t random_below(uint64_t *state, uint64_t n)
+{
+	return (random_next(state) >> 11) % n;
+}
+
 /* Decimal number of @len digits at @s, without a leading zero. */
 bool parse_decimal(const char *s, size_t len, uint64_t *value)
 {

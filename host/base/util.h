@@ -119,8 +119,9 @@ uint64_t big_endian(const uint8_t *p, size_t size);
 /* Hash (XXH3) of @len bytes, with that of what came before as @seed. */
 uint64_t hash_bytes(uint64_t seed, const void *p, size_t len);
 
-/* Next number of a seeded sequence (splitmix64). */
+/* Next number of a seeded sequence (splitmix64); the same below @n. */
 uint64_t random_next(uint64_t *state);
+uint64_t random_below(uint64_t *state, uint64_t n);
 
 /* Strict: the whole of @text is a decimal or 0x number of 64 bits. */
 bool parse_number(const char *text, uint64_t *value);

@@ -96,44 +96,41 @@ static int write_finding(const struct campaign *c, unsigned number, const struct
 {
 	auto_free char *dir = xasprintf("%s/finding-%u", c->setup->log, number);
 	auto_buf struct buf program = {0}, traces = {0};
-	const char *order = c->setup->order.name;
+	auto_free char *snapshot = xasprintf("%s/snapshot.bin", dir);
+	const struct fuzz_flown *frozen = &c->compared.frozen, *control = &c->compared.control;
 
 	buf_printf(&program, "# %s\n# frozen at mark %d, order %s, Linux %s\n", c->compared.why,
-		   mark, order, known_kernel());
+		   mark, c->setup->order.name, known_kernel());
 	program_print(p, &program);
 	buf_printf(&traces, "%s\n\n", c->compared.why);
-	if (c->compared.frozen.outcome == FUZZ_DONE)
-		trace_print(&c->compared.control.trace, &c->compared.frozen.trace, &traces);
-	else
-		trace_print(&c->compared.control.trace, &c->compared.control.trace, &traces);
+	/* Where the other one has none there is still what it should have been. */
+	trace_print(&control->trace,
+		    frozen->outcome == FUZZ_DONE ? &frozen->trace : &control->trace, &traces);
 	if (mkdir(dir, 0777) && errno != EEXIST)
 		return err_set(e, "cannot make %s", dir);
 	return write_file(dir, "program.mf", program.p, program.len, 0666, e) ||
 			       write_file(dir, "traces.txt", traces.p, traces.len, 0666, e) ||
 			       (c->vm.saved.value.sections &&
-				snapshot_write(&c->vm.saved.value,
-					       xasprintf("%s/snapshot.bin", dir), e))
+				snapshot_write(&c->vm.saved.value, snapshot, e))
 		       ? -1
 		       : 0;
 }
 
-static unsigned of_kind(struct campaign *c, const char *kind)
+/* If there are enough of @kind: counts one more, as the first of them. */
+static bool counted(struct campaign *c, const char *kind)
 {
+	struct finding *first = NULL;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < c->findings; i++)
-		n += !strcmp(c->finding[i].kind, kind);
-	return n;
-}
-
-/* Counts one of a kind of which there are enough. */
-static void count_kind(struct campaign *c, const char *kind)
-{
-	for (unsigned i = 0; i < c->findings; i++)
+	for (unsigned i = c->findings; i-- > 0;)
 		if (!strcmp(c->finding[i].kind, kind)) {
-			c->finding[i].hits++;
-			return;
+			first = &c->finding[i];
+			n++;
 		}
+	if (n < OF_A_KIND)
+		return false;
+	first->hits++;
+	return true;
 }
 
 /* @p failed at @mark: from the beginning again, smaller, written down. */
@@ -141,12 +138,10 @@ static int found(struct campaign *c, struct program_lists *p, int mark, struct e
 {
 	struct finding f = {.hits = 1};
 
-	if (of_kind(c, c->compared.kind) >= OF_A_KIND) {
-		count_kind(c, c->compared.kind);
+	if (counted(c, c->compared.kind))
 		return 0;
-	}
 	fuzz_minimise(&c->vm, p, &mark, &c->compared);
-	if (fuzz_compare(&c->vm, p, mark, true, true, &c->compared) != FUZZ_FOUND) {
+	if (fuzz_compare(&c->vm, p, mark, true, &c->compared) != FUZZ_FOUND) {
 		c->counts[FUZZ_INEXACT]++; /* it needs what flew before */
 		return 0;
 	}
@@ -176,10 +171,11 @@ static int fly_one(struct campaign *c, struct err *e)
 	next_program(c, &p);
 	c->vm.oracles = !c->o->no_oracles && random_next(&c->random) % ORACLES_EVERY == 0;
 	mark = (int)(random_next(&c->random) % 4);
-	word = fuzz_compare(&c->vm, &p, mark, true, false, &c->compared);
-	if (word == FUZZ_NO_MARK && c->compared.control.marks)
-		word = fuzz_compare(&c->vm, &p, mark = mark % (int)c->compared.control.marks, false,
-				    false, &c->compared);
+	word = fuzz_controls(&c->vm, &p, false, &c->compared);
+	if (word == FUZZ_ALIKE && c->compared.control.marks)
+		mark %= (int)c->compared.control.marks;
+	if (word == FUZZ_ALIKE)
+		word = fuzz_frozen(&c->vm, &p, mark, false, &c->compared);
 	c->flown++;
 	c->counts[word]++;
 	if (word == FUZZ_ERROR)
@@ -198,14 +194,13 @@ static bool over(const struct campaign *c)
 	return now_ns() - c->started_ns >= (int64_t)c->o->for_s * 1000 * NS_PER_MS;
 }
 
-static void tell(const struct campaign *c, FILE *f, const char *end)
+static void tell(const struct campaign *c, FILE *f)
 {
 	fprintf(f,
-		"# %u programs: %u alike, %u found, %u not exact, %u without an end, %u without a "
-		"mark; "
-		"%u states, %u kept%s\n",
+		"# %u programs: %u alike, %u found, %u not exact, %u without an end, "
+		"%u without a mark; %u states, %u kept\n",
 		c->flown, c->counts[FUZZ_ALIKE], c->counts[FUZZ_FOUND], c->counts[FUZZ_INEXACT],
-		c->counts[FUZZ_DROPPED], c->counts[FUZZ_NO_MARK], c->met, c->kepts, end);
+		c->counts[FUZZ_DROPPED], c->counts[FUZZ_NO_MARK], c->met, c->kepts);
 }
 
 static int draw_and_fly(struct campaign *c, struct err *e)
@@ -217,13 +212,13 @@ static int draw_and_fly(struct campaign *c, struct err *e)
 			return 2;
 		if (now_ns() - told < TELL_NS || c->o->quiet)
 			continue;
-		tell(c, stderr, "");
+		tell(c, stderr);
 		told = now_ns();
 	}
 	for (unsigned i = 0; i < c->findings; i++)
 		printf("not ok %u - finding-%u # FAIL %s, %u time%s\n", i + 1, i + 1,
 		       c->finding[i].why, c->finding[i].hits, c->finding[i].hits > 1 ? "s" : "");
-	tell(c, stdout, "");
+	tell(c, stdout);
 	printf("# %lld ms in flights, %lld ms of that in saving and restoring, of %lld ms; L0's "
 	       "time\n",
 	       (long long)(c->vm.flown_ns / NS_PER_MS), (long long)(c->vm.moved_ns / NS_PER_MS),
@@ -245,8 +240,7 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 	if (read_file(".", path, &text, &e) || program_read(&p, buf_text(&text), &e))
 		return give_up_on(path, &e);
 	for (int mark = 0; !signals_pending(); mark++) {
-		const enum fuzz_word word =
-			fuzz_compare(&c->vm, &p, mark, true, true, &c->compared);
+		const enum fuzz_word word = fuzz_compare(&c->vm, &p, mark, true, &c->compared);
 
 		if (word == FUZZ_NO_MARK)
 			return mark ? status : give_up_on(path, &(struct err){"no mark in it"});

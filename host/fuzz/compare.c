@@ -61,30 +61,50 @@ static bool differ(struct fuzz_compared *c)
 	return true;
 }
 
-enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool twice,
-			    bool fresh, struct fuzz_compared *c)
+/* Flies @p into @f. False: we could not, and @c says why. */
+static bool flew(struct fuzz_vm *v, const struct program_lists *p, int mark, bool fresh,
+		 struct fuzz_flown *f, struct fuzz_compared *c)
 {
-	struct fuzz_flown *flown[] = {&c->control, &c->again, &c->frozen};
+	if (fresh)
+		fuzz_vm_renew(v, NULL);
+	fuzz_fly(v, p, mark, f);
+	if (f->outcome == FUZZ_FAILED)
+		snprintf(c->why, sizeof(c->why), "%s", f->text);
+	return f->outcome != FUZZ_FAILED;
+}
 
+enum fuzz_word fuzz_controls(struct fuzz_vm *v, const struct program_lists *p, bool fresh,
+			     struct fuzz_compared *c)
+{
 	*c->why = *c->kind = '\0';
-	for (unsigned i = 0; i < ARRAY_SIZE(flown); i++) {
-		if (i == 1 && !twice)
-			continue;
-		if (fresh)
-			fuzz_vm_renew(v, NULL);
-		if (i == 2 && (mark < 0 || mark >= (int)c->control.marks))
-			return FUZZ_NO_MARK;
-		fuzz_fly(v, p, i == 2 ? mark : -1, flown[i]);
-		if (flown[i]->outcome == FUZZ_FAILED) {
-			snprintf(c->why, sizeof(c->why), "%s", flown[i]->text);
-			return FUZZ_ERROR;
-		}
-		if (i < 2 && flown[i]->outcome != FUZZ_DONE)
-			return i ? FUZZ_INEXACT : FUZZ_DROPPED;
-		if (i == 1 && trace_differs(&c->control.trace, &c->again.trace) >= 0)
-			return FUZZ_INEXACT;
-	}
+	if (!flew(v, p, -1, fresh, &c->control, c))
+		return FUZZ_ERROR;
+	if (c->control.outcome != FUZZ_DONE)
+		return FUZZ_DROPPED;
+	if (!flew(v, p, -1, fresh, &c->again, c))
+		return FUZZ_ERROR;
+	return c->again.outcome == FUZZ_DONE &&
+			       trace_differs(&c->control.trace, &c->again.trace) < 0
+		       ? FUZZ_ALIKE
+		       : FUZZ_INEXACT;
+}
+
+enum fuzz_word fuzz_frozen(struct fuzz_vm *v, const struct program_lists *p, int mark, bool fresh,
+			   struct fuzz_compared *c)
+{
+	if (mark < 0 || mark >= (int)c->control.marks)
+		return FUZZ_NO_MARK;
+	if (!flew(v, p, mark, fresh, &c->frozen, c))
+		return FUZZ_ERROR;
 	return differ(c) ? FUZZ_FOUND : c->frozen.frozen ? FUZZ_ALIKE : FUZZ_NO_MARK;
+}
+
+enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool fresh,
+			    struct fuzz_compared *c)
+{
+	const enum fuzz_word word = fuzz_controls(v, p, fresh, c);
+
+	return word == FUZZ_ALIKE ? fuzz_frozen(v, p, mark, fresh, c) : word;
 }
 
 /* Whether @p fails in the way of @kind at *@mark, or at one that came before. */
@@ -92,8 +112,7 @@ static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, c
 		  struct fuzz_compared *c)
 {
 	for (int m = *mark; m >= 0 && m >= *mark - 1; m--) {
-		if (fuzz_compare(v, p, m, true, false, c) != FUZZ_FOUND ||
-		    strcmp(c->kind, kind) != 0)
+		if (fuzz_compare(v, p, m, false, c) != FUZZ_FOUND || strcmp(c->kind, kind) != 0)
 			continue;
 		*mark = m;
 		return true;
@@ -101,8 +120,7 @@ static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, c
 	return false;
 }
 
-unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
-		       struct fuzz_compared *c)
+void fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark, struct fuzz_compared *c)
 {
 	char kind[sizeof(c->kind)];
 	unsigned tries = 0;
@@ -116,7 +134,7 @@ unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
 				struct program_lists smaller = *p;
 
 				if (tries++ >= TRIES_MAX || signals_pending())
-					return tries;
+					return;
 				program_drop(l1 ? smaller.l1 : smaller.l2, (unsigned)i);
 				if (!still(v, &smaller, mark, kind, c))
 					continue;
@@ -132,5 +150,4 @@ unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
 		if (still(v, &plain, mark, kind, c))
 			*p = plain;
 	}
-	return tries;
 }

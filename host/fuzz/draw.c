@@ -5,13 +5,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-/* A random number below @n. */
-static uint64_t below(uint64_t *random, uint64_t n)
-{
-	return (random_next(random) >> 11) % n;
-}
-
-#define ONE_OF(random, array) ((array)[below(random, ARRAY_SIZE(array))])
+#define ONE_OF(random, array) ((array)[random_below(random, ARRAY_SIZE(array))])
 
 /* Fields with values of which at least some are good; 0 ends them. The rest of the table is drawn
  * seldom. */
@@ -71,7 +65,7 @@ static const char *const never[] = {"*_ADDR*",	     "*_BITMAP",     "*_BITMAP_*"
 static unsigned field_index(const char *name)
 {
 	for (unsigned i = 0; i < program_field_count; i++)
-		if (!strcmp(program_fields[i].name, name))
+		if (!strcmp(program_fields[i], name))
 			return i;
 	return 0;
 }
@@ -79,7 +73,7 @@ static unsigned field_index(const char *name)
 static bool drawn(unsigned field)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
-		if (!fnmatch(never[i], program_fields[field].name, 0))
+		if (!fnmatch(never[i], program_fields[field], 0))
 			return false;
 	return true;
 }
@@ -89,7 +83,7 @@ static uint64_t any(uint64_t *random)
 {
 	const uint64_t bits = random_next(random);
 
-	switch (below(random, 4)) {
+	switch (random_below(random, 4)) {
 	case 0:
 		return bits & 0xff;
 	case 1:
@@ -103,18 +97,18 @@ static uint64_t any(uint64_t *random)
 
 static void draw_field(struct program_step *s, uint64_t *random)
 {
-	unsigned i = (unsigned)below(random, ARRAY_SIZE(fields) * 9 / 8), n = 0;
+	unsigned i = (unsigned)random_below(random, ARRAY_SIZE(fields) * 9 / 8), n = 0;
 
 	if (i < ARRAY_SIZE(fields)) {
 		while (n < ARRAY_SIZE(fields[i].values) && fields[i].values[n])
 			n++;
 		s->b = field_index(fields[i].field);
-		n = (unsigned)below(random, n + 1);
+		n = (unsigned)random_below(random, n + 1);
 		s->val = n < ARRAY_SIZE(fields[i].values) ? fields[i].values[n] : 0;
 		return;
 	}
 	do
-		s->b = (uint32_t)below(random, program_field_count);
+		s->b = (uint32_t)random_below(random, program_field_count);
 	while (!drawn(s->b));
 	s->val = any(random);
 }
@@ -128,23 +122,24 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 
 	switch (kind) {
 	case 'v':
-		return below(random, 4) ? ONE_OF(random, vectors) : ONE_OF(random, exceptions);
+		return random_below(random, 4) ? ONE_OF(random, vectors)
+					       : ONE_OF(random, exceptions);
 	case 'm':
 		return ONE_OF(random, msrs);
 	case 'c':
-		return below(random, program_control_count);
+		return random_below(random, program_control_count);
 	case 't':
 		return ONE_OF(random, types);
 	case 'y':
-		return below(random, 4) != 0;
+		return random_below(random, 4) != 0;
 	case 'a':
-		return below(random, 2) ? PROGRAM_ACT_NONE : below(random, PROGRAM_ACTS);
+		return random_below(random, 2) ? 0 : random_below(random, PROGRAM_ACTS);
 	case 'w':
-		return below(random, PROGRAM_WHENS);
+		return random_below(random, PROGRAM_WHENS);
 	case 'x':
 		return any(random);
 	default:
-		return below(random, 8);
+		return random_below(random, 8);
 	}
 }
 
@@ -153,10 +148,10 @@ static void mend_event(struct program_step *s, uint64_t *random)
 {
 	static const uint8_t vector_of[] = {0x41, 0, 2, 6, 0x51, 1, 3};
 
-	if (s->op == PROGRAM_INJECT && below(random, 8))
+	if (s->op == PROGRAM_INJECT && random_below(random, 8))
 		s->b = vector_of[s->a % ARRAY_SIZE(vector_of)];
 	if (s->op == PROGRAM_INJECT_CODE)
-		s->a = below(random, 4) ? 13 : 14;
+		s->a = random_below(random, 4) ? 13 : 14;
 }
 
 static void draw_step(struct program_step *s, bool l1, uint64_t *random)
@@ -165,11 +160,11 @@ static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 
 	memset(s, 0, sizeof(*s));
 	do
-		s->op = (uint8_t)(1 + below(random, PROGRAM_OPS - 1));
+		s->op = (uint8_t)(1 + random_below(random, PROGRAM_OPS - 1));
 	while (step_infos[s->op].l1 != l1 || s->op == PROGRAM_ENTER ||
-	       ((s->op == PROGRAM_HLT || s->op == PROGRAM_STI_HLT) && below(random, 4)));
+	       ((s->op == PROGRAM_HLT || s->op == PROGRAM_STI_HLT) && random_below(random, 4)));
 	info = &step_infos[s->op];
-	if (l1 && below(random, 3) == 0)
+	if (l1 && random_below(random, 3) == 0)
 		s->op = PROGRAM_FIELD, info = &step_infos[s->op];
 	for (unsigned i = 0; info->operands[i]; i++)
 		step_set_operand(s, info->operands[i], i, draw_operand(info->operands[i], random));
@@ -203,19 +198,19 @@ void program_draw(struct program_lists *p, uint64_t *random)
 	unsigned n;
 
 	memset(p, 0, sizeof(*p));
-	p->flags = below(random, 2) ? PROGRAM_APICV : 0;
-	for (unsigned entries = (unsigned)below(random, 5); entries; entries--) {
-		for (n = (unsigned)below(random, 4); n; n--)
+	p->flags = random_below(random, 2) ? PROGRAM_APICV : 0;
+	for (unsigned entries = (unsigned)random_below(random, 5); entries; entries--) {
+		for (n = (unsigned)random_below(random, 4); n; n--)
 			append(p->l1, true, random);
 		insert(p->l1, program_count(p->l1), &enter);
 	}
-	for (n = 1 + (unsigned)below(random, 3); n; n--)
+	for (n = 1 + (unsigned)random_below(random, 3); n; n--)
 		append(p->l1, true, random);
-	for (n = 3 + (unsigned)below(random, 10); n; n--) {
+	for (n = 3 + (unsigned)random_below(random, 10); n; n--) {
 		struct program_step freeze = {.op = PROGRAM_FREEZE};
 
 		append(p->l2, false, random);
-		if (below(random, 3))
+		if (random_below(random, 3))
 			continue;
 		freeze.a = (uint8_t)draw_operand('a', random);
 		freeze.b = (uint32_t)draw_operand('w', random);
@@ -226,23 +221,23 @@ void program_draw(struct program_lists *p, uint64_t *random)
 void program_change(struct program_lists *p, const struct program_lists *from, uint64_t *random)
 {
 	*p = *from;
-	for (unsigned changes = 1 + (unsigned)below(random, 3); changes; changes--) {
-		const bool l1 = below(random, 2);
+	for (unsigned changes = 1 + (unsigned)random_below(random, 3); changes; changes--) {
+		const bool l1 = random_below(random, 2);
 		struct program_step *list = l1 ? p->l1 : p->l2, s;
 		const unsigned n = program_count(list);
 
 		draw_step(&s, l1, random);
-		switch (below(random, 3)) {
+		switch (random_below(random, 3)) {
 		case 0:
-			insert(list, (unsigned)below(random, n + 1), &s);
+			insert(list, (unsigned)random_below(random, n + 1), &s);
 			break;
 		case 1:
 			if (n)
-				program_drop(list, (unsigned)below(random, n));
+				program_drop(list, (unsigned)random_below(random, n));
 			break;
 		default:
 			if (n)
-				list[below(random, n)] = s;
+				list[random_below(random, n)] = s;
 		}
 	}
 }

@@ -26,17 +26,22 @@ struct fuzz_compared {
 };
 
 /*
- * Flies @p without a snapshot and frozen at @mark. @twice: twice without a snapshot; @fresh: each
- * time in a VM as it was at the start.
+ * Flies @p twice without a snapshot: FUZZ_ALIKE, FUZZ_INEXACT, FUZZ_DROPPED. @fresh: each time in a
+ * VM as it was at the start.
  */
-enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool twice,
-			    bool fresh, struct fuzz_compared *c);
+enum fuzz_word fuzz_controls(struct fuzz_vm *v, const struct program_lists *p, bool fresh,
+			     struct fuzz_compared *c);
+/* Behind that, flies it frozen at @mark: FUZZ_ALIKE, FUZZ_FOUND, FUZZ_NO_MARK. */
+enum fuzz_word fuzz_frozen(struct fuzz_vm *v, const struct program_lists *p, int mark, bool fresh,
+			   struct fuzz_compared *c);
+/* Both, if the first are alike. */
+enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, int mark, bool fresh,
+			    struct fuzz_compared *c);
 
 /*
  * Takes steps out of @p as long as it still fails at a mark in the way of @c->kind, which is that
- * of @mark now; *@mark follows. At the end @c is what the smallest one did. The number of tries.
+ * of @mark now; *@mark follows. @c is what the last try did.
  */
-unsigned fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark,
-		       struct fuzz_compared *c);
+void fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark, struct fuzz_compared *c);
 
 #endif

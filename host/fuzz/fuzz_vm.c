@@ -2,12 +2,12 @@
 // Flies programs: the host writes them into L1's memory and reads the traces from there.
 #include "host/fuzz/fuzz_vm.h"
 #include "host/base/cleanup.h"
+#include "l2guest/layout.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTIFICATION 0xf2 /* L2_NOTIFICATION_VECTOR of L1 */
-#define START_NS     (60 * 1000 * NS_PER_MS)
+#define START_NS (60 * 1000 * NS_PER_MS)
 
 /* ---- what L1 says --------------------------------------------------------------------------- */
 
@@ -61,7 +61,7 @@ static struct program_trace *trace_of(struct fuzz_vm *v)
 	return at(v, v->trace_gpa, sizeof(struct program_trace));
 }
 
-/* The mark at which the VM stands, 0: none; L2's is taken. */
+/* The mark at which the VM stands, L1's or L2's; 0: none. */
 static uint64_t mark_of(struct fuzz_vm *v, const struct program_trace *trace)
 {
 	const struct program_log *log = at(v, trace->l2_log, sizeof(*log));
@@ -96,11 +96,11 @@ static void took(struct fuzz_flown *f, struct fuzz_vm *v, int ret)
 
 static int act(struct fuzz_vm *v, uint64_t mark, const struct program_trace *trace)
 {
-	static const enum act acts[PROGRAM_ACTS] = {ACT_NONE, ACT_NMI, ACT_INIT, ACT_IRQ, ACT_POST};
-	const struct act_config config = {.act = acts[PROGRAM_MARK_ACT(mark) % PROGRAM_ACTS],
-					  .vector = PROGRAM_ACT_VECTOR,
-					  .notification = NOTIFICATION,
-					  .pi_desc = trace->pi_desc};
+	const struct act_config config = {
+		.act = program_acts[PROGRAM_MARK_ACT(mark) % PROGRAM_ACTS].act,
+		.vector = PROGRAM_ACT_VECTOR,
+		.notification = L2_NOTIFICATION_VECTOR,
+		.pi_desc = trace->pi_desc};
 
 	if (config.act == ACT_NONE || (config.act == ACT_POST && !config.pi_desc))
 		return VM_OK;

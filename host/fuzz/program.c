@@ -14,8 +14,8 @@ const struct step_info step_infos[PROGRAM_OPS] = {
 #undef S
 };
 
-const struct named_field program_fields[] = {
-#define F(name, encoding, role) {#name, encoding},
+const char *const program_fields[] = {
+#define F(name, encoding, role) #name,
 #include "hv/vmcs_fields.def"
 #undef F
 };
@@ -28,7 +28,11 @@ static const char *const controls[] = {
 };
 const unsigned program_control_count = ARRAY_SIZE(controls);
 
-static const char *const acts[PROGRAM_ACTS] = {"alone", "nmi", "init", "irq", "post"};
+const struct program_act program_acts[PROGRAM_ACTS] = {{"alone", ACT_NONE},
+						       {"nmi", ACT_NMI},
+						       {"init", ACT_INIT},
+						       {"irq", ACT_IRQ},
+						       {"post", ACT_POST}};
 static const char *const whens[PROGRAM_WHENS] = {"paused", "restored"};
 static const struct {
 	const char *name;
@@ -70,11 +74,11 @@ static const char *word_of(char kind, uint64_t value)
 {
 	switch (kind) {
 	case 'f':
-		return value < ARRAY_SIZE(program_fields) ? program_fields[value].name : NULL;
+		return value < ARRAY_SIZE(program_fields) ? program_fields[value] : NULL;
 	case 'c':
 		return value < ARRAY_SIZE(controls) ? controls[value] : NULL;
 	case 'a':
-		return value < PROGRAM_ACTS ? acts[value] : NULL;
+		return value < PROGRAM_ACTS ? program_acts[value].word : NULL;
 	case 'w':
 		return value < PROGRAM_WHENS ? whens[value] : NULL;
 	case 'y':

@@ -4,17 +4,15 @@
 #define HOST_FUZZ_PROGRAM_H
 
 #include "host/base/util.h"
+#include "host/l1/scenario.h"
 #include "l2guest/program.h"
 
 /* What the host does at a mark, and when; in the control all of it is done while the VM stands. */
-enum program_act {
-	PROGRAM_ACT_NONE,
-	PROGRAM_ACT_NMI,
-	PROGRAM_ACT_INIT,
-	PROGRAM_ACT_IRQ,
-	PROGRAM_ACT_POST,
-	PROGRAM_ACTS
-};
+#define PROGRAM_ACTS 5
+extern const struct program_act {
+	const char *word;
+	enum act act;
+} program_acts[PROGRAM_ACTS]; /* the first is ACT_NONE */
 enum program_when { PROGRAM_PAUSED, PROGRAM_RESTORED, PROGRAM_WHENS };
 
 #define PROGRAM_ACT_VECTOR 0x61 /* of IRQ and POST */

@@ -15,11 +15,7 @@ struct step_info {
 };
 extern const struct step_info step_infos[PROGRAM_OPS];
 
-struct named_field {
-	const char *name;
-	uint32_t encoding;
-};
-extern const struct named_field program_fields[];
+extern const char *const program_fields[]; /* names, by enum vmcs_field of L1's */
 extern const unsigned program_field_count, program_control_count;
 
 /* The operand of @kind, the @nth of a step. */

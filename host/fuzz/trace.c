@@ -46,7 +46,7 @@ void trace_name(const struct program_trace *t, unsigned i, char *text, size_t si
 	}
 	i -= t->exits * (unsigned)PER_EXIT;
 	if (i < program_field_count) {
-		snprintf(text, size, "end %s", program_fields[i].name);
+		snprintf(text, size, "end %s", program_fields[i]);
 		return;
 	}
 	i -= program_field_count;

@@ -12,16 +12,10 @@
 #define DELAY_BITS_LEAST 3
 #define DELAY_BITS_MOST	 10
 
-/* A random number below @n. */
-static uint64_t below(uint64_t *random, uint64_t n)
-{
-	return (random_next(random) >> 11) % n;
-}
-
 /* As many small ones as large ones: of any number of bits in the range equally many. */
 static uint64_t of_any_size(uint64_t *random, unsigned least, unsigned most)
 {
-	return below(random, 1ull << (least + below(random, most - least + 1)));
+	return random_below(random, 1ull << (least + random_below(random, most - least + 1)));
 }
 
 static void draw_order(struct choice *c, const struct options *o, uint64_t *random)
@@ -34,14 +28,14 @@ static void draw_order(struct choice *c, const struct options *o, uint64_t *rand
 		return;
 	for (const char *p = names; word_next(&p, '|', c->order, sizeof(c->order));)
 		count++;
-	n = below(random, count);
+	n = random_below(random, count);
 	while (word_next(&names, '|', c->order, sizeof(c->order)) && n)
 		n--;
 }
 
 static void draw_pages(struct choice *c, uint64_t *random)
 {
-	const uint64_t mode = below(random, 8); /* a late page is slow in the lab */
+	const uint64_t mode = random_below(random, 8); /* a late page is slow in the lab */
 	const uint64_t us = 1 + of_any_size(random, DELAY_BITS_LEAST, DELAY_BITS_MOST);
 
 	if (mode < 6)
@@ -54,7 +48,7 @@ static void draw_pages(struct choice *c, uint64_t *random)
 
 static void draw_freeze(struct choice *c, uint64_t *random)
 {
-	const bool own = below(random, 2);
+	const bool own = random_below(random, 2);
 	const uint64_t ns = of_any_size(random, AFTER_BITS_LEAST, AFTER_BITS_MOST);
 
 	if (own)
@@ -76,14 +70,14 @@ void choice_make(struct choice *c, const struct options *o, uint64_t number)
 	uint64_t random = hash_bytes(o->seed, &number, sizeof(number));
 	char pages[sizeof(c->pages)];
 
-	c->scenario = o->scenario[below(&random, o->scenarios)];
-	c->post = c->scenario->posts ? (enum post)below(&random, POSTS) : POST_NONE;
-	c->hops = 1 + (unsigned)below(&random, CHOICE_HOPS);
+	c->scenario = o->scenario[random_below(&random, o->scenarios)];
+	c->post = c->scenario->posts ? (enum post)random_below(&random, POSTS) : POST_NONE;
+	c->hops = 1 + (unsigned)random_below(&random, CHOICE_HOPS);
 	/* L1 ends it behind the first hop that fails, and a log without all hops is of no known
 	 * bug. */
 	if (scenario_exact(c->scenario))
 		c->hops = 1;
-	c->seed = below(&random, UINT32_MAX);
+	c->seed = random_below(&random, UINT32_MAX);
 	draw_order(c, o, &random);
 	draw_pages(c, &random);
 	draw_freeze(c, &random);

@@ -77,9 +77,7 @@ static void change_io_bitmap(void)
 
 static void intercept(uint8_t *bitmap)
 {
-	uint8_t *read_high = bitmap + 1024;
-
-	read_high[(MSR_IA32_KERNEL_GS_BASE & 0x1fff) / 8] |= 1 << MSR_IA32_KERNEL_GS_BASE % 8;
+	msr_bitmap_set(bitmap, MSR_IA32_KERNEL_GS_BASE, false, true);
 }
 
 static void change_msr_bitmap(void)

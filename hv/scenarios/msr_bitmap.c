@@ -14,12 +14,7 @@ static struct l2 l2;
 
 static void intercept(uint32_t msr, bool write, bool on)
 {
-	/* Reads of low MSRs, of high ones, writes to low ones, to high ones; 1 KiB each. */
-	uint8_t *map = l2.msr_bitmap + (write ? 2048 : 0) + (msr >= 0xc0000000 ? 1024 : 0),
-		bit = 1u << msr % 8;
-
-	map += (msr & 0x1fff) / 8;
-	*map = on ? *map | bit : *map & ~bit;
+	msr_bitmap_set(l2.msr_bitmap, msr, write, on);
 }
 
 static void program(const uint64_t *steps, size_t size)

@@ -68,7 +68,7 @@ static uint64_t sum(const void *p, size_t size)
 	return s;
 }
 
-static uint64_t l1_interrupts(void)
+static uint64_t l1_irqs(void)
 {
 	uint64_t s = 0;
 
@@ -142,16 +142,14 @@ static void trace_exit(enum l2_entry_result result)
 	const uint32_t reason = field(VM_EXIT_REASON);
 	const uint64_t entry = result, instruction_error = entry_error,
 		       l2_registers = sum(&l2.regs, sizeof(l2.regs)), l2_saw = l2_log()->count,
-		       l1_interrupts_so_far = l1_interrupts();
+		       l1_interrupts = l1_irqs();
 
 	trace.exits++;
-#define l1_interrupts l1_interrupts_so_far
-#define V(name)	      put(name);
-#define X(name)	      put(defined(name, reason));
+#define V(name) put(name);
+#define X(name) put(defined(name, reason));
 #include "l2guest/program_trace.def"
 #undef X
 #undef V
-#undef l1_interrupts
 }
 
 /* What is left when all is over; in the order that host/fuzz/trace.c names. */
@@ -189,15 +187,6 @@ static void trace_end(void)
 
 /* ---- L1's steps ----------------------------------------------------------------------------- */
 
-static void msr_exits(uint32_t msr, bool on)
-{
-	uint8_t *read = l2.msr_bitmap + (msr >= 0xc0000000 ? 1024 : 0), *write = read + 2048;
-
-	msr &= 0x1fff;
-	read[msr / 8] = (read[msr / 8] & ~(1 << msr % 8)) | on << msr % 8;
-	write[msr / 8] = (write[msr / 8] & ~(1 << msr % 8)) | on << msr % 8;
-}
-
 /* Gives L2 its page @i with @rights. */
 static void map_page(unsigned i, uint64_t rights)
 {
@@ -223,10 +212,10 @@ static void post(uint8_t vector, bool notify)
 {
 	if (!l2.pi)
 		return;
-	__atomic_or_fetch((uint32_t *)l2.pi + vector / 32, 1u << vector % 32, __ATOMIC_SEQ_CST);
+	pi_post(l2.pi, vector);
 	if (!notify)
 		return;
-	__atomic_or_fetch((uint32_t *)l2.pi + 8, 1, __ATOMIC_SEQ_CST); /* ON */
+	pi_notify(l2.pi);
 	wrmsr(MSR_X2APIC_SELF_IPI, L2_NOTIFICATION_VECTOR);
 }
 
@@ -244,26 +233,13 @@ static void clear(bool off)
 
 static void control(enum vmx_control c, bool on)
 {
-	static const enum vmcs_field at[VMX_GROUPS] = {
-		[VMX_PIN] = PIN_BASED_VM_EXEC_CONTROL,
-		[VMX_PRIMARY] = CPU_BASED_VM_EXEC_CONTROL,
-		[VMX_SECONDARY] = SECONDARY_VM_EXEC_CONTROL,
-		[VMX_TERTIARY] = TERTIARY_VM_EXEC_CONTROL,
-		[VMX_EXIT] = VM_EXIT_CONTROLS,
-		[VMX_ENTRY] = VM_ENTRY_CONTROLS,
-	};
-	static const uint8_t groups[VMX_CONTROLS] = {
-#define C(name, group, bit, text) [VMX_##name] = VMX_##group,
-#include "hv/vmx_controls.def"
-#undef C
-	};
+	enum vmcs_field at;
 	char why[160];
-	uint64_t bits;
 
 	if (c >= VMX_CONTROLS || (on && !vmx_control_allowed(c, why, sizeof(why))))
 		return;
-	bits = field(at[groups[c]]);
-	set_field(at[groups[c]], on ? bits | vmx_control_bit(c) : bits & ~vmx_control_bit(c));
+	at = vmx_control_field(c);
+	set_field(at, on ? field(at) | vmx_control_bit(c) : field(at) & ~vmx_control_bit(c));
 }
 
 static void step_vmcs(const struct program_step *s)
@@ -302,7 +278,8 @@ static void step(const struct program_step *s)
 		trace.mark = 0;
 		break;
 	case PROGRAM_MSR_EXITS:
-		msr_exits(s->b, s->a);
+		msr_bitmap_set(l2.msr_bitmap, s->b, false, s->a);
+		msr_bitmap_set(l2.msr_bitmap, s->b, true, s->a);
 		break;
 	case PROGRAM_EPT_NONE:
 		map_page(s->a % PROGRAM_PAGES, 0);

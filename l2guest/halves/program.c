@@ -38,7 +38,7 @@ static bool on_exception(struct trap_frame *f)
 	return true;
 }
 
-/* @text, with what follows as of asm. RAX and R11 are not the caller's. */
+/* @text, with what follows as of asm. R11 is not the caller's. */
 #define INSN(text, outputs, ...)                                                         \
 	asm volatile("lea 1f(%%rip), %%r11; mov %%r11, %[start]; lea 2f(%%rip), %%r11;"  \
 		     " mov %%r11, %[end]\n1:\t" text "\n2:"                              \
@@ -46,45 +46,52 @@ static bool on_exception(struct trap_frame *f)
 		     : "r11", "memory", "cc")
 #define OUT(...) , ##__VA_ARGS__
 
+/* A register into, or out of, the caller's val. */
+#define READ(op, name)                                                \
+	case op:                                                      \
+		INSN("mov %%" name ", %[val]", OUT([val] "+r"(val))); \
+		break
+#define WRITE(op, name)                                        \
+	case op:                                               \
+		INSN("mov %[val], %%" name, , [val] "r"(val)); \
+		break
+
+static uint64_t read_dr(unsigned number)
+{
+	uint64_t val = 0;
+
+	switch (number) {
+		READ(0, "dr0");
+		READ(1, "dr1");
+		READ(2, "dr2");
+		READ(3, "dr3");
+		READ(4, "dr6");
+		READ(5, "dr7");
+	}
+	return val;
+}
+
+static void write_dr(unsigned number, uint64_t val)
+{
+	switch (number) {
+		WRITE(0, "dr0");
+		WRITE(1, "dr1");
+		WRITE(2, "dr2");
+		WRITE(3, "dr3");
+	}
+}
+
 static uint64_t read_register(const struct program_step *s)
 {
 	uint64_t val = 0;
 
 	switch (s->op) {
-	case PROGRAM_READ_CR0:
-		INSN("mov %%cr0, %[val]", OUT([val] "+r"(val)));
-		break;
-	case PROGRAM_READ_CR3:
-		INSN("mov %%cr3, %[val]", OUT([val] "+r"(val)));
-		break;
-	case PROGRAM_READ_CR4:
-		INSN("mov %%cr4, %[val]", OUT([val] "+r"(val)));
-		break;
-	case PROGRAM_READ_TPR:
-		INSN("mov %%cr8, %[val]", OUT([val] "+r"(val)));
-		break;
+		READ(PROGRAM_READ_CR0, "cr0");
+		READ(PROGRAM_READ_CR3, "cr3");
+		READ(PROGRAM_READ_CR4, "cr4");
+		READ(PROGRAM_READ_TPR, "cr8");
 	case PROGRAM_READ_DR:
-		switch (s->a % 6) {
-		case 0:
-			INSN("mov %%dr0, %[val]", OUT([val] "+r"(val)));
-			break;
-		case 1:
-			INSN("mov %%dr1, %[val]", OUT([val] "+r"(val)));
-			break;
-		case 2:
-			INSN("mov %%dr2, %[val]", OUT([val] "+r"(val)));
-			break;
-		case 3:
-			INSN("mov %%dr3, %[val]", OUT([val] "+r"(val)));
-			break;
-		case 4:
-			INSN("mov %%dr6, %[val]", OUT([val] "+r"(val)));
-			break;
-		case 5:
-			INSN("mov %%dr7, %[val]", OUT([val] "+r"(val)));
-			break;
-		}
-		break;
+		return read_dr(s->a % 6);
 	case PROGRAM_SIDT: {
 		struct desc_ptr idtr = {0};
 
@@ -127,21 +134,7 @@ static void write_register(const struct program_step *s)
 		INSN("mov %[val], %%cr8", , [val] "r"(val));
 		break;
 	case PROGRAM_WRITE_DR:
-		val = s->val;
-		switch (s->a % 4) {
-		case 0:
-			INSN("mov %[val], %%dr0", , [val] "r"(val));
-			break;
-		case 1:
-			INSN("mov %[val], %%dr1", , [val] "r"(val));
-			break;
-		case 2:
-			INSN("mov %[val], %%dr2", , [val] "r"(val));
-			break;
-		case 3:
-			INSN("mov %[val], %%dr3", , [val] "r"(val));
-			break;
-		}
+		write_dr(s->a % 4, s->val);
 		break;
 	case PROGRAM_XSETBV: {
 		uint64_t xcr0 = read_cr4() & CR4_OSXSAVE ? xgetbv(0) : 1;
