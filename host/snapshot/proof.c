@@ -20,38 +20,25 @@ struct place {
 	const char *text;  /* in words */
 };
 
-#define SECTION(name, type, member)                                 \
-	{                                                           \
-		IN_SECTION, #name, offsetof(struct type, member),   \
-			sizeof(((struct type *)0)->member), #member \
+#define AT(in, where, offset, size, text)     \
+	{                                     \
+		in, where, offset, size, text \
 	}
-#define NESTED(member) SECTION(NESTED_STATE, kvm_nested_state, member)
-#define EVENTS(member) SECTION(VCPU_EVENTS, kvm_vcpu_events, member)
-#define REGS(member)   SECTION(REGS, kvm_regs, member)
-#define SREGS(member)  SECTION(SREGS, kvm_sregs, member)
-#define DREGS(member)  SECTION(DEBUGREGS, kvm_debugregs, member)
-#define MP_STATE       SECTION(MP_STATE, kvm_mp_state, mp_state)
-#define LAPIC(at)                                \
-	{                                        \
-		IN_SECTION, "LAPIC", at, 4, NULL \
-	}
-#define INTR_STATUS(at)                                     \
-	{                                                   \
-		IN_VMCS12, "GUEST_INTR_STATUS", at, 1, NULL \
-	}
-#define VAPIC(at)                                              \
-	{                                                      \
-		IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", at, 4, NULL \
-	}
-#define DESCRIPTOR(at)                                        \
-	{                                                     \
-		IN_PAGE, "POSTED_INTR_DESC_ADDR", at, 4, NULL \
-	}
+#define SECTION(name, type, member)                                                              \
+	AT(IN_SECTION, #name, offsetof(struct type, member), sizeof(((struct type *)0)->member), \
+	   #member)
+#define NESTED(member)	SECTION(NESTED_STATE, kvm_nested_state, member)
+#define EVENTS(member)	SECTION(VCPU_EVENTS, kvm_vcpu_events, member)
+#define REGS(member)	SECTION(REGS, kvm_regs, member)
+#define SREGS(member)	SECTION(SREGS, kvm_sregs, member)
+#define DREGS(member)	SECTION(DEBUGREGS, kvm_debugregs, member)
+#define MP_STATE	SECTION(MP_STATE, kvm_mp_state, mp_state)
+#define LAPIC(at)	AT(IN_SECTION, "LAPIC", at, 4, NULL)
+#define INTR_STATUS(at) AT(IN_VMCS12, "GUEST_INTR_STATUS", at, 1, NULL)
+#define VAPIC(at)	AT(IN_PAGE, "VIRTUAL_APIC_PAGE_ADDR", at, 4, NULL)
+#define DESCRIPTOR(at)	AT(IN_PAGE, "POSTED_INTR_DESC_ADDR", at, 4, NULL)
 /* SDM, "Posted-Interrupt Processing": behind the 256 bits of the PIR. */
-#define CONTROL                                                             \
-	{                                                                   \
-		IN_PAGE, "POSTED_INTR_DESC_ADDR", 32, 4, "the control word" \
-	}
+#define CONTROL AT(IN_PAGE, "POSTED_INTR_DESC_ADDR", 32, 4, "the control word")
 
 /* What KVM_GET_SREGS2 gives is read through the same table. */
 #define SAME(member)                                                                              \
