@@ -2,6 +2,7 @@
 // Hyper-V's CPUID leaves and KVM_CAP_HYPERV_ENLIGHTENED_VMCS; TLFS, "Feature Discovery".
 #include "host/kvm/kvm_hyperv.h"
 #include "host/base/cleanup.h"
+#include "host/l0/kvm_probe.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +14,6 @@
 #define LEAF_NESTED	 0x4000000au
 #define HYPERV_INTERFACE 0x31237648 /* "Hv#1" */
 #define REVISION	 0xffu	    /* lowest, of LEAF_NESTED's EAX */
-#define HYPERV_MAX	 32
 
 static void add(struct kvm_cpuid2 *cpuid, const struct kvm_cpuid2 *hyperv)
 {
@@ -37,9 +37,8 @@ int kvm_hyperv_cpuid(int kvm, struct kvm_cpuid2 *cpuid, unsigned max, struct err
 
 	if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYS_HYPERV_CPUID) <= 0)
 		return 0;
-	hyperv = xcalloc(1, sizeof(*hyperv) + HYPERV_MAX * sizeof(hyperv->entries[0]));
-	hyperv->nent = HYPERV_MAX;
-	if (ioctl(kvm, KVM_GET_SUPPORTED_HV_CPUID, hyperv))
+	hyperv = kvm_supported_hv_cpuid(kvm);
+	if (!hyperv)
 		return err_errno(e, "KVM_GET_SUPPORTED_HV_CPUID");
 	if (cpuid->nent + hyperv->nent > max)
 		return err_set(e, "KVM supports more than %u leaves of CPUID", max);

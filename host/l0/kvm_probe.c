@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -25,17 +26,26 @@ static unsigned tsc_khz(int kvm)
 	return khz > 0 ? (unsigned)khz : 0;
 }
 
-static unsigned evmcs_revisions(int kvm)
+struct kvm_cpuid2 *kvm_supported_hv_cpuid(int kvm)
 {
-	auto_free struct kvm_cpuid2 *cpuid =
+	struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	unsigned revisions = 0;
 
 	cpuid->nent = CPUID_ENTRIES;
 	if (!ioctl(kvm, KVM_GET_SUPPORTED_HV_CPUID, cpuid))
-		for (unsigned i = 0; i < cpuid->nent; i++)
-			if (cpuid->entries[i].function == HYPERV_NESTED)
-				revisions = cpuid->entries[i].eax & 0xffff;
+		return cpuid;
+	free(cpuid);
+	return NULL;
+}
+
+static unsigned evmcs_revisions(int kvm)
+{
+	auto_free struct kvm_cpuid2 *cpuid = kvm_supported_hv_cpuid(kvm);
+	unsigned revisions = 0;
+
+	for (unsigned i = 0; cpuid && i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == HYPERV_NESTED)
+			revisions = cpuid->entries[i].eax & 0xffff;
 	return revisions;
 }
 

@@ -21,6 +21,10 @@ struct kvm_probe {
 /* Asks /dev/kvm. */
 void kvm_probe(struct kvm_probe *probe);
 
+/* What KVM_GET_SUPPORTED_HV_CPUID of /dev/kvm, open as @kvm, says; the caller frees it. NULL:
+ * errno. */
+struct kvm_cpuid2 *kvm_supported_hv_cpuid(int kvm);
+
 /* NULL if nested VMX is there, else why not, in words. */
 const char *kvm_probe_missing(const struct kvm_probe *probe);
 
