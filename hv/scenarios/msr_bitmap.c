@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the MSR bitmap lets pass and what not, before and behind a snapshot; all told of below. */
 #include "hv/scenario.h"
-#include "l2guest/steps.h"
+#include "hv/steps.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/page.h"
-#include "lib/string.h"
 
 #define VALUE	 0x123456789000ull
 #define EMULATED 0x7654321ff000ull
@@ -16,14 +15,6 @@ static void intercept(uint32_t msr, bool write, bool on)
 {
 	msr_bitmap_set(l2.msr_bitmap, msr, write, on);
 }
-
-static void program(const uint64_t *steps, size_t size)
-{
-	memset(l2.shared->arg, 0, sizeof(l2.shared->arg));
-	memcpy(l2.shared->arg, steps, size);
-}
-#define PROGRAM(...) \
-	program((const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}))
 
 /* L2 must exit for reading or writing @msr; L1 then acts for it. False after a `fail` event. */
 static bool exits_for(uint32_t msr, bool write)
@@ -49,15 +40,15 @@ static void fly_bit(uint32_t msr, bool write)
 	vmcs_let_go(GUEST_SYSENTER_ESP);
 	intercept(msr, write, true);
 	if (write)
-		PROGRAM(STEP(FREEZE, 0), STEP(RDMSR, msr), STEP(WRMSR, msr), VALUE);
+		L2_STEPS(&l2, STEP(FREEZE, 0), STEP(RDMSR, msr), STEP(WRMSR, msr), VALUE);
 	else
-		PROGRAM(STEP(FREEZE, 0), STEP(WRMSR, msr), VALUE, STEP(RDMSR, msr));
+		L2_STEPS(&l2, STEP(FREEZE, 0), STEP(WRMSR, msr), VALUE, STEP(RDMSR, msr));
 	if (!exits_for(msr, write) || !l2_tells(&l2, 1))
 		return;
 	if (!write)
 		ktap_check("value that L2 read", EMULATED, l2.shared->val[3]);
 	intercept(msr, write, false);
-	PROGRAM(STEP(WRMSR, msr), VALUE, STEP(RDMSR, msr));
+	L2_STEPS(&l2, STEP(WRMSR, msr), VALUE, STEP(RDMSR, msr));
 	if (l2_tells(&l2, 1))
 		ktap_check("value that L2 read", VALUE, l2.shared->val[2]);
 }
@@ -103,14 +94,14 @@ static void fly_changed(bool freeze_in_l1)
 	l2_create_plain(&l2, "steps");
 	intercept(MSR_IA32_GS_BASE, false, true);
 	if (freeze_in_l1)
-		PROGRAM(STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
+		L2_STEPS(&l2, STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
 	else
-		PROGRAM(STEP(FREEZE, 0), STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
+		L2_STEPS(&l2, STEP(FREEZE, 0), STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
 	if (!l2_tells(&l2, 1))
 		return;
 	intercept(MSR_IA32_KERNEL_GS_BASE, false, true);
 	intercept(MSR_IA32_GS_BASE, false, false);
-	PROGRAM(STEP(RDMSR, MSR_IA32_GS_BASE), STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
+	L2_STEPS(&l2, STEP(RDMSR, MSR_IA32_GS_BASE), STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
 	if (freeze_in_l1)
 		freeze_point();
 	if (exits_for(MSR_IA32_KERNEL_GS_BASE, false) && l2_tells(&l2, 1))
@@ -144,7 +135,8 @@ static void fly_page(void)
 {
 	l2_create_plain(&l2, "steps");
 	intercept(MSR_IA32_KERNEL_GS_BASE, false, true);
-	PROGRAM(STEP(WRMSR, MSR_IA32_KERNEL_GS_BASE), VALUE, STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
+	L2_STEPS(&l2, STEP(WRMSR, MSR_IA32_KERNEL_GS_BASE), VALUE,
+		 STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE));
 	expect_page(page_gpa(l2.msr_bitmap));
 	freeze_point();
 	if (exits_for(MSR_IA32_KERNEL_GS_BASE, false))
@@ -161,8 +153,8 @@ static void fly_off(void)
 {
 	l2_create_plain(&l2, "steps");
 	vmx_control_set(VMX_CPU_MSR_BITMAPS, false);
-	PROGRAM(STEP(FREEZE, 0), STEP(WRMSR, MSR_IA32_KERNEL_GS_BASE), VALUE,
-		STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE), STEP(RDMSR, MSR_IA32_TSC));
+	L2_STEPS(&l2, STEP(FREEZE, 0), STEP(WRMSR, MSR_IA32_KERNEL_GS_BASE), VALUE,
+		 STEP(RDMSR, MSR_IA32_KERNEL_GS_BASE), STEP(RDMSR, MSR_IA32_TSC));
 	if (exits_for(MSR_IA32_KERNEL_GS_BASE, true) && exits_for(MSR_IA32_KERNEL_GS_BASE, false) &&
 	    exits_for(MSR_IA32_TSC, false) && l2_tells(&l2, 1))
 		ktap_check("value that L2 read", EMULATED, l2.shared->val[3]);
