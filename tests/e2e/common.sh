@@ -8,10 +8,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/midflight-e2e.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 what=
 
-report() { # ok|not ok, NAME: with the output of the run when it failed
+report() { # ok|not ok, NAME: with the output of the run when it failed, and last the results that did
 	if [ "$1" != ok ]; then
 		echo "# midflight $what"
 		sed 's/^/# | /' "$work/out"
+		awk '/^#/ { said = said "# ! " $0 "\n"; next }
+			/^not ok .*# (FAIL|ERROR|HANG|CRASH)/ { printf "%s# ! %s\n", said, $0 }
+			{ said = "" }' "$work/out"
 	fi
 	echo "$1 - $2"
 }
