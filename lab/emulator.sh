@@ -9,7 +9,8 @@ SCRATCH=
 # A private directory for one machine: relative names in bochsrc lead to files in it.
 emulator_dir() { # BOCHS_DIR
     SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/midflight-lab.XXXXXX")
-    ln -s "$1/BIOS" "$1/VGABIOS" "$SCRATCH/"
+    # shellcheck disable=SC2154 # here: who sources this sets it
+    ln -s "$1/BIOS" "$1/VGABIOS" "$here/msrs.def" "$SCRATCH/"
 }
 
 emulator_start() { # BOCHS_DIR TIMEOUT BOCHS_ARG...

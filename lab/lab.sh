@@ -127,7 +127,7 @@ choose_version() { # VERSION
 }
 
 # What the command line says of the kernel.
-kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=()
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names=''
 kernel_option() { # OPTION [VALUE]...
     [ -n "${2:-}" ] || die "$1 needs a value."
     case $1 in
@@ -303,8 +303,8 @@ l0_key() {
         "$lab/packages/versions" "$(parts_key)"
 }
 
-checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/verdict.awk" "$emucheck"; }
-saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/save-l0.sh" "$DISK_MB"; }
+checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/msrs.def" "$here/verdict.awk" "$emucheck"; }
+saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/msrs.def" "$here/save-l0.sh" "$DISK_MB"; }
 
 complete_bochs() { is_built packages "$(packages_key)" && is_built bochs "$(bochs_key)"; }
 complete_parts() {
@@ -487,7 +487,8 @@ make_job() { # STATE_DIR COMMAND ARG...
     local state=$1 file name image bytes
     shift
     mkdir -p "$SCRATCH/job/job" "$SCRATCH/job/midflight"
-    printf 'export MIDFLIGHT_LAB_STATE=%s\n%s\n' "$(state_key)" "$(quoted "$@")" > "$SCRATCH/job/job/command"
+    printf 'export MIDFLIGHT_LAB_STATE=%s%s\n%s\n' "$(state_key)" "${patch_names:+ MIDFLIGHT_LAB_PATCH=$(quoted "$patch_names")}" \
+        "$(quoted "$@")" > "$SCRATCH/job/job/command"
     for file in ${put[@]+"${put[@]}"}; do
         name=$(basename -- "$file")
         [ ! -e "$SCRATCH/job/midflight/$name" ] || die "$command: two files to --put are called $name."
