@@ -49,6 +49,8 @@ void uart_send(const char *buf, size_t len)
 			wait_lsr(LSR_THRE);
 		outb(COM1 + UART_DATA, (uint8_t)buf[i]);
 	}
+	/* A hypervisor that gathers writes gives them out. */
+	wait_lsr(LSR_THRE);
 }
 
 void uart_flush(void)

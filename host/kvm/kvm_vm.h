@@ -27,6 +27,7 @@ struct kvm_vm {
 	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */
 	uint64_t memory_size;
 	struct uart uart;
+	struct kvm_coalesced_mmio_ring *gathered; /* what was sent since the last exit, or NULL */
 };
 
 /*
