@@ -4,7 +4,7 @@
 # kvm-build.sh and makes modules. What cannot be applied, compiled or linked is told before anything boots.
 # The modules of a patch are patched-KERNEL-HASH in the cache.
 #
-# lab.sh sets $lab, $files, $kernel, $title and $parts, and has locked and die.
+# lab.sh sets $lab, $files, $kernel, $title and $parts, and has locked and die. $patch_names is for it.
 # shellcheck disable=SC2154 # those
 
 KEPT_PATCHES=12 # modules of patches that stay in the cache
@@ -104,9 +104,8 @@ compile() { # TREE TITLE
 }
 
 build_patched() { # OUT_DIR PATCH...
-    local out=$1 tree=$files/tree patch names name
+    local out=$1 tree=$files/tree patch name
     shift
-    names=$(printf '%s\n' "${@##*/}" | paste -sd +)
     rm -rf "$tree"
     cp -a "$lab/built-$kernel" "$tree"
     mkdir -p "$tree"/{tmp,include,arch/x86/include}
@@ -115,16 +114,38 @@ build_patched() { # OUT_DIR PATCH...
         difference "$tree" > "$files/before"
         if [[ $patch == *.cocci ]]; then apply_semantic "$patch" "$tree"; else apply_diff "$patch" "$tree"; fi
         difference "$tree" > "$out/patch.diff"
-        ! cmp -s "$files/before" "$out/patch.diff" || die "$patch changes nothing in KVM of Linux $title."
+        cmp -s "$files/before" "$out/patch.diff" || continue
+        [[ "$in_dirs" == *" $patch "* ]] || die "$patch changes nothing in KVM of Linux $title."
+        echo "lab: $patch changes nothing in KVM of Linux $title: left out" >&2
     done
-    compile "$tree" "$names"
+    compile "$tree" "$patch_names"
     for name in kvm kvm-intel; do
         [ "$(build_id "$tree/arch/x86/kvm/$name.ko")" = "$(build_id "$lab/built-$kernel/arch/x86/kvm/$name.ko")" ] ||
             cp "$tree/arch/x86/kvm/$name.ko" "$out/"
     done
     rm -rf "$tree"
     [ -n "$(find "$out" -name '*.ko')" ] ||
-        die "$names changes no code of kvm.ko and kvm-intel.ko of Linux $title, so there is nothing to try."
+        die "$patch_names changes no code of kvm.ko and kvm-intel.ko of Linux $title, so there is nothing to try."
+}
+
+# Sets $patch_files, to which a directory gives all patches that lie in it, and $in_dirs, a list of those.
+expand_patches() {
+    local patch file before
+    patch_files=() in_dirs=' '
+    for patch in "${patches[@]}"; do
+        if [ ! -d "$patch" ]; then
+            is_file --patch "$patch"
+            patch_files+=("$patch")
+            continue
+        fi
+        before=$in_dirs
+        for file in "${patch%/}"/*.{cocci,diff,mbox,patch}; do
+            [ -f "$file" ] || continue
+            patch_files+=("$file")
+            in_dirs+="$file "
+        done
+        [ "$in_dirs" != "$before" ] || die "--patch: no *.cocci, *.diff, *.mbox or *.patch lies in $patch."
+    done
 }
 
 # Of the modules of patches the last few stay.
@@ -136,27 +157,27 @@ prune_patched() {
 
 # Builds the modules of all patches of $patches for $kernel, unless they are here, and has the run load them.
 ready_patched() {
-    local dir tmp start=$SECONDS patch names
+    local dir tmp start=$SECONDS patch
     [ -z "$cross" ] || die "--patch needs an x86-64: Debian's compiler for the kernel runs here."
     [[ $kernel != file-* ]] || die "--patch goes with Debian's kernels ($(kernel_list)); a tree of one's own is" \
         'patched and built by its owner.'
     [ -z "$kvm_file$kvm_intel_file" ] || die '--patch makes modules of its own; --kvm and --kvm-intel do not go with it.'
-    for patch in "${patches[@]}"; do is_file --patch "$patch"; done
+    expand_patches
+    patch_names=$(for patch in "${patches[@]}"; do basename -- "$patch"; done | paste -sd +)
     choose_namespace
     complete_parts || locked build_parts
     complete_built || locked step_built
-    dir=$lab/patched-$kernel-$(key "$(built_key)" "${patches[@]}" "$(printf '%s\n' "${patches[@]##*.}")")
+    dir=$lab/patched-$kernel-$(key "$(built_key)" "${patch_files[@]}" "$(printf '%s\n' "${patch_files[@]##*.}")")
     if [ ! -e "$dir" ]; then
         check_sums "headers-$kernel" "$tools" "built-$kernel"
-        names=$(printf '%s\n' "${patches[@]##*/}" | paste -sd +)
-        printf 'lab: %s\n' "$names on Linux $title ..." >&2
+        printf 'lab: %s\n' "$patch_names on Linux $title ..." >&2
         tmp=$files/patched
         mkdir "$tmp"
-        build_patched "$tmp" "${patches[@]}"
+        build_patched "$tmp" "${patch_files[@]}"
         make_sums "$tmp" || cant_write
         { cp -R "$tmp" "$lab/.tmp-${dir##*/}-$$" && mv -T "$lab/.tmp-${dir##*/}-$$" "$dir"; } 2> /dev/null ||
             [ -e "$dir" ] || cant_write # somebody else was there first
-        printf 'lab: %s\n' "$names on Linux $title: $(cd "$dir" && echo *.ko) ($((SECONDS - start)) s)" >&2
+        printf 'lab: %s\n' "$patch_names on Linux $title: $(cd "$dir" && echo *.ko) ($((SECONDS - start)) s)" >&2
         prune_patched
     fi
     check_sums "${dir##*/}"

@@ -262,8 +262,8 @@ static void append_label(struct report_run *run, char *more)
 /* The kernel's number; what else is unlike, as long as that leaves two of them alike. */
 static void make_labels(struct report_page *p)
 {
-	static const char *const keys[] = {"kernel",  "driver",	 "method", "order", "pages",
-					   "machine", "irqchip", "freeze", "break"};
+	static const char *const keys[] = {"kernel", "patch",	"driver",  "method", "order",
+					   "pages",  "machine", "irqchip", "freeze", "break"};
 
 	for (unsigned i = 0; i < p->runs; i++) {
 		const char *kernel = json_member(p->run[i].top, "kernel");

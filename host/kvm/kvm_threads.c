@@ -218,7 +218,8 @@ static void run_vcpu(struct machine *m, unsigned n)
 				 (unsigned long long)vcpu->runs + 1);
 			phase(m, text);
 		}
-		/* What fixes/page-retrieval-c.cocci takes for "I bring missing pages myself". */
+		/* What fixes/experiments/page-retrieval-c.cocci takes for "I bring missing pages
+		 * myself". */
 		vcpu->run->padding1[0] = m->pages && m->config->pages->mode == PAGES_EXIT;
 		start = now_ns();
 		error = kvm_vm_enter(vcpu);
@@ -252,8 +253,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 			m->end_ns = now_ns();
 			kick_all(m);
 		}
-		/* Line by line: each byte is an exit, and must not cost two context switches too.
-		 */
+		/* Line by line: it costs two context switches. */
 		if ((sent.len && memchr(sent.p, '\n', sent.len)) || m->sent.len >= LINE_LIMIT ||
 		    m->ended)
 			tell(m);

@@ -127,7 +127,7 @@ const char *kvm_probe_no_page_exit(void)
 	auto_close int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int info = kvm < 0 ? 0 : ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MEMORY_FAULT_INFO);
 
-	if (info > 1) /* fixes/page-retrieval-c.cocci */
+	if (info > 1) /* fixes/experiments/page-retrieval-c.cocci */
 		return NULL;
 	if (info > 0)
 		return "KVM_CAP_MEMORY_FAULT_INFO is there, but tells only of guest_memfd: for a "

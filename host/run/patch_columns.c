@@ -17,11 +17,18 @@
 
 /* ---- which ---------------------------------------------------------------------------------- */
 
-/* One file without its directory and ending, fit for a directory; false: it has no such name. */
-static bool add_name(struct buf *name, const char *file)
+/*
+ * One file, or directory, without where it lies and without its ending, fit for a directory's name;
+ * false: it has no such name.
+ */
+static bool add_name(struct buf *name, char *file)
 {
-	const char *base = basename(file), *end = strrchr(base, '.');
+	const char *base, *end;
 
+	for (size_t n = strlen(file); n > 1 && file[n - 1] == '/';)
+		file[--n] = '\0';
+	base = basename(file);
+	end = strrchr(base, '.');
 	buf_printf(name, "%s%.*s", name->len ? "+" : "",
 		   (int)(end ? (size_t)(end - base) : strlen(base)), base);
 	return *base && *base != '.';
