@@ -135,12 +135,22 @@ check_config() { # BZIMAGE
 
 # ---- modules ---------------------------------------------------------------------------------
 
+# PATH in the build tree, as it is with the patches.
+in_tree() { # PATH
+    if [ -n "$patched" ] && [ -f "$patched/$1" ]; then
+        printf '%s\n' "$patched/$1"
+    else
+        printf '%s\n' "$linux/$1"
+    fi
+}
+
 # The file of module NAME in $modules, or nothing. A build tree has too many files to search them all.
 find_module() { # NAME
-    local name=${1//[-_]/[-_]}
+    local name=${1//[-_]/[-_]} path
     if [ -n "$linux" ]; then
-        sed -E "s,^kernel/,,; s,\.k?o\$,.ko,; s,^,$linux/," "$linux/modules.order" 2> /dev/null |
-            grep -m 1 "/$name\.ko\$" || :
+        path=$(sed -E 's,^kernel/,,; s,\.k?o$,.ko,' "$linux/modules.order" 2> /dev/null |
+            grep -m 1 "/$name\.ko\$" || :)
+        [ -z "$path" ] || in_tree "$path"
     elif [ -n "$modules" ]; then
         find "$modules/" \( -name "$name.ko" -o -name "$name.ko.[xgz]*" \) -print -quit
     fi
@@ -254,7 +264,7 @@ collect_tree() { # PARTS
     is_dir --linux "$linux"
     [ -f "$linux/arch/x86/boot/bzImage" ] ||
         die "--linux $linux has no arch/x86/boot/bzImage: is it an x86 build tree of Linux, and built?"
-    collect --linux "$linux/arch/x86/boot/bzImage" "$1"
+    collect --linux "$(in_tree arch/x86/boot/bzImage)" "$1"
 }
 
 # A kernel can be in more than one package: since Linux 7 an image of Debian's is an empty package

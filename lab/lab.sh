@@ -42,6 +42,8 @@ KEPT_FILES=3  # kernels by file, whose states stay in the cache
 . "$here/kvm-build.sh"
 # shellcheck source-path=SCRIPTDIR source=patch.sh disable=SC1091
 . "$here/patch.sh"
+# shellcheck source-path=SCRIPTDIR source=patch-tree.sh disable=SC1091
+. "$here/patch-tree.sh"
 
 usage() {
     cat <<HELP
@@ -71,7 +73,7 @@ usage: lab/lab.sh COMMAND
                       Exit status: 0 the kernel is built, 4 it can be built, 2 it cannot.
   headers [--kernel VERSION]
                       fetch what a module for that kernel is built with, and say where it lies
-  patched [--kernel VERSION] [--out DIR] PATCH...
+  patched [--kernel VERSION | --linux DIR] [--out DIR] PATCH...
                       build KVM's modules with all PATCHes, which must fit; those that differ go to DIR
   clean               remove the lab from the cache
 
@@ -127,7 +129,7 @@ choose_version() { # VERSION
 }
 
 # What the command line says of the kernel.
-kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names=''
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names='' patched=''
 kernel_option() { # OPTION [VALUE]...
     [ -n "${2:-}" ] || die "$1 needs a value."
     case $1 in
@@ -149,6 +151,7 @@ choose_kernel() {
     mkdir "$files/parts" "$files/kvm"
     if [ -n "$linux" ]; then
         [ -z "${kernels[*]:-}$modules" ] || die '--linux stands for both --kernel and --modules.'
+        [ ${#patches[@]} = 0 ] || ready_tree
         collect_tree "$files/parts"
     else
         [ ${#kernels[@]} -gt 0 ] || kernels=("$preset_kernel")
@@ -183,6 +186,7 @@ cleanup() {
     end_followers
     emulator_cleanup
     release_terminal
+    end_tree
     [ -z "${files:-}" ] || rm -rf "$files"
 }
 
@@ -393,7 +397,7 @@ build_lab() {
 ready_lab() {
     [ -z "$force" ] || [ ! -e "$lab" ] || locked rm -rf "$lab"
     choose_kernel
-    [ ${#patches[@]} = 0 ] || ready_patched
+    [ ${#patches[@]} = 0 ] || [ -n "$linux" ] || ready_patched
     if [[ $kernel != file-* ]] && [ -n "$kvm_file$kvm_intel_file${kvm_params[*]:-}" ]; then
         complete_parts || locked build_parts
         prepare_kvm "$parts" "$files/kvm"

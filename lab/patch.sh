@@ -30,6 +30,7 @@ check_files() { # PATCH DIFF
     [ -s "$files/named" ] || die "$1 is no patch: it has no lines '--- a/FILE' and '+++ b/FILE' of a unified diff."
     while IFS= read -r path; do
         [[ $path != *..* ]] || die "$1: the path $path has .. in it."
+        [ -z "$linux" ] || continue # all of a tree of one's own is built
         [[ ! $path =~ ^($UNBUILT)$ ]] || continue
         [[ ! $path =~ ^(arch/x86/kvm|virt/kvm)/ ]] || continue
         [[ $path =~ ^($KVM_HEADERS)$ ]] ||
@@ -50,17 +51,25 @@ built_part() { # DIFF
         !skip' "$1"
 }
 
+# Where PATH lies in the unpatched source, if it does.
+unpatched_file() { # PATH
+    local dir
+    for dir in "${unpatched[@]}"; do
+        [ ! -e "$dir/$1" ] || { printf '%s\n' "$dir/$1"; return; }
+    done
+}
+
 apply_diff() { # PATCH TREE
-    local name=${1##*/} diff=$files/diff said path
+    local name=${1##*/} diff=$files/diff said path was
     if grep -qiE '^Content-Transfer-Encoding: *(base64|quoted-printable)' "$1"; then
         die "$1 is an encoded mail. 'git mailinfo' or 'b4 am' makes a plain one of it."
     fi
     check_files "$1" "$1"
     built_part "$1" > "$diff"
     while IFS= read -r path; do
-        [[ $path =~ ^($KVM_HEADERS)$ ]] || continue
-        [ -e "$2/$path" ] || [ ! -e "$(echo "$lab/headers-$kernel"/usr/src/*-common)/$path" ] ||
-            (cd "$lab/headers-$kernel"/usr/src/*-common && cp -a --parents "$path" "$2/")
+        was=$(unpatched_file "$path")
+        [ -e "$2/$path" ] || [ -z "$was" ] || [[ $path =~ ^($UNBUILT)$ ]] ||
+            (cd "${was%"$path"}" && cp -a --parents "$path" "$2/")
     done < "$files/named"
     if ! said=$(patch --directory="$2" --unified --strip=1 --forward --batch --no-backup-if-mismatch \
         --reject-file=- < "$diff" 2>&1); then
@@ -70,16 +79,27 @@ apply_diff() { # PATCH TREE
     grep -E 'fuzz|offset' <<< "$said" | sed "s/^/lab: $name: /" >&2 || :
 }
 
+# Where Coccinelle is: with Debian's compiler, or for a tree of one's own this machine's.
+with_spatch() { # TREE COMMAND...
+    if [ -z "$linux" ]; then
+        enter "$@"
+    else
+        command -v spatch > /dev/null || die "A semantic patch for $linux needs spatch, of the package coccinelle."
+        (cd "$1" && shift && "$@")
+    fi
+}
+
 apply_semantic() { # PATCH TREE
-    local said status=0
+    local said status=0 in=/tmp
+    [ -z "$linux" ] || in=$2/tmp
     cp -- "$1" "$2/tmp/patch.cocci"
     # shellcheck disable=SC2016 # the inner shell expands these
-    said=$(enter "$2" sh -ec 'for dir; do
+    said=$(with_spatch "$2" sh -ec 'patch=$1; shift; for dir; do
             spatch --very-quiet --no-includes --include-headers --use-coccigrep --in-place \
-                --sp-file /tmp/patch.cocci --dir "$dir"
-        done' sh "${KVM_DIRS[@]}" 2>&1) || status=$?
+                --sp-file "$patch" --dir "$dir"
+        done' sh "$in/patch.cocci" "${KVM_DIRS[@]}" 2>&1) || status=$?
     [ "$status" = 0 ] ||
-        die "$1: spatch says:" "$(sed 's/^/    /; s,/tmp/patch\.cocci,'"${1##*/}"',' <<< "$said" | tail -n 20)"
+        die "$1: spatch says:" "$(sed "s/^/    /; s,$in/patch\.cocci,${1##*/}," <<< "$said" | tail -n 20)"
 }
 
 # What TREE has that the unpatched source has not.
@@ -87,38 +107,41 @@ difference() { # TREE
     local path was
     (
         cd "$1" || return
-        find arch include virt -name '*.[chS]' -type f -newer .start | sort | while IFS= read -r path; do
-            was=$lab/source-$kernel/$path
-            [ -e "$was" ] || was=$(echo "$lab/headers-$kernel"/usr/src/*-common)/$path
-            diff -uN --label "a/$path" --label "b/$path" "$was" "$path" || :
+        find . -name '*.[chS]' -type f -newer .start -printf '%P\n' | sort | while IFS= read -r path; do
+            was=$(unpatched_file "$path")
+            diff -uN --label "a/$path" --label "b/$path" "${was:-/dev/null}" "$path" || :
         done
     )
 }
 
-compile() { # TREE TITLE
-    if ! make_modules "$1" > "$1/log" 2>&1; then
-        die "$2 does not compile for Linux $title:" \
-            "$(grep -vE '^ +(CC|LD|AS|MODPOST|UPD|CALL|DESCEND) |^make|^ *(warning: (the compiler|pahole version) differs|The kernel was built|You are using)' \
-                "$1/log" | sed -E 's,/usr/src/[^ /]*-common/(arch/x86/kvm/\.\./\.\./\.\./)?,,g; s/^/    /' | head -n 40)"
-    fi
+make_errors() { # LOG
+    grep -vE '^ +(AR|AS|CALL|CC|DESC|DESCEND|GEN|LD|MODPOST|OBJCOPY|UPD) |^make|^ *(warning: (the compiler|pahole version) differs|The kernel was built|You are using)' \
+        "$1" | sed -E 's,/usr/src/[^ /]*-common/(arch/x86/kvm/\.\./\.\./\.\./)?,,g; s/^/    /' | head -n 40
 }
 
-build_patched() { # OUT_DIR PATCH...
-    local out=$1 tree=$files/tree patch name
-    shift
+# Applies $patch_files to TREE. What they change is in OUT_DIR/patch.diff.
+apply_patches() { # OUT_DIR TREE
+    local patch
+    for patch in "${patch_files[@]}"; do
+        difference "$2" > "$files/before"
+        if [[ $patch == *.cocci ]]; then apply_semantic "$patch" "$2"; else apply_diff "$patch" "$2"; fi
+        difference "$2" > "$1/patch.diff"
+        ! cmp -s "$files/before" "$1/patch.diff" || {
+            [[ "$in_dirs" == *" $patch "* ]] || die "$patch changes nothing in KVM of Linux $title."
+            echo "lab: $patch changes nothing in KVM of Linux $title: left out" >&2
+        }
+    done
+}
+
+build_patched() { # OUT_DIR
+    local out=$1 tree=$files/tree name
     rm -rf "$tree"
     cp -a "$lab/built-$kernel" "$tree"
     mkdir -p "$tree"/{tmp,include,arch/x86/include}
     touch "$tree/.start"
-    for patch in "$@"; do
-        difference "$tree" > "$files/before"
-        if [[ $patch == *.cocci ]]; then apply_semantic "$patch" "$tree"; else apply_diff "$patch" "$tree"; fi
-        difference "$tree" > "$out/patch.diff"
-        cmp -s "$files/before" "$out/patch.diff" || continue
-        [[ "$in_dirs" == *" $patch "* ]] || die "$patch changes nothing in KVM of Linux $title."
-        echo "lab: $patch changes nothing in KVM of Linux $title: left out" >&2
-    done
-    compile "$tree" "$patch_names"
+    apply_patches "$out" "$tree"
+    make_modules "$tree" > "$tree/log" 2>&1 ||
+        die "$patch_names does not compile for Linux $title:" "$(make_errors "$tree/log")"
     for name in kvm kvm-intel; do
         [ "$(build_id "$tree/arch/x86/kvm/$name.ko")" = "$(build_id "$lab/built-$kernel/arch/x86/kvm/$name.ko")" ] ||
             cp "$tree/arch/x86/kvm/$name.ko" "$out/"
@@ -155,52 +178,70 @@ prune_patched() {
         cut -d ' ' -f 2- | while IFS= read -r dir; do rm -rf "$dir"; done
 }
 
-# Builds the modules of all patches of $patches for $kernel, unless they are here, and has the run load them.
-ready_patched() {
-    local dir tmp start=$SECONDS patch
-    [ -z "$cross" ] || die "--patch needs an x86-64: Debian's compiler for the kernel runs here."
-    [[ $kernel != file-* ]] || die "--patch goes with Debian's kernels ($(kernel_list)); a tree of one's own is" \
-        'patched and built by its owner.'
+# What goes with --patch, and sets $patch_files and $patch_names.
+check_patch_options() {
+    local patch
+    [ -z "$cross" ] || die "--patch needs an x86-64: the compiler for the kernel runs here."
     [ -z "$kvm_file$kvm_intel_file" ] || die '--patch makes modules of its own; --kvm and --kvm-intel do not go with it.'
     expand_patches
     patch_names=$(for patch in "${patches[@]}"; do basename -- "$patch"; done | paste -sd +)
     choose_namespace
+}
+
+# What was made in TMP_DIR is DIR in the cache.
+keep_patched() { # TMP_DIR DIR
+    make_sums "$1" || cant_write
+    { cp -R "$1" "$lab/.tmp-${2##*/}-$$" && mv -T "$lab/.tmp-${2##*/}-$$" "$2"; } 2> /dev/null ||
+        [ -e "$2" ] || cant_write # somebody else was there first
+    prune_patched
+}
+
+take_patched() { # DIR
+    check_sums "${1##*/}"
+    touch "$1" 2> /dev/null || :
+    patched=$1
+}
+
+# Builds the modules of all patches of $patches for $kernel, unless they are here, and has the run load them.
+ready_patched() {
+    local dir tmp start=$SECONDS unpatched
+    [[ $kernel != file-* ]] || die "--patch goes with Debian's kernels ($(kernel_list)) and with --linux."
+    check_patch_options
     complete_parts || locked build_parts
     complete_built || locked step_built
+    unpatched=("$lab/source-$kernel" "$lab/headers-$kernel"/usr/src/*-common)
     dir=$lab/patched-$kernel-$(key "$(built_key)" "${patch_files[@]}" "$(printf '%s\n' "${patch_files[@]##*.}")")
     if [ ! -e "$dir" ]; then
         check_sums "headers-$kernel" "$tools" "built-$kernel"
         printf 'lab: %s\n' "$patch_names on Linux $title ..." >&2
         tmp=$files/patched
         mkdir "$tmp"
-        build_patched "$tmp" "${patch_files[@]}"
-        make_sums "$tmp" || cant_write
-        { cp -R "$tmp" "$lab/.tmp-${dir##*/}-$$" && mv -T "$lab/.tmp-${dir##*/}-$$" "$dir"; } 2> /dev/null ||
-            [ -e "$dir" ] || cant_write # somebody else was there first
+        build_patched "$tmp"
+        keep_patched "$tmp" "$dir"
         printf 'lab: %s\n' "$patch_names on Linux $title: $(cd "$dir" && echo *.ko) ($((SECONDS - start)) s)" >&2
-        prune_patched
     fi
-    check_sums "${dir##*/}"
-    touch "$dir" 2> /dev/null || :
+    take_patched "$dir"
     [ ! -e "$dir/kvm.ko" ] || kvm_file=$dir/kvm.ko
     [ ! -e "$dir/kvm-intel.ko" ] || kvm_intel_file=$dir/kvm-intel.ko
-    patched=$dir
 }
 
 cmd_patched() {
     local out='' patches=()
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel) kernel_option "$@"; shift 2 ;;
+            --kernel | --linux) kernel_option "$@"; shift 2 ;;
             --out) out=${2:?}; shift 2 ;;
             --) shift ;;
             -*) die "patched: unknown option $1" ;;
             *) patches+=("$1"); shift ;;
         esac
     done
-    [ ${#patches[@]} -gt 0 ] || die 'usage: lab/lab.sh patched [--kernel VERSION] [--out DIR] PATCH...'
+    [ ${#patches[@]} -gt 0 ] || die 'usage: lab/lab.sh patched [--kernel VERSION | --linux DIR] [--out DIR] PATCH...'
     choose_kernel
-    ready_patched
-    prepare_kvm "$parts" "$files/kvm"
-    [ -z "$out" ] || { mkdir -p -- "$out" && cp "$patched"/*.{ko,diff} "$out/"; } || die "patched: can't write to $out."
+    if [ -z "$linux" ]; then
+        ready_patched
+        prepare_kvm "$parts" "$files/kvm"
+    fi
+    [ -z "$out" ] || { mkdir -p -- "$out" &&
+        find "$patched" -type f ! -name '.*' -exec cp -t "$out" {} +; } || die "patched: can't write to $out."
 }

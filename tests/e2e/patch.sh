@@ -88,3 +88,32 @@ expect "a cure: what it cured, and that nothing else changed" \
 	'^#   broke +0$' '^#   still +1  posted_halted.paused'
 expect "a breakage: what it broke" '^#   broke +1  mtf_pending \(FAIL, was PASS\)$'
 expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expected: posted_halted.restored$'
+
+# ---- a build tree of one's own ----------------------------------------------------------------------
+# Debian's kernel, and a Makefile that plays kbuild: kvm.ko is the cured one as soon as x86.c is not Debian's.
+tree=$work/tree
+mkdir -p "$tree/arch/x86/boot"
+cp -r "$cache/source-6.12"/{arch,virt} "$tree/"
+cp "$cache/parts-6.12/vmlinuz" "$tree/arch/x86/boot/bzImage"
+cp "$cache/parts-6.12/modules"/*.ko "$tree/arch/x86/kvm/"
+sed 's,.*,arch/x86/kvm/&.o,' "$cache/parts-6.12/modules/order" >"$tree/modules.order"
+cp "$work/cure/kvm.ko" "$work/cured.ko"
+cp "$tree/arch/x86/kvm/kvm.ko" "$work/debian.ko"
+cp "$tree/arch/x86/kvm/x86.c" "$work/x86.c"
+printf '%s\n' 'bzImage modules: arch/x86/kvm/kvm.ko' 'arch/x86/kvm/kvm.ko: arch/x86/kvm/x86.c' \
+	"	! grep -H 'int wrong' \$<" \
+	"	if cmp -s \$< $work/x86.c; then cp $work/debian.ko \$@; else cp $work/cured.ko \$@; fi" >"$tree/Makefile"
+find "$tree" -type f -exec sha256sum {} + | sort >"$work/before"
+run 0 --driver kvm -s halted -n 1 --linux "$tree" --patch "$work/cure/patch.diff" \
+	--expect-cure halted
+expect "a tree of one's own: unpatched, and cured" '^# +unpatched +patch$' \
+	'^#   cured +1  halted \(halted-posted-interrupt-lost\)$'
+holds "the report can name the patch" grep -q '"patch": "patch.diff"' "$work/log/patch/result.json"
+diff_of arch/x86/kvm/x86.c '1s/^/int wrong;\n/' >"$work/wrong.patch"
+patched 2 --linux "$tree" "$work/wrong.patch"
+expect "what does not compile there" 'wrong.patch does not compile in' 'arch/x86/kvm/x86.c:int wrong;'
+find "$tree" -type f -exec sha256sum {} + | sort >"$work/after"
+holds "the tree is what it was" cmp -s "$work/before" "$work/after"
+echo '/* not built yet */' >>"$tree/arch/x86/kvm/x86.c"
+patched 2 --linux "$tree" "$work/cure/patch.diff"
+expect "a tree that is not up to date" 'is not what its source makes \(arch/x86/kvm/kvm.ko\)'
