@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Cures evmcs-flush-state-lost on 6.12 and 7.3: evmcs_flush, evmcs_flush_trap, evmcs_flush_trap_later.
 // What KVM keeps of the enlightened VMCS for L2's flushes is read when it is mapped, as at a VM entry.
+// Older kernels let no L2 flush.
+@flushes@
 @@
+nested_vmx_is_evmptr12_valid(...)
+
+@depends on flushes@
 @@
 nested_get_evmcs_page(struct kvm_vcpu *vcpu)
 {

@@ -2,7 +2,12 @@
 // Experiment: cures evmcs-written-into-another on 6.12 and 7.3: evmcs_two_switched, evmcs_two_new.
 // The address of the enlightened VMCS that vmcs12 is of has no place in struct kvm_nested_state. Here
 // it goes in vmcs12's padding; a cure in earnest needs a field of its own.
+// Older kernels keep the address elsewhere.
+@newer@
 @@
+nested_vmx_is_evmptr12_valid(...)
+
+@depends on newer@
 @@
 vmx_get_nested_state(...)
 {
@@ -13,7 +18,7 @@ vmx_get_nested_state(...)
 	...>
 }
 
-@@
+@depends on newer@
 identifier vcpu, evmcs_gpa;
 @@
 nested_vmx_handle_enlightened_vmptrld(struct kvm_vcpu *vcpu, ...)

@@ -18,12 +18,16 @@ vmx_set_nested_state(struct kvm_vcpu *vcpu, ...)
 
 @@
 @@
-ret = nested_vmx_enter_non_root_mode(vcpu, false);
-if (ret)
-	goto error_guest_mode;
-+if (enable_ept && vcpu->arch.pdptrs_from_userspace && !nested_cpu_has_ept(vmcs12) && is_pae_paging(vcpu)) {
-+	vmcs_write64(GUEST_PDPTR0, pdpte[0]);
-+	vmcs_write64(GUEST_PDPTR1, pdpte[1]);
-+	vmcs_write64(GUEST_PDPTR2, pdpte[2]);
-+	vmcs_write64(GUEST_PDPTR3, pdpte[3]);
-+}
+vmx_set_nested_state(struct kvm_vcpu *vcpu, ...)
+{
+	<...
+	ret = nested_vmx_enter_non_root_mode(vcpu, false);
++	if (!ret && enable_ept && vcpu->arch.pdptrs_from_userspace && !nested_cpu_has_ept(vmcs12) &&
++	    is_pae_paging(vcpu)) {
++		vmcs_write64(GUEST_PDPTR0, pdpte[0]);
++		vmcs_write64(GUEST_PDPTR1, pdpte[1]);
++		vmcs_write64(GUEST_PDPTR2, pdpte[2]);
++		vmcs_write64(GUEST_PDPTR3, pdpte[3]);
++	}
+	...>
+}

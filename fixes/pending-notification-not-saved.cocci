@@ -4,7 +4,12 @@
 // A notification that KVM has taken, but not processed, is given back to L1's local APIC when userspace looks at the
 // vCPU: there KVM_GET_LAPIC finds it, and vmx_check_nested_events() takes it again. Other ioctls than KVM_RUN do
 // it, and the first that saves the vCPU comes before KVM_GET_LAPIC.
+// Older kernels have no vcpu->wants_to_run; a name of this file tells them apart.
+@newer@
 @@
+guest_cpu_cap_has(...)
+
+@depends on newer@
 identifier vcpu;
 @@
 vmx_vcpu_put(struct kvm_vcpu *vcpu)

@@ -12,4 +12,20 @@
 #define SMM_ICR	       (SMM_ENTRY + 0x804) /* u32: for the ICR, destination 0; 0: nothing */
 #define SMM_STATE_SAVE (SMM_BASE + 0xf000) /* its page */
 
+#ifndef __ASSEMBLER__
+#include "lib/string.h"
+
+#include <stdint.h>
+
+extern const uint8_t smi_handler[], smi_handler_end[];
+
+/* The handler where the CPU looks for it; no SMI was handled, no IPI is to be sent. */
+static inline void smi_handler_install(void)
+{
+	memcpy((void *)SMM_ENTRY, smi_handler, (uintptr_t)smi_handler_end - (uintptr_t)smi_handler);
+	*(volatile uint32_t *)SMM_COUNT = 0;
+	*(volatile uint32_t *)SMM_ICR = 0;
+}
+#endif
+
 #endif

@@ -104,6 +104,12 @@ enum {
 #define GUEST_INTR_STATE_MOV_SS (1u << 1)
 #define GUEST_INTR_STATE_NMI	(1u << 3)
 
+/* SDM, "MSR Entry Format". */
+struct msr_entry {
+	uint32_t index, reserved;
+	uint64_t value;
+};
+
 /* L2's general registers, which the VMCS does not hold. rsp is in the VMCS. */
 struct l2_regs {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

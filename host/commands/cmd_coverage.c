@@ -109,6 +109,50 @@ static void print_those(const struct coverage_functions *f, const char *module,
 		print_listed(f, module);
 }
 
+/* The lines of @module's functions that lie in @file: all, and those of which some code ran. */
+static void count_lines(const struct coverage_functions *f, const char *module, const char *file,
+			size_t *all, size_t *ran)
+{
+	*all = *ran = 0;
+	for (size_t i = 0; i < f->count; i++)
+		for (size_t n = 0; n < f->function[i].lines; n++) {
+			const struct coverage_line *line = &f->function[i].line[n];
+
+			if (strcmp(f->function[i].module, module) || strcmp(line->file, file))
+				continue;
+			++*all;
+			*ran += line->ran > 0;
+		}
+}
+
+/* Each source file of @module with debug information, once: at its first line. */
+static void print_files(const struct coverage_functions *f, const char *module)
+{
+	const char **file = NULL;
+	size_t files = 0, all, ran;
+
+	for (size_t i = 0; i < f->count; i++)
+		for (size_t n = 0; n < f->function[i].lines; n++) {
+			const char *name = f->function[i].line[n].file;
+			size_t k = 0;
+
+			while (k < files && strcmp(file[k], name))
+				k++;
+			if (k < files || strcmp(f->function[i].module, module))
+				continue;
+			file = xrealloc(file, (files + 1) * sizeof(*file));
+			file[files++] = name;
+		}
+	if (files)
+		printf("\n%s, lines with code that ran, of all in the file:\n", module);
+	for (size_t k = 0; k < files; k++) {
+		count_lines(f, module, file[k], &all, &ran);
+		printf("  %6zu of %6zu  %5.1f %%  %s\n", ran, all,
+		       100.0 * (double)ran / (double)all, file[k]);
+	}
+	free(file);
+}
+
 static void print_all(const struct coverage_functions *f, const char *module)
 {
 	printf("\n%s, all functions:\n", module);
@@ -131,6 +175,7 @@ static void print(const struct options *o, const struct coverage *c,
 		print_those(f, c->module[i].name, MISSING, "not reached", false);
 		print_those(f, c->module[i].name, LISTED, "not reached, because of", false);
 		print_those(f, c->module[i].name, REACHED, "reached", o->verbose);
+		print_files(f, c->module[i].name);
 		if (o->all)
 			print_all(f, c->module[i].name);
 	}

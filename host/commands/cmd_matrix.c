@@ -330,8 +330,14 @@ static enum cell breakage(struct matrix *m, unsigned i, struct buf *why)
 	cell = unbroken(m, &c, i, why);
 	if (cell == CELL_PASS)
 		return fly(m, &c, caught[i].what, false, why);
-	if (cell == CELL_SKIP)
+	if (cell == CELL_KNOWN) {
+		buf_printf(why, " with nothing broken: --patch fixes flies it without");
+		return CELL_SKIP;
+	}
+	if (cell == CELL_SKIP) {
+		buf_printf(why, "cannot run here");
 		return cell;
+	}
 	buf_printf(why, " (with nothing broken)");
 	return CELL_ERROR;
 }
@@ -354,8 +360,8 @@ static int breakages(struct matrix *m)
 		cell = breakage(m, i, &why);
 		switch (cell) {
 		case CELL_SKIP:
-			printf("ok %u - %s # SKIP %s cannot run here\n", row, caught[i].what,
-			       caught[i].by);
+			printf("ok %u - %s # SKIP %s: %s\n", row, caught[i].what, caught[i].by,
+			       why.p);
 			break;
 		case CELL_REFUSED:
 			m->refused++;

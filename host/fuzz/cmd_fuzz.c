@@ -306,12 +306,17 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	c->vm.config.vcpus = 1;
 	c->vm.config.deadline_ns = DEADLINE_NS;
 	c->vm.oracles = !o->no_oracles;
+	c->vm.control = o->control;
+	c->vm.broken = config.broken;
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&c->vm, o->enlightened))
 		status = give_up(c->vm.err.text);
 	c->started_ns = now_ns();
-	for (unsigned i = 0; !status && i < o->file_count; i++)
-		status = fly_file(c, o->files[i], &number);
+	for (unsigned i = 0; status < 2 && i < o->file_count; i++) {
+		const int one = fly_file(c, o->files[i], &number);
+
+		status = one > status ? one : status;
+	}
 	if (!status && !o->file_count)
 		status = draw_and_fly(c, &e);
 	if (write_fuzz(c, &e) || *e.text)

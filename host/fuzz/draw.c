@@ -192,6 +192,24 @@ static void append(struct program_step *list, bool l1, uint64_t *random)
 	insert(list, program_count(list), &s);
 }
 
+/* A mark somewhere in what L2 does. */
+static void insert_mark(struct program_lists *p, uint64_t *random)
+{
+	struct program_step freeze = {.op = PROGRAM_FREEZE};
+
+	freeze.a = (uint8_t)draw_operand('a', random);
+	freeze.b = (uint32_t)draw_operand('w', random);
+	insert(p->l2, (unsigned)random_below(random, program_count(p->l2) + 1), &freeze);
+}
+
+static bool has_mark(const struct program_lists *p)
+{
+	for (const struct program_step *s = p->l2; s < p->l2 + PROGRAM_STEPS && s->op; s++)
+		if (s->op == PROGRAM_FREEZE)
+			return true;
+	return false;
+}
+
 void program_draw(struct program_lists *p, uint64_t *random)
 {
 	const struct program_step enter = {.op = PROGRAM_ENTER};
@@ -206,16 +224,10 @@ void program_draw(struct program_lists *p, uint64_t *random)
 	}
 	for (n = 1 + (unsigned)random_below(random, 3); n; n--)
 		append(p->l1, true, random);
-	for (n = 3 + (unsigned)random_below(random, 10); n; n--) {
-		struct program_step freeze = {.op = PROGRAM_FREEZE};
-
+	for (n = 3 + (unsigned)random_below(random, 10); n; n--)
 		append(p->l2, false, random);
-		if (random_below(random, 3))
-			continue;
-		freeze.a = (uint8_t)draw_operand('a', random);
-		freeze.b = (uint32_t)draw_operand('w', random);
-		insert(p->l2, program_count(p->l2), &freeze);
-	}
+	for (n = 1 + (unsigned)random_below(random, 4); n; n--)
+		insert_mark(p, random);
 }
 
 void program_change(struct program_lists *p, const struct program_lists *from, uint64_t *random)
@@ -240,4 +252,6 @@ void program_change(struct program_lists *p, const struct program_lists *from, u
 				list[random_below(random, n)] = s;
 		}
 	}
+	if (!has_mark(p))
+		insert_mark(p, random);
 }

@@ -2,6 +2,7 @@
 // Flies programs: the host writes them into L1's memory and reads the traces from there.
 #include "host/fuzz/fuzz_vm.h"
 #include "host/base/cleanup.h"
+#include "host/snapshot/break.h"
 #include "l2guest/layout.h"
 
 #include <stdlib.h>
@@ -61,12 +62,19 @@ static struct program_trace *trace_of(struct fuzz_vm *v)
 	return at(v, v->trace_gpa, sizeof(struct program_trace));
 }
 
-/* The mark at which the VM stands, L1's or L2's; 0: none. */
-static uint64_t mark_of(struct fuzz_vm *v, const struct program_trace *trace)
+/*
+ * The mark at which the VM stands, L1's or L2's, for once: an SMI that the host sends here stops it
+ * again, in the handler, which has none (0).
+ */
+static uint64_t take_mark(struct fuzz_vm *v, struct program_trace *trace)
 {
-	const struct program_log *log = at(v, trace->l2_log, sizeof(*log));
+	struct program_log *log = at(v, trace->l2_log, sizeof(*log));
+	const uint64_t mark = trace->mark ?: log ? log->mark : 0;
 
-	return trace->mark ? trace->mark : log ? log->mark : 0;
+	trace->mark = 0;
+	if (log)
+		log->mark = 0;
+	return mark;
 }
 
 /* ---- a flight ------------------------------------------------------------------------------- */
@@ -115,10 +123,15 @@ static int move(struct fuzz_vm *v, struct fuzz_flown *f)
 
 	snapshot_free(&v->saved.value);
 	memset(&v->saved, 0, sizeof(v->saved));
+	f->frozen = v->control;
+	if (v->control)
+		return VM_OK;
 	ret = d->save(v->vm, &v->saved, &state);
 	if (!ret && v->oracles)
 		ret = d->oracles(v->vm, &v->saved.value, &f->oracle);
 	ret = ret ?: d->quit(v->vm);
+	if (!ret && v->broken && break_apply(&v->saved.value, v->broken, &v->err) < 0)
+		ret = VM_HARNESS;
 	ret = ret ?: d->restore(v->vm, &v->saved);
 	f->frozen = !ret;
 	return ret;
@@ -149,9 +162,7 @@ void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct
 		trace = trace_of(v);
 		if (ret || trace->done)
 			break;
-		here = mark_of(v, trace);
-		if (!here)
-			continue;
+		here = take_mark(v, trace);
 		if (PROGRAM_MARK_WHEN(here) == PROGRAM_PAUSED)
 			ret = act(v, here, trace);
 		if (!ret && (int)f->marks++ == mark) {

@@ -18,6 +18,8 @@ struct fuzz_vm {
 	struct saved_vm start;		 /* L1 behind its first, empty program */
 	struct saved_vm saved;		 /* what the VM was restored from last */
 	bool oracles;			 /* the general ones on each snapshot */
+	bool control;			 /* nothing is saved and restored */
+	const char *broken;		 /* what of each snapshot (breaks.def), or NULL */
 	int64_t flown_ns, moved_ns;	 /* in programs; in saving and restoring */
 };
 

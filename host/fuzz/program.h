@@ -8,7 +8,7 @@
 #include "l2guest/program.h"
 
 /* What the host does at a mark, and when; in the control all of it is done while the VM stands. */
-#define PROGRAM_ACTS 5
+#define PROGRAM_ACTS 8
 extern const struct program_act {
 	const char *word;
 	enum act act;

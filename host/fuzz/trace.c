@@ -29,6 +29,7 @@ static const struct {
 } at_end[] = {{"L2 page", PROGRAM_PAGES},
 	      {"virtual-APIC page", 1},
 	      {"posted-interrupt descriptor", 1},
+	      {"MSR areas", 1},
 	      {"L1 IRR", 8},
 	      {"L1 ISR", 8},
 	      {"L1 MSR", sizeof((uint32_t[]){PROGRAM_L1_MSRS}) / sizeof(uint32_t)},

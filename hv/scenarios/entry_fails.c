@@ -11,12 +11,6 @@
 /* Exit qualification of "invalid guest state". */
 #define QUAL_LINK_POINTER 4
 
-/* SDM, "MSR Entry Format". */
-struct msr_entry {
-	uint32_t index, reserved;
-	uint64_t value;
-};
-
 static struct l2 l2;
 
 /* The entry fails, @field gets the value @good, and then it does not. */

@@ -7,12 +7,6 @@
 #include "lib/ktap.h"
 #include "lib/string.h"
 
-/* SDM, "MSR Entry Format". */
-struct msr_entry {
-	uint32_t index, reserved;
-	uint64_t value;
-};
-
 #define MSRS 2
 static const uint32_t msrs[MSRS] = {MSR_IA32_KERNEL_GS_BASE, MSR_IA32_LSTAR};
 /* The proofs below name L2's. */

@@ -6,12 +6,6 @@
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 
-/* SDM, "MSR Entry Format". */
-struct msr_entry {
-	uint32_t index, reserved;
-	uint64_t value;
-};
-
 enum { ENTRY_KERNEL_GS_BASE, ENTRY_TSC, ENTRIES };
 
 static struct msr_entry *list;

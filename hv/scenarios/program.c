@@ -9,6 +9,7 @@
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
+#include "hv/smm.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
 #include "l2guest/program.h"
@@ -19,10 +20,16 @@
 #define FAILED_MAX   3 /* VM entries that fail, then the program ends */
 #define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
 #define VECTORS_FROM 32
+#define MSR_AREA     8 /* entries in each */
+
+static const uint32_t l1_msrs[] = {PROGRAM_L1_MSRS};
+#define L1_MSRS (sizeof(l1_msrs) / sizeof(l1_msrs[0]))
 
 static struct program_trace trace __attribute__((aligned(4096)));
 static struct program_lists given __attribute__((aligned(4096)));
 static struct program_lists program; /* as it was when the hop began */
+static struct msr_entry msr_area[3][MSR_AREA] __attribute__((aligned(4096))); /* by op */
+static uint64_t l1_msr[L1_MSRS]; /* L1's own, when the first program began */
 static struct l2 l2;
 static unsigned next_step; /* of L1's */
 static unsigned irqs[256]; /* L1's own, when the program began */
@@ -155,20 +162,19 @@ static void trace_exit(enum l2_entry_result result)
 /* What is left when all is over; in the order that host/fuzz/trace.c names. */
 static void trace_end(void)
 {
-	static const uint32_t msrs[] = {PROGRAM_L1_MSRS};
-
 	for (unsigned f = 0; f < VMCS_FIELDS; f++)
 		put(vmcs_is_info(f) || f == VMX_PREEMPTION_TIMER_VALUE ? 0 : field(f));
 	for (unsigned i = 0; i < PROGRAM_PAGES; i++)
 		put(sum(l2_data_page(&l2, i), PAGE_SIZE));
 	put(l2.vapic ? sum(l2.vapic, PAGE_SIZE) : 0);
 	put(l2.pi ? sum(l2.pi, sizeof(*l2.pi)) : 0);
+	put(sum(msr_area, sizeof(msr_area)));
 	for (unsigned i = 0; i < 8; i++)
 		put(rdmsr(MSR_X2APIC_IRR0 + i));
 	for (unsigned i = 0; i < 8; i++)
 		put(rdmsr(MSR_X2APIC_ISR0 + i));
-	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
-		put(rdmsr(msrs[i]));
+	for (unsigned i = 0; i < L1_MSRS; i++)
+		put(rdmsr(l1_msrs[i]));
 	put(read_cr0());
 	put(read_cr4());
 	put(read_cr8());
@@ -242,9 +248,33 @@ static void control(enum vmx_control c, bool on)
 	set_field(at, on ? field(at) | vmx_control_bit(c) : field(at) & ~vmx_control_bit(c));
 }
 
+/* One more entry of the area that @op is about. */
+static void msr_entry(unsigned op, uint32_t msr, uint64_t val)
+{
+	static const enum vmcs_field addrs[] = {VM_ENTRY_MSR_LOAD_ADDR, VM_EXIT_MSR_STORE_ADDR,
+						VM_EXIT_MSR_LOAD_ADDR},
+				     counts[] = {VM_ENTRY_MSR_LOAD_COUNT, VM_EXIT_MSR_STORE_COUNT,
+						 VM_EXIT_MSR_LOAD_COUNT};
+	struct msr_entry *area = msr_area[op - PROGRAM_ENTRY_LOAD];
+	unsigned n = 0;
+
+	while (n < MSR_AREA && area[n].index)
+		n++;
+	if (n == MSR_AREA)
+		return;
+	area[n] = (struct msr_entry){.index = msr, .value = val};
+	set_field(addrs[op - PROGRAM_ENTRY_LOAD], page_gpa(area));
+	set_field(counts[op - PROGRAM_ENTRY_LOAD], n + 1);
+}
+
 static void step_vmcs(const struct program_step *s)
 {
 	switch (s->op) {
+	case PROGRAM_ENTRY_LOAD:
+	case PROGRAM_EXIT_STORE:
+	case PROGRAM_EXIT_LOAD:
+		msr_entry(s->op, s->b, s->val);
+		break;
 	case PROGRAM_FIELD:
 		set_field(s->b, s->val);
 		break;
@@ -405,6 +435,9 @@ static void create(void)
 		*(uint8_t *)l2_data_page(&l2, i) = 0xc3; /* RET */
 	trace.l2_log = page_gpa(l2_log());
 	trace.pi_desc = l2.pi ? page_gpa(l2.pi) : 0;
+	memset(msr_area, 0, sizeof(msr_area));
+	for (unsigned i = 0; i < L1_MSRS; i++)
+		wrmsr(l1_msrs[i], l1_msr[i]);
 	vmcs_forget();
 	for (unsigned v = 0; v < 256; v++)
 		irqs[v] = trap_count(v);
@@ -443,6 +476,9 @@ static void fly(void)
 		page_announce("fuzz program", &given, 1);
 		page_announce("fuzz trace", &trace, PROGRAM_TRACE_PAGES);
 		page_announce_nothing(); /* each line takes longer than a program */
+		for (unsigned i = 0; i < L1_MSRS; i++)
+			l1_msr[i] = rdmsr(l1_msrs[i]);
+		smi_handler_install();
 	}
 	told = true;
 	program = given;

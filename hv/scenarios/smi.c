@@ -16,15 +16,12 @@
 #define ICR_INIT (5u << 8 | 1u << 14)
 #define ICR_SELF (1u << 18)
 
-extern const uint8_t smi_handler[], smi_handler_end[];
-
 static struct l2 l2;
 
 /* @icr: what the handler sends to its own CPU, or 0. */
 static void handler_install(uint32_t icr)
 {
-	memcpy((void *)SMM_ENTRY, smi_handler, (uintptr_t)smi_handler_end - (uintptr_t)smi_handler);
-	*(volatile uint32_t *)SMM_COUNT = 0;
+	smi_handler_install();
 	*(volatile uint32_t *)SMM_ICR = icr;
 	page_announce("SMI handler", (void *)SMM_ENTRY, 1);
 	page_announce("SMRAM state-save area", (void *)SMM_STATE_SAVE, 1);

@@ -26,3 +26,10 @@ done
 expect "fuzz: programs fly" '^# 25 programs: [1-9][0-9]* alike'
 holds "fuzz: the same seed gives the same bytes" cmp -s "$work/out1" "$work/out2"
 holds "fuzz: the same seed gives the same fuzz.json" cmp -s "$work/json1" "$work/json2"
+
+command_exits 0 fuzz --loops 100 --seed 9 --control
+expect "fuzz: with nothing in between nothing is found" '^# 100 programs: [0-9]+ alike, 0 found, '
+command_exits 1 fuzz --loops 5 --seed 9 --break rflags-if
+expect "fuzz: a difference that was planted is found" '^# finding 1: .* GUEST_RFLAGS: expected 0x[0-9a-f]+, found 0x[0-9a-f]+$'
+steps=$(sed -n '/^# finding 1: /{n;p;}' "$work/out" | grep -o ';' | wc -l)
+holds "fuzz: and made small: $steps steps" [ "$steps" -ge 1 ] && [ "$steps" -le 6 ]
