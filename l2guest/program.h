@@ -79,6 +79,14 @@ struct program_trace {
 	uint64_t mark;	  /* PROGRAM_MARK() of the step at which the host may freeze; 0: none */
 	uint64_t word[PROGRAM_TRACE_PAGES * 512 - 5];
 };
+/* When the host does what stands at a mark; behind those ASLEEP L2 does HLT with interrupts on. */
+enum program_when {
+	PROGRAM_PAUSED,
+	PROGRAM_RESTORED,
+	PROGRAM_ASLEEP,
+	PROGRAM_ASLEEP_RESTORED,
+	PROGRAM_WHENS
+};
 #define PROGRAM_MARK(step)	((uint64_t)1 << 63 | (uint64_t)(step)->b << 8 | (step)->a)
 #define PROGRAM_MARK_ACT(mark)	((mark)&0xff)
 #define PROGRAM_MARK_WHEN(mark) ((mark) >> 8 & 0xff)

@@ -143,6 +143,15 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 	}
 }
 
+/* Only L2 sleeps, and only what wakes it ends that. */
+static void mend_mark(struct program_step *s, uint64_t *random)
+{
+	if (s->op == PROGRAM_L1_FREEZE)
+		s->b %= PROGRAM_ASLEEP;
+	if (s->op == PROGRAM_FREEZE && s->b >= PROGRAM_ASLEEP && !program_acts[s->a].act)
+		s->a = (uint8_t)(1 + random_below(random, PROGRAM_ACTS - 1));
+}
+
 /* An event as its type has it, most often. */
 static void mend_event(struct program_step *s, uint64_t *random)
 {
@@ -171,6 +180,7 @@ static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 	if (s->op == PROGRAM_FIELD)
 		draw_field(s, random);
 	mend_event(s, random);
+	mend_mark(s, random);
 }
 
 /* Puts a step before step @i of @list, if there is room. */
@@ -199,6 +209,7 @@ static void insert_mark(struct program_lists *p, uint64_t *random)
 
 	freeze.a = (uint8_t)draw_operand('a', random);
 	freeze.b = (uint32_t)draw_operand('w', random);
+	mend_mark(&freeze, random);
 	insert(p->l2, (unsigned)random_below(random, program_count(p->l2) + 1), &freeze);
 }
 

@@ -137,14 +137,34 @@ static int move(struct fuzz_vm *v, struct fuzz_flown *f)
 	return ret;
 }
 
-void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct fuzz_flown *f)
+/* What the host does while the VM stands at mark @here: its act, and the snapshot if @wanted. */
+static int stand(struct fuzz_vm *v, struct fuzz_flown *f, uint64_t here, bool wanted)
 {
-	const struct freeze port = {.at = FREEZE_PORT};
+	const bool before = PROGRAM_MARK_WHEN(here) == PROGRAM_PAUSED ||
+			    PROGRAM_MARK_WHEN(here) == PROGRAM_ASLEEP;
+	int ret = before ? act(v, here, trace_of(v)) : VM_OK;
+
+	if (!ret && wanted) {
+		const int64_t start = now_ns();
+
+		ret = move(v, f);
+		v->moved_ns += now_ns() - start;
+	}
+	if (!ret && !before)
+		ret = act(v, here, trace_of(v));
+	return ret;
+}
+
+void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark_wanted,
+	      struct fuzz_flown *f)
+{
+	const struct freeze port = {.at = FREEZE_PORT}, sleep = {.at = FREEZE_ASLEEP};
 	const char *bytes = "kg";
 	struct program_lists *given = at(v, v->program_gpa, sizeof(*given));
 	struct program_trace *trace = trace_of(v);
 	const int64_t start = now_ns();
-	int64_t moving;
+	bool falls_asleep = false, asleep;
+	uint64_t here = 0; /* the mark at which it stands, or falls asleep */
 	int ret = VM_OK;
 
 	memset(f, 0, sizeof(*f));
@@ -155,23 +175,19 @@ void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct
 	*given = *p;
 	trace->done = 0;
 	while (!ret) {
-		uint64_t here;
+		uint64_t mark;
 
-		ret = v->driver->stop_at(v->vm, &port, bytes);
+		ret = v->driver->stop_at(v->vm, falls_asleep ? &sleep : &port, bytes);
 		bytes = "";
 		trace = trace_of(v);
 		if (ret || trace->done)
 			break;
-		here = take_mark(v, trace);
-		if (PROGRAM_MARK_WHEN(here) == PROGRAM_PAUSED)
-			ret = act(v, here, trace);
-		if (!ret && (int)f->marks++ == mark) {
-			moving = now_ns();
-			ret = move(v, f);
-			v->moved_ns += now_ns() - moving;
-		}
-		if (!ret && PROGRAM_MARK_WHEN(here) != PROGRAM_PAUSED)
-			ret = act(v, here, trace_of(v));
+		mark = take_mark(v, trace);
+		asleep = falls_asleep && !mark;
+		here = asleep ? here : mark; /* one at which it does not sleep is none */
+		falls_asleep = !asleep && PROGRAM_MARK_WHEN(here) >= PROGRAM_ASLEEP;
+		if (!falls_asleep)
+			ret = stand(v, f, here, (int)f->marks++ == mark_wanted);
 	}
 	v->flown_ns += now_ns() - start;
 	took(f, v, ret);

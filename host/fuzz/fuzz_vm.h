@@ -48,11 +48,12 @@ int fuzz_vm_start(struct fuzz_vm *v, bool enlightened);
 void fuzz_vm_end(struct fuzz_vm *v);
 
 /*
- * Flies @p without a snapshot (@mark -1), or frozen at mark @mark (from 0), saved, restored into a
- * new VM. After another outcome than FUZZ_DONE, or with @fresh, the next flight begins in a VM as
- * it was after the start.
+ * Flies @p without a snapshot (@mark_wanted -1), or frozen at that mark (from 0), saved, restored
+ * into a new VM. After another outcome than FUZZ_DONE, or with @fresh, the next flight begins in a
+ * VM as it was after the start.
  */
-void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark, struct fuzz_flown *f);
+void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark_wanted,
+	      struct fuzz_flown *f);
 void fuzz_vm_renew(struct fuzz_vm *v, struct fuzz_flown *f);
 
 #endif

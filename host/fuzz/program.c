@@ -28,15 +28,10 @@ static const char *const controls[] = {
 };
 const unsigned program_control_count = ARRAY_SIZE(controls);
 
-const struct program_act program_acts[PROGRAM_ACTS] = {{"alone", ACT_NONE},
-						       {"nmi", ACT_NMI},
-						       {"init", ACT_INIT},
-						       {"irq", ACT_IRQ},
-						       {"post", ACT_POST},
-						       {"smi", ACT_SMI},
-						       {"exception", ACT_EXCEPTION},
-						       {"move", ACT_MOVE}};
-static const char *const whens[PROGRAM_WHENS] = {"paused", "restored"};
+const struct program_act program_acts[PROGRAM_ACTS] = {
+	{"alone", ACT_NONE}, {"nmi", ACT_NMI}, {"init", ACT_INIT},	     {"irq", ACT_IRQ},
+	{"post", ACT_POST},  {"smi", ACT_SMI}, {"exception", ACT_EXCEPTION}, {"move", ACT_MOVE}};
+static const char *const whens[PROGRAM_WHENS] = {"paused", "restored", "asleep", "asleep-restored"};
 static const struct {
 	const char *name;
 	unsigned type;

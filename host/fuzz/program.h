@@ -13,7 +13,6 @@ extern const struct program_act {
 	const char *word;
 	enum act act;
 } program_acts[PROGRAM_ACTS]; /* the first is ACT_NONE */
-enum program_when { PROGRAM_PAUSED, PROGRAM_RESTORED, PROGRAM_WHENS };
 
 #define PROGRAM_ACT_VECTOR 0x61 /* of IRQ and POST */
 

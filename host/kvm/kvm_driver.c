@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define ASLEEP_POLL_NS	(1 * NS_PER_MS) /* between two looks at KVM's statistics */
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
@@ -309,9 +310,32 @@ static int stop_at_page(struct machine *m, uint64_t gpa)
 	return ret;
 }
 
+static int blocked(void *vm)
+{
+	const struct kvm_vm *v = &((struct machine *)vm)->vm;
+
+	return (int)kvm_stats_read(v->vcpu[v->vcpus - 1].stats, "blocking");
+}
+
+/* The VM, which runs, is told to stop when it sleeps, unless it does so before. */
+static int wait_asleep(struct machine *m)
+{
+	const int64_t until = now_ns() + m->config->deadline_ns;
+	int ret = VM_OK;
+
+	while (!ret && !kvm_drain(m) && blocked(m) != 1)
+		ret = now_ns() < until ? sleep_until(m, now_ns() + ASLEEP_POLL_NS)
+				       : err_as(VM_TIMEOUT, m->config->err,
+						"the vCPU neither stops nor sleeps");
+	if (!ret)
+		kvm_want(m, DO_NOTHING);
+	return ret;
+}
+
 static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 {
 	struct machine *m = vm;
+	const bool asleep = freeze->at == FREEZE_ASLEEP;
 	int ret;
 
 	if (freeze->at == FREEZE_PAGE)
@@ -319,10 +343,14 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 	pthread_mutex_lock(&m->lock);
 	ret = push(m, bytes, strlen(bytes)); /* all of them, before the guest can take the first */
 	m->freeze = *freeze;
+	if (asleep)
+		m->freeze.at = FREEZE_PORT;
 	m->freeze_err.text[0] = '\0';
 	m->want = DO_RUN;
 	pthread_cond_broadcast(&m->changed);
 	pthread_mutex_unlock(&m->lock);
+	if (!ret && asleep)
+		ret = wait_asleep(m);
 	ret = ret ?: come_to_rest(m);
 	if (!ret && *m->freeze_err.text) {
 		*m->config->err = m->freeze_err;
@@ -421,13 +449,6 @@ static int oracles(void *vm, const struct snapshot *saved, struct oracle_report 
 
 	kvm_vcpu_part_free(&part);
 	return ret;
-}
-
-static int blocked(void *vm)
-{
-	const struct kvm_vm *v = &((struct machine *)vm)->vm;
-
-	return (int)kvm_stats_read(v->vcpu[v->vcpus - 1].stats, "blocking");
 }
 
 static int make_runnable(void *vm)

@@ -102,9 +102,9 @@ struct driver {
 	int (*restore)(void *vm, const struct saved_vm *from);
 	int (*stop)(void *vm);
 	/*
-	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_PAGE or FREEZE_AFTER, and waits for that; a VM
-	 * that stands still goes on first. @bytes: for the serial port as soon as the stop is
-	 * prepared. NULL: cannot do that.
+	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_ASLEEP, FREEZE_PAGE or FREEZE_AFTER, and waits
+	 * for that; a VM that stands still goes on first. @bytes: for the serial port as soon as
+	 * the stop is prepared. NULL: cannot do that.
 	 */
 	int (*stop_at)(void *vm, const struct freeze *freeze, const char *bytes);
 	int (*cont)(void *vm);

@@ -12,11 +12,12 @@
 
 struct freeze {
 	enum freeze_at {
-		FREEZE_NOW,   /* as soon as the host has heard of it */
-		FREEZE_TIME,  /* after `value` nanoseconds */
-		FREEZE_EXITS, /* after `value` exits of KVM_RUN to userspace */
-		FREEZE_PORT,  /* at the next write of L1 or L2 to FREEZE_IO_PORT */
-		FREEZE_PAGE,  /* while the page at guest-physical `value` is asked for */
+		FREEZE_NOW,    /* as soon as the host has heard of it */
+		FREEZE_TIME,   /* after `value` nanoseconds */
+		FREEZE_EXITS,  /* after `value` exits of KVM_RUN to userspace */
+		FREEZE_PORT,   /* at the next write of L1 or L2 to FREEZE_IO_PORT */
+		FREEZE_ASLEEP, /* there, or before that when the last vCPU sleeps in KVM_RUN */
+		FREEZE_PAGE,   /* while the page at guest-physical `value` is asked for */
 		/*
 		 * `value` nanoseconds after the mark: when the guest has taken the first byte that
 		 * it gets for this. A high-resolution timer of the vCPU's thread ends KVM_RUN then,

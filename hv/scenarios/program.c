@@ -419,6 +419,8 @@ static void answer(uint32_t reason)
 		if (!is_event(reason))
 			set_field(GUEST_RIP, field(GUEST_RIP) + field(VM_EXIT_INSTRUCTION_LEN));
 	}
+	if (is_event(reason) && field(GUEST_ACTIVITY_STATE))
+		set_field(GUEST_ACTIVITY_STATE, 0); /* or L2 sleeps for ever */
 	give_back(reason);
 }
 

@@ -277,6 +277,8 @@ static void instruction(const struct program_step *s)
 		seen->mark = PROGRAM_MARK(s);
 		INSN("out %%al, %%dx", , "a"(0), "d"(FREEZE_IO_PORT));
 		seen->mark = 0;
+		if (s->b >= PROGRAM_ASLEEP)
+			INSN("sti; hlt; cli", , "a"(0));
 		break;
 	}
 }
