@@ -4,7 +4,12 @@
 // KVM_GET_VCPU_EVENTS tells of software events too, with the length of their instruction in a reserved byte
 // of struct kvm_vcpu_events. A cure in earnest needs a flag for it. Whether L2 executed the instruction or L1
 // injected the event is the same: what is injected again pushes RIP plus that length.
+// Not flown well on older kernels, which a name of this file tells apart.
+@newer@
 @@
+guest_cpu_cap_has(...)
+
+@depends on newer@
 identifier vcpu, events, ex;
 @@
 kvm_vcpu_ioctl_x86_get_vcpu_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *events)
@@ -22,7 +27,7 @@ kvm_vcpu_ioctl_x86_get_vcpu_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events
 	...
 }
 
-@@
+@depends on newer@
 identifier vcpu, events;
 @@
 kvm_vcpu_ioctl_x86_set_vcpu_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *events)

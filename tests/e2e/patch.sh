@@ -89,6 +89,10 @@ expect "a cure: what it cured, and that nothing else changed" \
 expect "a breakage: what it broke" '^#   broke +1  mtf_pending \(FAIL, was PASS\)$'
 expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expected: posted_halted.restored$'
 
+# All known bugs cured at once: each cure applies behind the others.
+command_exits 0 fuzz programs/*.mf --patch fixes
+refuse "with all cures no program leaves another trace" '^not ok'
+
 # ---- a build tree of one's own ----------------------------------------------------------------------
 # Debian's kernel, and a Makefile that plays kbuild: kvm.ko is the cured one as soon as x86.c is not Debian's.
 tree=$work/tree
