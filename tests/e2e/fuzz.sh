@@ -37,7 +37,8 @@ holds "fuzz: the same seed gives the same fuzz.json" cmp -s "$work/json1" "$work
 
 command_exits 0 fuzz --loops 100 --seed 9 --control
 expect "fuzz: with nothing in between nothing is found" '^# 100 programs: [0-9]+ alike, 0 found, '
-command_exits 1 fuzz --loops 5 --seed 9 --break rflags-if
-expect "fuzz: a difference that was planted is found" '^# finding 1: .* GUEST_RFLAGS: expected 0x[0-9a-f]+, found 0x[0-9a-f]+$'
+command_exits 1 fuzz --loops 5 --seed 9 --break vmcs12-field=EXCEPTION_BITMAP
+expect "fuzz: a difference that was planted is found" \
+	'^# finding 1: end EXCEPTION_BITMAP: expected (0x)?[0-9a-f]+, found (0x)?[0-9a-f]+$'
 steps=$(sed -n '/^# finding 1: /{n;p;}' "$work/out" | grep -o ';' | wc -l)
 holds "fuzz: and made small: $steps steps" [ "$steps" -ge 1 ] && [ "$steps" -le 6 ]
