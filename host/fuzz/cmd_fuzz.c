@@ -6,6 +6,7 @@
 #include "host/flight/known.h"
 #include "host/fuzz/fuzz.h"
 #include "host/fuzz/trace.h"
+#include "host/lab/lab.h"
 #include "host/report/schemas.h"
 #include "host/run/setup.h"
 
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <midflight_version.h>
 
+#define FUZZ_FILE     "fuzz.json"
 #define KNOWN	      "# known KVM bug " /* ID, mark N: WHAT DIFFERS */
 #define FEATURES      (1u << 16)	 /* a power of two */
 #define KEPT_MAX      4096
@@ -119,6 +121,35 @@ static int write_finding(const struct campaign *c, unsigned number, const struct
 		       : 0;
 }
 
+static int write_fuzz(const struct campaign *c, struct err *e)
+{
+	json_auto_t *top = json_got(json_object());
+	json_t *list = json_got(json_array());
+	auto_free char *path = xasprintf("%s/" FUZZ_FILE, c->setup->log);
+
+	json_set(top, "schema", json_text(FUZZ_SCHEMA));
+	json_set(top, "version", json_integer(FUZZ_VERSION));
+	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
+	json_set(top, "kernel", json_text(known_kernel()));
+	json_set(top, "seed", json_integer((json_int_t)c->o->seed));
+	json_set(top, "order", json_text(c->setup->order.name));
+	json_set(top, "enlightened", json_boolean(c->o->enlightened));
+	json_set(top, "flown", json_integer(c->flown));
+	json_set(top, "alike", json_integer(c->counts[FUZZ_ALIKE]));
+	json_set(top, "found", json_integer(c->counts[FUZZ_FOUND]));
+	json_set(top, "not_exact", json_integer(c->counts[FUZZ_INEXACT]));
+	json_set(top, "no_end", json_integer(c->counts[FUZZ_DROPPED]));
+	json_set(top, "no_mark", json_integer(c->counts[FUZZ_NO_MARK]));
+	json_set(top, "states", json_integer(c->met));
+	json_set(top, "kept", json_integer(c->kepts));
+	for (unsigned i = 0; i < c->findings; i++)
+		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
+					    "why", c->finding[i].why, "program",
+					    c->finding[i].shape, "hits", (int)c->finding[i].hits));
+	json_set(top, "findings", list);
+	return json_write(top, path, e);
+}
+
 /* If there are enough of @kind: counts one more, as the first of them. */
 static bool counted(struct campaign *c, const char *kind)
 {
@@ -140,6 +171,7 @@ static bool counted(struct campaign *c, const char *kind)
 static int found(struct campaign *c, struct program_lists *p, int mark, struct err *e)
 {
 	struct finding f = {.hits = 1};
+	auto_free char *dir = NULL;
 
 	if (counted(c, c->compared.kind))
 		return 0;
@@ -158,9 +190,14 @@ static int found(struct campaign *c, struct program_lists *p, int mark, struct e
 		}
 	c->finding = xrealloc(c->finding, (c->findings + 1) * sizeof(*c->finding));
 	c->finding[c->findings++] = f;
+	dir = xasprintf("finding-%u", c->findings);
+	if (write_finding(c, c->findings, p, mark, e) || write_fuzz(c, e))
+		return -1;
+	if (keep_files(c->setup->log, dir, FUZZ_FILE)) /* whatever becomes of L0 */
+		return err_set(e, "cannot get %s out of the lab", dir);
 	printf("# finding %u: %s\n#   %s\n", c->findings, f.why, f.shape);
 	fflush(stdout);
-	return write_finding(c, c->findings, p, mark, e);
+	return 0;
 }
 
 /* ---- the campaign --------------------------------------------------------------------------- */
@@ -288,35 +325,6 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int write_fuzz(const struct campaign *c, struct err *e)
-{
-	json_auto_t *top = json_got(json_object());
-	json_t *list = json_got(json_array());
-	auto_free char *path = xasprintf("%s/fuzz.json", c->setup->log);
-
-	json_set(top, "schema", json_text(FUZZ_SCHEMA));
-	json_set(top, "version", json_integer(FUZZ_VERSION));
-	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
-	json_set(top, "kernel", json_text(known_kernel()));
-	json_set(top, "seed", json_integer((json_int_t)c->o->seed));
-	json_set(top, "order", json_text(c->setup->order.name));
-	json_set(top, "enlightened", json_boolean(c->o->enlightened));
-	json_set(top, "flown", json_integer(c->flown));
-	json_set(top, "alike", json_integer(c->counts[FUZZ_ALIKE]));
-	json_set(top, "found", json_integer(c->counts[FUZZ_FOUND]));
-	json_set(top, "not_exact", json_integer(c->counts[FUZZ_INEXACT]));
-	json_set(top, "no_end", json_integer(c->counts[FUZZ_DROPPED]));
-	json_set(top, "no_mark", json_integer(c->counts[FUZZ_NO_MARK]));
-	json_set(top, "states", json_integer(c->met));
-	json_set(top, "kept", json_integer(c->kepts));
-	for (unsigned i = 0; i < c->findings; i++)
-		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
-					    "why", c->finding[i].why, "program",
-					    c->finding[i].shape, "hits", (int)c->finding[i].hits));
-	json_set(top, "findings", list);
-	return json_write(top, path, e);
-}
-
 static int fuzz_here(struct options *o, const struct setup *setup)
 {
 	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
@@ -358,7 +366,7 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 
 int cmd_fuzz(struct options *o)
 {
-	static const struct left left = {"fuzz.json", "what was flown", FUZZ_SCHEMA, FUZZ_VERSION};
+	static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION};
 
 	return fly_into_log(o, &left, fuzz_here);
 }

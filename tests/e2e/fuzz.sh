@@ -42,3 +42,12 @@ expect "fuzz: a difference that was planted is found" \
 	'^# finding 1: end EXCEPTION_BITMAP: expected (0x)?[0-9a-f]+, found (0x)?[0-9a-f]+$'
 steps=$(sed -n '/^# finding 1: /{n;p;}' "$work/out" | grep -o ';' | wc -l)
 holds "fuzz: and made small: $steps steps" [ "$steps" -ge 1 ] && [ "$steps" -le 6 ]
+
+# What was found stays when the run is told to end.
+what="fuzz, told to end"
+build/midflight fuzz --for 10m --seed 3 --log "$work/log" >"$work/out" 2>&1 </dev/null &
+tail -n +1 -f --pid=$! "$work/out" 2>/dev/null | grep -q -m 1 '^# finding 1: '
+kill -TERM $!
+wait $! || :
+holds "fuzz: a finding is there when the run is told to end" [ -s "$work/log/finding-1/finding-1.mf" ]
+holds "fuzz: and fuzz.json has it" grep -q '"findings": \[$' "$work/log/fuzz.json"
