@@ -22,7 +22,7 @@
 #define TELL_NS	      (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
 #define ORACLES_EVERY 8			      /* they take as long as the rest */
 #define OF_A_KIND     3			      /* findings that are made smaller */
-#define DEADLINE_NS   (300 * NS_PER_MS)	      /* a program is much shorter */
+#define DEADLINE_NS   (100 * NS_PER_MS)	      /* a program is much shorter */
 
 struct finding {
 	char kind[80], shape[400]; /* of the smallest program: the words of its steps */

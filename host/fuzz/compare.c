@@ -82,6 +82,8 @@ enum fuzz_word fuzz_controls(struct fuzz_vm *v, const struct program_lists *p, b
 		return FUZZ_ERROR;
 	if (c->control.outcome != FUZZ_DONE)
 		return FUZZ_DROPPED;
+	if (!c->control.marks)
+		return FUZZ_NO_MARK;
 	if (!flew(v, p, -1, fresh, &c->again, c))
 		return FUZZ_ERROR;
 	return c->again.outcome == FUZZ_DONE &&

@@ -26,8 +26,8 @@ struct fuzz_compared {
 };
 
 /*
- * Flies @p twice without a snapshot: FUZZ_ALIKE, FUZZ_INEXACT, FUZZ_DROPPED. @fresh: each time in a
- * VM as it was at the start.
+ * Flies @p twice without a snapshot: FUZZ_ALIKE, FUZZ_INEXACT, FUZZ_DROPPED, FUZZ_NO_MARK. @fresh:
+ * each time in a VM as it was at the start.
  */
 enum fuzz_word fuzz_controls(struct fuzz_vm *v, const struct program_lists *p, bool fresh,
 			     struct fuzz_compared *c);

@@ -92,6 +92,14 @@ expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expecte
 # All known bugs cured at once: each cure applies behind the others.
 command_exits 0 fuzz programs/*.mf --patch fixes
 refuse "with all cures no program leaves another trace" '^not ok'
+for part in 1 2; do
+	command_exits 0 fuzz --loops 200 --seed 5 --patch fixes
+	sed '/^# logs/d; /^lab: /d' "$work/out" >"$work/out$part"
+	cp "$work/log/fuzz.json" "$work/json$part"
+done
+expect "with all cures nothing is found by chance" '^# 200 programs: [1-9][0-9]* alike, 0 found, '
+holds "the same seed gives the same bytes" cmp -s "$work/out1" "$work/out2"
+holds "the same seed gives the same fuzz.json" cmp -s "$work/json1" "$work/json2"
 
 # ---- a build tree of one's own ----------------------------------------------------------------------
 # Debian's kernel, and a Makefile that plays kbuild: kvm.ko is the cured one as soon as x86.c is not Debian's.
