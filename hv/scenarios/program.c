@@ -368,7 +368,9 @@ static void give_back(uint32_t reason)
 		return;
 	set_field(VM_ENTRY_INTR_INFO_FIELD, info & ~(1u << 12)); /* NMI unblocking by IRET */
 	set_field(VM_ENTRY_EXCEPTION_ERROR_CODE, code);
-	set_field(VM_ENTRY_INSTRUCTION_LEN, field(VM_EXIT_INSTRUCTION_LEN));
+	/* Of another event the SDM leaves the length undefined. */
+	set_field(VM_ENTRY_INSTRUCTION_LEN,
+		  (info >> 8 & 7) >= INTR_SOFT_INT ? field(VM_EXIT_INSTRUCTION_LEN) : 0);
 }
 
 static void answer_ept(void)
