@@ -21,6 +21,8 @@ command_exits 0 fuzz programs/*.mf
 expect "fuzz: what a program says of a known bug is that, each in its own words" \
 	'mark-0 # TODO known KVM bug: debugctl-lost$' 'mark-0 # TODO known KVM bug: halted-posted-interrupt-lost$' \
 	'mark-0 # TODO known KVM bug: queued-nmi-forgets-hlt$' 'pat.mf.mark-2 # TODO known KVM bug: rsm-forgets-l2-state$'
+command_exits 1 fuzz programs/init-doubled.mf --break tsc
+expect "fuzz: what was broken on purpose is no known bug" '^not ok 1 - .*init-doubled.mf.mark-0 # FAIL '
 sed 's/mark 0: exit 1/mark 0: exit 2/' programs/init-doubled.mf >"$work/other.mf"
 command_exits 1 fuzz "$work/other.mf"
 expect "fuzz: another word is another failure" '^not ok 1 - .*other.mf.mark-0 # FAIL exit 1 VM_EXIT_REASON'
