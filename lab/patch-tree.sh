@@ -54,8 +54,11 @@ check_unpatched() { # WRITTEN
             "'make bzImage modules' there brings it up to date."
 }
 
-build_tree() { # OUT_DIR WRITTEN
-    local out=$1 written=$2 tree=$2/tree path into=build
+build_tree() { # OUT_DIR
+    local out=$1 written tree path into=build
+    written=$(mktemp -d "$lab/.tmp-tree-XXXXXX") || cant_write # a tmpfs may not do for overlayfs
+    tree_written=$written
+    tree=$written/tree
     mkdir -p "$tree/tmp"
     [ "$source" = "$build" ] || into=source
     (cd "$source" && find "${KVM_DIRS[@]}" -name '*.[chS]' -type f -exec cp -a --parents -t "$tree" {} +)
@@ -70,30 +73,19 @@ build_tree() { # OUT_DIR WRITTEN
     (cd "$written/build" && made_anew "$written" | xargs -r cp --parents -t "$out")
     [ -n "$(find "$out" -name '*.ko' -o -name bzImage)" ] ||
         die "$patch_names changes no code of $linux, so there is nothing to try."
+    end_tree
 }
 
 # Makes what all patches of $patches make of the tree, unless it is here.
 ready_tree() {
-    local dir written tmp start=$SECONDS build source unpatched
+    local build source unpatched
     check_patch_options
     choose_tree
     [ -f "$build/arch/x86/boot/bzImage" ] || return 0 # collect_tree says so
-    dir=$lab/patched-tree-$(key "$here/patch-tree.sh" "$here/patch.sh" "$build" "$build/arch/x86/boot/bzImage" "$build/.config" \
-        "$(find "${KVM_DIRS[@]/#/$source/}" -name '*.[chS]' -type f -print0 | sort -z | xargs -0 sha256sum)" \
-        "${patch_files[@]}" "$(printf '%s\n' "${patch_files[@]##*.}")")
-    if [ ! -e "$dir" ]; then
-        printf 'lab: %s\n' "$patch_names on $linux ..." >&2
-        mkdir -p "$lab" || cant_write
-        written=$(mktemp -d "$lab/.tmp-tree-XXXXXX") # a tmpfs may not do for overlayfs
-        tree_written=$written
-        tmp=$files/patched
-        mkdir "$tmp"
-        build_tree "$tmp" "$written"
-        end_tree
-        keep_patched "$tmp" "$dir"
-        printf 'lab: %s\n' "$patch_names on $linux: $(cd "$dir" && find . -name '*.ko' -o -name bzImage | sed 's,.*/,,' | paste -sd ' ') ($((SECONDS - start)) s)" >&2
-    fi
-    take_patched "$dir"
+    mkdir -p "$lab" || cant_write
+    take_patched "$lab/patched-tree-$(key "$here/patch-tree.sh" "$here/patch.sh" "$build" "$build/arch/x86/boot/bzImage" \
+        "$build/.config" "$(patches_key)" \
+        "$(find "${KVM_DIRS[@]/#/$source/}" -name '*.[chS]' -type f -print0 | sort -z | xargs -0 sha256sum)")" build_tree
 }
 
 tree_written=

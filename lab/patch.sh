@@ -135,6 +135,7 @@ apply_patches() { # OUT_DIR TREE
 
 build_patched() { # OUT_DIR
     local out=$1 tree=$files/tree name
+    check_sums "headers-$kernel" "$tools" "built-$kernel"
     rm -rf "$tree"
     cp -a "$lab/built-$kernel" "$tree"
     mkdir -p "$tree"/{tmp,include,arch/x86/include}
@@ -188,41 +189,40 @@ check_patch_options() {
     choose_namespace
 }
 
-# What was made in TMP_DIR is DIR in the cache.
-keep_patched() { # TMP_DIR DIR
-    make_sums "$1" || cant_write
-    { cp -R "$1" "$lab/.tmp-${2##*/}-$$" && mv -T "$lab/.tmp-${2##*/}-$$" "$2"; } 2> /dev/null ||
-        [ -e "$2" ] || cant_write # somebody else was there first
-    prune_patched
-}
+# All that the patches have a part in.
+patches_key() { key "${patch_files[@]}" "${patch_files[@]##*.}"; }
 
-take_patched() { # DIR
-    check_sums "${1##*/}"
-    touch "$1" 2> /dev/null || :
-    patched=$1
+# Takes DIR of the cache as $patched; if it is not here COMMAND TMP_DIR makes it.
+take_patched() { # DIR COMMAND...
+    local dir=$1 tmp=$files/patched start=$SECONDS made
+    shift
+    if [ ! -e "$dir" ]; then
+        printf 'lab: %s\n' "$patch_names on Linux $title ..." >&2
+        mkdir "$tmp"
+        "$@" "$tmp"
+        made=$(find "$tmp" \( -name '*.ko' -o -name bzImage \) -printf '%f\n' | sort | paste -sd ' ')
+        make_sums "$tmp" || cant_write
+        { cp -R "$tmp" "$lab/.tmp-${dir##*/}-$$" && mv -T "$lab/.tmp-${dir##*/}-$$" "$dir"; } 2> /dev/null ||
+            [ -e "$dir" ] || cant_write # somebody else was there first
+        printf 'lab: %s\n' "$patch_names on Linux $title: $made ($((SECONDS - start)) s)" >&2
+        prune_patched
+    fi
+    check_sums "${dir##*/}"
+    touch "$dir" 2> /dev/null || :
+    patched=$dir
 }
 
 # Builds the modules of all patches of $patches for $kernel, unless they are here, and has the run load them.
 ready_patched() {
-    local dir tmp start=$SECONDS unpatched
+    local unpatched
     [[ $kernel != file-* ]] || die "--patch goes with Debian's kernels ($(kernel_list)) and with --linux."
     check_patch_options
     complete_parts || locked build_parts
     complete_built || locked step_built
     unpatched=("$lab/source-$kernel" "$lab/headers-$kernel"/usr/src/*-common)
-    dir=$lab/patched-$kernel-$(key "$(built_key)" "${patch_files[@]}" "$(printf '%s\n' "${patch_files[@]##*.}")")
-    if [ ! -e "$dir" ]; then
-        check_sums "headers-$kernel" "$tools" "built-$kernel"
-        printf 'lab: %s\n' "$patch_names on Linux $title ..." >&2
-        tmp=$files/patched
-        mkdir "$tmp"
-        build_patched "$tmp"
-        keep_patched "$tmp" "$dir"
-        printf 'lab: %s\n' "$patch_names on Linux $title: $(cd "$dir" && echo *.ko) ($((SECONDS - start)) s)" >&2
-    fi
-    take_patched "$dir"
-    [ ! -e "$dir/kvm.ko" ] || kvm_file=$dir/kvm.ko
-    [ ! -e "$dir/kvm-intel.ko" ] || kvm_intel_file=$dir/kvm-intel.ko
+    take_patched "$lab/patched-$kernel-$(key "$(built_key)" "$(patches_key)")" build_patched
+    [ ! -e "$patched/kvm.ko" ] || kvm_file=$patched/kvm.ko
+    [ ! -e "$patched/kvm-intel.ko" ] || kvm_intel_file=$patched/kvm-intel.ko
 }
 
 cmd_patched() {

@@ -109,48 +109,42 @@ static void print_those(const struct coverage_functions *f, const char *module,
 		print_listed(f, module);
 }
 
-/* The lines of @module's functions that lie in @file: all, and those of which some code ran. */
-static void count_lines(const struct coverage_functions *f, const char *module, const char *file,
-			size_t *all, size_t *ran)
-{
-	*all = *ran = 0;
-	for (size_t i = 0; i < f->count; i++)
-		for (size_t n = 0; n < f->function[i].lines; n++) {
-			const struct coverage_line *line = &f->function[i].line[n];
+/* The lines with code of a source file, and those of which some ran. */
+struct file_lines {
+	const char *file;
+	size_t all, ran;
+};
 
-			if (strcmp(f->function[i].module, module) || strcmp(line->file, file))
-				continue;
-			++*all;
-			*ran += line->ran > 0;
-		}
+static struct file_lines *lines_of(struct file_lines **list, size_t *count, const char *file)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (!strcmp((*list)[i].file, file))
+			return &(*list)[i];
+	*list = xrealloc(*list, (*count + 1) * sizeof(**list));
+	(*list)[*count] = (struct file_lines){.file = file};
+	return &(*list)[(*count)++];
 }
 
-/* Each source file of @module with debug information, once: at its first line. */
+/* Each source file of @module, if there is debug information. */
 static void print_files(const struct coverage_functions *f, const char *module)
 {
-	const char **file = NULL;
-	size_t files = 0, all, ran;
+	auto_free struct file_lines *list = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; i < f->count; i++)
-		for (size_t n = 0; n < f->function[i].lines; n++) {
-			const char *name = f->function[i].line[n].file;
-			size_t k = 0;
+		for (size_t n = 0;
+		     !strcmp(f->function[i].module, module) && n < f->function[i].lines; n++) {
+			const struct coverage_line *line = &f->function[i].line[n];
+			struct file_lines *of = lines_of(&list, &count, line->file);
 
-			while (k < files && strcmp(file[k], name))
-				k++;
-			if (k < files || strcmp(f->function[i].module, module))
-				continue;
-			file = xrealloc(file, (files + 1) * sizeof(*file));
-			file[files++] = name;
+			of->all++;
+			of->ran += line->ran > 0;
 		}
-	if (files)
+	if (count)
 		printf("\n%s, lines with code that ran, of all in the file:\n", module);
-	for (size_t k = 0; k < files; k++) {
-		count_lines(f, module, file[k], &all, &ran);
-		printf("  %6zu of %6zu  %5.1f %%  %s\n", ran, all,
-		       100.0 * (double)ran / (double)all, file[k]);
-	}
-	free(file);
+	for (size_t i = 0; i < count; i++)
+		printf("  %6zu of %6zu  %5.1f %%  %s\n", list[i].ran, list[i].all,
+		       100.0 * (double)list[i].ran / (double)list[i].all, list[i].file);
 }
 
 static void print_all(const struct coverage_functions *f, const char *module)

@@ -4,8 +4,6 @@
 
 #include <linux/kvm.h>
 
-#define BLOCK_POLL_NS (1 * NS_PER_MS) /* between two looks at KVM's statistics */
-
 /* Has the driver do @what to the VM, which runs if @live. */
 static int do_to_vm(struct flight *f, enum act what, bool live)
 {

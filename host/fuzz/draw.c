@@ -215,7 +215,7 @@ static void insert_mark(struct program_lists *p, uint64_t *random)
 
 static bool has_mark(const struct program_lists *p)
 {
-	for (const struct program_step *s = p->l2; s < p->l2 + PROGRAM_STEPS && s->op; s++)
+	for (const struct program_step *s = p->l2; s->op; s++)
 		if (s->op == PROGRAM_FREEZE)
 			return true;
 	return false;

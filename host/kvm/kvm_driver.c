@@ -18,7 +18,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define ASLEEP_POLL_NS	(1 * NS_PER_MS) /* between two looks at KVM's statistics */
 #define WATCH_NS	(100 * NS_PER_MS)
 #define PAGE_LIMIT_NS	(3000 * NS_PER_MS) /* a page that has not come by then never will */
 #define FETCHES_STALLED "a page that KVM asked for did not come"
@@ -324,7 +323,7 @@ static int wait_asleep(struct machine *m)
 	int ret = VM_OK;
 
 	while (!ret && !kvm_drain(m) && blocked(m) != 1)
-		ret = now_ns() < until ? sleep_until(m, now_ns() + ASLEEP_POLL_NS)
+		ret = now_ns() < until ? sleep_until(m, now_ns() + BLOCK_POLL_NS)
 				       : err_as(VM_TIMEOUT, m->config->err,
 						"the vCPU neither stops nor sleeps");
 	if (!ret)

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define PAGE_SIZE	4096u	   /* the CPU's: linux/kvm.h asks for it */
+#define PAGE_SIZE	SNAPSHOT_PAGE /* linux/kvm.h asks for it */
 #define TSS_ADDRESS	0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
 #define DEBUG_EXIT	0xf4
 #define KEYBOARD	0x64
@@ -340,7 +340,7 @@ static void take_gathered(struct kvm_vm *vm, struct buf *sent)
 	uint32_t last = ring ? __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) : 0;
 	uint8_t byte;
 
-	for (; ring && ring->first != last;) {
+	while (ring && ring->first != last) {
 		if (uart_write(&vm->uart, 0, ring->coalesced_mmio[ring->first].data[0], &byte))
 			buf_append(sent, &byte, 1);
 		__atomic_store_n(&ring->first, (ring->first + 1) % KVM_COALESCED_MMIO_MAX,

@@ -8,7 +8,8 @@
 /* Once in a flight, behind the mark. */
 #define FREEZE_BEHIND_MARK(f) ((f)->at == FREEZE_AFTER || (f)->at == FREEZE_STEPS)
 
-#define FREEZE_AFTER_HOPS 32 /* of the guest, whose serial port takes two bytes for each */
+#define BLOCK_POLL_NS	  1000000 /* between two looks at whether a vCPU sleeps */
+#define FREEZE_AFTER_HOPS 32	  /* of the guest, whose serial port takes two bytes for each */
 
 struct freeze {
 	enum freeze_at {
