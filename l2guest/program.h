@@ -87,9 +87,12 @@ enum program_when {
 	PROGRAM_ASLEEP_RESTORED,
 	PROGRAM_WHENS
 };
-#define PROGRAM_MARK(step)	((uint64_t)1 << 63 | (uint64_t)(step)->b << 8 | (step)->a)
+#define PROGRAM_MARK(step) \
+	((uint64_t)1 << 63 | ((step)->val & 0xffffff) << 16 | (uint64_t)(step)->b << 8 | (step)->a)
 #define PROGRAM_MARK_ACT(mark)	((mark)&0xff)
 #define PROGRAM_MARK_WHEN(mark) ((mark) >> 8 & 0xff)
+#define PROGRAM_MARK_NS(mark)	((int64_t)((mark) >> 16 & 0xffffff)) /* to freeze so long behind it \
+								      */
 _Static_assert(sizeof(struct program_trace) == PROGRAM_TRACE_PAGES * 4096, "in its pages");
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
 	{"CR4_GUEST_HOST_MASK", {0x4, 0x2000, 0x2048, 0x80, ~0ull}},
 	{"CR4_READ_SHADOW", {0x4, 0x40, 0x2000, 0x80}},
 	{"TPR_THRESHOLD", {1, 4, 15}},
-	{"GUEST_ACTIVITY_STATE", {1, 2, 3}},
+	{"GUEST_ACTIVITY_STATE", {1, 1, 2}},
 	{"GUEST_INTERRUPTIBILITY_INFO", {1, 2, 8, 9, 10}},
 	{"GUEST_PENDING_DBG_EXCEPTIONS", {0x1, 0x4000, 0x1001, 0x5000}},
 	{"GUEST_RFLAGS", {0x202, 0x102, 0x302, 0x2}},
@@ -40,7 +40,6 @@ static const struct {
 	{"EOI_EXIT_BITMAP2", {~0ull, 0x10001}},
 	{"VIRTUAL_PROCESSOR_ID", {1, 0xffff}},
 	{"VMX_PREEMPTION_TIMER_VALUE", {1, 0xffffffff}},
-	{"CR3_TARGET_COUNT", {1, 4, 5}},
 	{"VM_ENTRY_INSTRUCTION_LEN", {1, 2, 15, 16}},
 	{"VM_ENTRY_EXCEPTION_ERROR_CODE", {1, 0xffff, 0x10000}},
 	{"HOST_IA32_SYSENTER_ESP", {0x3000, 0xffffb00000000000}},
@@ -143,9 +142,16 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 	}
 }
 
+#define BEHIND_BITS_MIN 9 /* 512 ns */
+#define BEHIND_BITS_MAX 19
+
 /* Only L2 sleeps, and only what wakes it ends that. */
 static void mend_mark(struct program_step *s, uint64_t *random)
 {
+	if (s->op == PROGRAM_FREEZE_BEHIND || s->op == PROGRAM_L1_FREEZE_BEHIND)
+		s->val = random_next(random) >>
+			 (64 - BEHIND_BITS_MIN -
+			  random_below(random, BEHIND_BITS_MAX - BEHIND_BITS_MIN + 1));
 	if (s->op == PROGRAM_L1_FREEZE)
 		s->b %= PROGRAM_ASLEEP;
 	if (s->op == PROGRAM_FREEZE && s->b >= PROGRAM_ASLEEP && !program_acts[s->a].act)
@@ -163,6 +169,32 @@ static void mend_event(struct program_step *s, uint64_t *random)
 		s->a = random_below(random, 4) ? 13 : 14;
 }
 
+/* An MSR that an area may have with a good value, most often: else the entry fails, or L1 dies. */
+static void mend_area(struct program_step *s, uint64_t *random)
+{
+	static const struct {
+		uint32_t msr;
+		uint64_t value[2];
+	} good[] = {{0x174, {0x10, 0xffff}},
+		    {0x175, {0x7000, 0xffff800000000000}},
+		    {0x176, {0x8000, 0x7fffffffffff}},
+		    {0x277, {0x0007040600070406, 0x0606060606060606}},
+		    {0x1d9, {0, 1}},
+		    {0xc0000080, {0x500, 0xd01}},
+		    {0xc0000081, {0x0010000800000000, 0}},
+		    {0xc0000082, {0x1000, 0xffff900000000000}},
+		    {0xc0000084, {0x200, 0x47700}},
+		    {0xc0000102, {0x2000, 0xffffa00000000000}},
+		    {0xc0000103, {1, 0}}};
+	const unsigned i = (unsigned)random_below(random, ARRAY_SIZE(good));
+
+	if (s->op < PROGRAM_ENTRY_LOAD || s->op > PROGRAM_EXIT_LOAD || !random_below(random, 8))
+		return;
+	s->b = good[i].msr;
+	if (s->op != PROGRAM_EXIT_STORE)
+		s->val = ONE_OF(random, good[i].value);
+}
+
 static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 {
 	const struct step_info *info;
@@ -171,7 +203,7 @@ static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 	do
 		s->op = (uint8_t)(1 + random_below(random, PROGRAM_OPS - 1));
 	while (step_infos[s->op].l1 != l1 || s->op == PROGRAM_ENTER ||
-	       ((s->op == PROGRAM_HLT || s->op == PROGRAM_STI_HLT) && random_below(random, 4)));
+	       ((s->op == PROGRAM_HLT || s->op == PROGRAM_STI_HLT) && random_below(random, 2)));
 	info = &step_infos[s->op];
 	if (l1 && random_below(random, 3) == 0)
 		s->op = PROGRAM_FIELD, info = &step_infos[s->op];
@@ -180,6 +212,7 @@ static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 	if (s->op == PROGRAM_FIELD)
 		draw_field(s, random);
 	mend_event(s, random);
+	mend_area(s, random);
 	mend_mark(s, random);
 }
 
@@ -202,22 +235,33 @@ static void append(struct program_step *list, bool l1, uint64_t *random)
 	insert(list, program_count(list), &s);
 }
 
-/* A mark somewhere in what L2 does. */
+/* A mark somewhere in what L2 does, or right before L1 enters it. */
 static void insert_mark(struct program_lists *p, uint64_t *random)
 {
-	struct program_step freeze = {.op = PROGRAM_FREEZE};
+	static const uint8_t ops[] = {PROGRAM_FREEZE, PROGRAM_FREEZE, PROGRAM_FREEZE_BEHIND,
+				      PROGRAM_L1_FREEZE_BEHIND};
+	struct program_step mark = {.op = ONE_OF(random, ops)};
+	const bool l1 = step_infos[mark.op].l1;
+	struct program_step *list = l1 ? p->l1 : p->l2;
+	unsigned at = (unsigned)random_below(random, program_count(list) + 1);
 
-	freeze.a = (uint8_t)draw_operand('a', random);
-	freeze.b = (uint32_t)draw_operand('w', random);
-	mend_mark(&freeze, random);
-	insert(p->l2, (unsigned)random_below(random, program_count(p->l2) + 1), &freeze);
+	for (unsigned i = 0; step_infos[mark.op].operands[i]; i++) {
+		const char kind = step_infos[mark.op].operands[i];
+
+		step_set_operand(&mark, kind, i, draw_operand(kind, random));
+	}
+	mend_mark(&mark, random);
+	while (l1 && list[at].op && list[at].op != PROGRAM_ENTER)
+		at++;
+	insert(list, at, &mark);
 }
 
 static bool has_mark(const struct program_lists *p)
 {
-	for (const struct program_step *s = p->l2; s->op; s++)
-		if (s->op == PROGRAM_FREEZE)
-			return true;
+	for (int l1 = 1; l1 >= 0; l1--)
+		for (const struct program_step *s = l1 ? p->l1 : p->l2; s->op; s++)
+			if (strchr(step_infos[s->op].operands, 'a'))
+				return true;
 	return false;
 }
 

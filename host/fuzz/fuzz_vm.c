@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define START_NS (60 * 1000 * NS_PER_MS)
+#define WAKES_MAX 8
+#define START_NS  (60 * 1000 * NS_PER_MS)
 
 /* ---- what L1 says --------------------------------------------------------------------------- */
 
@@ -83,6 +84,7 @@ static void took(struct fuzz_flown *f, struct fuzz_vm *v, int ret)
 {
 	switch (ret) {
 	case VM_OK:
+	case VM_PORT:
 		return;
 	case VM_ENDED:
 		f->outcome = FUZZ_ENDED;
@@ -137,14 +139,22 @@ static int move(struct fuzz_vm *v, struct fuzz_flown *f)
 	return ret;
 }
 
-/* What the host does while the VM stands at mark @here: its act, and the snapshot if @wanted. */
+/*
+ * What the host does while the VM stands at mark @here: its act, and the snapshot if @wanted.
+ * VM_PORT: it stands at the next mark then.
+ */
 static int stand(struct fuzz_vm *v, struct fuzz_flown *f, uint64_t here, bool wanted)
 {
 	const bool before = PROGRAM_MARK_WHEN(here) == PROGRAM_PAUSED ||
 			    PROGRAM_MARK_WHEN(here) == PROGRAM_ASLEEP;
-	int ret = before ? act(v, here, trace_of(v)) : VM_OK;
+	const struct freeze soon = {.at = FREEZE_SOON, .value = PROGRAM_MARK_NS(here)};
+	int ret = before ? act(v, here, trace_of(v)) : VM_OK, came = VM_OK;
 
-	if (!ret && wanted) {
+	if (!ret && wanted && soon.value) {
+		came = v->driver->stop_at(v->vm, &soon, "");
+		ret = came < 0 ? came : VM_OK;
+	}
+	if (!ret && wanted && !trace_of(v)->done) {
 		const int64_t start = now_ns();
 
 		ret = move(v, f);
@@ -152,19 +162,30 @@ static int stand(struct fuzz_vm *v, struct fuzz_flown *f, uint64_t here, bool wa
 	}
 	if (!ret && !before)
 		ret = act(v, here, trace_of(v));
-	return ret;
+	return ret ?: came;
+}
+
+/* L2 sleeps where the program has no mark. VM_TIMEOUT: neither of these wakes it. */
+static int wake(struct fuzz_vm *v, unsigned *woken)
+{
+	static const enum act acts[] = {ACT_IRQ, ACT_NMI};
+	const struct act_config config = {.act = acts[*woken % ARRAY_SIZE(acts)],
+					  .vector = PROGRAM_WAKE_VECTOR};
+
+	return (*woken)++ < WAKES_MAX ? v->driver->act(v->vm, &config, false) : VM_TIMEOUT;
 }
 
 void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark_wanted,
 	      struct fuzz_flown *f)
 {
-	const struct freeze port = {.at = FREEZE_PORT}, sleep = {.at = FREEZE_ASLEEP};
+	const struct freeze freeze = {.at = FREEZE_ASLEEP};
 	const char *bytes = "kg";
 	struct program_lists *given = at(v, v->program_gpa, sizeof(*given));
 	struct program_trace *trace = trace_of(v);
 	const int64_t start = now_ns();
 	bool falls_asleep = false, asleep;
 	uint64_t here = 0; /* the mark at which it stands, or falls asleep */
+	unsigned woken = 0;
 	int ret = VM_OK;
 
 	memset(f, 0, sizeof(*f));
@@ -174,24 +195,27 @@ void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark_wanted,
 	}
 	*given = *p;
 	trace->done = 0;
-	while (!ret) {
-		uint64_t mark;
-
-		ret = v->driver->stop_at(v->vm, falls_asleep ? &sleep : &port, bytes);
+	while (ret >= 0) {
+		if (ret != VM_PORT)
+			ret = v->driver->stop_at(v->vm, &freeze, bytes);
 		bytes = "";
 		trace = trace_of(v);
-		if (ret || trace->done)
+		if (ret < 0 || trace->done)
 			break;
-		mark = take_mark(v, trace);
-		asleep = falls_asleep && !mark;
-		here = asleep ? here : mark; /* one at which it does not sleep is none */
+		asleep = ret != VM_PORT;
+		ret = VM_OK;
+		if (asleep && !falls_asleep) {
+			ret = wake(v, &woken);
+			continue;
+		}
+		here = asleep ? here : take_mark(v, trace); /* one without sleep is none */
 		falls_asleep = !asleep && PROGRAM_MARK_WHEN(here) >= PROGRAM_ASLEEP;
 		if (!falls_asleep)
 			ret = stand(v, f, here, (int)f->marks++ == mark_wanted);
 	}
 	v->flown_ns += now_ns() - start;
 	took(f, v, ret);
-	if (!ret)
+	if (ret >= 0)
 		memcpy(&f->trace, trace, sizeof(f->trace));
 	else
 		fuzz_vm_renew(v, f);

@@ -14,7 +14,8 @@ extern const struct program_act {
 	enum act act;
 } program_acts[PROGRAM_ACTS]; /* the first is ACT_NONE */
 
-#define PROGRAM_ACT_VECTOR 0x61 /* of IRQ and POST */
+#define PROGRAM_ACT_VECTOR  0x61 /* of IRQ and POST */
+#define PROGRAM_WAKE_VECTOR 0x71 /* an L2 that sleeps elsewhere is woken */
 
 /* Reads @text, which has no NUL. 0, or -1 with @e, which names the line. */
 int program_read(struct program_lists *p, const char *text, struct err *e);

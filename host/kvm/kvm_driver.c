@@ -335,6 +335,7 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 {
 	struct machine *m = vm;
 	const bool asleep = freeze->at == FREEZE_ASLEEP;
+	bool port = false;
 	int ret;
 
 	if (freeze->at == FREEZE_PAGE)
@@ -350,12 +351,17 @@ static int stop_at(void *vm, const struct freeze *freeze, const char *bytes)
 	pthread_mutex_unlock(&m->lock);
 	if (!ret && asleep)
 		ret = wait_asleep(m);
+	ret = ret ?: wait_idle(m);
+	if (!ret && (asleep || freeze->at == FREEZE_SOON)) {
+		hold_lock(&m->lock);
+		port = m->freeze.at == FREEZE_NOW;
+	}
 	ret = ret ?: come_to_rest(m);
 	if (!ret && *m->freeze_err.text) {
 		*m->config->err = m->freeze_err;
 		ret = VM_HARNESS;
 	}
-	return ret;
+	return ret ?: port ? VM_PORT : VM_OK;
 }
 
 static int l2_active(void *vm)

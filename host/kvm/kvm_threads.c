@@ -134,11 +134,11 @@ static void restore_late(struct machine *m, unsigned n)
 /* Stops the vCPUs where stop_at() asked for. Locked. */
 static void freeze_here(struct machine *m, const struct kvm_run *run)
 {
-	bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
-		    run->io.port == FREEZE_IO_PORT;
+	const bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+			  run->io.port == FREEZE_IO_PORT;
+	const bool wanted = m->freeze.at == FREEZE_PORT || m->freeze.at == FREEZE_SOON;
 
-	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0
-					 : m->freeze.at == FREEZE_PORT && port) {
+	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0 : wanted && port) {
 		m->freeze.at = FREEZE_NOW;
 		m->want = DO_NOTHING;
 		kick_all(m);
@@ -199,6 +199,9 @@ static void run_vcpu(struct machine *m, unsigned n)
 	struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
 	bool interrupted = false;
 
+	if (m->freeze.at == FREEZE_SOON && !n &&
+	    vcpu_alarm_set(&m->runner[n].alarm, vcpu->run, m->freeze.value, &m->freeze_err))
+		m->want = DO_NOTHING;
 	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
 		struct vm_end end = {0};
 		struct buf sent = {0};

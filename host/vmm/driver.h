@@ -16,6 +16,7 @@
 /* What calls return; for all but VM_OK the text of the reason is in vm_config.err. */
 enum {
 	VM_OK = 0,
+	VM_PORT = 1,	 /* stop_at(): it came to the port before what was wanted */
 	VM_HARNESS = -1, /* something on our side or a refused command: err_set()'s value */
 	VM_ENDED = -2,	 /* the VM is gone, see end() */
 	VM_TIMEOUT = -3, /* the deadline of the call has passed */
@@ -102,8 +103,9 @@ struct driver {
 	int (*restore)(void *vm, const struct saved_vm *from);
 	int (*stop)(void *vm);
 	/*
-	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_ASLEEP, FREEZE_PAGE or FREEZE_AFTER, and waits
-	 * for that; a VM that stands still goes on first. @bytes: for the serial port as soon as
+	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_ASLEEP, FREEZE_SOON, FREEZE_PAGE or
+	 * FREEZE_AFTER, and waits for that; a VM that stands still goes on first. VM_PORT: only
+	 * where the port is not all that was wanted. @bytes: for the serial port as soon as
 	 * the stop is prepared. NULL: cannot do that.
 	 */
 	int (*stop_at)(void *vm, const struct freeze *freeze, const char *bytes);

@@ -18,6 +18,7 @@ struct freeze {
 		FREEZE_EXITS,  /* after `value` exits of KVM_RUN to userspace */
 		FREEZE_PORT,   /* at the next write of L1 or L2 to FREEZE_IO_PORT */
 		FREEZE_ASLEEP, /* there, or before that when the last vCPU sleeps in KVM_RUN */
+		FREEZE_SOON,   /* there, or before that `value` ns after vCPU 0 goes on */
 		FREEZE_PAGE,   /* while the page at guest-physical `value` is asked for */
 		/*
 		 * `value` nanoseconds after the mark: when the guest has taken the first byte that

@@ -303,6 +303,7 @@ static void step(const struct program_step *s)
 {
 	switch (s->op) {
 	case PROGRAM_L1_FREEZE:
+	case PROGRAM_L1_FREEZE_BEHIND:
 		trace.mark = PROGRAM_MARK(s);
 		freeze_point();
 		trace.mark = 0;

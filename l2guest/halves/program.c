@@ -274,6 +274,7 @@ static void instruction(const struct program_step *s)
 		INSN("rdpmc", OUT("+a"(a), "+d"(d)), "c"(c));
 		break;
 	case PROGRAM_FREEZE:
+	case PROGRAM_FREEZE_BEHIND:
 		seen->mark = PROGRAM_MARK(s);
 		INSN("out %%al, %%dx", , "a"(0), "d"(FREEZE_IO_PORT));
 		seen->mark = 0;
