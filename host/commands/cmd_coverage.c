@@ -109,42 +109,111 @@ static void print_those(const struct coverage_functions *f, const char *module,
 		print_listed(f, module);
 }
 
-/* The lines with code of a source file, and those of which some ran. */
-struct file_lines {
-	const char *file;
-	size_t all, ran;
-};
+/* ---- lines, if there is debug information -------------------------------------------------- */
 
-static struct file_lines *lines_of(struct file_lines **list, size_t *count, const char *file)
+static enum judgement judge_line(const struct coverage_source_line *l)
 {
-	for (size_t i = 0; i < *count; i++)
-		if (!strcmp((*list)[i].file, file))
-			return &(*list)[i];
-	*list = xrealloc(*list, (*count + 1) * sizeof(**list));
-	(*list)[*count] = (struct file_lines){.file = file};
-	return &(*list)[(*count)++];
+	return l->ran ? REACHED : l->reason ? LISTED : MISSING;
 }
 
-/* Each source file of @module, if there is debug information. */
-static void print_files(const struct coverage_functions *f, const char *module)
+/* Whether @l did not run, for @reason; NULL: without any. */
+static bool is_for(const struct coverage_source_line *l, const char *reason)
 {
-	auto_free struct file_lines *list = NULL;
-	size_t count = 0;
+	return !l->ran && (l->reason && reason ? !strcmp(l->reason, reason) : l->reason == reason);
+}
 
-	for (size_t i = 0; i < f->count; i++)
-		for (size_t n = 0;
-		     !strcmp(f->function[i].module, module) && n < f->function[i].lines; n++) {
-			const struct coverage_line *line = &f->function[i].line[n];
-			struct file_lines *of = lines_of(&list, &count, line->file);
+/* The lines of @l to @end, all of one file, that did not run for @reason. */
+static void print_source(const struct coverage_source_line *l,
+			 const struct coverage_source_line *end, const char *reason)
+{
+	const char *function = NULL;
 
-			of->all++;
-			of->ran += line->ran > 0;
-		}
+	for (; l < end; l++) {
+		const struct coverage_source_line *last = l;
+
+		if (!is_for(l, reason))
+			continue;
+		if (!function || strcmp(function, l->function))
+			printf("%s    %s:", function ? "\n" : "", l->function);
+		function = l->function;
+		while (last + 1 < end && is_for(last + 1, reason) &&
+		       !strcmp(last[1].function, function))
+			last++;
+		printf(last == l ? " %u" : " %u-%u", l->line, last->line);
+		l = last;
+	}
+	if (function)
+		printf("\n");
+}
+
+/* Whether a line in front of @l, from @first on, is listed for the same reason. */
+static bool told(const struct coverage_source_line *first, const struct coverage_source_line *l)
+{
+	for (; first < l; first++)
+		if (is_for(first, l->reason))
+			return true;
+	return false;
+}
+
+/* A file of which coverage_lines.def tells something: each line that did not run. */
+static void print_file(const struct coverage_source_line *first,
+		       const struct coverage_source_line *end, const size_t counts[JUDGEMENTS])
+{
+	bool stale = false;
+
+	printf("\n%s: %zu lines with code: %zu ran, %zu listed with a reason, %zu missing; "
+	       "%.1f %% of what this CPU model can reach\n",
+	       first->file, (size_t)(end - first), counts[REACHED], counts[LISTED], counts[MISSING],
+	       100.0 * (double)counts[REACHED] / (double)(counts[REACHED] + counts[MISSING]));
+	printf("  missing:\n");
+	print_source(first, end, NULL);
+	for (const struct coverage_source_line *l = first; l < end; l++) {
+		stale |= l->ran && l->reason;
+		if (judge_line(l) != LISTED || told(first, l))
+			continue;
+		printf("  %s:\n", l->reason);
+		print_source(first, end, l->reason);
+	}
+	if (stale)
+		printf("  listed, and ran all the same:\n");
+	for (const struct coverage_source_line *l = first; stale && l < end; l++)
+		if (l->ran && l->reason)
+			printf("    %s: %u\n", l->function, l->line);
+}
+
+/* The end of the file that begins with @l; @counts has how many lines are judged how. */
+static const struct coverage_source_line *count_file(const struct coverage_source_line *l,
+						     const struct coverage_source_line *end,
+						     size_t counts[JUDGEMENTS])
+{
+	const char *file = l->file;
+
+	memset(counts, 0, JUDGEMENTS * sizeof(*counts));
+	for (; l < end && !strcmp(l->file, file); l++)
+		counts[judge_line(l)]++;
+	return l;
+}
+
+/* Each source file of @module. */
+static void print_files(const struct coverage *c, const struct coverage_functions *f,
+			const char *module)
+{
+	size_t count, counts[JUDGEMENTS];
+	auto_free struct coverage_source_line *list = coverage_source(f, c->kernel, module, &count);
+	const struct coverage_source_line *next, *end = list + count;
+
 	if (count)
 		printf("\n%s, lines with code that ran, of all in the file:\n", module);
-	for (size_t i = 0; i < count; i++)
-		printf("  %6zu of %6zu  %5.1f %%  %s\n", list[i].ran, list[i].all,
-		       100.0 * (double)list[i].ran / (double)list[i].all, list[i].file);
+	for (const struct coverage_source_line *l = list; l < end; l = next) {
+		next = count_file(l, end, counts);
+		printf("  %6zu of %6zu  %5.1f %%  %s\n", counts[REACHED], (size_t)(next - l),
+		       100.0 * (double)counts[REACHED] / (double)(next - l), l->file);
+	}
+	for (const struct coverage_source_line *l = list; l < end; l = next) {
+		next = count_file(l, end, counts);
+		if (counts[LISTED])
+			print_file(l, next, counts);
+	}
 }
 
 static void print_all(const struct coverage_functions *f, const char *module)
@@ -169,7 +238,7 @@ static void print(const struct options *o, const struct coverage *c,
 		print_those(f, c->module[i].name, MISSING, "not reached", false);
 		print_those(f, c->module[i].name, LISTED, "not reached, because of", false);
 		print_those(f, c->module[i].name, REACHED, "reached", o->verbose);
-		print_files(f, c->module[i].name);
+		print_files(c, f, c->module[i].name);
 		if (o->all)
 			print_all(f, c->module[i].name);
 	}

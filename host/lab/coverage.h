@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which code of L0's KVM ran, as `run --coverage` leaves it in coverage.json (docs/coverage.md
- * tells the format): several runs added up, and judged by the table coverage.def.
+ * tells the format): several runs added up, and judged by the tables coverage.def and
+ * coverage_lines.def.
  */
 #ifndef HOST_LAB_COVERAGE_H
 #define HOST_LAB_COVERAGE_H
@@ -88,6 +89,23 @@ size_t coverage_function(struct coverage_functions *f, const char *module, const
  */
 int coverage_debug_info(const struct coverage *c, const char *file, struct coverage_functions *f,
 			struct err *e);
+
+/* A line of source with code. A line of a macro or an inline function may be of several functions.
+ */
+struct coverage_source_line {
+	const char *file,
+		*function; /* the one with most of its bytes; both of the functions given */
+	unsigned line, size;
+	bool ran;
+	const char *reason; /* why it cannot run, by coverage_lines.def, or NULL */
+};
+
+/*
+ * The lines of @module's source that @f knows, by file and line, each once; @kernel is the release
+ * that ran. NULL, and *count 0: no debug information. The caller frees it, and before @f.
+ */
+struct coverage_source_line *coverage_source(const struct coverage_functions *f, const char *kernel,
+					     const char *module, size_t *count);
 
 /* A module of the table of whose path @f has no function: then nothing can be said. NULL: none. */
 const char *coverage_lacks(const struct coverage_functions *f);

@@ -45,6 +45,13 @@ holds "as JSON" python3 - "$work/sum.json" <<-'END'
 	    assert top[word] == sum(f["judgement"] == word for f in top["functions"]) > 0, word
 END
 
+# Programs for lines that nothing else reaches; the mark is in front of each VM entry.
+command_exits 0 fuzz programs/lines/*.mf --coverage
+expect "programs for lines: with and without a snapshot alike" '^ok [0-9]+ - .*late-vmfail\.mf' \
+	'^ok [0-9]+ - .*tpr-shadow-off\.mf'
+coverage 1 "$work/log"
+expect "what programs ran is reached" '^ +[1-9][0-9]* of .* %  nested_vmx_check_controls$'
+
 # All that L0 tells of its time, to the nanosecond, with and without.
 cat >"$work/job" <<-'END'
 	./midflight run --lab=no --image ./midflight.elf --driver kvm -s running -n 1 >/dev/null

@@ -305,6 +305,76 @@ static void knows_inlined(void **state)
 	coverage_functions_free(&f);
 }
 
+#define LINE_OF(number, ran_bytes)                                                        \
+	{                                                                                 \
+		.file = (char[]){"nested.c"}, .line = number, .size = 4, .ran = ran_bytes \
+	}
+
+static void judge_line(const char *kernel, const char *function, unsigned number, bool listed)
+{
+	struct coverage_line line = LINE_OF(number, 0);
+	struct coverage_function one = {.module = "kvm_intel",
+					.name = (char *)(uintptr_t)function,
+					.line = &line,
+					.lines = 1};
+	const struct coverage_functions f = {&one, 1};
+	size_t count;
+	struct coverage_source_line *list = coverage_source(&f, kernel, "kvm_intel", &count);
+
+	assert_int_equal(count, 1);
+	assert_false(list->ran);
+	assert_int_equal(list->reason != NULL, listed);
+	free(list);
+	assert_null(coverage_source(&f, kernel, "kvm", &count));
+	assert_int_equal(count, 0);
+}
+
+/* Rows of coverage_lines.def: of a release, of any, of a range, of a pattern. */
+static void judges_lines(void **state)
+{
+	(void)state;
+	judge_line("6.12.117+deb13-cloud-amd64", "handle_invept", 5995, true);
+	judge_line("6.12.117", "handle_invept", 5995, true);
+	judge_line("6.12.117", "handle_invept", 5994, false);
+	judge_line("6.12.117", "handle_invvpid", 5995, false);
+	judge_line("6.12.1170", "handle_invept", 5995, false);
+	judge_line("6.12.117.1", "handle_invept", 5995, false);
+	judge_line("6.12", "handle_invept", 5995, false);
+	judge_line("6.12.117", "enter_vmx_operation", 5394, true);
+	judge_line("6.12.117", "enter_vmx_operation", 5395, false);
+	judge_line("6.12.117", "nested_cache_shadow_vmcs12", 759, true);
+	judge_line("7.3.4", "nested_vmx_hardware_setup", 1, true);
+}
+
+/* A line of two functions is one, that of the larger part; what ran is judged. */
+static void puts_lines_together(void **state)
+{
+	struct coverage_line inner[] = {LINE_OF(5, 4), LINE_OF(6, 1), LINE_OF(7, 0)};
+	struct coverage_line setup[] = {LINE_OF(6, 0), LINE_OF(8, 0)};
+	struct coverage_function two[] = {
+		{.module = "kvm_intel", .name = (char[]){"inner"}, .line = inner, .lines = 3},
+		{.module = "kvm_intel",
+		 .name = (char[]){"nested_vmx_hardware_setup"},
+		 .line = setup,
+		 .lines = 2},
+	};
+	size_t count;
+	struct coverage_source_line *list;
+
+	(void)state;
+	setup[0].size = 9;
+	list = coverage_source(&(struct coverage_functions){two, 2}, "7.3", "kvm_intel", &count);
+	assert_int_equal(count, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(list[i].line, 5 + i);
+	assert_true(list[0].ran && list[1].ran && !list[2].ran && !list[3].ran);
+	assert_string_equal(list[1].function, "nested_vmx_hardware_setup");
+	assert_null(list[1].reason);
+	assert_null(list[2].reason);
+	assert_non_null(list[3].reason);
+	free(list);
+}
+
 static void refuses_debug_info(const char *readelf, const char *addr2line, const char *why)
 {
 	struct coverage_functions f;
@@ -371,6 +441,7 @@ int main(void)
 		cmocka_unit_test(judges),	 cmocka_unit_test(refuses),
 		cmocka_unit_test(lacks),	 cmocka_unit_test(survives_mutations),
 		cmocka_unit_test(knows_inlined), cmocka_unit_test(doubts_debug_info),
+		cmocka_unit_test(judges_lines),	 cmocka_unit_test(puts_lines_together),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
