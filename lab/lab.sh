@@ -51,11 +51,12 @@ usage: lab/lab.sh COMMAND
 
   build [KERNEL] [--force]
                       build what is missing of the lab (--force: remove it all first)
-  run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--put FILE]... [--state STATE] -- COMMAND [ARG...]
+  run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--record] [--put FILE]... [--state STATE] -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
                       FILEs are there in the working directory; what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log; with --coverage
-                      also coverage.json, which code of KVM's modules ran (midflight coverage).
+                      also coverage.json, which code of KVM's modules ran (midflight coverage);
+                      with --record there is no file, but COMMAND can ask for it (midflight fuzz).
                       Exit status: COMMAND's; 1 when L0 dies (the line of its console that says
                       so is the end of the run) or is not done in SECONDS, 2 when the lab itself failed;
                       what was kept before (\`keep FILE\` in L0) is in DIR then, with l0-console.txt.
@@ -595,7 +596,8 @@ job_options() { # ARG...
                 ;;
             --out) out=${2:?}; shift 2 ;;
             --timeout) seconds=${2:?}; shift 2 ;;
-            --coverage) coverage=yes; shift ;;
+            --coverage) coverage=yes record=yes; shift ;;
+            --record) record=yes; shift ;;
             --put) put+=("${2:?}"); shift 2 ;;
             --state) state=${2:?}; shift 2 ;;
             --) shift; break ;;
@@ -606,14 +608,14 @@ job_options() { # ARG...
 }
 
 cmd_run() {
-    local seconds=900 out='' put=() coverage='' state='' rest=()
+    local seconds=900 out='' put=() coverage='' record='' state='' rest=()
     job_options "$@"
     [ ${#rest[@]} -gt 0 ] || die 'run: no command; usage: lab/lab.sh run [OPTION...] -- COMMAND [ARG...]'
     run_job "${rest[@]}"
 }
 
 cmd_shell() {
-    local seconds='' out='' put=() coverage='' state='' rest=() size='' shell=(sh /job/shell)
+    local seconds='' out='' put=() coverage='' record='' state='' rest=() size='' shell=(sh /job/shell)
     job_options "$@"
     [ ${#rest[@]} = 0 ] || die 'shell: it takes no command; type it there, or give it to stdin.'
     if [ -t 0 ] && [ -t 1 ] && { : <> /dev/tty; } 2> /dev/null; then
@@ -671,7 +673,7 @@ end_followers() {
     followers=()
 }
 
-# Runs COMMAND in L0; $put, $out, $coverage, $seconds and $state are its caller's.
+# Runs COMMAND in L0; $put, $out, $coverage, $record, $seconds and $state are its caller's.
 run_job() { # COMMAND ARG...
     local status=0 started return='' watch=()
     [ -z "$coverage" ] || [ -n "$out" ] || die "$command: --coverage needs --out DIR."
@@ -702,7 +704,7 @@ run_job() { # COMMAND ARG...
     [ "$command" != shell ] || watch=(sed -un "s/\r\$//; /^lab: /s/\$/$return/p")
     started=$SECONDS
     unset LAB_COVERAGE
-    [ -z "$coverage" ] || export LAB_COVERAGE=$MODULE_AREA
+    [ -z "$record" ] || export LAB_COVERAGE=$MODULE_AREA
     emulator_start "$lab/bochs" "$seconds" -r saved
     follow results take_results &
     followers+=($!)
