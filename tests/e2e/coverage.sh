@@ -68,9 +68,11 @@ first=$(instructions)
 command_exits 0 fuzz --loops 8 --seed 2 --control
 eight=$(instructions)
 holds "fuzz: eight programs reach more than one: $first and $eight" [ "$eight" -gt "$first" ]
-command_exits 0 fuzz --loops 8 --seed 2 --control --coverage
+command_exits 0 fuzz --loops 8 --seed 2 --control
 holds "fuzz: the same seed, the same count" [ "$(instructions)" = "$eight" ]
 holds "fuzz: also in fuzz.json" grep -q "\"code\": $eight," "$work/log/fuzz.json"
+# In another command L0's own interrupts meet KVM elsewhere.
+command_exits 0 fuzz --loops 8 --seed 2 --control --coverage
 coverage 1 "$work/log"
 expect "fuzz: who asks takes nothing from the record" '^ +[1-9][0-9]* of .* %  vmx_get_nested_state_pages$' \
 	'^ +[1-9][0-9]* of .* %  nested_vmx_vmexit$'
