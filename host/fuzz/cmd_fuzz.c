@@ -7,6 +7,7 @@
 #include "host/fuzz/fuzz.h"
 #include "host/fuzz/trace.h"
 #include "host/lab/lab.h"
+#include "host/lab/ran.h"
 #include "host/report/schemas.h"
 #include "host/run/setup.h"
 
@@ -39,6 +40,7 @@ struct campaign {
 	unsigned flown, counts[FUZZ_ERROR + 1], met; /* met: features */
 	uint64_t feature[FEATURES];
 	bool fresh_feature; /* the last trace had one */
+	long code; /* KVM's instructions that programs were the first to reach; -1: blind */
 	struct program_lists *kept;
 	unsigned kepts;
 	struct finding *finding;
@@ -63,9 +65,9 @@ static void take_feature(void *arg, uint64_t feature)
 	c->fresh_feature = true;
 }
 
-static void keep_program(struct campaign *c, const struct program_lists *p)
+static void keep_program(struct campaign *c, const struct program_lists *p, bool fresh_code)
 {
-	c->fresh_feature = false;
+	c->fresh_feature = fresh_code;
 	trace_features(&c->compared.control.trace, take_feature, c);
 	if (!c->fresh_feature || c->kepts == KEPT_MAX)
 		return;
@@ -142,6 +144,7 @@ static int write_fuzz(const struct campaign *c, struct err *e)
 	json_set(top, "no_mark", json_integer(c->counts[FUZZ_NO_MARK]));
 	json_set(top, "states", json_integer(c->met));
 	json_set(top, "kept", json_integer(c->kepts));
+	json_set(top, "code", c->code < 0 ? json_null() : json_integer(c->code));
 	for (unsigned i = 0; i < c->findings; i++)
 		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
 					    "why", c->finding[i].why, "program",
@@ -206,8 +209,10 @@ static int fly_one(struct campaign *c, struct err *e)
 {
 	struct program_lists p;
 	enum fuzz_word word;
+	long code;
 	int mark;
 
+	lab_ran_new(); /* by what made the last finding smaller */
 	next_program(c, &p);
 	c->vm.oracles = !c->o->no_oracles && random_next(&c->random) % ORACLES_EVERY == 0;
 	mark = (int)(random_next(&c->random) % 4);
@@ -218,10 +223,12 @@ static int fly_one(struct campaign *c, struct err *e)
 		word = fuzz_frozen(&c->vm, &p, mark, false, &c->compared);
 	c->flown++;
 	c->counts[word]++;
+	code = lab_ran_new();
+	c->code = code < 0 ? -1 : c->code + code;
 	if (word == FUZZ_ERROR)
 		return err_set(e, "%s", c->compared.why);
 	if (word != FUZZ_DROPPED && word != FUZZ_INEXACT)
-		keep_program(c, &p);
+		keep_program(c, &p, code > 0);
 	return word == FUZZ_FOUND ? found(c, &p, mark, e) : 0;
 }
 
@@ -238,9 +245,13 @@ static void tell(const struct campaign *c, FILE *f)
 {
 	fprintf(f,
 		"# %u programs: %u alike, %u found, %u not exact, %u without an end, "
-		"%u without a mark; %u states, %u kept\n",
+		"%u without a mark; %u states, %u kept, ",
 		c->flown, c->counts[FUZZ_ALIKE], c->counts[FUZZ_FOUND], c->counts[FUZZ_INEXACT],
 		c->counts[FUZZ_DROPPED], c->counts[FUZZ_NO_MARK], c->met, c->kepts);
+	if (c->code < 0)
+		fprintf(f, "blind: nobody records which code of KVM ran\n");
+	else
+		fprintf(f, "%ld instructions of KVM\n", c->code);
 }
 
 static int draw_and_fly(struct campaign *c, struct err *e)

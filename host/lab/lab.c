@@ -88,8 +88,8 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	ADD("%u", job ? LAB_SECONDS_MAX : lab_seconds(o));
 	for (unsigned i = 0; i < o->l0_words; i++)
 		ADD("%s", o->l0[i]);
-	if (o->coverage)
-		ADD("--coverage");
+	if (o->coverage || o->command == CMD_FUZZ) /* which calls lab_ran_new() */
+		ADD("%s", o->coverage ? "--coverage" : "--record");
 	ADD("--put");
 	ADD("%s", self);
 	ADD("--put");

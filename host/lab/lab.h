@@ -16,6 +16,7 @@ struct lab_job;
  */
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e);
 
+#define LAB_ENV	     "MIDFLIGHT_LAB" /* set inside the lab */
 #define LAB_LOG	     "LOG" /* what commands whose bytes repeat call their log directory there */
 #define LAB_SNAPSHOT "saved.snapshot" /* what `save` writes in the lab; it comes out in the log */
 

@@ -16,7 +16,6 @@
 #define MEMORY_MIB     16 /* the least with which QEMU's firmware starts L1 */
 #define MEMORY_MIB_KVM 4  /* L1 alone */
 #define MISS_LIMIT     50
-#define LAB_ENV	       "MIDFLIGHT_LAB" /* set inside the lab */
 
 /* All paths become absolute, as QEMU gets another cwd. */
 static int find_paths(struct setup *s, struct err *e)

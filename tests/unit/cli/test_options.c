@@ -234,6 +234,16 @@ static void lab_repeats(void **state)
 	assert_contains(text, "|--put|/some where/replay.json|--|./midflight|minimise|");
 	assert_contains(text, "|--shown-log=LOG|./replay.json|");
 	free(text);
+
+	o.command = CMD_FUZZ;
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	assert_contains(text, "|--record|--put|/midflight|");
+	free(text);
+	o.coverage = true;
+	text = joined(lab_args(&o, NULL, "/lab.sh", "/midflight", "/l1.elf", "/log"));
+	assert_contains(text, "|--coverage|--put|/midflight|");
+	assert_null(strstr(text, "--record"));
+	free(text);
 }
 
 static void lab_commands(void **state)
