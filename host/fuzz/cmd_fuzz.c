@@ -3,9 +3,16 @@
 #include "host/base/cleanup.h"
 #include "host/base/signals.h"
 #include "host/fuzz/campaign.h"
+#include "host/report/run_dir.h"
 #include "host/report/schemas.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fuzz_lab(struct options *o, const struct setup *setup);
+static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION, fuzz_lab};
 
 #define DEADLINE_NS (100 * NS_PER_MS) /* a program is much shorter */
 
@@ -47,19 +54,97 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 	return status;
 }
 
+/* ---- the corpus that is given ---------------------------------------------------------------- */
+
+#define BUNDLE "corpus.mf" /* the whole of it, on its way into the lab */
+
+static struct corpus given; /* read before anything of an earlier campaign is replaced */
+
+/* Directory by directory, in the order of --corpus. */
+static int each_corpus(const struct options *o, int (*one)(void *arg, const char *dir), void *arg)
+{
+	const char *list = o->corpus;
+	const size_t size = list ? strlen(list) + 1 : 0;
+	auto_free char *dir = xcalloc(1, size + 1);
+	int ret = 0;
+
+	while (!ret && list && word_next(&list, ',', dir, size))
+		ret = one(arg, dir);
+	return ret;
+}
+
+static int read_corpus(void *arg, const char *dir)
+{
+	struct err *e = arg;
+
+	/* One that is not there yet is made at the end. */
+	return access(dir, F_OK) && errno == ENOENT ? 0 : corpus_read(&given, dir, e);
+}
+
+static int read_given(const struct options *o, struct err *e)
+{
+	auto_buf struct buf text = {0};
+
+	if (!o->bundle)
+		return each_corpus(o, read_corpus, e);
+	return read_file(".", o->files[0], &text, e) || corpus_unbundle(&given, buf_text(&text), e)
+		       ? -1
+		       : 0;
+}
+
+static int is_log(void *arg, const char *dir)
+{
+	auto_free char *own = xasprintf("%s/" FUZZ_CORPUS, (const char *)arg);
+	struct stat a, b;
+
+	return !stat(own, &a) && !stat(dir, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Makes room for the findings of a new campaign. A corpus in LOG that was named stays. */
+static void clean(const struct options *o, const struct setup *setup)
+{
+	if (!each_corpus(o, is_log, (void *)setup->log))
+		run_dir_clean_programs(setup->log);
+	else
+		run_dir_clean_findings(setup->log);
+}
+
+struct saved {
+	struct corpus kept;
+	struct err *e;
+};
+
+static int save_first(void *arg, const char *dir)
+{
+	struct saved *s = arg;
+
+	return corpus_write(&s->kept, dir, s->e) ? -1 : 1; /* and no other */
+}
+
+/* What the campaign has kept goes into the first directory of --corpus as well. */
+static int save_corpus(const struct options *o, const struct setup *setup, struct err *e)
+{
+	auto_free char *own = xasprintf("%s/" FUZZ_CORPUS, setup->log);
+	struct saved s = {.e = e};
+	int ret = access(own, F_OK) ? 0 : corpus_read(&s.kept, own, e);
+
+	if (!ret)
+		ret = each_corpus(o, save_first, &s) < 0 ? -1 : 0;
+	corpus_free(&s.kept);
+	return ret;
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int fuzz_here(struct options *o, const struct setup *setup)
+static bool is_campaign(const struct options *o)
 {
-	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
-	struct flight_config config;
-	struct err e = {0};
-	unsigned number = 0;
-	int status = 0;
+	return !o->file_count || o->bundle;
+}
 
-	c->o = o;
-	c->setup = setup;
-	c->random = o->seed;
+static void start_config(struct campaign *c, const struct options *o, const struct setup *setup)
+{
+	struct flight_config config;
+
 	setup_flight(setup, &config);
 	c->vm.driver = &kvm_driver;
 	c->vm.config = config.vm;
@@ -69,28 +154,90 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	c->vm.oracles = !o->no_oracles;
 	c->vm.control = o->control;
 	c->vm.broken = config.broken;
+}
+
+static int fuzz_here(struct options *o, const struct setup *setup)
+{
+	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
+	struct err e = {0};
+	unsigned number = 0;
+	int status = 0;
+
+	if (o->jobs > 1)
+		puts("# midflight: --jobs is for labs; here one flies after the other");
+	if (is_campaign(o))
+		clean(o, setup);
+	start_config(c, o, setup);
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&c->vm, o->enlightened))
 		status = give_up(c->vm.err.text);
-	c->started_ns = now_ns();
-	for (unsigned i = 0; status < 2 && i < o->file_count; i++) {
+	campaign_init(c, o, setup, &given);
+	for (unsigned i = 0; status < 2 && i < o->file_count && !o->bundle; i++) {
 		const int one = fly_file(c, o->files[i], &number);
 
 		status = one > status ? one : status;
 	}
-	if (!status && !o->file_count)
+	if (!status && is_campaign(o))
 		status = campaign_fly(c, &e);
-	if (campaign_write(c, &e) || *e.text)
+	if (campaign_write(c, NULL, &e) || *e.text)
+		status = give_up(e.text);
+	if (is_campaign(o) && save_corpus(o, setup, &e))
 		status = give_up(e.text);
 	fuzz_vm_end(&c->vm);
-	free(c->kept);
-	free(c->finding);
+	campaign_free(c);
 	return signals_pending() ? 128 + signals_pending() : status;
+}
+
+/* How many labs @o wants for a campaign: not more than there are programs. */
+static unsigned labs_wanted(const struct options *o)
+{
+	const unsigned most = SHARDS_MAX / (o->shard.n ? o->shard.n : 1);
+	const unsigned jobs = o->hops_given && o->jobs > o->hops ? o->hops : o->jobs;
+
+	return jobs < most ? jobs : most;
+}
+
+/* The corpus goes into the lab as one file. */
+static int fuzz_lab(struct options *o, const struct setup *setup)
+{
+	auto_free char *bundle = xasprintf("%s/" BUNDLE, setup->log);
+	char *const files[] = {bundle};
+	struct options inside = *o;
+	auto_buf struct buf text = {0};
+	struct err e = {0};
+	int status = 0;
+
+	if (is_campaign(o))
+		clean(o, setup);
+	for (unsigned i = 0; i < given.count; i++)
+		bundle_add(&given.program[i], &text);
+	if (given.count) {
+		if (write_path(bundle, text.p, text.len, &e))
+			return give_up(e.text);
+		inside.bundle = true;
+		inside.files = files;
+		inside.file_count = 1;
+	}
+	if (is_campaign(&inside) && labs_wanted(o) > 1)
+		status = fuzz_shards(&inside, setup, labs_wanted(o));
+	else
+		status = fly_in_lab(&inside, setup, &left);
+	if (given.count)
+		unlink(bundle);
+	if (is_campaign(o) && save_corpus(o, setup, &e))
+		status = give_up(e.text);
+	return status;
 }
 
 int cmd_fuzz(struct options *o)
 {
-	static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION};
+	struct err e = {0};
+	int status;
 
-	return fly_into_log(o, &left, fuzz_here);
+	if (o->file_count && !o->bundle && (o->corpus || o->shard.n || o->jobs > 1))
+		return give_up("fuzz: programs of files all fly, in one lab: no --corpus, --shard, "
+			       "--jobs");
+	status = read_given(o, &e) ? give_up(e.text) : fly_into_log(o, &left, fuzz_here);
+	corpus_free(&given);
+	return status;
 }

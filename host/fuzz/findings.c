@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a campaign found: of which kind it is, how often, whether it is known; writing it down.
 #include "host/base/cleanup.h"
-#include "host/base/json.h"
 #include "host/flight/known.h"
 #include "host/fuzz/campaign.h"
 #include "host/fuzz/trace.h"
 #include "host/lab/lab.h"
+#include "host/report/result_json.h"
 #include "host/report/schemas.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <midflight_version.h>
 
-#define KNOWN	  "# known KVM bug " /* ID, mark N: WHAT DIFFERS */
-#define OF_A_KIND 3		     /* findings that are made smaller */
+#define KNOWN	 "# known KVM bug " /* ID, mark N: WHAT DIFFERS */
+#define MADE_MAX 8 /* failures of a kind that are made smaller, if all of them are known */
+
+/* ---- known ones ----------------------------------------------------------------------------- */
+
+/* All of programs/ in one text (corpus.h: bundle). */
+static const char programs[] =
+#include <known_programs.h>
+	;
 
 char *known_in(const char *text, int mark, const char *why)
 {
@@ -31,11 +38,49 @@ char *known_in(const char *text, int mark, const char *why)
 	return NULL;
 }
 
+struct wanted {
+	const char *steps, *why; /* what is looked for */
+	int mark;
+	char *known; /* what was found */
+};
+
+static int look_at(void *arg, const char *name, const char *text, struct err *e)
+{
+	struct wanted *w = arg;
+	struct program_lists p;
+	auto_buf struct buf steps = {0};
+
+	(void)name;
+	if (program_read(&p, text, e))
+		return -1;
+	program_print(&p, &steps);
+	if (!w->known && !strcmp(buf_text(&steps), w->steps))
+		w->known = known_in(text, w->mark, w->why);
+	return 0;
+}
+
+char *known_program(const struct program_lists *p, int mark, const char *why)
+{
+	auto_buf struct buf steps = {0};
+	struct wanted w = {.why = why, .mark = mark};
+	struct err e = {0};
+
+	program_print(p, &steps);
+	w.steps = buf_text(&steps);
+	if (bundle_each(programs, look_at, &w, &e))
+		give_up(e.text); /* a program of ours cannot be read: its unit test would say so */
+	return w.known;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
 /* The words of all steps, which alike failures have in common. */
 static void shape_of(const struct program_lists *p, char *text, size_t size)
 {
 	auto_buf struct buf b = {0};
 
+	if (p->flags & PROGRAM_APICV)
+		buf_printf(&b, "apicv; ");
 	for (int l1 = 1; l1 >= 0; l1--)
 		for (const struct program_step *s = l1 ? p->l1 : p->l2; s->op; s++)
 			program_print_step(s, &b), buf_printf(&b, "; ");
@@ -45,9 +90,9 @@ static void shape_of(const struct program_lists *p, char *text, size_t size)
 int finding_write(const struct campaign *c, unsigned number, const struct program_lists *p,
 		  int mark, struct err *e)
 {
-	auto_free char *dir = xasprintf("%s/finding-%u", c->setup->log, number);
+	auto_free char *dir = xasprintf("%s/" FUZZ_FINDING, c->setup->log, number);
 	auto_free char *name =
-		xasprintf("finding-%u.mf", number); /* for several on a command line */
+		xasprintf(FUZZ_FINDING ".mf", number); /* for several on a command line */
 	auto_buf struct buf program = {0}, traces = {0};
 	auto_free char *snapshot = xasprintf("%s/snapshot.bin", dir);
 	const struct fuzz_flown *frozen = &c->compared.frozen, *control = &c->compared.control;
@@ -69,56 +114,146 @@ int finding_write(const struct campaign *c, unsigned number, const struct progra
 		       : 0;
 }
 
-int campaign_write(const struct campaign *c, struct err *e)
+static json_t *point_json(const struct campaign_point *p)
 {
-	json_auto_t *top = json_got(json_object());
-	json_t *list = json_got(json_array());
-	auto_free char *path = xasprintf("%s/" FUZZ_FILE, c->setup->log);
+	return json_got(json_pack("[i, i, i, i]", (int)p->flown, (int)p->states, (int)p->kept,
+				  (int)p->findings));
+}
+
+/* The only part of this campaign: its last point is what there is now. */
+static json_t *part_json(const struct campaign *c)
+{
+	const struct campaign_point now = {c->flown, c->met, c->kept.count, c->findings};
+	json_t *part = json_got(json_object()), *points = json_got(json_array());
+
+	for (unsigned i = 0; i < c->points && c->point[i].flown < now.flown; i++)
+		json_append(points, point_json(&c->point[i]));
+	json_append(points, point_json(&now));
+	json_set(part, "seed", json_integer((json_int_t)c->o->seed));
+	json_set(part, "shard", report_json_shard(&c->o->shard));
+	json_set(part, "points", points);
+	return part;
+}
+
+static json_t *finding_json(const struct finding *f)
+{
+	json_t *json = json_got(json_object());
+
+	json_set(json, "kind", json_text(f->kind));
+	json_set(json, "why", json_text(f->why));
+	json_set(json, "program", json_text(f->shape));
+	json_set(json, "mark", json_integer(f->mark));
+	json_set(json, "hits", json_integer(f->hits));
+	json_set(json, "more", json_integer(f->more));
+	json_set(json, "known", *f->known ? json_text(f->known) : json_null());
+	return json;
+}
+
+json_t *campaign_json(const struct campaign *c)
+{
+	json_t *top = json_got(json_object()), *parts = json_got(json_array()),
+	       *features = json_got(json_array()), *findings = json_got(json_array());
+	const struct {
+		const char *key;
+		unsigned count;
+	} counts[] = {{"flown", c->flown},
+		      {"read", c->read},
+		      {"alike", c->counts[FUZZ_ALIKE]},
+		      {"found", c->counts[FUZZ_FOUND]},
+		      {"not_exact", c->counts[FUZZ_INEXACT]},
+		      {"no_end", c->counts[FUZZ_DROPPED]},
+		      {"no_mark", c->counts[FUZZ_NO_MARK]},
+		      {"states", c->met},
+		      {"kept", c->kept.count}};
 
 	json_set(top, "schema", json_text(FUZZ_SCHEMA));
 	json_set(top, "version", json_integer(FUZZ_VERSION));
 	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
 	json_set(top, "kernel", json_text(known_kernel()));
-	json_set(top, "seed", json_integer((json_int_t)c->o->seed));
 	json_set(top, "order", json_text(c->setup->order.name));
 	json_set(top, "enlightened", json_boolean(c->o->enlightened));
-	json_set(top, "flown", json_integer(c->flown));
-	json_set(top, "alike", json_integer(c->counts[FUZZ_ALIKE]));
-	json_set(top, "found", json_integer(c->counts[FUZZ_FOUND]));
-	json_set(top, "not_exact", json_integer(c->counts[FUZZ_INEXACT]));
-	json_set(top, "no_end", json_integer(c->counts[FUZZ_DROPPED]));
-	json_set(top, "no_mark", json_integer(c->counts[FUZZ_NO_MARK]));
-	json_set(top, "states", json_integer(c->met));
-	json_set(top, "kept", json_integer(c->kepts));
+	json_set(top, "oracles", json_boolean(!c->o->no_oracles));
+	json_set(top, "control", json_boolean(c->o->control));
+	json_set(top, "break", json_text(c->o->breakage));
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		json_set(top, counts[i].key, json_integer(counts[i].count));
+	json_append(parts, part_json(c));
+	json_set(top, "parts", parts);
+	for (unsigned i = 0; i < FEATURES && c->met; i++)
+		if (c->feature[i])
+			json_append(features, json_hex(c->feature[i]));
+	json_set(top, "features", features);
 	for (unsigned i = 0; i < c->findings; i++)
-		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
-					    "why", c->finding[i].why, "program",
-					    c->finding[i].shape, "hits", (int)c->finding[i].hits));
-	json_set(top, "findings", list);
-	return json_write(top, path, e);
+		json_append(findings, finding_json(&c->finding[i]));
+	json_set(top, "findings", findings);
+	return top;
 }
 
-/* If there are enough of @kind: counts one more, as the first of them. */
+int campaign_write(const struct campaign *c, const char *also, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/" FUZZ_FILE, c->setup->log);
+	json_auto_t *top = campaign_json(c);
+
+	if (json_write(top, path, e))
+		return -1;
+	if (also && keep_files(c->setup->log, also, FUZZ_FILE))
+		return err_set(e, "cannot get %s out of the lab", also);
+	return 0;
+}
+
+/* ---- kinds ---------------------------------------------------------------------------------- */
+
+/*
+ * If there are enough of @kind: counts one more. A known one does not make enough, as it has no
+ * more than its own program; but it is not made smaller for ever. @first: of the kind, or NULL.
+ */
 static bool counted(struct campaign *c, const char *kind)
 {
-	struct finding *first = NULL;
+	struct finding *first = NULL, *unknown = NULL;
 	unsigned n = 0;
 
 	for (unsigned i = c->findings; i-- > 0;)
 		if (!strcmp(c->finding[i].kind, kind)) {
 			first = &c->finding[i];
-			n++;
+			unknown = *first->known ? unknown : first;
+			n += !*first->known;
 		}
-	if (n < OF_A_KIND)
+	if (!first || (n < FINDING_A_KIND && first->made < MADE_MAX))
 		return false;
-	first->hits++;
+	(unknown ?: first)->more++;
 	return true;
+}
+
+/* Counts @f, if it was found before; else adds it. Whether it was. */
+static bool add(struct campaign *c, const struct finding *f)
+{
+	struct finding *first = NULL, *same = NULL;
+
+	for (unsigned i = c->findings; i-- > 0;) {
+		struct finding *g = &c->finding[i];
+
+		if (strcmp(g->kind, f->kind))
+			continue;
+		first = g;
+		if (g->mark == f->mark && !strcmp(g->shape, f->shape) && !strcmp(g->why, f->why))
+			same = g;
+	}
+	if (first)
+		first->made++;
+	if (same) {
+		same->hits++;
+		return true;
+	}
+	c->finding = xrealloc(c->finding, (c->findings + 1) * sizeof(*c->finding));
+	c->finding[c->findings] = *f;
+	c->finding[c->findings++].made = !first;
+	return false;
 }
 
 int findings_add(struct campaign *c, struct program_lists *p, int mark, struct err *e)
 {
 	struct finding f = {.hits = 1};
-	auto_free char *dir = NULL;
+	auto_free char *dir = NULL, *known = NULL;
 
 	if (counted(c, c->compared.kind))
 		return 0;
@@ -127,22 +262,21 @@ int findings_add(struct campaign *c, struct program_lists *p, int mark, struct e
 		c->counts[FUZZ_INEXACT]++; /* it needs what flew before */
 		return 0;
 	}
+	f.mark = mark;
 	shape_of(p, f.shape, sizeof(f.shape));
 	snprintf(f.kind, sizeof(f.kind), "%s", c->compared.kind);
 	snprintf(f.why, sizeof(f.why), "%s", c->compared.why);
-	for (unsigned i = 0; i < c->findings; i++)
-		if (!strcmp(c->finding[i].shape, f.shape)) {
-			c->finding[i].hits++;
-			return 0;
-		}
-	c->finding = xrealloc(c->finding, (c->findings + 1) * sizeof(*c->finding));
-	c->finding[c->findings++] = f;
-	dir = xasprintf("finding-%u", c->findings);
-	if (finding_write(c, c->findings, p, mark, e) || campaign_write(c, e))
+	if (!c->vm.broken && !c->vm.control) /* else it is no bug of KVM's */
+		known = known_program(p, mark, f.why);
+	snprintf(f.known, sizeof(f.known), "%s", known ?: "");
+	if (add(c, &f))
+		return 0;
+	dir = xasprintf(FUZZ_FINDING, c->findings);
+	if (finding_write(c, c->findings, p, mark, e) ||
+	    campaign_write(c, dir, e)) /* and out of the lab, whatever becomes of L0 */
 		return -1;
-	if (keep_files(c->setup->log, dir, FUZZ_FILE)) /* whatever becomes of L0 */
-		return err_set(e, "cannot get %s out of the lab", dir);
-	printf("# finding %u: %s\n#   %s\n", c->findings, f.why, f.shape);
+	printf("# finding %u: %s%s%s\n#   %s\n", c->findings, f.why,
+	       known ? ", known KVM bug: " : "", known ?: "", f.shape);
 	fflush(stdout);
 	return 0;
 }
