@@ -170,7 +170,6 @@ int campaign_fly(struct campaign *c, struct err *e)
 {
 	int64_t told = now_ns();
 	json_auto_t *top = NULL;
-	bool failed = false;
 
 	if (fly_given(c, e))
 		return 2;
@@ -192,7 +191,5 @@ int campaign_fly(struct campaign *c, struct err *e)
 	       "time\n",
 	       (long long)(c->vm.flown_ns / NS_PER_MS), (long long)(c->vm.moved_ns / NS_PER_MS),
 	       (long long)((now_ns() - c->started_ns) / NS_PER_MS));
-	for (unsigned i = 0; i < c->findings; i++)
-		failed |= !*c->finding[i].known;
-	return failed ? 1 : c->counts[FUZZ_ALIKE] || c->findings ? 0 : 4;
+	return fuzz_json_status(top);
 }

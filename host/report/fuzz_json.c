@@ -116,6 +116,17 @@ void fuzz_json_findings(const json_t *top, FILE *out)
 	}
 }
 
+int fuzz_json_status(const json_t *top)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach(json_object_get(top, "findings"), i, f)
+		if (!json_member(f, "known"))
+			return 1;
+	return i || json_member_integer(top, "alike") ? 0 : 4;
+}
+
 void fuzz_json_part(const json_t *part, struct buf *text)
 {
 	const json_t *shard = json_object_get(part, "shard");

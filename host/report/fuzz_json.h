@@ -25,6 +25,9 @@ json_t *fuzz_json_load(const char *path, struct err *e);
 void fuzz_json_tell(const json_t *top, FILE *out);
 /* A line for each finding. */
 void fuzz_json_findings(const json_t *top, FILE *out);
+/* The exit status: 1 it has a finding that is no known bug, 0 something else flew, 4 nothing did.
+ */
+int fuzz_json_status(const json_t *top);
 /* `seed 7`, `seed 7, shard 1/2`: which @part it is. */
 void fuzz_json_part(const json_t *part, struct buf *text);
 
