@@ -95,7 +95,7 @@ static int add_point(struct campaign *c, struct err *e)
 		c->points = POINTS / 2;
 		c->point_every *= 2;
 	}
-	return campaign_write(c, c->kept.count ? FUZZ_CORPUS : FUZZ_FILE, e);
+	return campaign_write(c, e);
 }
 
 static int fly_one(struct campaign *c, struct program_lists *p, struct err *e)

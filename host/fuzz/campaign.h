@@ -74,8 +74,11 @@ int finding_write(const struct campaign *c, unsigned number, const struct progra
 
 /* The object of fuzz.json. */
 json_t *campaign_json(const struct campaign *c);
-/* Writes LOG/fuzz.json, and LOG/@also, if not NULL, is there: both leave the lab now. */
-int campaign_write(const struct campaign *c, const char *also, struct err *e);
+/*
+ * Writes LOG/fuzz.json, which leaves the lab now, with the programs that were kept. 0, or -1 with
+ * @e filled.
+ */
+int campaign_write(const struct campaign *c, struct err *e);
 
 /*
  * The known bug of which the program in @text says, in a line of its own, that it makes just this

@@ -179,7 +179,7 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	}
 	if (!status && is_campaign(o))
 		status = campaign_fly(c, &e);
-	if (campaign_write(c, NULL, &e) || *e.text)
+	if (campaign_write(c, &e) || *e.text)
 		status = give_up(e.text);
 	if (is_campaign(o) && save_corpus(o, setup, &e))
 		status = give_up(e.text);

@@ -189,15 +189,15 @@ json_t *campaign_json(const struct campaign *c)
 	return top;
 }
 
-int campaign_write(const struct campaign *c, const char *also, struct err *e)
+int campaign_write(const struct campaign *c, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/" FUZZ_FILE, c->setup->log);
 	json_auto_t *top = campaign_json(c);
 
 	if (json_write(top, path, e))
 		return -1;
-	if (also && keep_files(c->setup->log, also, FUZZ_FILE))
-		return err_set(e, "cannot get %s out of the lab", also);
+	if (keep_files(c->setup->log, c->kept.count ? FUZZ_CORPUS : FUZZ_FILE, FUZZ_FILE))
+		return err_set(e, "cannot get " FUZZ_FILE " out of the lab");
 	return 0;
 }
 
@@ -272,8 +272,11 @@ int findings_add(struct campaign *c, struct program_lists *p, int mark, struct e
 	if (add(c, &f))
 		return 0;
 	dir = xasprintf(FUZZ_FINDING, c->findings);
-	if (finding_write(c, c->findings, p, mark, e) ||
-	    campaign_write(c, dir, e)) /* and out of the lab, whatever becomes of L0 */
+	if (finding_write(c, c->findings, p, mark, e))
+		return -1;
+	if (keep_files(c->setup->log, dir, dir)) /* whatever becomes of L0 */
+		return err_set(e, "cannot get %s out of the lab", dir);
+	if (campaign_write(c, e))
 		return -1;
 	printf("# finding %u: %s%s%s\n#   %s\n", c->findings, f.why,
 	       known ? ", known KVM bug: " : "", known ?: "", f.shape);

@@ -41,17 +41,20 @@ static void take_line(void *arg, unsigned number, enum job_stream stream, const 
 	fflush(stdout);
 }
 
-/* The worst of all labs': failed, ended in another way than in order, passed, nothing flew. */
+static bool in_order(const struct job *job)
+{
+	return job->status == 0 || job->status == 1 || job->status == 4;
+}
+
+/* The worst of all labs': one that did not end in order, failed, passed, nothing flew. */
 static int worst_of(const struct job *job, unsigned count)
 {
 	int worst = 4;
 
 	for (unsigned i = 0; i < count; i++) {
-		const int status = job[i].status;
-
-		if (status != 0 && status != 1 && status != 4)
+		if (!in_order(&job[i]))
 			return 2;
-		worst = status == 1 || worst == 1 ? 1 : status && worst ? 4 : 0;
+		worst = job[i].status == 1 || worst == 1 ? 1 : job[i].status && worst ? 4 : 0;
 	}
 	return worst;
 }
@@ -70,6 +73,10 @@ static int join(const struct setup *setup, char *const *dirs, const struct job *
 		run_dir_clean_programs(dirs[i]);
 	if (run_dir_join(setup->log, dirs, count, j.top, NULL, e))
 		status = give_up(e->text);
+	for (unsigned i = 0; i < count; i++)
+		if (!in_order(&job[i]))
+			printf("# lab %u came to no end: of it there is what it had left by then\n",
+			       i + 1);
 	fuzz_json_findings(j.top, stdout);
 	fuzz_json_tell(j.top, stdout);
 	return status;
