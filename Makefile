@@ -112,11 +112,12 @@ $(B)/%.o: %.S $(B)/flags
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Only the few files that tell the version are rebuilt when it changes.
-# What programs/ says of known bugs, as one text in quotes (host/fuzz/corpus.h: bundle).
+# What programs/ says of known bugs, as one text (host/fuzz/corpus.h: bundle).
 $(B)/include/known_programs.h: $(wildcard programs/*.mf)
 	@mkdir -p $(@D)
-	$(Q)for f in $^; do echo "# program $${f##*/}"; cat $$f; done | \
-		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' > $@.tmp && mv $@.tmp $@
+	$(Q){ echo 'static const char known_programs[] ='; \
+		for f in $^; do echo "# program $${f##*/}"; cat "$$f"; done | sed 's/[\\"]/\\&/g; s/.*/"&\\n"/'; \
+		echo ';'; } > $@.tmp && mv $@.tmp $@
 
 $(B)/include/midflight_version.h: FORCE
 	@mkdir -p $(@D)

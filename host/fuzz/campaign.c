@@ -53,15 +53,22 @@ static void take_feature(void *arg, uint64_t feature)
 	c->fresh_feature = true;
 }
 
-/* Whatever is new in what @p just did makes it worth to be changed later. */
+/* Whether what flew last did anything that nothing before it did. Each way to see that asks here.
+ */
+static bool is_new(struct campaign *c)
+{
+	c->fresh_feature = false;
+	trace_features(&c->compared.control.trace, take_feature, c);
+	return c->fresh_feature;
+}
+
+/* If @p is worth to be changed later. */
 static int keep_program(struct campaign *c, const struct program_lists *p, struct err *e)
 {
 	auto_free char *dir = xasprintf("%s/" FUZZ_CORPUS, c->setup->log);
 	struct corpus last;
 
-	c->fresh_feature = false;
-	trace_features(&c->compared.control.trace, take_feature, c);
-	if (!c->fresh_feature || !corpus_add(&c->kept, p))
+	if (!is_new(c) || !corpus_add(&c->kept, p))
 		return 0;
 	last = (struct corpus){&c->kept.program[c->kept.count - 1], 1};
 	return corpus_write(&last, dir, e);

@@ -10,17 +10,13 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <known_programs.h> /* all of programs/ in one text */
 #include <midflight_version.h>
 
 #define KNOWN	 "# known KVM bug " /* ID, mark N: WHAT DIFFERS */
 #define MADE_MAX 8 /* failures of a kind that are made smaller, if all of them are known */
 
 /* ---- known ones ----------------------------------------------------------------------------- */
-
-/* All of programs/ in one text (corpus.h: bundle). */
-static const char programs[] =
-#include <known_programs.h>
-	;
 
 char *known_in(const char *text, int mark, const char *why)
 {
@@ -67,7 +63,7 @@ char *known_program(const struct program_lists *p, int mark, const char *why)
 
 	program_print(p, &steps);
 	w.steps = buf_text(&steps);
-	if (bundle_each(programs, look_at, &w, &e))
+	if (bundle_each(known_programs, look_at, &w, &e))
 		give_up(e.text); /* a program of ours cannot be read: its unit test would say so */
 	return w.known;
 }

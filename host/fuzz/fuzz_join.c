@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The same in all that are put together: else they did not look for the same. */
@@ -185,9 +186,12 @@ static int copy(const char *from, const char *name, const char *to, const char *
 {
 	auto_free char *path = xasprintf("%s/%s", from, name);
 	auto_buf struct buf bytes = {0};
+	struct stat st;
 
-	if (access(path, F_OK))
+	if (lstat(path, &st))
 		return 0;
+	if (!S_ISREG(st.st_mode)) /* what lies elsewhere is not theirs to give away */
+		return err_set(e, "%s is no plain file", path);
 	return read_file(from, name, &bytes, e) || write_file(to, as, bytes.p, bytes.len, 0666, e)
 		       ? -1
 		       : 0;

@@ -8,6 +8,7 @@
 
 #define FINDINGS_MAX 10000
 #define PARTS_MAX    1000
+#define COUNT_MAX    (1ll << 40)
 
 static const struct json_member top_members[] = {
 	{"midflight", "s"}, {"kernel", "s"},   {"order", "s"},	  {"enlightened", "b"},
@@ -24,6 +25,16 @@ static const struct json_member finding_members[] = {
 
 static const struct json_member part_members[] = {{"seed", "u"}, {"shard", "on"}, {"points", "a"}};
 static const struct json_member shard_members[] = {{"k", "u"}, {"n", "u"}};
+
+/* What is added up must not overflow. */
+static int check_counts(const json_t *object, const char *const *keys, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++)
+		if (json_member_integer(object, keys[i]) > COUNT_MAX)
+			return err_set(e, "its '%s' is larger than %lld", keys[i],
+				       (long long)COUNT_MAX);
+	return 0;
+}
 
 static int check_part(const json_t *part, struct err *e)
 {
@@ -50,12 +61,14 @@ static int check_part(const json_t *part, struct err *e)
 
 int fuzz_json_check(const json_t *top, struct err *e)
 {
+	static const char *const counts[] = {FUZZ_COUNTS}, *const of_finding[] = {"hits", "more"};
 	const json_t *one;
 	size_t i;
 
 	if (!json_is_schema(top, FUZZ_SCHEMA, FUZZ_VERSION))
 		return err_set(e, "it is no %s of version %d", FUZZ_SCHEMA, FUZZ_VERSION);
-	if (JSON_CHECK("it", top, top_members, e))
+	if (JSON_CHECK("it", top, top_members, e) ||
+	    check_counts(top, counts, ARRAY_SIZE(counts), e))
 		return -1;
 	if (json_array_size(json_object_get(top, "findings")) > FINDINGS_MAX ||
 	    json_array_size(json_object_get(top, "parts")) > PARTS_MAX)
@@ -65,7 +78,8 @@ int fuzz_json_check(const json_t *top, struct err *e)
 		if (!json_is_string(one))
 			return err_set(e, "feature %zu is none", i + 1);
 	json_array_foreach(json_object_get(top, "findings"), i, one)
-		if (JSON_CHECK("a finding", one, finding_members, e))
+		if (JSON_CHECK("a finding", one, finding_members, e) ||
+		    check_counts(one, of_finding, ARRAY_SIZE(of_finding), e))
 			return -1;
 	json_array_foreach(json_object_get(top, "parts"), i, one)
 		if (check_part(one, e))

@@ -17,6 +17,9 @@ expect "fuzz: one of no bug does not" '^ok 1 - .*alike\.mf\.mark-0$'
 command_exits 2 fuzz "$work/wrong.mf"
 expect "fuzz: a bad program is refused by its line" 'wrong\.mf: line 1: freeze has 2 operands'
 
+run 2 "$work/init.mf"
+expect "fuzz: run says who flies a program" "what is '.*/init.mf'\? A program: midflight fuzz FILE"
+
 command_exits 0 fuzz programs/*.mf
 expect "fuzz: what a program says of a known bug is that, each in its own words" \
 	'mark-0 # TODO known KVM bug: debugctl-lost$' 'mark-0 # TODO known KVM bug: halted-posted-interrupt-lost$' \

@@ -299,6 +299,7 @@ static void bad_join(void **state)
 		   json_pack("[{s:i, s:n, s:[[i,i]]}]", "seed", 7, "shard", "points", 1, 1),
 		   "point 1 is none");
 	not_joined("states", json_integer(-1), "no good 'states'");
+	not_joined("flown", json_integer(INT64_MAX), "its 'flown' is larger than ");
 	not_joined("findings", json_pack("[{}]"), "no good 'kind'");
 	not_joined("features", json_pack("[i]", 1), "feature 1 is none");
 	not_joined("version", json_integer(1), "is no midflight-fuzz of version");
@@ -307,6 +308,21 @@ static void bad_join(void **state)
 	assert_contains(e.text, "/none/fuzz.json");
 	assert_int_equal(fuzz_join(&cut, dirs, 2, true, &e), 0); /* a lab that has died */
 	assert_int_equal(json_member_integer(cut.top, "flown"), 11);
+}
+
+/* A link would give away what it leads to. */
+static void linked(void **state)
+{
+	char *dirs[] = {in_tree("/one")};
+	auto_by(joined_free) struct joined j = {0};
+
+	(void)state;
+	two_campaigns();
+	assert_int_equal(unlink(in_tree("/one/finding-1/traces.txt")), 0);
+	assert_int_equal(symlink("/etc/passwd", in_tree("/one/finding-1/traces.txt")), 0);
+	assert_int_equal(fuzz_join(&j, dirs, 1, false, &e), 0);
+	assert_int_equal(fuzz_join_write(&j, dirs, in_tree("/all"), &e), -1);
+	assert_contains(e.text, "/one/finding-1/traces.txt is no plain file");
 }
 
 static void merged(void **state)
@@ -342,6 +358,7 @@ int main(void)
 		cmocka_unit_test(all_programs),
 		cmocka_unit_test_setup_teardown(joined, begin, end),
 		cmocka_unit_test_setup_teardown(bad_join, begin, end),
+		cmocka_unit_test_setup_teardown(linked, begin, end),
 		cmocka_unit_test_setup_teardown(merged, begin, end),
 	};
 
