@@ -42,14 +42,14 @@ static double most(const json_t *parts, size_t word)
 	return max;
 }
 
-/* The least of 1, 2, 5, 10, ... of which TICKS reach @max. */
+/* The least of 1, 2, 5, 10, 20, 25, 50, 100, ... of which TICKS reach @max. */
 static double step_of(double max)
 {
-	static const double factors[] = {1, 2, 5};
+	static const double factors[] = {1, 2, 2.5, 5};
 
 	for (double ten = 1;; ten *= 10)
 		for (size_t i = 0; i < ARRAY_SIZE(factors); i++)
-			if (ten * factors[i] * TICKS >= max)
+			if (ten * factors[i] * TICKS >= max && (ten > 1 || factors[i] != 2.5))
 				return ten * factors[i];
 }
 
