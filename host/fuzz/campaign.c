@@ -9,7 +9,7 @@
 
 #define TELL_NS	      (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
 #define ORACLES_EVERY 8			      /* they take as long as the rest */
-#define POINT_EVERY   8 /* programs, at first */
+#define POINT_EVERY   8			      /* programs, at first */
 #define LEAVE_EVERY   32
 
 /* A shard draws from a stream of its own, which the number of shards does not change. */
