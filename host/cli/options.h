@@ -53,9 +53,11 @@ struct options {
 	const char *image, *log; /* paths; NULL: as host/cli/paths.h says */
 	unsigned hops, timeout_s, to_tsc_khz;
 	double nudge_s;
-	unsigned points; /* sweep; 0: as the step says */
-	int64_t step_ns; /* sweep; 0: as the points say */
-	unsigned for_s;	 /* soak */
+	unsigned points;    /* sweep; 0: as the step says */
+	int64_t step_ns;    /* sweep; 0: as the points say */
+	unsigned for_s;	    /* soak, fuzz */
+	const char *corpus; /* fuzz: DIR,DIR..., or NULL */
+	bool bundle;	    /* fuzz: the one file is a corpus */
 	uint64_t seed;
 	enum lab lab;
 	const char *kernels;			/* --kernel with several, separated by commas */

@@ -185,7 +185,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (command->files == FILES_NONE || o->file)
 			argp_error(state, "what is '%s'?%s", arg,
 				   scenario_find(arg, strlen(arg)) ? " A scenario: --scenario"
-								   : "");
+				   : !fnmatch("*.mf", arg, 0) ? " A program: midflight fuzz FILE"
+							      : "");
 		o->file = arg;
 		break;
 	case ARGP_KEY_ARGS:

@@ -1,303 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight fuzz`: draws programs, keeps what met something new, keeps what is found.
+// `midflight fuzz`: flies programs from files, or a campaign of drawn ones.
 #include "host/base/cleanup.h"
-#include "host/base/json.h"
 #include "host/base/signals.h"
-#include "host/flight/known.h"
-#include "host/fuzz/fuzz.h"
-#include "host/fuzz/trace.h"
-#include "host/lab/lab.h"
-#include "host/lab/ran.h"
+#include "host/fuzz/campaign.h"
+#include "host/report/run_dir.h"
 #include "host/report/schemas.h"
-#include "host/run/setup.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <midflight_version.h>
+#include <unistd.h>
 
-#define FUZZ_FILE     "fuzz.json"
-#define KNOWN	      "# known KVM bug " /* ID, mark N: WHAT DIFFERS */
-#define FEATURES      (1u << 16)	 /* a power of two */
-#define KEPT_MAX      4096
-#define TELL_NS	      (30 * 1000 * NS_PER_MS) /* from one line of progress to the next */
-#define ORACLES_EVERY 8			      /* they take as long as the rest */
-#define OF_A_KIND     3			      /* findings that are made smaller */
-#define DEADLINE_NS   (100 * NS_PER_MS)	      /* a program is much shorter */
+static int fuzz_lab(struct options *o, const struct setup *setup);
+static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION, fuzz_lab};
 
-struct finding {
-	char kind[80], shape[400]; /* of the smallest program: the words of its steps */
-	char why[400];
-	unsigned hits;
-};
-
-struct campaign {
-	struct options *o;
-	const struct setup *setup;
-	struct fuzz_vm vm;
-	struct fuzz_compared compared;
-	uint64_t random;
-	unsigned flown, counts[FUZZ_ERROR + 1], met; /* met: features */
-	uint64_t feature[FEATURES];
-	bool fresh_feature; /* the last trace had one */
-	long code; /* KVM's instructions that programs were the first to reach; -1: blind */
-	struct program_lists *kept;
-	unsigned kepts;
-	struct finding *finding;
-	unsigned findings;
-	int64_t started_ns;
-};
-
-/* ---- what is new ---------------------------------------------------------------------------- */
-
-static void take_feature(void *arg, uint64_t feature)
-{
-	struct campaign *c = arg;
-	unsigned i = (unsigned)feature & (FEATURES - 1);
-
-	feature |= 1; /* 0 is an empty place */
-	while (c->feature[i] && c->feature[i] != feature)
-		i = (i + 1) & (FEATURES - 1);
-	if (c->feature[i] || c->met > FEATURES / 2)
-		return;
-	c->feature[i] = feature;
-	c->met++;
-	c->fresh_feature = true;
-}
-
-static void keep_program(struct campaign *c, const struct program_lists *p, bool fresh_code)
-{
-	c->fresh_feature = fresh_code;
-	trace_features(&c->compared.control.trace, take_feature, c);
-	if (!c->fresh_feature || c->kepts == KEPT_MAX)
-		return;
-	c->kept = xrealloc(c->kept, (c->kepts + 1) * sizeof(*c->kept));
-	c->kept[c->kepts++] = *p;
-}
-
-static void next_program(struct campaign *c, struct program_lists *p)
-{
-	if (c->kepts && random_next(&c->random) % 4)
-		program_change(p, &c->kept[random_next(&c->random) % c->kepts], &c->random);
-	else
-		program_draw(p, &c->random);
-}
-
-/* ---- findings ------------------------------------------------------------------------------- */
-
-/* The words of all steps, which alike failures have in common. */
-static void shape_of(const struct program_lists *p, char *text, size_t size)
-{
-	auto_buf struct buf b = {0};
-
-	for (int l1 = 1; l1 >= 0; l1--)
-		for (const struct program_step *s = l1 ? p->l1 : p->l2; s->op; s++)
-			program_print_step(s, &b), buf_printf(&b, "; ");
-	snprintf(text, size, "%s", buf_text(&b));
-}
-
-static int write_finding(const struct campaign *c, unsigned number, const struct program_lists *p,
-			 int mark, struct err *e)
-{
-	auto_free char *dir = xasprintf("%s/finding-%u", c->setup->log, number);
-	auto_free char *name =
-		xasprintf("finding-%u.mf", number); /* for several on a command line */
-	auto_buf struct buf program = {0}, traces = {0};
-	auto_free char *snapshot = xasprintf("%s/snapshot.bin", dir);
-	const struct fuzz_flown *frozen = &c->compared.frozen, *control = &c->compared.control;
-
-	buf_printf(&program, "# %s\n# frozen at mark %d, order %s, Linux %s\n", c->compared.why,
-		   mark, c->setup->order.name, known_kernel());
-	program_print(p, &program);
-	buf_printf(&traces, "%s\n\n", c->compared.why);
-	/* Where the other one has none there is still what it should have been. */
-	trace_print(&control->trace,
-		    frozen->outcome == FUZZ_DONE ? &frozen->trace : &control->trace, &traces);
-	if (mkdir(dir, 0777) && errno != EEXIST)
-		return err_set(e, "cannot make %s", dir);
-	return write_file(dir, name, program.p, program.len, 0666, e) ||
-			       write_file(dir, "traces.txt", traces.p, traces.len, 0666, e) ||
-			       (c->vm.saved.value.sections &&
-				snapshot_write(&c->vm.saved.value, snapshot, e))
-		       ? -1
-		       : 0;
-}
-
-static int write_fuzz(const struct campaign *c, struct err *e)
-{
-	json_auto_t *top = json_got(json_object());
-	json_t *list = json_got(json_array());
-	auto_free char *path = xasprintf("%s/" FUZZ_FILE, c->setup->log);
-
-	json_set(top, "schema", json_text(FUZZ_SCHEMA));
-	json_set(top, "version", json_integer(FUZZ_VERSION));
-	json_set(top, "midflight", json_text(MIDFLIGHT_VERSION));
-	json_set(top, "kernel", json_text(known_kernel()));
-	json_set(top, "seed", json_integer((json_int_t)c->o->seed));
-	json_set(top, "order", json_text(c->setup->order.name));
-	json_set(top, "enlightened", json_boolean(c->o->enlightened));
-	json_set(top, "flown", json_integer(c->flown));
-	json_set(top, "alike", json_integer(c->counts[FUZZ_ALIKE]));
-	json_set(top, "found", json_integer(c->counts[FUZZ_FOUND]));
-	json_set(top, "not_exact", json_integer(c->counts[FUZZ_INEXACT]));
-	json_set(top, "no_end", json_integer(c->counts[FUZZ_DROPPED]));
-	json_set(top, "no_mark", json_integer(c->counts[FUZZ_NO_MARK]));
-	json_set(top, "states", json_integer(c->met));
-	json_set(top, "kept", json_integer(c->kepts));
-	json_set(top, "code", c->code < 0 ? json_null() : json_integer(c->code));
-	for (unsigned i = 0; i < c->findings; i++)
-		json_append(list, json_pack("{s:s, s:s, s:s, s:i}", "kind", c->finding[i].kind,
-					    "why", c->finding[i].why, "program",
-					    c->finding[i].shape, "hits", (int)c->finding[i].hits));
-	json_set(top, "findings", list);
-	return json_write(top, path, e);
-}
-
-/* If there are enough of @kind: counts one more, as the first of them. */
-static bool counted(struct campaign *c, const char *kind)
-{
-	struct finding *first = NULL;
-	unsigned n = 0;
-
-	for (unsigned i = c->findings; i-- > 0;)
-		if (!strcmp(c->finding[i].kind, kind)) {
-			first = &c->finding[i];
-			n++;
-		}
-	if (n < OF_A_KIND)
-		return false;
-	first->hits++;
-	return true;
-}
-
-/* @p failed at @mark: from the beginning again, smaller, written down. */
-static int found(struct campaign *c, struct program_lists *p, int mark, struct err *e)
-{
-	struct finding f = {.hits = 1};
-	auto_free char *dir = NULL;
-
-	if (counted(c, c->compared.kind))
-		return 0;
-	fuzz_minimise(&c->vm, p, &mark, &c->compared);
-	if (fuzz_compare(&c->vm, p, mark, true, &c->compared) != FUZZ_FOUND) {
-		c->counts[FUZZ_INEXACT]++; /* it needs what flew before */
-		return 0;
-	}
-	shape_of(p, f.shape, sizeof(f.shape));
-	snprintf(f.kind, sizeof(f.kind), "%s", c->compared.kind);
-	snprintf(f.why, sizeof(f.why), "%s", c->compared.why);
-	for (unsigned i = 0; i < c->findings; i++)
-		if (!strcmp(c->finding[i].shape, f.shape)) {
-			c->finding[i].hits++;
-			return 0;
-		}
-	c->finding = xrealloc(c->finding, (c->findings + 1) * sizeof(*c->finding));
-	c->finding[c->findings++] = f;
-	dir = xasprintf("finding-%u", c->findings);
-	if (write_finding(c, c->findings, p, mark, e) || write_fuzz(c, e))
-		return -1;
-	if (keep_files(c->setup->log, dir, FUZZ_FILE)) /* whatever becomes of L0 */
-		return err_set(e, "cannot get %s out of the lab", dir);
-	printf("# finding %u: %s\n#   %s\n", c->findings, f.why, f.shape);
-	fflush(stdout);
-	return 0;
-}
-
-/* ---- the campaign --------------------------------------------------------------------------- */
-
-static int fly_one(struct campaign *c, struct err *e)
-{
-	struct program_lists p;
-	enum fuzz_word word;
-	long code;
-	int mark;
-
-	lab_ran_new(); /* by what made the last finding smaller */
-	next_program(c, &p);
-	c->vm.oracles = !c->o->no_oracles && random_next(&c->random) % ORACLES_EVERY == 0;
-	mark = (int)(random_next(&c->random) % 4);
-	word = fuzz_controls(&c->vm, &p, false, &c->compared);
-	if (word == FUZZ_ALIKE && c->compared.control.marks)
-		mark %= (int)c->compared.control.marks;
-	if (word == FUZZ_ALIKE)
-		word = fuzz_frozen(&c->vm, &p, mark, false, &c->compared);
-	c->flown++;
-	c->counts[word]++;
-	code = lab_ran_new();
-	c->code = code < 0 ? -1 : c->code + code;
-	if (word == FUZZ_ERROR)
-		return err_set(e, "%s", c->compared.why);
-	if (word != FUZZ_DROPPED && word != FUZZ_INEXACT)
-		keep_program(c, &p, code > 0);
-	return word == FUZZ_FOUND ? found(c, &p, mark, e) : 0;
-}
-
-static bool over(const struct campaign *c)
-{
-	if (signals_pending())
-		return true;
-	if (c->o->hops_given)
-		return c->flown >= c->o->hops;
-	return now_ns() - c->started_ns >= (int64_t)c->o->for_s * 1000 * NS_PER_MS;
-}
-
-static void tell(const struct campaign *c, FILE *f)
-{
-	fprintf(f,
-		"# %u programs: %u alike, %u found, %u not exact, %u without an end, "
-		"%u without a mark; %u states, %u kept, ",
-		c->flown, c->counts[FUZZ_ALIKE], c->counts[FUZZ_FOUND], c->counts[FUZZ_INEXACT],
-		c->counts[FUZZ_DROPPED], c->counts[FUZZ_NO_MARK], c->met, c->kepts);
-	if (c->code < 0)
-		fprintf(f, "blind: nobody records which code of KVM ran\n");
-	else
-		fprintf(f, "%ld instructions of KVM\n", c->code);
-}
-
-static int draw_and_fly(struct campaign *c, struct err *e)
-{
-	int64_t told = now_ns();
-
-	while (!over(c)) {
-		if (fly_one(c, e))
-			return 2;
-		if (now_ns() - told < TELL_NS || c->o->quiet)
-			continue;
-		tell(c, stderr);
-		told = now_ns();
-	}
-	for (unsigned i = 0; i < c->findings; i++)
-		printf("not ok %u - finding-%u # FAIL %s, %u time%s\n", i + 1, i + 1,
-		       c->finding[i].why, c->finding[i].hits, c->finding[i].hits > 1 ? "s" : "");
-	tell(c, stdout);
-	printf("# %lld ms in flights, %lld ms of that in saving and restoring, of %lld ms; L0's "
-	       "time\n",
-	       (long long)(c->vm.flown_ns / NS_PER_MS), (long long)(c->vm.moved_ns / NS_PER_MS),
-	       (long long)((now_ns() - c->started_ns) / NS_PER_MS));
-	return c->findings ? 1 : c->counts[FUZZ_ALIKE] ? 0 : 4;
-}
+#define DEADLINE_NS (100 * NS_PER_MS) /* a program is much shorter */
 
 /* ---- programs from files -------------------------------------------------------------------- */
-
-/*
- * The known bug of which the program in @text says, in a line of its own, that it makes just this
- * difference at @mark; NULL: of none. The caller's to free.
- */
-static char *known_in(const char *text, int mark, const char *why)
-{
-	auto_free char *says = xasprintf(", mark %d: %s", mark, why);
-	const size_t len = strlen(says), prefix = strlen(KNOWN);
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const size_t all = strcspn(line, "\n");
-		const char *id = line + prefix;
-
-		if (all > prefix + len && !strncmp(line, KNOWN, prefix) &&
-		    !strncmp(line + all - len, says, len) && strcspn(id, ",") == all - prefix - len)
-			return xasprintf("%.*s", (int)(all - prefix - len), id);
-	}
-	return NULL;
-}
 
 static int fly_file(struct campaign *c, const char *path, unsigned *number)
 {
@@ -325,7 +44,7 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 		       known ? "TODO known KVM bug: " : words[word], known ?: c->compared.why);
 		if (known)
 			continue;
-		if (word == FUZZ_FOUND && write_finding(c, *number, &p, mark, &e))
+		if (word == FUZZ_FOUND && finding_write(c, *number, &p, mark, &e))
 			return give_up(e.text);
 		if (word != FUZZ_ALIKE)
 			status = word == FUZZ_FOUND && status != 2 ? 1 : 2;
@@ -335,19 +54,97 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 	return status;
 }
 
+/* ---- the corpus that is given ---------------------------------------------------------------- */
+
+#define BUNDLE "corpus.mf" /* the whole of it, on its way into the lab */
+
+static struct corpus given; /* read before anything of an earlier campaign is replaced */
+
+/* Directory by directory, in the order of --corpus. */
+static int each_corpus(const struct options *o, int (*one)(void *arg, const char *dir), void *arg)
+{
+	const char *list = o->corpus;
+	const size_t size = list ? strlen(list) + 1 : 0;
+	auto_free char *dir = xcalloc(1, size + 1);
+	int ret = 0;
+
+	while (!ret && list && word_next(&list, ',', dir, size))
+		ret = one(arg, dir);
+	return ret;
+}
+
+static int read_corpus(void *arg, const char *dir)
+{
+	struct err *e = arg;
+
+	/* One that is not there yet is made at the end. */
+	return access(dir, F_OK) && errno == ENOENT ? 0 : corpus_read(&given, dir, e);
+}
+
+static int read_given(const struct options *o, struct err *e)
+{
+	auto_buf struct buf text = {0};
+
+	if (!o->bundle)
+		return each_corpus(o, read_corpus, e);
+	return read_file(".", o->files[0], &text, e) || corpus_unbundle(&given, buf_text(&text), e)
+		       ? -1
+		       : 0;
+}
+
+static int is_log(void *arg, const char *dir)
+{
+	auto_free char *own = xasprintf("%s/" FUZZ_CORPUS, (const char *)arg);
+	struct stat a, b;
+
+	return !stat(own, &a) && !stat(dir, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Makes room for the findings of a new campaign. A corpus in LOG that was named stays. */
+static void clean(const struct options *o, const struct setup *setup)
+{
+	if (!each_corpus(o, is_log, (void *)setup->log))
+		run_dir_clean_programs(setup->log);
+	else
+		run_dir_clean_findings(setup->log);
+}
+
+struct saved {
+	struct corpus kept;
+	struct err *e;
+};
+
+static int save_first(void *arg, const char *dir)
+{
+	struct saved *s = arg;
+
+	return corpus_write(&s->kept, dir, s->e) ? -1 : 1; /* and no other */
+}
+
+/* What the campaign has kept goes into the first directory of --corpus as well. */
+static int save_corpus(const struct options *o, const struct setup *setup, struct err *e)
+{
+	auto_free char *own = xasprintf("%s/" FUZZ_CORPUS, setup->log);
+	struct saved s = {.e = e};
+	int ret = access(own, F_OK) ? 0 : corpus_read(&s.kept, own, e);
+
+	if (!ret)
+		ret = each_corpus(o, save_first, &s) < 0 ? -1 : 0;
+	corpus_free(&s.kept);
+	return ret;
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int fuzz_here(struct options *o, const struct setup *setup)
+static bool is_campaign(const struct options *o)
 {
-	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
-	struct flight_config config;
-	struct err e = {0};
-	unsigned number = 0;
-	int status = 0;
+	return !o->file_count || o->bundle;
+}
 
-	c->o = o;
-	c->setup = setup;
-	c->random = o->seed;
+static void start_config(struct campaign *c, const struct options *o, const struct setup *setup)
+{
+	struct flight_config config;
+
 	setup_flight(setup, &config);
 	c->vm.driver = &kvm_driver;
 	c->vm.config = config.vm;
@@ -357,28 +154,90 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	c->vm.oracles = !o->no_oracles;
 	c->vm.control = o->control;
 	c->vm.broken = config.broken;
+}
+
+static int fuzz_here(struct options *o, const struct setup *setup)
+{
+	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
+	struct err e = {0};
+	unsigned number = 0;
+	int status = 0;
+
+	if (o->jobs > 1)
+		puts("# midflight: --jobs is for labs; here one flies after the other");
+	if (is_campaign(o))
+		clean(o, setup);
+	start_config(c, o, setup);
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&c->vm, o->enlightened))
 		status = give_up(c->vm.err.text);
-	c->started_ns = now_ns();
-	for (unsigned i = 0; status < 2 && i < o->file_count; i++) {
+	campaign_init(c, o, setup, &given);
+	for (unsigned i = 0; status < 2 && i < o->file_count && !o->bundle; i++) {
 		const int one = fly_file(c, o->files[i], &number);
 
 		status = one > status ? one : status;
 	}
-	if (!status && !o->file_count)
-		status = draw_and_fly(c, &e);
-	if (write_fuzz(c, &e) || *e.text)
+	if (!status && is_campaign(o))
+		status = campaign_fly(c, &e);
+	if (campaign_write(c, &e) || *e.text)
+		status = give_up(e.text);
+	if (is_campaign(o) && save_corpus(o, setup, &e))
 		status = give_up(e.text);
 	fuzz_vm_end(&c->vm);
-	free(c->kept);
-	free(c->finding);
+	campaign_free(c);
 	return signals_pending() ? 128 + signals_pending() : status;
+}
+
+/* How many labs @o wants for a campaign: not more than there are programs. */
+static unsigned labs_wanted(const struct options *o)
+{
+	const unsigned most = SHARDS_MAX / (o->shard.n ? o->shard.n : 1);
+	const unsigned jobs = o->hops_given && o->jobs > o->hops ? o->hops : o->jobs;
+
+	return jobs < most ? jobs : most;
+}
+
+/* The corpus goes into the lab as one file. */
+static int fuzz_lab(struct options *o, const struct setup *setup)
+{
+	auto_free char *bundle = xasprintf("%s/" BUNDLE, setup->log);
+	char *const files[] = {bundle};
+	struct options inside = *o;
+	auto_buf struct buf text = {0};
+	struct err e = {0};
+	int status = 0;
+
+	if (is_campaign(o))
+		clean(o, setup);
+	for (unsigned i = 0; i < given.count; i++)
+		bundle_add(&given.program[i], &text);
+	if (given.count) {
+		if (write_path(bundle, text.p, text.len, &e))
+			return give_up(e.text);
+		inside.bundle = true;
+		inside.files = files;
+		inside.file_count = 1;
+	}
+	if (is_campaign(&inside) && labs_wanted(o) > 1)
+		status = fuzz_shards(&inside, setup, labs_wanted(o));
+	else
+		status = fly_in_lab(&inside, setup, &left);
+	if (given.count)
+		unlink(bundle);
+	if (is_campaign(o) && save_corpus(o, setup, &e))
+		status = give_up(e.text);
+	return status;
 }
 
 int cmd_fuzz(struct options *o)
 {
-	static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION};
+	struct err e = {0};
+	int status;
 
-	return fly_into_log(o, &left, fuzz_here);
+	if (o->file_count && !o->bundle && (o->corpus || o->shard.n || o->jobs > 1))
+		return give_up("fuzz: programs of files all fly, in one lab: no --corpus, --shard, "
+			       "--jobs");
+	status = read_given(o, &e) ? give_up(e.text) : fly_into_log(o, &left, fuzz_here);
+	corpus_free(&given);
+	return status;
 }

@@ -455,11 +455,8 @@ static void sections(struct report_page *p, struct buf *html)
 	}
 }
 
-void report_html(struct report_page *p, struct buf *html)
+void report_html_head(const char *title, struct buf *html)
 {
-	auto_buf struct buf results = {0};
-
-	sections(p, &results); /* first: it finds what is damaged, which the header says */
 	buf_printf(html,
 		   "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 		   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
@@ -467,8 +464,17 @@ void report_html(struct report_page *p, struct buf *html)
 		   "style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; "
 		   "form-action 'none'\"><title>Midflight: ",
 		   SCRIPT_HASH);
-	headline(p, html);
+	html_printf(html, "%s", title);
 	buf_printf(html, "</title>\n<style>\n%s</style></head>\n<body>\n", report_html_css);
+}
+
+void report_html(struct report_page *p, struct buf *html)
+{
+	auto_buf struct buf results = {0}, title = {0};
+
+	sections(p, &results); /* first: it finds what is damaged, which the header says */
+	headline(p, &title);
+	report_html_head(buf_text(&title), html);
 	header(p, html);
 	buf_printf(
 		html,

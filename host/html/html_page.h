@@ -85,6 +85,35 @@ int report_html_pages(const json_t *pages, struct buf *html, struct err *e);
 /* The whole page. */
 void report_html(struct report_page *p, struct buf *html);
 
+/* Appends what stands in front of a page's body; @title is text. */
+void report_html_head(const char *title, struct buf *html);
+
+/* ---- campaigns of `midflight fuzz` (html_fuzz.c) --------------------------------------------- */
+
+struct fuzz_page {
+	struct report_run *run; /* `top` is fuzz.json, checked; no results, no label */
+	unsigned runs;
+	unsigned findings, known; /* in all of them; @known: of these */
+	unsigned problems;	  /* files that are damaged or missing */
+	size_t budget;		  /* bytes of traces that may still be added */
+};
+
+/* Whether directory @path is the log directory of a campaign: it has fuzz.json, no result.json. */
+bool fuzz_html_is(const char *path);
+
+/* Opens directories @dirs and reads their fuzz.json. 0, or -1 with @e filled. */
+int fuzz_html_load(struct fuzz_page *p, char *const *dirs, unsigned count, struct err *e);
+void fuzz_html_free(struct fuzz_page *p);
+
+/* The whole page. */
+void fuzz_html(struct fuzz_page *p, struct buf *html);
+
+/*
+ * The series of points of @top, fuzz.json, by programs flown, as a picture and as a table
+ * (html_fuzz_series.c).
+ */
+void fuzz_html_series(const json_t *top, struct buf *html);
+
 /* ---- timelines (svg.c) ---------------------------------------------------------------------- */
 
 /*

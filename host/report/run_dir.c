@@ -3,6 +3,7 @@
 #include "host/report/run_dir.h"
 #include "host/base/json.h"
 #include "host/cli/plan.h"
+#include "host/report/fuzz_json.h"
 #include "host/report/result_json.h"
 #include "host/report/schemas.h"
 #include "host/base/cleanup.h"
@@ -37,6 +38,16 @@ static const struct known_file result_files[] = {
 
 static const struct known_file lab_files[] = {
 #define LAB(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
+};
+
+static const struct known_file finding_files[] = {
+#define FINDING(pattern, text) {pattern, text},
+#include "host/report/run_files.def"
+};
+
+static const struct known_file kept_files[] = {
+#define KEPT(pattern, text) {pattern, text},
 #include "host/report/run_files.def"
 };
 
@@ -123,6 +134,33 @@ static void clean_journal(DIR *at)
 	unlinkat(dirfd(at), JOURNAL, AT_REMOVEDIR);
 }
 
+/* The directories in @all that are called like @pattern lose their files that are in @list. */
+static void clean_listed(DIR *all, const char *pattern, const struct known_file *list, size_t count)
+{
+	const struct dirent *entry, *file;
+
+	rewinddir(all);
+	while ((entry = readdir(all))) {
+		auto_closedir DIR *dir = fnmatch(pattern, entry->d_name, FNM_PERIOD)
+						 ? NULL
+						 : open_dir(dirfd(all), entry->d_name);
+
+		if (!dir)
+			continue;
+		while ((file = readdir(dir)))
+			if (listed(list, count, file->d_name))
+				unlinkat(dirfd(dir), file->d_name, 0);
+		unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+	}
+}
+
+static void clean_programs(DIR *all, bool corpus)
+{
+	clean_listed(all, "finding-[0-9]*", finding_files, ARRAY_SIZE(finding_files));
+	if (corpus)
+		clean_listed(all, FUZZ_CORPUS, kept_files, ARRAY_SIZE(kept_files));
+}
+
 /* A run directory in @at. */
 static void clean_run(DIR *at, const char *name)
 {
@@ -132,6 +170,7 @@ static void clean_run(DIR *at, const char *name)
 		return;
 	clean(run);
 	clean_new(run);
+	clean_programs(run, true);
 	unlinkat(dirfd(run), ORDER_FILE, 0);
 	unlinkat(dirfd(at), name, AT_REMOVEDIR);
 }
@@ -215,6 +254,22 @@ int run_dir_begin(const char *log, struct err *e)
 	if (fd >= 0)
 		run_dir_clean(log);
 	return fd;
+}
+
+void run_dir_clean_findings(const char *log)
+{
+	auto_closedir DIR *all = opendir(log);
+
+	if (all)
+		clean_programs(all, false);
+}
+
+void run_dir_clean_programs(const char *log)
+{
+	auto_closedir DIR *all = opendir(log);
+
+	if (all)
+		clean_programs(all, true);
 }
 
 bool run_dir_flew(const json_t *top)

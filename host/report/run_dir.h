@@ -22,7 +22,14 @@ int run_dir_lock(const char *log, struct err *e);
  */
 void run_dir_clean(const char *log);
 
-/* Both, for a command that flies whatever it is told. */
+/*
+ * Removes what campaigns of `midflight fuzz` left there: findings, or these and the programs that
+ * were kept. Files that we do not know stay.
+ */
+void run_dir_clean_findings(const char *log);
+void run_dir_clean_programs(const char *log);
+
+/* Takes and cleans it, for a command that flies whatever it is told. */
 int run_dir_begin(const char *log, struct err *e);
 
 /* Whether one of the results of @top, the object of a result.json, is no SKIP. */

@@ -16,6 +16,6 @@
 #define SWEEP_VERSION 1
 
 #define FUZZ_SCHEMA  "midflight-fuzz"
-#define FUZZ_VERSION 1
+#define FUZZ_VERSION 2
 
 #endif

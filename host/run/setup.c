@@ -193,6 +193,16 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 	setup_method(s, c, o->method[0]);
 }
 
+int fly_in_lab(const struct options *o, const struct setup *s, const struct left *left)
+{
+	struct err e = {0};
+	int status = lab_run(o, NULL, s->image, s->log, NULL, &e);
+
+	if (status >= 0)
+		status = lab_left(status, s->log, left->file, left->schema, left->version, &e);
+	return status < 0 ? give_up(e.text) : status;
+}
+
 int fly_into_log(struct options *o, const struct left *left,
 		 int (*here)(struct options *o, const struct setup *s))
 {
@@ -215,12 +225,7 @@ int fly_into_log(struct options *o, const struct left *left,
 		return give_up(e.text);
 	if (s.lab) {
 		setup_say_lab(&s);
-		status = lab_run(o, NULL, s.image, s.log, NULL, &e);
-		if (status >= 0)
-			status = lab_left(status, s.log, left->file, left->schema, left->version,
-					  &e);
-		if (status < 0)
-			status = give_up(e.text);
+		status = left->lab ? left->lab(o, &s) : fly_in_lab(o, &s, left);
 	} else {
 		status = here(o, &s);
 	}

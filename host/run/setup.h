@@ -51,6 +51,8 @@ int setup_skip(const struct setup *s);
 struct left {
 	const char *file, *what, *schema;
 	int version;
+	/* Has the lab, or several, fly it; NULL: fly_in_lab(). */
+	int (*lab)(struct options *o, const struct setup *s);
 };
 
 /*
@@ -59,5 +61,8 @@ struct left {
  */
 int fly_into_log(struct options *o, const struct left *left,
 		 int (*here)(struct options *o, const struct setup *s));
+
+/* Has one lab fly @o, which must leave that file whole in the log directory. The exit status. */
+int fly_in_lab(const struct options *o, const struct setup *s, const struct left *left);
 
 #endif

@@ -350,7 +350,8 @@ static int soak_here(struct options *o, const struct setup *setup)
 
 int cmd_soak(struct options *o)
 {
-	static const struct left left = {"soak.json", "every flight", SOAK_SCHEMA, SOAK_VERSION};
+	static const struct left left = {"soak.json", "every flight", SOAK_SCHEMA, SOAK_VERSION,
+					 NULL};
 
 	return fly_into_log(o, &left, soak_here);
 }

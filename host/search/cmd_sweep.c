@@ -434,7 +434,8 @@ static int sweep_here(struct options *o, const struct setup *s)
 
 int cmd_sweep(struct options *o)
 {
-	static const struct left left = {"sweep.json", "every moment", SWEEP_SCHEMA, SWEEP_VERSION};
+	static const struct left left = {"sweep.json", "every moment", SWEEP_SCHEMA, SWEEP_VERSION,
+					 NULL};
 
 	return fly_into_log(o, &left, sweep_here);
 }

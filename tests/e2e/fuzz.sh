@@ -17,6 +17,9 @@ expect "fuzz: one of no bug does not" '^ok 1 - .*alike\.mf\.mark-0$'
 command_exits 2 fuzz "$work/wrong.mf"
 expect "fuzz: a bad program is refused by its line" 'wrong\.mf: line 1: freeze has 2 operands'
 
+run 2 "$work/init.mf"
+expect "fuzz: run says who flies a program" "what is '.*/init.mf'\? A program: midflight fuzz FILE"
+
 command_exits 0 fuzz programs/*.mf
 expect "fuzz: what a program says of a known bug is that, each in its own words" \
 	'mark-0 # TODO known KVM bug: debugctl-lost$' 'mark-0 # TODO known KVM bug: halted-posted-interrupt-lost$' \
@@ -34,6 +37,38 @@ expect "fuzz: a difference that was planted is found" \
 	'^# finding 1: end EXCEPTION_BITMAP: expected (0x)?[0-9a-f]+, found (0x)?[0-9a-f]+$'
 steps=$(sed -n '/^# finding 1: /{n;p;}' "$work/out" | grep -o ';' | wc -l)
 holds "fuzz: and made small: $steps steps" [ "$steps" -ge 1 ] && [ "$steps" -le 6 ]
+
+# A campaign in two labs is that of two shards, put together: the same bytes.
+command_exits 1 fuzz --loops 12 --seed 7 -j 2
+expect "fuzz -j: each lab tells what it found" '^# lab [12]: finding 1: refused: ' '^# lab 1: 6 programs: ' '^# 12 programs: '
+mv "$work/log" "$work/jobs"
+for k in 1 2; do
+	build/midflight fuzz --loops 12 --seed 7 --shard $k/2 --log "$work/shard-$k" >"$work/out" 2>&1 </dev/null || :
+done
+what="merge of campaigns"
+build/midflight merge --out "$work/all" "$work/shard-1" "$work/shard-2" >"$work/out" 2>&1
+for part in fuzz.json corpus finding-1; do
+	holds "fuzz: shards that were merged are the campaign in several labs: $part" diff -r "$work/jobs/$part" "$work/all/$part"
+done
+holds "fuzz: and no lab's findings lie about" [ ! -e "$work/jobs/lab-1/finding-1" ]
+build/midflight merge "$work/all" "$work/shard-1" >"$work/out" 2>&1
+expect "fuzz: nothing is merged twice" 'seed 7, shard 1/2 is there twice$'
+build/midflight report "$work/all" >"$work/out" 2>&1
+expect "fuzz: a campaign has a report" '/all/report.html: [1-9] findings?, [0-9]+ KiB$'
+holds "fuzz: with the words that differ, or that none does" grep -q '<mark>! \|No word differs' "$work/all/report.html"
+
+# A corpus is flown first; what met nothing new is not kept.
+mkdir "$work/corpus"
+cp "$work/all/corpus/"*.mf "$work/corpus"
+sed 's/^/ /' "$(find "$work/corpus" -name '*.mf' | head -n 1)" >"$work/corpus/again.mf"
+printf 'l2 cli\nl2 dance\n' >"$work/corpus/bad.mf"
+command_exits 2 fuzz --loops 1 --corpus "$work/corpus"
+expect "fuzz: a bad program of a corpus is told by file and line" "/corpus/bad.mf: line 2: l2 has no step 'dance'$"
+rm "$work/corpus/bad.mf"
+n=$(find "$work/all/corpus" -name '*.mf' | wc -l)
+command_exits 0 fuzz --loops 1 --seed 8 --corpus "$work/corpus"
+expect "fuzz: a corpus is flown, the same program once" "^# $n programs of the corpus flew, [0-9]+ of them are kept$"
+holds "fuzz: nothing of it is lost" [ "$(find "$work/corpus" -name '*.mf' | wc -l)" -gt "$n" ]
 
 # What was found stays when the run is told to end.
 what="fuzz, told to end"
