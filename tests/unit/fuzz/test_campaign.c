@@ -153,6 +153,8 @@ static void all_programs(void **state)
 
 		assert_int_equal(read_file(".", files.gl_pathv[i], &text, &e), 0);
 		p = program(buf_text(&text));
+		if (!strstr(buf_text(&text), "# known KVM bug "))
+			continue;
 		if (sscanf(strstr(text.p, "# known KVM bug "),
 			   "# known KVM bug %79[^,], mark %d: %199[^\n]", id, &mark, why) != 3)
 			fail_msg("%s knows nothing", files.gl_pathv[i]);

@@ -90,6 +90,9 @@ static struct {
 	bool restored, ended;
 	unsigned flights, stuck_from; /* flights after which nothing comes; 0: never */
 	bool noisy;		      /* no two traces are alike */
+	enum act wakes;		      /* what ends HLT */
+	bool woken;
+	int64_t soon; /* what FREEZE_SOON was asked for, ns */
 	struct vm_end end;
 } vm;
 
@@ -124,7 +127,11 @@ static uint8_t *memory(void *v, uint64_t *size)
 static int stop_at(void *v, const struct freeze *freeze, const char *bytes)
 {
 	(void)v;
-	assert_int_equal(freeze->at, FREEZE_PORT);
+	if (freeze->at == FREEZE_SOON) {
+		vm.soon = freeze->value;
+		return VM_OK;
+	}
+	assert_int_equal(freeze->at, FREEZE_ASLEEP);
 	if (*bytes) {
 		vm.next = 0;
 		vm.restored = false;
@@ -137,8 +144,12 @@ static int stop_at(void *v, const struct freeze *freeze, const char *bytes)
 	while (given()->l2[vm.next].op) {
 		const struct program_step *s = &given()->l2[vm.next++];
 
-		if (s->op == PROGRAM_FREEZE) {
+		if (s->op == PROGRAM_FREEZE || s->op == PROGRAM_FREEZE_BEHIND) {
 			trace()->mark = PROGRAM_MARK(s);
+			return VM_PORT;
+		}
+		if (s->op == PROGRAM_HLT && !vm.woken) {
+			vm.next--;
 			return VM_OK;
 		}
 		if (s->op == PROGRAM_UD2 && vm.restored)
@@ -152,7 +163,7 @@ static int stop_at(void *v, const struct freeze *freeze, const char *bytes)
 			: 18;
 	trace()->word[5] = vm.noisy ? vm.flights : 0;
 	trace()->done = 1;
-	return VM_OK;
+	return VM_PORT;
 }
 
 static int act(void *v, const struct act_config *config, bool live)
@@ -160,6 +171,7 @@ static int act(void *v, const struct act_config *config, bool live)
 	(void)v;
 	assert_false(live);
 	assert_int_not_equal(config->act, ACT_NONE);
+	vm.woken |= config->act == vm.wakes;
 	return VM_OK;
 }
 
@@ -278,6 +290,27 @@ static void not_exact(void **state)
 	assert_contains(c.why, "where its program is");
 }
 
+/* Behind a mark, if the VM does not come to the next one before. */
+static void behind(void **state)
+{
+	(void)state;
+	assert_int_equal(compare("l2 freeze-behind alone 0x1234\n", 0), FUZZ_ALIKE);
+	assert_int_equal(vm.soon, 0x1234);
+	assert_true(vm.restored);
+}
+
+/* An L2 that sleeps without a mark is woken by an interrupt, else by an NMI, else given up. */
+static void asleep(void **state)
+{
+	(void)state;
+	vm.wakes = ACT_NMI;
+	assert_int_equal(compare("l2 hlt\nl2 freeze alone paused\n", 0), FUZZ_ALIKE);
+	assert_true(vm.woken);
+	vm.woken = false;
+	vm.wakes = ACT_NONE;
+	assert_int_equal(compare("l2 hlt\nl2 freeze alone paused\n", 0), FUZZ_DROPPED);
+}
+
 /* What is left of a failure among many steps is what it needs, and nothing else. */
 static void smaller(void **state)
 {
@@ -343,6 +376,8 @@ int main(void)
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test_setup(compared, begin),
 		cmocka_unit_test_setup(not_exact, begin),
+		cmocka_unit_test_setup(behind, begin),
+		cmocka_unit_test_setup(asleep, begin),
 		cmocka_unit_test_setup(smaller, begin),
 		cmocka_unit_test(traces),
 	};
