@@ -4,6 +4,7 @@
 #include "host/base/json.h"
 #include "host/base/signals.h"
 #include "host/flight/known.h"
+#include "host/fuzz/bare.h"
 #include "host/fuzz/fuzz.h"
 #include "host/fuzz/trace.h"
 #include "host/lab/lab.h"
@@ -369,5 +370,5 @@ int cmd_fuzz(struct options *o)
 {
 	static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION};
 
-	return fly_into_log(o, &left, fuzz_here);
+	return o->bare ? cmd_fuzz_bare(o) : fly_into_log(o, &left, fuzz_here);
 }

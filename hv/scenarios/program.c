@@ -9,6 +9,7 @@
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
+#include "hv/scenarios/program_module.h"
 #include "hv/smm.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
@@ -21,6 +22,7 @@
 #define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
 #define VECTORS_FROM 32
 #define MSR_AREA     8 /* entries in each */
+#define ADVANCED_EXIT_INFO 0xe00ull /* of an EPT violation's qualification */
 
 static const uint32_t l1_msrs[] = {PROGRAM_L1_MSRS};
 #define L1_MSRS (sizeof(l1_msrs) / sizeof(l1_msrs[0]))
@@ -42,6 +44,8 @@ static uint64_t field(enum vmcs_field f)
 {
 	uint64_t val;
 
+	if (!program_offers_field(f))
+		return 0;
 	if (vmcs_enlightened())
 		return evmcs_has(f) ? evmcs_read(vmcs_enlightened(), f) : 0;
 	return vmread(vmcs_encoding(f), &val) ? val : 0;
@@ -49,6 +53,8 @@ static uint64_t field(enum vmcs_field f)
 
 static void set_field(enum vmcs_field f, uint64_t val)
 {
+	if (!program_offers_field(f))
+		return;
 	if (!vmcs_enlightened()) {
 		vmwrite(vmcs_encoding(f), val);
 	} else if (evmcs_has(f)) {
@@ -120,6 +126,11 @@ static uint64_t defined(enum vmcs_field f, uint32_t reason)
 	bool is = true;
 
 	switch (f) {
+	case EXIT_QUALIFICATION:
+		if (reason == EXIT_REASON_EPT_VIOLATION &&
+		    !program_offers_ept(EPT_CAP_ADVANCED_EXIT_INFO))
+			return field(f) & ~ADVANCED_EXIT_INFO;
+		break;
 	case GUEST_LINEAR_ADDRESS:
 		is = reason == EXIT_REASON_EPT_VIOLATION && (field(EXIT_QUALIFICATION) & 1 << 7);
 		break;
@@ -480,6 +491,7 @@ static void fly(void)
 		page_announce("fuzz program", &given, 1);
 		page_announce("fuzz trace", &trace, PROGRAM_TRACE_PAGES);
 		page_announce_nothing(); /* each line takes longer than a program */
+		wrmsr(MSR_IA32_FMASK, 0); /* Bochs starts with another value */
 		for (unsigned i = 0; i < L1_MSRS; i++)
 			l1_msr[i] = rdmsr(l1_msrs[i]);
 		smi_handler_install();
@@ -490,13 +502,24 @@ static void fly(void)
 	memset(&l2, 0, sizeof(l2));
 	next_step = 0;
 	create();
+	program_offers(&trace.offers);
 	enter_until_end();
 	trace_end();
 	trace.done = 1;
 	freeze_point();
 }
 
-SCENARIO(program, NEEDS(L2_ANY), FLY(fly),
+static void fly_module(void)
+{
+	fly();
+	while (program_module_next(&given)) {
+		l2_destroy_all();
+		fly();
+		program_module_tell(&trace);
+	}
+}
+
+SCENARIO(program, NEEDS(L2_ANY), FLY(fly_module),
 	 TITLE("what `midflight fuzz` has L1 and L2 do; by itself an L2 that only ends"),
 	 PROMISE("a program leaves the same trace with and without a snapshot"),
 	 HOST("writes the program, freezes at its marks, compares traces (docs/fuzz.md)"),
