@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Programs under KVM and on the bare emulated CPU, without snapshots; docs/fuzz.md, "Without KVM". */
+/* Programs under KVM and on the bare emulated CPU, without snapshots; docs/fuzz.md, "Without KVM".
+ */
 #ifndef HOST_FUZZ_BARE_H
 #define HOST_FUZZ_BARE_H
 

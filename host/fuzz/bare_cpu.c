@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ISO		"bare.iso"
-#define LAB_SECONDS	"86400" /* we look for progress ourselves */
-#define L1_WORDS "scenario=program", "hops=1", "sync=none"
+#define ISO	    "bare.iso"
+#define LAB_SECONDS "86400" /* we look for progress ourselves */
+#define L1_WORDS    "scenario=program", "hops=1", "sync=none"
 
 struct boot {
 	const struct program_record *const *records;

@@ -51,8 +51,7 @@ static const char *fly(struct kvm_flights *k, const struct program_lists *p)
 	}
 	fuzz_vm_renew(&k->vm, NULL);
 	fuzz_fly(&k->vm, p, -1, &k->again);
-	if (k->again.outcome != FUZZ_DONE ||
-	    trace_differs(&k->first.trace, &k->again.trace) >= 0) {
+	if (k->again.outcome != FUZZ_DONE || trace_differs(&k->first.trace, &k->again.trace) >= 0) {
 		k->not_exact++;
 		return "two flights under KVM differ";
 	}

@@ -18,6 +18,13 @@ unsigned bare_prepare(struct program_lists *p);
 /* Why word @name of a trace may differ; NULL: it may not. */
 const char *bare_may_differ(const char *name);
 
+/*
+ * The known bug or limit of KVM's by which program @r leaves @kvm and not @bare, which differ first
+ * in @word, as "KVM bug: ID" (bare_known.c); NULL: none.
+ */
+const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
+		       const struct program_trace *bare, unsigned word);
+
 /* The flights under KVM, which leave BARE_PROGRAMS and BARE_JSON in the log. The exit status. */
 int bare_under_kvm(struct options *o, const struct setup *setup);
 

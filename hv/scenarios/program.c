@@ -9,7 +9,7 @@
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
-#include "hv/scenarios/program_module.h"
+#include "hv/program_module.h"
 #include "hv/smm.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
@@ -18,10 +18,10 @@
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
-#define FAILED_MAX   3 /* VM entries that fail, then the program ends */
-#define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
-#define VECTORS_FROM 32
-#define MSR_AREA     8 /* entries in each */
+#define FAILED_MAX	   3 /* VM entries that fail, then the program ends */
+#define SUM_MULTIPLY	   0x9e3779b97f4a7c15ull
+#define VECTORS_FROM	   32
+#define MSR_AREA	   8	    /* entries in each */
 #define ADVANCED_EXIT_INFO 0xe00ull /* of an EPT violation's qualification */
 
 static const uint32_t l1_msrs[] = {PROGRAM_L1_MSRS};
@@ -441,6 +441,8 @@ static void answer(uint32_t reason)
 
 static void create(void)
 {
+	for (unsigned i = 0; i < L1_MSRS; i++) /* first: some go into the VMCS */
+		wrmsr(l1_msrs[i], l1_msr[i]);
 	if (program.flags & PROGRAM_APICV)
 		l2_create(&l2, "program");
 	else
@@ -451,8 +453,6 @@ static void create(void)
 	trace.l2_log = page_gpa(l2_log());
 	trace.pi_desc = l2.pi ? page_gpa(l2.pi) : 0;
 	memset(msr_area, 0, sizeof(msr_area));
-	for (unsigned i = 0; i < L1_MSRS; i++)
-		wrmsr(l1_msrs[i], l1_msr[i]);
 	vmcs_forget();
 	for (unsigned v = 0; v < 256; v++)
 		irqs[v] = trap_count(v);
@@ -490,7 +490,7 @@ static void fly(void)
 	if (!told) {
 		page_announce("fuzz program", &given, 1);
 		page_announce("fuzz trace", &trace, PROGRAM_TRACE_PAGES);
-		page_announce_nothing(); /* each line takes longer than a program */
+		page_announce_nothing();  /* each line takes longer than a program */
 		wrmsr(MSR_IA32_FMASK, 0); /* Bochs starts with another value */
 		for (unsigned i = 0; i < L1_MSRS; i++)
 			l1_msr[i] = rdmsr(l1_msrs[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes programs from a multiboot module, and compares their traces. */
-#include "hv/scenarios/program_module.h"
+#include "hv/program_module.h"
 #include "boot/cmdline.h"
 #include "hv/vmx.h"
 #include "hv/vmx_caps.h"
@@ -76,6 +76,7 @@ static void as_at_the_start(void)
 	write_dr1(0);
 	write_dr2(0);
 	write_dr3(0);
+	write_dr6(0xffff0ff0);
 	apic_drain();
 }
 

@@ -3,15 +3,16 @@
  * Programs that came with L1, as a multiboot module (l2guest/program.h), to be flown where no host
  * writes one after the other: on the bare CPU. L1 then takes no more of the CPU than KVM offered.
  */
-#ifndef HV_SCENARIOS_PROGRAM_MODULE_H
-#define HV_SCENARIOS_PROGRAM_MODULE_H
+#ifndef HV_PROGRAM_MODULE_H
+#define HV_PROGRAM_MODULE_H
 
 #include "hv/vmcs.h"
 #include "l2guest/program.h"
 
 #include <stdbool.h>
 
-/* What the CPU offers, as seen with the current VMCS; it may not change from one call to another. */
+/* What the CPU offers, as seen with the current VMCS; it may not change from one call to another.
+ */
 void program_offers(struct program_offers *offers);
 
 /* Whether KVM offered @field, of which the module tells; without one, true. */
