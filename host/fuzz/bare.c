@@ -268,6 +268,9 @@ int cmd_fuzz_bare(struct options *o)
 
 	if (!o->file_count && !o->hops_given)
 		return give_up("fuzz --bare needs FILEs, or --loops N");
+	if (o->control || o->breakage || o->enlightened)
+		return give_up("fuzz --bare freezes nothing, and has no Hyper-V: no --control, "
+			       "--break, --enlightened");
 	status = fly_into_log(o, &left, bare_under_kvm);
 	return status || inside ? status : without_kvm(o);
 }

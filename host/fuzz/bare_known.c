@@ -67,8 +67,10 @@ static bool has_step(const struct place *p, unsigned op, int a)
 
 static bool is_int1(const struct place *p)
 {
+	const bool unseen = is(p, AT_l2_saw) && p->bare->word[p->word] == p->kvm->word[p->word] + 1;
+
 	return p->exit < p->kvm->exits && has_step(p, PROGRAM_INJECT, PRIVILEGED) &&
-	       (of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
+	       (unseen || of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
 		(of_bare(p, AT_IDT_VECTORING_INFO_FIELD) >> 8 & 7) == PRIVILEGED);
 }
 

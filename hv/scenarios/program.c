@@ -9,7 +9,6 @@
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
 #include "hv/scenario.h"
-#include "hv/program_module.h"
 #include "hv/smm.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"

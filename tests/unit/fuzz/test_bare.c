@@ -89,6 +89,9 @@ static void known_ones(void **state)
 	assert_string_equal(known(int1, triple, reason, 10, 2), "KVM bug: injected-int1-lost");
 	assert_null(known(nothing, triple, reason, 10, 2));
 	assert_null(known(int1, same, reason, 10, 18));
+	assert_string_equal(known(int1, same, "exit 0 l2_saw", 4, 5),
+			    "KVM bug: injected-int1-lost");
+	assert_null(known(int1, same, "exit 0 l2_saw", 5, 4));
 	assert_string_equal(known(load, invalid, reason, 0x80000022, 0x80000021),
 			    "KVM bug: failed-entry-loads-msrs");
 	assert_null(known(load, invalid, reason, 0x80000021, 0x80000022));

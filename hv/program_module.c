@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes programs from a multiboot module, and compares their traces. */
-#include "hv/program_module.h"
 #include "boot/cmdline.h"
+#include "hv/hop.h"
 #include "hv/vmx.h"
 #include "hv/vmx_caps.h"
+#include "l2guest/program.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/print.h"
@@ -36,7 +37,7 @@ void program_offers(struct program_offers *offers)
 	*offers = told;
 }
 
-bool program_offers_field(enum vmcs_field field)
+bool program_offers_field(unsigned field)
 {
 	return !module || module->offers.field[field / 64] >> field % 64 & 1;
 }
@@ -77,6 +78,7 @@ static void as_at_the_start(void)
 	write_dr2(0);
 	write_dr3(0);
 	write_dr6(0xffff0ff0);
+	wrmsr(MSR_IA32_TSC_AUX, 0);
 	apic_drain();
 }
 
