@@ -23,6 +23,7 @@ enum at {
 #define BLOCKING_BY_NMI	 8
 #define PRIVILEGED	 5 /* type of event */
 #define EXTERNAL	 1
+#define HLT		 1 /* activity state */
 #define SHADOW		 3 /* of STI, of MOV SS */
 
 /* The first word in which two traces differ. */
@@ -112,12 +113,25 @@ static bool is_posted_early(const struct place *p)
 	       named(p->bare, irr) & notification && !(named(p->kvm, irr) & notification);
 }
 
+static bool is_called(const struct place *p, const char *name)
+{
+	char text[64];
+
+	trace_name(p->kvm, p->word, text, sizeof(text));
+	return !strcmp(text, name);
+}
+
+/* An entry in HLT with an event that this state does not allow. */
+static bool is_let_in(const struct place *p)
+{
+	return is(p, AT_VM_EXIT_REASON) && p->bare->word[p->word] == INVALID_STATE &&
+	       !(p->kvm->word[p->word] >> 31) && of_bare(p, AT_GUEST_ACTIVITY_STATE) == HLT &&
+	       of_bare(p, AT_VM_ENTRY_INTR_INFO_FIELD) >> 31;
+}
+
 static bool is_vector_0(const struct place *p)
 {
-	char name[64];
-
-	trace_name(p->kvm, p->word, name, sizeof(name));
-	return !strcmp(name, "end virtual-APIC page 0") &&
+	return is_called(p, "end virtual-APIC page 0") &&
 	       (has_step(p, PROGRAM_POST, 0) || has_step(p, PROGRAM_PIR, 0));
 }
 
@@ -129,7 +143,8 @@ static const struct {
 	     {"KVM limit: iret-unblocks-nmi", is_nmi_unblocked},
 	     {"KVM bug: interrupt-exit-in-shadow", is_exit_in_shadow},
 	     {"KVM limit: posted-before-entry", is_posted_early},
-	     {"KVM bug: posted-vector-0-stays", is_vector_0}};
+	     {"KVM bug: posted-vector-0-stays", is_vector_0},
+	     {"KVM limit: entry-in-hlt-unchecked", is_let_in}};
 
 const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
 		       const struct program_trace *bare, unsigned word)

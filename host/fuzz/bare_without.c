@@ -54,6 +54,7 @@ static const struct {
 	{SELF_IPI, 0, NULL, class_0, "KVM's APIC takes them for interrupts, nested or not"},
 	{FIELD, 0, "GUEST_ACTIVITY_STATE", shutdown, "not in KVM's IA32_VMX_MISC"},
 	{FIELD, 0, "CR3_TARGET_COUNT", not_0, "nor CR3 targets"},
+	{FIELD, 0, "GUEST_BNDCFGS", NULL, "it is there, but none of its controls in KVM"},
 };
 
 /* Whether operand @kind of value @value is what row @i is about. */
