@@ -88,7 +88,8 @@ static bool differs(const struct program_record *r, struct bare_flown *f, struct
 	found->hits = 1;
 	if (!f->ended) {
 		snprintf(found->why, sizeof(found->why), "no end without KVM: %.300s", f->text);
-		snprintf(found->kind, sizeof(found->kind), "no end");
+		found->known = bare_known(r, kvm, NULL, 0);
+		snprintf(found->kind, sizeof(found->kind), "%s", found->known ?: "no end");
 		return true;
 	}
 	while ((i = trace_differs(kvm, &f->trace)) >= 0) {

@@ -22,6 +22,8 @@ enum at {
 #define PIN_VIRTUAL_NMIS (1u << 5)
 #define BLOCKING_BY_NMI	 8
 #define PRIVILEGED	 5 /* type of event */
+#define SOFT_EXCEPTION	 6
+#define FAIL_VALID	 2 /* enum l2_entry_result */
 #define EXTERNAL	 1
 #define HLT		 1 /* activity state */
 #define SHADOW		 3 /* of STI, of MOV SS */
@@ -113,6 +115,17 @@ static bool is_posted_early(const struct place *p)
 	       named(p->bare, irr) & notification && !(named(p->kvm, irr) & notification);
 }
 
+/* KVM injects it again as a hardware exception, which has no such vector. */
+static bool is_retyped(const struct place *p)
+{
+	if (!is(p, AT_entry) || p->kvm->word[p->word] != FAIL_VALID || p->bare->word[p->word])
+		return false;
+	for (const struct program_step *s = p->r->lists.l1; s->op; s++)
+		if (s->op == PROGRAM_INJECT && s->a == SOFT_EXCEPTION && s->b > 31)
+			return true;
+	return false;
+}
+
 static bool is_called(const struct place *p, const char *name)
 {
 	char text[64];
@@ -144,6 +157,7 @@ static const struct {
 	     {"KVM bug: interrupt-exit-in-shadow", is_exit_in_shadow},
 	     {"KVM limit: posted-before-entry", is_posted_early},
 	     {"KVM bug: posted-vector-0-stays", is_vector_0},
+	     {"KVM bug: soft-exception-retyped", is_retyped},
 	     {"KVM limit: entry-in-hlt-unchecked", is_let_in}};
 
 const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
@@ -156,6 +170,9 @@ const char *bare_known(const struct program_record *r, const struct program_trac
 				.exit = word / PER_EXIT < kvm->exits ? word / PER_EXIT
 								     : kvm->exits};
 
+	/* INT1 that comes has L2 begin an instruction again, for ever. */
+	if (!bare)
+		return has_step(&p, PROGRAM_INJECT, PRIVILEGED) ? known[0].id : NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i].is(&p))
 			return known[i].id;

@@ -20,7 +20,7 @@ const char *bare_may_differ(const char *name);
 
 /*
  * The known bug or limit of KVM's by which program @r leaves @kvm and not @bare, which differ first
- * in @word, as "KVM bug: ID" (bare_known.c); NULL: none.
+ * in @word, as "KVM bug: ID" (bare_known.c); NULL: none. @bare NULL: it does not come to its end.
  */
 const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
 		       const struct program_trace *bare, unsigned word);

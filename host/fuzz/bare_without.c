@@ -26,6 +26,11 @@ static bool shutdown(uint64_t state)
 	return state == 2;
 }
 
+static bool reserved_rights(uint64_t val)
+{
+	return val & ~0x1f0ffull;
+}
+
 static bool not_0(uint64_t val)
 {
 	return val;
@@ -54,6 +59,7 @@ static const struct {
 	{SELF_IPI, 0, NULL, class_0, "KVM's APIC takes them for interrupts, nested or not"},
 	{FIELD, 0, "GUEST_ACTIVITY_STATE", shutdown, "not in KVM's IA32_VMX_MISC"},
 	{FIELD, 0, "CR3_TARGET_COUNT", not_0, "nor CR3 targets"},
+	{FIELD, 0, "GUEST_*_AR_BYTES", reserved_rights, "KVM drops them, as some CPUs do"},
 	{FIELD, 0, "GUEST_BNDCFGS", NULL, "it is there, but none of its controls in KVM"},
 };
 
