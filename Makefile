@@ -264,7 +264,7 @@ install: all $(B)/emucheck.iso man
 	$(Q)install -D -m 755 $(B)/midflight "$(PROGRAM)"
 	$(Q)install -D -m 644 $(B)/midflight.elf "$(LIBDIR)/midflight.elf"
 	$(Q)[ -z "$(X86)" ] || install -D -m 755 $(B)/x86/midflight "$(LIBDIR)/x86/midflight"
-	$(Q)$(call put,$(LIBDIR),$(LAB))
+	$(Q)$(call put,$(LIBDIR),$(LAB) boot/mkiso.sh)
 	$(Q)install -m 644 $(B)/emucheck.iso "$(LIBDIR)/lab/emucheck.iso"
 	$(Q)install -D -m 644 $(B)/midflight.1 "$(PAGE)"
 	$(Q)install -D -m 644 completions/midflight.bash "$(COMPLETE)"

@@ -5,11 +5,16 @@
 #include "lib/ktap.h"
 #include "lib/string.h"
 
-/* Multiboot information: flags bit 2 says that cmdline is valid. */
+/* Multiboot information: flags bits 2 and 3 say that cmdline, and mods_*, are valid. */
 struct multiboot_info {
-	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
 };
 #define MULTIBOOT_INFO_CMDLINE (1u << 2)
+#define MULTIBOOT_INFO_MODS    (1u << 3)
+
+struct multiboot_module {
+	uint32_t start, end, string, reserved;
+};
 
 /* struct hvm_start_info of the PVH boot ABI, up to what we need. */
 struct pvh_start_info {
@@ -104,6 +109,16 @@ const char *cmdline_parse(const char *text)
 	return NULL;
 }
 
+static void find_module(const struct multiboot_info *mb)
+{
+	const struct multiboot_module *first = (const void *)(uint64_t)mb->mods_addr;
+
+	if (!(mb->flags & MULTIBOOT_INFO_MODS) || !mb->mods_count)
+		return;
+	cmdline.module = (const void *)(uint64_t)first->start;
+	cmdline.module_size = first->end - first->start;
+}
+
 /* The loader's copy may lie where our page pool grows, so keep our own. */
 const char *cmdline_copy(uint32_t how, uint64_t info)
 {
@@ -114,6 +129,8 @@ const char *cmdline_copy(uint32_t how, uint64_t info)
 	cmdline.boot = how == BOOT_MULTIBOOT ? "multiboot" : how == BOOT_PVH ? "pvh" : "unknown";
 	if (how == BOOT_MULTIBOOT && (mb->flags & MULTIBOOT_INFO_CMDLINE))
 		text = (const char *)(uint64_t)mb->cmdline;
+	if (how == BOOT_MULTIBOOT)
+		find_module(mb);
 	else if (how == BOOT_PVH && pvh->magic == PVH_MAGIC)
 		text = (const char *)pvh->cmdline_paddr;
 	if (!text)

@@ -35,13 +35,15 @@ struct cmdline {
 	uint64_t wait;	 /* 1: at each `ready` wait for the host */
 	uint64_t rounds; /* that L2 of `running` computes between two VMCALLs */
 	enum breakage breakage;
+	const void *module; /* that a multiboot loader has put into memory, the first; NULL: none */
+	size_t module_size;
 };
 
 extern struct cmdline cmdline;
 
 /*
  * A copy of what the loader, by which we were booted (@how, BOOT_*), left at @info; ends the run if
- * it is too long. Sets cmdline.boot.
+ * it is too long. Sets cmdline.boot and cmdline.module.
  */
 const char *cmdline_copy(uint32_t how, uint64_t info);
 

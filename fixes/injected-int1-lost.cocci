@@ -36,3 +36,26 @@ vmx_inject_exception(...)
 	} else { ... }
 	...>
 }
+
+// And L1 is told of it as INT1.
+@@
+identifier vcpu, nr;
+@@
+vmcs12_save_pending_event(struct kvm_vcpu *vcpu, ...)
+{
+	<...
+-	kvm_exception_is_soft(nr)
++	(kvm_exception_is_soft(nr) || (to_vmx(vcpu)->int1 && nr == DB_VECTOR))
+	...>
+}
+
+@@
+identifier vcpu, idt_vectoring;
+@@
+vmcs12_save_pending_event(struct kvm_vcpu *vcpu, ...)
+{
+	<...
+-	idt_vectoring |= INTR_TYPE_SOFT_EXCEPTION;
++	idt_vectoring |= nr == DB_VECTOR ? INTR_TYPE_PRIV_SW_EXCEPTION : INTR_TYPE_SOFT_EXCEPTION;
+	...>
+}

@@ -47,6 +47,8 @@ static const struct {
 #undef C
 };
 
+static uint64_t forbidden[VMX_GROUPS];
+
 static bool true_ctls(void)
 {
 	return rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_TRUE_CTLS;
@@ -78,7 +80,13 @@ bool vmx_available(char *why, size_t size)
  * and what must be 1 in the low half. */
 static uint64_t may_be_1(enum vmx_group group)
 {
-	return group == VMX_TERTIARY ? capability(group) : capability(group) >> 32;
+	return (group == VMX_TERTIARY ? capability(group) : capability(group) >> 32) &
+	       ~forbidden[group];
+}
+
+void vmx_allow_only(enum vmx_group group, uint64_t bits)
+{
+	forbidden[group] = ~bits;
 }
 
 static uint64_t must_be_1(enum vmx_group group)
@@ -103,6 +111,16 @@ bool vmx_control_allowed(enum vmx_control control, char *why, size_t size)
 	       true_ctls() ? groups[group].true_msr_name : groups[group].msr_name,
 	       true_ctls() ? groups[group].true_msr : groups[group].msr, capability(group));
 	return false;
+}
+
+uint64_t vmx_may_be_1(enum vmx_group group)
+{
+	char why[1];
+
+	if ((group == VMX_SECONDARY && !vmx_control_allowed(VMX_CPU_SECONDARY, why, 1)) ||
+	    (group == VMX_TERTIARY && !vmx_control_allowed(VMX_CPU_TERTIARY, why, 1)))
+		return 0;
+	return may_be_1(group);
 }
 
 static bool has_bits(uint64_t bits, uint64_t cap, uint32_t msr, const char *msr_name,

@@ -63,6 +63,13 @@ enum vmx_control {
 /* True if VMX can be turned on; else @why (of @size bytes) names the register and bit. */
 bool vmx_available(char *why, size_t size);
 
+/*
+ * What the control field of @group may have as 1; and from now on not more than @bits, as if the
+ * CPU had it so.
+ */
+uint64_t vmx_may_be_1(enum vmx_group group);
+void vmx_allow_only(enum vmx_group group, uint64_t bits);
+
 /* True if the CPU lets @control be 1; else @why names the capability MSR, its value and the bit. */
 bool vmx_control_allowed(enum vmx_control control, char *why, size_t size);
 

@@ -64,6 +64,15 @@ _Static_assert(sizeof(struct program_log) <= 4096, "in one page");
 		PROGRAM_L1_MSRS, 0xc0000103, 0x48, 0x122, 0x3a, 0x480, 0x10a, 0x808, 0x80b, 0x80a \
 	}
 
+/* What the CPU offers to L1: where KVM offers less, that is how L1 flies without KVM, too. */
+#define PROGRAM_GROUPS	    6 /* of controls: enum vmx_group */
+#define PROGRAM_FIELD_WORDS 4
+struct program_offers {
+	uint64_t may_be_1[PROGRAM_GROUPS];
+	uint64_t ept_vpid_cap;
+	uint64_t field[PROGRAM_FIELD_WORDS]; /* bit N: VMCS field N of the table is there */
+};
+
 /*
  * The trace, at the pages "fuzz trace": words in the order in which they came; names of what a word
  * is stand in program_trace.def.
@@ -77,7 +86,8 @@ struct program_trace {
 	uint64_t l2_log;  /* address of L2's */
 	uint64_t pi_desc; /* of L2's posted-interrupt descriptor; 0: none */
 	uint64_t mark;	  /* PROGRAM_MARK() of the step at which the host may freeze; 0: none */
-	uint64_t word[PROGRAM_TRACE_PAGES * 512 - 5];
+	struct program_offers offers;
+	uint64_t word[PROGRAM_TRACE_PAGES * 512 - 16];
 };
 /* When the host does what stands at a mark; behind those ASLEEP L2 does HLT with interrupts on. */
 enum program_when {
@@ -94,5 +104,22 @@ enum program_when {
 #define PROGRAM_MARK_NS(mark)	((int64_t)((mark) >> 16 & 0xffffff)) /* to freeze so long behind it \
 								      */
 _Static_assert(sizeof(struct program_trace) == PROGRAM_TRACE_PAGES * 4096, "in its pages");
+
+/*
+ * Programs with the traces that they have left under KVM, as a multiboot module: the header, then
+ * for each program a record and its @words words. L1 flies one after the other, and tells in what
+ * its trace is another one (docs/protocol.md).
+ */
+#define PROGRAM_MODULE_MAGIC 0x31736d6172676f72 /* "rograms1" */
+struct program_module {
+	uint64_t magic;
+	uint32_t count, reserved;
+	struct program_offers offers;
+};
+struct program_record {
+	uint32_t number, exits, words, reserved; /* number: the host's */
+	struct program_lists lists;
+};
+_Static_assert(sizeof(struct program_record) % 8 == 0, "the words behind it are aligned");
 
 #endif

@@ -69,7 +69,8 @@ struct options {
 	const char *expect_cure;	    /* as given, or NULL */
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
-	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all, control;
+	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all, control,
+		bare;
 	bool nudge_given;
 	bool enlightened;	       /* scenarios that an enlightened L1 flies */
 	bool orders, count_on;	       /* soak */

@@ -2,6 +2,7 @@
 // `midflight fuzz`: flies programs from files, or a campaign of drawn ones.
 #include "host/base/cleanup.h"
 #include "host/base/signals.h"
+#include "host/fuzz/bare.h"
 #include "host/fuzz/campaign.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
@@ -234,6 +235,8 @@ int cmd_fuzz(struct options *o)
 	struct err e = {0};
 	int status;
 
+	if (o->bare)
+		return cmd_fuzz_bare(o);
 	if (o->file_count && !o->bundle && (o->corpus || o->shard.n || o->jobs > 1))
 		return give_up("fuzz: programs of files all fly, in one lab: no --corpus, --shard, "
 			       "--jobs");

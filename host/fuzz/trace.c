@@ -72,9 +72,15 @@ int trace_differs(const struct program_trace *a, const struct program_trace *b)
 
 void trace_print(const struct program_trace *a, const struct program_trace *b, struct buf *text)
 {
+	trace_print_as(a, b, "without snapshot", "with one", text);
+}
+
+void trace_print_as(const struct program_trace *a, const struct program_trace *b,
+		    const char *name_a, const char *name_b, struct buf *text)
+{
 	const unsigned words = a->words > b->words ? a->words : b->words;
 
-	buf_printf(text, "  %-44s %18s %18s\n", "word", "without snapshot", "with one");
+	buf_printf(text, "  %-44s %18s %18s\n", "word", name_a, name_b);
 	for (unsigned i = 0; i < words && i < ARRAY_SIZE(a->word); i++) {
 		const uint64_t left = i < a->words ? a->word[i] : 0,
 			       right = i < b->words ? b->word[i] : 0;

@@ -14,6 +14,9 @@ int trace_differs(const struct program_trace *a, const struct program_trace *b);
 
 /* Appends both side by side, a line for each word that is not 0, `!` before those that differ. */
 void trace_print(const struct program_trace *a, const struct program_trace *b, struct buf *text);
+/* The same under other names than "without snapshot" and "with one". */
+void trace_print_as(const struct program_trace *a, const struct program_trace *b,
+		    const char *name_a, const char *name_b, struct buf *text);
 
 /*
  * Calls @take with each thing that a trace has met, as a number that is the same for the same: an

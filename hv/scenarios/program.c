@@ -17,10 +17,11 @@
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
-#define FAILED_MAX   3 /* VM entries that fail, then the program ends */
-#define SUM_MULTIPLY 0x9e3779b97f4a7c15ull
-#define VECTORS_FROM 32
-#define MSR_AREA     8 /* entries in each */
+#define FAILED_MAX	   3 /* VM entries that fail, then the program ends */
+#define SUM_MULTIPLY	   0x9e3779b97f4a7c15ull
+#define VECTORS_FROM	   32
+#define MSR_AREA	   8	    /* entries in each */
+#define ADVANCED_EXIT_INFO 0xe00ull /* of an EPT violation's qualification */
 
 static const uint32_t l1_msrs[] = {PROGRAM_L1_MSRS};
 #define L1_MSRS (sizeof(l1_msrs) / sizeof(l1_msrs[0]))
@@ -42,6 +43,8 @@ static uint64_t field(enum vmcs_field f)
 {
 	uint64_t val;
 
+	if (!program_offers_field(f))
+		return 0;
 	if (vmcs_enlightened())
 		return evmcs_has(f) ? evmcs_read(vmcs_enlightened(), f) : 0;
 	return vmread(vmcs_encoding(f), &val) ? val : 0;
@@ -49,6 +52,8 @@ static uint64_t field(enum vmcs_field f)
 
 static void set_field(enum vmcs_field f, uint64_t val)
 {
+	if (!program_offers_field(f))
+		return;
 	if (!vmcs_enlightened()) {
 		vmwrite(vmcs_encoding(f), val);
 	} else if (evmcs_has(f)) {
@@ -120,6 +125,11 @@ static uint64_t defined(enum vmcs_field f, uint32_t reason)
 	bool is = true;
 
 	switch (f) {
+	case EXIT_QUALIFICATION:
+		if (reason == EXIT_REASON_EPT_VIOLATION &&
+		    !program_offers_ept(EPT_CAP_ADVANCED_EXIT_INFO))
+			return field(f) & ~ADVANCED_EXIT_INFO;
+		break;
 	case GUEST_LINEAR_ADDRESS:
 		is = reason == EXIT_REASON_EPT_VIOLATION && (field(EXIT_QUALIFICATION) & 1 << 7);
 		break;
@@ -431,6 +441,8 @@ static void answer(uint32_t reason)
 
 static void create(void)
 {
+	for (unsigned i = 0; i < L1_MSRS; i++) /* first: some go into the VMCS */
+		wrmsr(l1_msrs[i], l1_msr[i]);
 	if (program.flags & PROGRAM_APICV)
 		l2_create(&l2, "program");
 	else
@@ -441,8 +453,6 @@ static void create(void)
 	trace.l2_log = page_gpa(l2_log());
 	trace.pi_desc = l2.pi ? page_gpa(l2.pi) : 0;
 	memset(msr_area, 0, sizeof(msr_area));
-	for (unsigned i = 0; i < L1_MSRS; i++)
-		wrmsr(l1_msrs[i], l1_msr[i]);
 	vmcs_forget();
 	for (unsigned v = 0; v < 256; v++)
 		irqs[v] = trap_count(v);
@@ -480,7 +490,8 @@ static void fly(void)
 	if (!told) {
 		page_announce("fuzz program", &given, 1);
 		page_announce("fuzz trace", &trace, PROGRAM_TRACE_PAGES);
-		page_announce_nothing(); /* each line takes longer than a program */
+		page_announce_nothing();  /* each line takes longer than a program */
+		wrmsr(MSR_IA32_FMASK, 0); /* Bochs starts with another value */
 		for (unsigned i = 0; i < L1_MSRS; i++)
 			l1_msr[i] = rdmsr(l1_msrs[i]);
 		smi_handler_install();
@@ -491,13 +502,24 @@ static void fly(void)
 	memset(&l2, 0, sizeof(l2));
 	next_step = 0;
 	create();
+	program_offers(&trace.offers);
 	enter_until_end();
 	trace_end();
 	trace.done = 1;
 	freeze_point();
 }
 
-SCENARIO(program, NEEDS(L2_ANY), FLY(fly),
+static void fly_module(void)
+{
+	fly();
+	while (program_module_next(&given)) {
+		l2_destroy_all();
+		fly();
+		program_module_tell(&trace);
+	}
+}
+
+SCENARIO(program, NEEDS(L2_ANY), FLY(fly_module),
 	 TITLE("what `midflight fuzz` has L1 and L2 do; by itself an L2 that only ends"),
 	 PROMISE("a program leaves the same trace with and without a snapshot"),
 	 HOST("writes the program, freezes at its marks, compares traces (docs/fuzz.md)"),

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Programs without KVM: what is taken out of them, and which differences are known.
+#include "tests/unit/unit.h"
+
+#include "host/base/cleanup.h"
+#include "host/fuzz/bare_parts.h"
+#include "host/fuzz/program.h"
+#include "host/fuzz/trace.h"
+
+#include <string.h>
+
+static void taken_out(void **state)
+{
+	static const struct {
+		const char *step;
+		unsigned taken;
+	} steps[] = {
+		{"l2 freeze alone paused", 1},
+		{"l1 freeze nmi restored", 1},
+		{"l2 rdmsr 0x480", 1},
+		{"l2 rdmsr 0x174", 0},
+		{"l2 wrmsr 0xc0000103 0x7", 0},
+		{"l2 wrmsr 0xc0000103 0x100000007", 1},
+		{"l2 rdmsr 0xc0000103", 0},
+		{"l1 entry-load 0x176 0x8000000000000000", 1},
+		{"l1 entry-load 0x176 0xffff800000000000", 0},
+		{"l1 self-ipi 0xf", 1},
+		{"l2 self-ipi 0x10", 0},
+		{"l1 post 0xf", 0},
+		{"l1 field GUEST_ACTIVITY_STATE 0x2", 1},
+		{"l1 field GUEST_ACTIVITY_STATE 0x1", 0},
+		{"l1 field GUEST_IA32_DEBUGCTL 0x1", 1},
+		{"l1 enter", 0},
+	};
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct program_lists p;
+
+		assert_int_equal(program_read(&p, steps[i].step, &e), 0);
+		if (bare_prepare(&p) != steps[i].taken)
+			fail_msg("%s", steps[i].step);
+		assert_int_equal(program_count(p.l1) + program_count(p.l2), 1 - steps[i].taken);
+	}
+}
+
+/* The number of word @name of @t. */
+static unsigned place(const struct program_trace *t, const char *name)
+{
+	for (unsigned i = 0; i < t->words; i++) {
+		char text[64];
+
+		trace_name(t, i, text, sizeof(text));
+		if (!strcmp(text, name))
+			return i;
+	}
+	fail_msg("no word %s", name);
+	return 0;
+}
+
+/* What is known of a @program that has left @kvm and @bare in @word, with one exit of @reasons. */
+static const char *known(const char *program, const uint64_t reasons[2], const char *word,
+			 uint64_t kvm, uint64_t bare)
+{
+	auto_free struct program_trace *a = xcalloc(1, sizeof(*a)), *b = xcalloc(1, sizeof(*b));
+	struct program_record r = {.exits = 1};
+	struct err e = {0};
+
+	assert_int_equal(program_read(&r.lists, program, &e), 0);
+	*a = (struct program_trace){.exits = 1, .words = 400};
+	*b = *a;
+	a->word[place(a, "exit 0 VM_EXIT_REASON")] = reasons[0];
+	b->word[place(a, "exit 0 VM_EXIT_REASON")] = reasons[1];
+	a->word[place(a, word)] = kvm;
+	b->word[place(a, word)] = bare;
+	return bare_known(&r, a, b, place(a, word));
+}
+
+static void known_ones(void **state)
+{
+	static const uint64_t same[] = {10, 10}, invalid[] = {0x80000021, 0x80000021},
+			      triple[] = {10, 2};
+	static const char load[] = "l1 entry-load 0x174 0x7", int1[] = "l1 inject privileged 0x1",
+			  nothing[] = "l2 cpuid 0x1", nmi[] = "exit 0 GUEST_INTERRUPTIBILITY_INFO",
+			  reason[] = "exit 0 VM_EXIT_REASON", cs[] = "end GUEST_SYSENTER_CS";
+
+	(void)state;
+	assert_string_equal(known(int1, triple, reason, 10, 2), "KVM bug: injected-int1-lost");
+	assert_null(known(nothing, triple, reason, 10, 2));
+	assert_null(known(int1, same, reason, 10, 18));
+	assert_string_equal(known(int1, same, "exit 0 l2_saw", 4, 5),
+			    "KVM bug: injected-int1-lost");
+	assert_null(known(int1, same, "exit 0 l2_saw", 5, 4));
+	assert_string_equal(known(load, invalid, reason, 0x80000022, 0x80000021),
+			    "KVM bug: failed-entry-loads-msrs");
+	assert_null(known(load, invalid, reason, 0x80000021, 0x80000022));
+	assert_string_equal(known(load, invalid, cs, 7, 0), "KVM bug: failed-entry-loads-msrs");
+	assert_null(known(load, same, cs, 7, 0));
+	assert_null(known(nothing, invalid, cs, 7, 0));
+	assert_string_equal(known(nothing, same, nmi, 0, 8), "KVM limit: iret-unblocks-nmi");
+	assert_null(known(nothing, same, nmi, 8, 0));
+	assert_null(known(nothing, same, nmi, 0, 9));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(taken_out),
+		cmocka_unit_test(known_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
