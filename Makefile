@@ -38,7 +38,7 @@ GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-s
 objs = $(patsubst %,$(B)/%.o,$(basename $(1)))
 
 L1_BASE := $(call objs,$(wildcard boot/*.[cS] lib/*.[cS] hv/*.[cS]) l2guest/compute.c)
-L1_SCENARIOS := $(call objs,$(wildcard hv/scenarios/*.c))
+L1_SCENARIOS := $(call objs,$(wildcard hv/scenarios/*.c hv/programs/*.c))
 EMUCHECK := $(call objs,$(wildcard tests/emulator/*.[cS]) \
 	$(patsubst %,hv/scenarios/%.c,running halted msr_store shadow_vmcs))
 L2_OBJS := $(call objs,$(wildcard l2guest/*.[cS] l2guest/halves/*.c) lib/idt.c lib/trap_entry.S lib/string.c)

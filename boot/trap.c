@@ -29,6 +29,7 @@ static struct {
 	uint8_t ist_stack[4096] __attribute__((aligned(16)));
 } cpus[CPUS];
 static unsigned counts[IDT_VECTORS];
+int trap_fixed;
 
 void trap_init(unsigned cpu)
 {
@@ -78,6 +79,11 @@ void trap_handle(struct trap_frame *f)
 	if (f->vector == VECTOR_NMI) {
 		/* The host's nudge, while L1 was on the CPU: hop.c tells the host. */
 		counts[VECTOR_NMI]++;
+		return;
+	}
+	if (fixup_of(f->rip)) {
+		trap_fixed = (int)f->vector;
+		f->rip = fixup_of(f->rip);
 		return;
 	}
 	print_line("# L1 trap %lu error 0x%lx", f->vector, f->error);

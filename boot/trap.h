@@ -13,6 +13,12 @@
  */
 void trap_init(unsigned cpu);
 
+/*
+ * The vector of the last exception that FIXUP_1_TO_2 was for, which then went on; -1: written there
+ * before, by whom it is about. For scenarios of one CPU.
+ */
+extern int trap_fixed;
+
 /* Interrupts of @vector that L1 itself has taken through its IDT. */
 unsigned trap_count(uint8_t vector);
 

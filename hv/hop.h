@@ -9,7 +9,6 @@
 
 struct l2;
 struct program_lists;
-struct program_offers;
 struct program_trace;
 
 /* In L1: the host freezes the VM here. For scenarios with .fly. */
@@ -71,29 +70,5 @@ void hop_digest(uint64_t digest, uint64_t rounds);
 
 /* Prints `missed` (to be flown again) or `hop` with the number of failures since hop_begin. */
 void hop_end(uint64_t hop, enum hop_answer answer);
-
-/*
- * ---- programs without a host: they came with L1, as a multiboot module (program_module.c) ---
- * L1 then takes no more of the CPU than KVM offered, of which the module tells.
- */
-
-/* What the CPU offers, as seen with the current VMCS; it may not change from one call to another.
- */
-void program_offers(struct program_offers *offers);
-
-/* Whether KVM offered @field (enum vmcs_field); without a module, true. */
-bool program_offers_field(unsigned field);
-
-/* The same of a bit of IA32_VMX_EPT_VPID_CAP (EPT_CAP_*); without a module, whether it is there. */
-bool program_offers_ept(uint64_t bit);
-
-/*
- * The next program, for a CPU that is as at the start; false: there is none. A module that is none
- * ends the run with an `error` event.
- */
-bool program_module_next(struct program_lists *p);
-
-/* Prints in what @trace, that of the program, is not the one under KVM. */
-void program_module_tell(const struct program_trace *trace);
 
 #endif

@@ -17,6 +17,41 @@ enum program_op {
 	PROGRAM_OPS
 };
 
+enum program_insn {
+#define I(id, word, text) PROGRAM_INSN_##id,
+#include "l2guest/program_insns.def"
+#undef I
+	PROGRAM_INSNS
+};
+
+enum program_vmx_insn {
+#define I(id, word) PROGRAM_VMX_##id,
+#define W(id, word, text)
+#include "l2guest/program_vmx.def"
+#undef W
+#undef I
+	PROGRAM_VMX_INSNS
+};
+
+enum program_way {
+#define I(id, word)
+#define W(id, word, text) PROGRAM_WAY_##id,
+#include "l2guest/program_vmx.def"
+#undef W
+#undef I
+	PROGRAM_WAYS
+};
+
+enum program_page {
+	PROGRAM_PAGE_ZEROS,
+	PROGRAM_PAGE_ONES,
+	PROGRAM_PAGE_EPTP_LIST, /* L2's EPTP, the same with the other A/D flag, 0 */
+	PROGRAM_PAGE_SHADOW,	/* a shadow VMCS */
+	PROGRAM_PAGE_NOWHERE,	/* no memory is there */
+	PROGRAM_PAGE_KINDS
+};
+#define PROGRAM_NOWHERE 0xf00000000ull
+
 struct program_step {
 	uint8_t op, a;
 	uint16_t reserved;
@@ -101,8 +136,9 @@ enum program_when {
 	((uint64_t)1 << 63 | ((step)->val & 0xffffff) << 16 | (uint64_t)(step)->b << 8 | (step)->a)
 #define PROGRAM_MARK_ACT(mark)	((mark)&0xff)
 #define PROGRAM_MARK_WHEN(mark) ((mark) >> 8 & 0xff)
-#define PROGRAM_MARK_NS(mark)	((int64_t)((mark) >> 16 & 0xffffff)) /* to freeze so long behind it \
-								      */
+#define PROGRAM_MARK_NS(mark)                                               \
+	((int64_t)((mark) >> 16 & 0xffffff)) /* to freeze so long behind it \
+					      */
 _Static_assert(sizeof(struct program_trace) == PROGRAM_TRACE_PAGES * 4096, "in its pages");
 
 /*

@@ -22,3 +22,15 @@ void idt_build(struct idt_entry idt[IDT_VECTORS], uint16_t code_selector, uint32
 		};
 	}
 }
+
+extern const struct {
+	uint32_t at, next;
+} fixups_begin[], fixups_end[];
+
+uint64_t fixup_of(uint64_t rip)
+{
+	for (const typeof(*fixups_begin) *f = fixups_begin; f < fixups_end; f++)
+		if (rip >= f->at && rip < f->next)
+			return f->next;
+	return 0;
+}

@@ -21,6 +21,13 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
+/*
+ * In an asm behind its labels 1 and 2: an exception between them may go on at 2. fixup_of() is that
+ * place for an exception at @rip; 0: there is none.
+ */
+#define FIXUP_1_TO_2 "\n\t.pushsection .fixups, \"a\"\n\t.long 1b, 2b\n\t.popsection"
+uint64_t fixup_of(uint64_t rip);
+
 /* Fills @idt with interrupt gates to trap_handle; vectors in bit mask @ist1 use IST 1. */
 void idt_build(struct idt_entry idt[IDT_VECTORS], uint16_t code_selector, uint32_t ist1);
 

@@ -30,6 +30,7 @@ BELOW = {
     "l2guest/halves": ("lib", "l2guest"),
     "hv": ("lib", "boot", "l2guest", "hv"),
     "hv/scenarios": ("lib", "boot", "l2guest", "hv"),
+    "hv/programs": ("lib", "boot", "l2guest", "hv", "hv/programs"),
 }
 
 # Assembly that enters C by name: who calls, and what.

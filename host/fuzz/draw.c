@@ -3,6 +3,7 @@
 #include "host/fuzz/steps.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ONE_OF(random, array) ((array)[random_below(random, ARRAY_SIZE(array))])
@@ -46,6 +47,80 @@ static const struct {
 	{"HOST_IA32_SYSENTER_EIP", {0x4000}},
 	{"HOST_FS_BASE", {0x5000, 0xffffc00000000000}},
 	{"HOST_IA32_PAT", {0x0606060606060606, 0x0007040600070406}},
+	{"GUEST_CR3", {1ull << 63, 1ull << 50}},
+	{"VM_FUNCTION_CONTROL", {1, 2}},
+	{"EPT_POINTER", {0x1018, 0x1026, 0x10000000000001e}},
+	{"GUEST_TR_SELECTOR", {0x4c}},
+	{"TSC_MULTIPLIER", {1ull << 48, 1ull << 47}},
+	{"XSS_EXIT_BITMAP", {1, ~0ull}},
+	{"GUEST_PML_INDEX", {1, 511, 512}},
+};
+
+/* Fields of which a page of L1's is a value. None into which a VM exit would write at
+ * PROGRAM_NOWHERE. */
+static const char *const of_pages[] = {"IO_BITMAP_A",
+				       "IO_BITMAP_B",
+				       "MSR_BITMAP",
+				       "VIRTUAL_APIC_PAGE_ADDR",
+				       "POSTED_INTR_DESC_ADDR",
+				       "PML_ADDRESS",
+				       "EPTP_LIST_ADDRESS",
+				       "VMREAD_BITMAP",
+				       "VMWRITE_BITMAP",
+				       "VMCS_LINK_POINTER",
+				       "VM_ENTRY_MSR_LOAD_ADDR"};
+
+/*
+ * What goes together, as chance alone hardly ever has it: steps of L1 for one VM entry, then of L2.
+ */
+static const char *const together[] = {
+	"l1 control PIN_PREEMPTION_TIMER yes\nl1 field VMX_PREEMPTION_TIMER_VALUE 0\n",
+	"l1 control CPU2_RDSEED_EXITING yes\nl2 insn rdseed 0\n",
+	"l1 control CPU2_RDRAND_EXITING yes\nl2 insn rdrand 0\n",
+	"l1 control CPU_RDTSC_EXITING yes\nl2 insn rdtsc 0\nl2 insn rdtscp 0\n",
+	"l1 control CPU_MWAIT_EXITING yes\nl1 control CPU_MONITOR_EXITING yes\nl2 insn monitor "
+	"0\nl2 insn mwait 0\n",
+	"l1 control CPU2_INVPCID yes\nl1 control CPU_INVLPG_EXITING yes\nl2 insn invpcid 2\nl2 "
+	"invlpg 1\n",
+	"l1 field CR0_GUEST_HOST_MASK 0x9\nl1 field CR0_READ_SHADOW 0\nl2 insn lmsw 0x1\nl2 insn "
+	"smsw 0\n",
+	"l1 control CPU2_VMCS_SHADOWING yes\nl1 page VMCS_LINK_POINTER shadow\nl1 page "
+	"VMREAD_BITMAP zeros\n"
+	"l1 page VMWRITE_BITMAP zeros\nl2 insn vmwrite 0\nl2 insn vmread 0\n",
+	"l1 control CPU2_VMCS_SHADOWING yes\nl1 page VMCS_LINK_POINTER shadow\nl1 page "
+	"VMREAD_BITMAP ones\n"
+	"l2 insn vmread 0\nl2 insn vmread-none 0\n",
+	"l1 control CPU2_VMFUNC yes\nl1 field VM_FUNCTION_CONTROL 1\nl1 page EPTP_LIST_ADDRESS "
+	"eptp-list\n"
+	"l2 insn vmfunc 1\nl2 read 1\n",
+	"l1 control CPU2_PML yes\nl1 ept-ad yes\nl1 page PML_ADDRESS zeros\nl1 field "
+	"GUEST_PML_INDEX 1\n"
+	"l2 write 1 1\nl2 write 2 1\nl2 write 3 1\n",
+	"l1 control CPU_IO_BITMAPS yes\nl1 page IO_BITMAP_A ones\nl1 page IO_BITMAP_B ones\nl2 "
+	"insn rep-outs 3\nl2 insn in-high 0\n",
+	"l1 control CPU2_DESC yes\nl2 insn lgdt 0\nl2 insn lidt 0\nl2 insn sldt 0\n",
+	"l1 control CPU_PAUSE_EXITING yes\nl2 pause\n",
+	"l1 control CPU_CR3_LOAD_EXITING yes\nl2 load-cr3\n",
+	"l1 control CPU_MONITOR_TRAP_FLAG yes\n",
+	"l1 control CPU_INTR_WINDOW_EXITING yes\nl2 sti\n",
+	"l1 control CPU_NMI_WINDOW_EXITING yes\n",
+	"l1 field GUEST_ACTIVITY_STATE 1\nl1 control CPU_INTR_WINDOW_EXITING yes\n",
+	"l1 unmap-own 0\nl1 inject-code 13\n",
+	"l1 unmap-own 1\nl1 inject external 0x51\n",
+	"l1 unmap-own 0\nl1 inject nmi 2\n",
+	"l1 unmap-own 0\nl2 int 0x51\nl2 int3\n",
+	"l1 unmap-own 1\nl2 freeze irq paused\n",
+	"l1 inject nmi 2\nl2 freeze-behind alone 0x800\nl2 insn iret 0\n",
+	"l1 inject other 0\n",
+	"l1 page VIRTUAL_APIC_PAGE_ADDR nowhere\nl1 entry-load 0x277 0x0606060606060606\nl1 "
+	"exit-load 0x277 0x0007040600070406\n",
+	"l1 exit-store 0x175\nl1 enter\nl1 field VM_EXIT_MSR_STORE_COUNT 0\n",
+	"l1 field EXCEPTION_BITMAP 0x4000\nl1 unmap 2\nl2 read 2\n",
+	"l1 control EXIT_HOST_64 no\n",
+	"l1 control ENTRY_LOAD_EFER yes\nl1 field GUEST_IA32_EFER 0xd01\n",
+	"l1 control ENTRY_LOAD_PERF_GLOBAL_CTRL yes\nl1 control EXIT_LOAD_PERF_GLOBAL_CTRL yes\n",
+	"l2 sti\nl2 freeze irq paused\nl2 cli\n",
+	"l1 ept-ad yes\nl2 read 1\nl2 write 2 1\n",
 };
 
 /*
@@ -112,12 +187,17 @@ static void draw_field(struct program_step *s, uint64_t *random)
 	s->val = any(random);
 }
 
+static unsigned draw_field_of_page(uint64_t *random)
+{
+	return field_index(ONE_OF(random, of_pages));
+}
+
 static uint64_t draw_operand(char kind, uint64_t *random)
 {
 	static const uint32_t msrs[] = PROGRAM_MSRS;
 	static const uint8_t vectors[] = {0x31, 0x41, 0x51, 0x52, 0x61, 0x91};
 	static const uint8_t exceptions[] = {0, 1, 2, 3, 6, 13, 14};
-	static const uint8_t types[] = {0, 2, 3, 3, 4, 5, 6};
+	static const uint8_t types[] = {0, 2, 3, 3, 4, 5, 6, 7};
 
 	switch (kind) {
 	case 'v':
@@ -131,6 +211,13 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 		return ONE_OF(random, types);
 	case 'y':
 		return random_below(random, 4) != 0;
+	case 'f':
+		return draw_field_of_page(random);
+	case 'z':
+	case 'i':
+	case 'o':
+	case 'k':
+		return random_below(random, step_words(kind));
 	case 'a':
 		return random_below(random, 2) ? 0 : random_below(random, PROGRAM_ACTS);
 	case 'w':
@@ -161,7 +248,7 @@ static void mend_mark(struct program_step *s, uint64_t *random)
 /* An event as its type has it, most often. */
 static void mend_event(struct program_step *s, uint64_t *random)
 {
-	static const uint8_t vector_of[] = {0x41, 0, 2, 6, 0x51, 1, 3};
+	static const uint8_t vector_of[] = {0x41, 0, 2, 6, 0x51, 1, 3, 0};
 
 	if (s->op == PROGRAM_INJECT && random_below(random, 8))
 		s->b = vector_of[s->a % ARRAY_SIZE(vector_of)];
@@ -211,6 +298,8 @@ static void draw_step(struct program_step *s, bool l1, uint64_t *random)
 		step_set_operand(s, info->operands[i], i, draw_operand(info->operands[i], random));
 	if (s->op == PROGRAM_FIELD)
 		draw_field(s, random);
+	if (s->op == PROGRAM_VMX)
+		s->val = random_below(random, 8);
 	mend_event(s, random);
 	mend_area(s, random);
 	mend_mark(s, random);
@@ -265,6 +354,22 @@ static bool has_mark(const struct program_lists *p)
 	return false;
 }
 
+/* Some that go together: L1's for one of its VM entries, L2's in a row. */
+static void insert_together(struct program_lists *p, uint64_t *random)
+{
+	struct program_lists some;
+	struct err e = {0};
+	unsigned l1 = (unsigned)random_below(random, program_count(p->l1) + 1),
+		 l2 = (unsigned)random_below(random, program_count(p->l2) + 1);
+
+	if (program_read(&some, ONE_OF(random, together), &e))
+		abort(); /* a text of ours: its unit test reads them all */
+	for (unsigned i = 0; i < program_count(some.l1); i++)
+		insert(p->l1, l1 + i, &some.l1[i]);
+	for (unsigned i = 0; i < program_count(some.l2); i++)
+		insert(p->l2, l2 + i, &some.l2[i]);
+}
+
 void program_draw(struct program_lists *p, uint64_t *random)
 {
 	const struct program_step enter = {.op = PROGRAM_ENTER};
@@ -281,6 +386,8 @@ void program_draw(struct program_lists *p, uint64_t *random)
 		append(p->l1, true, random);
 	for (n = 3 + (unsigned)random_below(random, 10); n; n--)
 		append(p->l2, false, random);
+	for (n = (unsigned)random_below(random, 3); n; n--)
+		insert_together(p, random);
 	for (n = 1 + (unsigned)random_below(random, 4); n; n--)
 		insert_mark(p, random);
 }
@@ -294,7 +401,10 @@ void program_change(struct program_lists *p, const struct program_lists *from, u
 		const unsigned n = program_count(list);
 
 		draw_step(&s, l1, random);
-		switch (random_below(random, 3)) {
+		switch (random_below(random, 4)) {
+		case 3:
+			insert_together(p, random);
+			break;
 		case 0:
 			insert(list, (unsigned)random_below(random, n + 1), &s);
 			break;

@@ -150,6 +150,7 @@ static int stand(struct fuzz_vm *v, struct fuzz_flown *f, uint64_t here, bool wa
 	const struct freeze soon = {.at = FREEZE_SOON, .value = PROGRAM_MARK_NS(here)};
 	int ret = before ? act(v, here, trace_of(v)) : VM_OK, came = VM_OK;
 
+	f->mark = wanted ? here : f->mark;
 	if (!ret && wanted && soon.value) {
 		came = v->driver->stop_at(v->vm, &soon, "");
 		ret = came < 0 ? came : VM_OK;

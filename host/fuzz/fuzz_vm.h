@@ -36,6 +36,7 @@ struct fuzz_flown {
 	char text[256]; /* of FUZZ_ENDED, FUZZ_REFUSED */
 	unsigned marks; /* that it came to */
 	bool frozen;	/* at the one that was wanted */
+	uint64_t mark;	/* PROGRAM_MARK() of that */
 	struct oracle_report oracle;
 	struct program_trace trace; /* of FUZZ_DONE */
 };

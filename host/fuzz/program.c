@@ -36,8 +36,54 @@ static const struct {
 	const char *name;
 	unsigned type;
 } types[] = {{"external", 0}, {"nmi", 2},	 {"exception", 3},
-	     {"software", 4}, {"privileged", 5}, {"soft-exception", 6}};
+	     {"software", 4}, {"privileged", 5}, {"soft-exception", 6},
+	     {"other", 7}};
 static const char *const yes_no[] = {"no", "yes"};
+static const char *const page_kinds[PROGRAM_PAGE_KINDS] = {"zeros", "ones", "eptp-list", "shadow",
+							   "nowhere"};
+static const char *const insns[PROGRAM_INSNS] = {
+#define I(id, word, text) word,
+#include "l2guest/program_insns.def"
+#undef I
+};
+static const char *const vmx_insns[PROGRAM_VMX_INSNS] = {
+#define I(id, word) word,
+#define W(id, word, text)
+#include "l2guest/program_vmx.def"
+#undef W
+#undef I
+};
+static const char *const ways[PROGRAM_WAYS] = {
+#define I(id, word)
+#define W(id, word, text) word,
+#include "l2guest/program_vmx.def"
+#undef W
+#undef I
+};
+
+/* The operands that are words of a list; 't' is not in a row. */
+static const struct word_list {
+	char kind;
+	const char *const *words;
+	unsigned count;
+} word_lists[] = {{'f', program_fields, ARRAY_SIZE(program_fields)},
+		  {'c', controls, ARRAY_SIZE(controls)},
+		  {'w', whens, PROGRAM_WHENS},
+		  {'y', yes_no, ARRAY_SIZE(yes_no)},
+		  {'k', page_kinds, PROGRAM_PAGE_KINDS},
+		  {'z', insns, PROGRAM_INSNS},
+		  {'i', vmx_insns, PROGRAM_VMX_INSNS},
+		  {'o', ways, PROGRAM_WAYS}};
+
+unsigned step_words(char kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(word_lists); i++)
+		if (word_lists[i].kind == kind)
+			return word_lists[i].count;
+	return 0;
+}
+
+#define IN_A "yk" /* wherever they stand */
 
 /* Where the number of operand @kind, the @nth, lies; its width in bits. */
 static unsigned width(char kind, unsigned nth)
@@ -49,7 +95,7 @@ uint64_t step_operand(const struct program_step *s, char kind, unsigned nth)
 {
 	const unsigned bits = width(kind, nth);
 
-	if (kind == 'y')
+	if (strchr(IN_A, kind))
 		return s->a;
 	return bits == 64 ? s->val : bits == 32 ? s->b : s->a;
 }
@@ -58,7 +104,7 @@ void step_set_operand(struct program_step *s, char kind, unsigned nth, uint64_t 
 {
 	const unsigned bits = width(kind, nth);
 
-	if (kind == 'y')
+	if (strchr(IN_A, kind))
 		s->a = (uint8_t)value;
 	else if (bits == 64)
 		s->val = value;
@@ -70,39 +116,32 @@ void step_set_operand(struct program_step *s, char kind, unsigned nth, uint64_t 
 
 static const char *word_of(char kind, uint64_t value)
 {
-	switch (kind) {
-	case 'f':
-		return value < ARRAY_SIZE(program_fields) ? program_fields[value] : NULL;
-	case 'c':
-		return value < ARRAY_SIZE(controls) ? controls[value] : NULL;
-	case 'a':
+	if (kind == 'a')
 		return value < PROGRAM_ACTS ? program_acts[value].word : NULL;
-	case 'w':
-		return value < PROGRAM_WHENS ? whens[value] : NULL;
-	case 'y':
-		return yes_no[value & 1];
-	case 't':
-		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-			if (types[i].type == value)
-				return types[i].name;
-	}
+	for (size_t i = 0; kind == 't' && i < ARRAY_SIZE(types); i++)
+		if (types[i].type == value)
+			return types[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(word_lists); i++)
+		if (word_lists[i].kind == kind)
+			return value < word_lists[i].count ? word_lists[i].words[value] : NULL;
 	return NULL;
 }
 
 /* The value that is called @word; false: none is. */
 static bool value_of(char kind, const char *word, uint64_t *value)
 {
+	const bool words = kind == 'a' || kind == 't' || step_words(kind);
 	char *end;
 
-	for (uint64_t i = 0; strchr("fcawyt", kind) && i < 256; i++) {
-		const char *known = kind == 'y' && i > 1 ? NULL : word_of(kind, i);
+	for (uint64_t i = 0; words && i < 256; i++) {
+		const char *known = word_of(kind, i);
 
 		if (known && !strcmp(known, word)) {
 			*value = i;
 			return true;
 		}
 	}
-	if (strchr("fcawyt", kind))
+	if (words)
 		return false;
 	*value = strtoull(word, &end, 0);
 	return isdigit((unsigned char)*word) && !*end;

@@ -18,6 +18,9 @@ extern const struct step_info step_infos[PROGRAM_OPS];
 extern const char *const program_fields[]; /* names, by enum vmcs_field of L1's */
 extern const unsigned program_field_count, program_control_count;
 
+/* How many words operand @kind has; 0: it is a number, or they are not in a row. */
+unsigned step_words(char kind);
+
 /* The operand of @kind, the @nth of a step. */
 uint64_t step_operand(const struct program_step *s, char kind, unsigned nth);
 void step_set_operand(struct program_step *s, char kind, unsigned nth, uint64_t value);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Reads traces in the order in which hv/scenarios/program.c writes them.
+// Reads traces in the order in which hv/programs/program.c writes them.
 #include "host/fuzz/trace.h"
 #include "host/fuzz/steps.h"
 
@@ -27,6 +27,8 @@ static const struct {
 	const char *name;
 	unsigned count; /* 0: the last one, of any length */
 } at_end[] = {{"L2 page", PROGRAM_PAGES},
+	      {"EPT entry", PROGRAM_PAGES},
+	      {"page of L1's", PROGRAM_PAGE_NOWHERE},
 	      {"virtual-APIC page", 1},
 	      {"posted-interrupt descriptor", 1},
 	      {"MSR areas", 1},

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An L2 that does the steps of a program (program.h) and logs what it sees. Each instruction stands
- * between two labels that are known to the handlers: an exception at it goes on behind it.
+ * An L2 that does the steps of a program (program.h) and logs what it sees. An exception at one of
+ * its instructions goes on behind it.
  */
 #include "l2guest/program.h"
 #include "l2guest/l2.h"
+#include "lib/string.h"
 
 static struct program_log *seen;
-static uint32_t now; /* the step */
-static volatile uint64_t insn_start, insn_end;
+static uint32_t now;  /* the step */
 static uint64_t data; /* L2's pages */
+
+#define PROGRAM_INSN_AT	  0x400 /* in the first of them: what instructions of the table work on */
+#define PROGRAM_INSN_SIZE 0x400
 
 static void saw(uint16_t kind, uint16_t vector, uint64_t val)
 {
@@ -33,18 +36,14 @@ static bool on_exception(struct trap_frame *f)
 	f->rflags &= ~RFLAGS_TF;
 	if (f->vector == 7) /* #NM */
 		asm volatile("clts");
-	if (f->rip >= insn_start && f->rip < insn_end)
-		f->rip = insn_end;
+	f->rip = fixup_of(f->rip) ?: f->rip;
 	return true;
 }
 
-/* @text, with what follows as of asm. R11 is not the caller's. */
-#define INSN(text, outputs, ...)                                                         \
-	asm volatile("lea 1f(%%rip), %%r11; mov %%r11, %[start]; lea 2f(%%rip), %%r11;"  \
-		     " mov %%r11, %[end]\n1:\t" text "\n2:"                              \
-		     : [start] "=m"(insn_start), [end] "=m"(insn_end)outputs:__VA_ARGS__ \
-		     : "r11", "memory", "cc")
-#define OUT(...) , ##__VA_ARGS__
+/* @text, with what follows as of asm. */
+#define INSN(text, outputs, ...) \
+	asm volatile("1:\t" text "\n2:" FIXUP_1_TO_2:outputs:__VA_ARGS__ : "memory", "cc")
+#define OUT(...) __VA_ARGS__
 
 /* A register into, or out of, the caller's val. */
 #define READ(op, name)                                                \
@@ -173,7 +172,8 @@ static uint64_t memory(const struct program_step *s)
 		break;
 	case PROGRAM_CALL: /* a fault at its target is behind this instruction: the page must be
 			      there */
-		INSN("movb 0(%[at]), %%r11b", , [at] "r"(at));
+		INSN("movb 0(%[at]), %b[val]", OUT([val] "+r"(val)), [at] "r"(at));
+		val = 0;
 		INSN("call *%[at]", , [at] "r"(at));
 		break;
 	case PROGRAM_INVLPG:
@@ -241,11 +241,33 @@ static void event(const struct program_step *s)
 	}
 }
 
+/* One of the table, whose results are dropped. */
+static void insn(enum program_insn which, uint8_t number)
+{
+	uint64_t a = 0, c = number, d = 0x70;
+	void *memory = (void *)(data + PROGRAM_INSN_AT), *b = memory, *from = memory, *to = memory;
+
+#define I(id, word, text)                                                                  \
+	case PROGRAM_INSN_##id:                                                            \
+		INSN(text, OUT("+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(from), "+D"(to))); \
+		break;
+	switch (which) {
+#include "l2guest/program_insns.def"
+	default:
+		break;
+	}
+#undef I
+	memset(memory, 0, PROGRAM_INSN_SIZE);
+}
+
 static void instruction(const struct program_step *s)
 {
 	uint32_t a = s->a, b = 0, c = 0, d = 0;
 
 	switch (s->op) {
+	case PROGRAM_INSN:
+		insn(s->a % PROGRAM_INSNS, s->b % 8);
+		break;
 	case PROGRAM_CPUID:
 		INSN("cpuid", OUT("+a"(a), "+b"(b), "+c"(c), "+d"(d)));
 		break;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes programs from a multiboot module, and compares their traces. */
 #include "boot/cmdline.h"
-#include "hv/hop.h"
+#include "hv/programs/program_parts.h"
 #include "hv/vmx.h"
 #include "hv/vmx_caps.h"
-#include "l2guest/program.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 #include "lib/print.h"

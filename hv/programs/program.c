@@ -8,11 +8,11 @@
 #include "hv/ept.h"
 #include "hv/evmcs.h"
 #include "hv/page_names.h"
+#include "hv/programs/program_parts.h"
 #include "hv/scenario.h"
 #include "hv/smm.h"
 #include "hv/steps.h"
 #include "hv/vmx.h"
-#include "l2guest/program.h"
 #include "lib/cpu.h"
 #include "lib/string.h"
 #include "lib/x2apic.h"
@@ -31,6 +31,11 @@ static struct program_lists given __attribute__((aligned(4096)));
 static struct program_lists program; /* as it was when the hop began */
 static struct msr_entry msr_area[3][MSR_AREA] __attribute__((aligned(4096))); /* by op */
 static uint64_t l1_msr[L1_MSRS]; /* L1's own, when the first program began */
+static uint8_t pages[PROGRAM_PAGE_NOWHERE][PAGE_SIZE] __attribute__((aligned(4096)));
+static uint8_t vmcs_page[PAGE_SIZE] __attribute__((aligned(4096)));
+static uint64_t other_vmcs;	  /* the one that is not current */
+static uint64_t *gone, gone_leaf; /* the EPT entry that an `unmap-own` has taken */
+static uint64_t l1_did;		  /* what came of VMX instructions since the last exit */
 static struct l2 l2;
 static unsigned next_step; /* of L1's */
 static unsigned irqs[256]; /* L1's own, when the program began */
@@ -167,6 +172,7 @@ static void trace_exit(enum l2_entry_result result)
 #include "l2guest/program_trace.def"
 #undef X
 #undef V
+	l1_did = 0;
 }
 
 /* What is left when all is over; in the order that host/fuzz/trace.c names. */
@@ -176,6 +182,10 @@ static void trace_end(void)
 		put(vmcs_is_info(f) || f == VMX_PREEMPTION_TIMER_VALUE ? 0 : field(f));
 	for (unsigned i = 0; i < PROGRAM_PAGES; i++)
 		put(sum(l2_data_page(&l2, i), PAGE_SIZE));
+	for (unsigned i = 0; i < PROGRAM_PAGES; i++)
+		put(*ept_leaf(l2.ept, l2_data_gpa(&l2, i)) & ~EPT_ADDRESS);
+	for (unsigned i = 0; i < PROGRAM_PAGE_NOWHERE; i++)
+		put(sum(pages[i], PAGE_SIZE));
 	put(l2.vapic ? sum(l2.vapic, PAGE_SIZE) : 0);
 	put(l2.pi ? sum(l2.pi, sizeof(*l2.pi)) : 0);
 	put(sum(msr_area, sizeof(msr_area)));
@@ -211,7 +221,7 @@ static void map_page(unsigned i, uint64_t rights)
 
 	ept_map(l2.ept, gpa, l2_data_page(&l2, i));
 	leaf = ept_leaf(l2.ept, gpa);
-	*leaf = rights ? (*leaf & ~7ull) | rights : 0;
+	*leaf = rights ? (*leaf & ~EPT_RWX) | rights : 0;
 	invept_all();
 }
 
@@ -277,6 +287,69 @@ static void msr_entry(unsigned op, uint32_t msr, uint64_t val)
 	set_field(counts[op - PROGRAM_ENTRY_LOAD], n + 1);
 }
 
+/* What L2 needs leaves the EPT, until it is asked for. */
+static void unmap_own(unsigned what)
+{
+	static const enum vmcs_field at[] = {GUEST_IDTR_BASE, GUEST_RSP, GUEST_GDTR_BASE,
+					     GUEST_TR_BASE};
+	const uint64_t va = field(at[what % 4]) - (what % 4 == 1);
+
+	if (gone || va < L2_VA_BASE || va - L2_VA_BASE >= 1 << EPT_SHIFT_2M)
+		return;
+	gone = ept_leaf(l2.ept, *l2_pte(&l2, va) & PTE_ADDRESS);
+	gone_leaf = *gone;
+	*gone = 0;
+	invept_all();
+}
+
+static uint64_t page_of(enum program_page kind)
+{
+	return kind < PROGRAM_PAGE_NOWHERE ? page_gpa(pages[kind]) : PROGRAM_NOWHERE;
+}
+
+static void fill_pages(void)
+{
+	uint64_t *list = (uint64_t *)pages[PROGRAM_PAGE_EPTP_LIST];
+
+	memset(pages, 0, sizeof(pages));
+	memset(pages[PROGRAM_PAGE_ONES], 0xff, PAGE_SIZE);
+	list[0] = ept_pointer(l2.ept);
+	list[1] = ept_pointer(l2.ept) ^ EPTP_AD;
+	*(uint32_t *)pages[PROGRAM_PAGE_SHADOW] = vmx_revision() | 1u << 31;
+}
+
+/* The same VMCS at another address, not launched; that one stays as it is. */
+static void change_vmcs(void)
+{
+	static uint64_t val[VMCS_FIELDS];
+	const uint64_t next = other_vmcs;
+
+	if (vmcs_enlightened())
+		return;
+	for (unsigned f = 0; f < VMCS_FIELDS; f++)
+		val[f] = field(f);
+	vmclear(next);
+	vmptrld(next);
+	for (unsigned f = 0; f < VMCS_FIELDS; f++)
+		if (!vmcs_is_info(f))
+			set_field(f, val[f]);
+	other_vmcs = l2.vmcs;
+	l2.vmcs = next;
+	l2.launched = false;
+}
+
+/* A VMX instruction with odd operands; L2's VMCS is current behind it. */
+static void vmx_insn(const struct program_step *s)
+{
+	bool cleared = false;
+
+	l1_did = l1_did * 31 + program_vmx(s, l2.vmcs, vmcs_enlightened(), &cleared);
+	if (!vmcs_enlightened())
+		vmptrld(l2.vmcs);
+	if (cleared)
+		l2.launched = false;
+}
+
 static void step_vmcs(const struct program_step *s)
 {
 	switch (s->op) {
@@ -306,6 +379,18 @@ static void step_vmcs(const struct program_step *s)
 	case PROGRAM_NO_ANSWER:
 		answers = false;
 		break;
+	case PROGRAM_PAGE:
+		set_field(s->b, page_of(s->a));
+		break;
+	case PROGRAM_EPT_AD:
+		set_field(EPT_POINTER, (field(EPT_POINTER) & ~EPTP_AD) | (s->a ? EPTP_AD : 0));
+		break;
+	case PROGRAM_OTHER_VMCS:
+		change_vmcs();
+		break;
+	case PROGRAM_VMX:
+		vmx_insn(s);
+		break;
 	}
 }
 
@@ -326,7 +411,13 @@ static void step(const struct program_step *s)
 		map_page(s->a % PROGRAM_PAGES, 0);
 		break;
 	case PROGRAM_EPT_READ:
-		map_page(s->a % PROGRAM_PAGES, 5);
+		map_page(s->a % PROGRAM_PAGES, EPT_R | EPT_X);
+		break;
+	case PROGRAM_EPT_WRITE:
+		map_page(s->a % PROGRAM_PAGES, EPT_W);
+		break;
+	case PROGRAM_UNMAP_L2:
+		unmap_own(s->a);
 		break;
 	case PROGRAM_L1_SELF_IPI:
 		wrmsr(MSR_X2APIC_SELF_IPI, s->a);
@@ -390,7 +481,12 @@ static void answer_ept(void)
 
 	for (unsigned i = 0; i < PROGRAM_PAGES; i++)
 		if (l2_data_gpa(&l2, i) == gpa)
-			map_page(i, 7);
+			map_page(i, EPT_RWX);
+	if (gone && gone == ept_leaf(l2.ept, gpa)) {
+		*gone = gone_leaf;
+		gone = NULL;
+		invept_all();
+	}
 }
 
 /* What must be done whatever L1's steps say: an interrupt taken is ended, an NMI unblocked. */
@@ -453,6 +549,12 @@ static void create(void)
 	trace.l2_log = page_gpa(l2_log());
 	trace.pi_desc = l2.pi ? page_gpa(l2.pi) : 0;
 	memset(msr_area, 0, sizeof(msr_area));
+	memset(vmcs_page, 0, sizeof(vmcs_page));
+	*(uint32_t *)vmcs_page = vmx_revision();
+	other_vmcs = page_gpa(vmcs_page);
+	gone = NULL;
+	l1_did = 0;
+	fill_pages();
 	vmcs_forget();
 	for (unsigned v = 0; v < 256; v++)
 		irqs[v] = trap_count(v);
