@@ -3,6 +3,7 @@
 #include "host/fuzz/bare.h"
 #include "host/base/cleanup.h"
 #include "host/base/json.h"
+#include "host/base/signals.h"
 #include "host/cli/paths.h"
 #include "host/fuzz/bare_parts.h"
 #include "host/fuzz/program.h"
@@ -253,7 +254,11 @@ static int without_kvm(struct options *o)
 	b.cpu.log = b.log;
 	if (image && !read_module(&b, &e))
 		ret = compare_all(&b, &e);
-	ret = ret ? give_up(e.text) : b.unknown ? 1 : b.alike + b.findings ? 0 : 4;
+	ret = signals_pending()	     ? 128 + signals_pending()
+	      : ret		     ? give_up(e.text)
+	      : b.unknown	     ? 1
+	      : b.alike + b.findings ? 0
+				     : 4;
 	free(b.log);
 	free(b.records);
 	free(b.finding);

@@ -162,16 +162,18 @@ static int boot(const struct bare_cpu *cpu, struct boot *b, struct err *e)
 	struct script command = {NULL, {script, "bare", "--timeout", LAB_SECONDS, iso, NULL}};
 	const struct jobs_watcher w = {
 		.out = true, .err = true, .line = take_line, .tick = look_at_time, .arg = b};
+	int ret;
 
-	if (!script || make_iso(cpu, b, script, iso, e))
+	if (!script)
 		return -1;
 	b->job = (struct job){.main = become, .arg = &command};
 	b->heard_ns = now_ns();
 	for (unsigned i = 0; i < b->count; i++)
 		bare_expected(b->records[i], &b->flown[i].trace);
-	if (jobs_run(&b->job, 1, 1, &w, e))
-		return -1;
+	ret = make_iso(cpu, b, script, iso, e) || jobs_run(&b->job, 1, 1, &w, e);
 	unlink(iso);
+	if (ret)
+		return -1;
 	if (signals_pending())
 		return err_set(e, "interrupted");
 	return b->began ? 0 : err_set(e, "L1 does not start on the bare CPU: %s", b->last);

@@ -126,6 +126,12 @@ static bool is_retyped(const struct place *p)
 	return false;
 }
 
+static bool is_awake(const struct place *p)
+{
+	return is(p, AT_GUEST_ACTIVITY_STATE) && !p->kvm->word[p->word] &&
+	       p->bare->word[p->word] == HLT;
+}
+
 static bool is_called(const struct place *p, const char *name)
 {
 	char text[64];
@@ -158,6 +164,7 @@ static const struct {
 	     {"KVM limit: posted-before-entry", is_posted_early},
 	     {"KVM bug: posted-vector-0-stays", is_vector_0},
 	     {"KVM bug: soft-exception-retyped", is_retyped},
+	     {"KVM bug: pending-event-forgets-hlt", is_awake},
 	     {"KVM limit: entry-in-hlt-unchecked", is_let_in}};
 
 const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
