@@ -2,6 +2,7 @@
 // One program with and without a snapshot: what differs, and how little of it is enough.
 #include "host/fuzz/fuzz.h"
 #include "host/base/signals.h"
+#include "host/fuzz/steps.h"
 #include "host/fuzz/trace.h"
 
 #include <string.h>
@@ -126,7 +127,7 @@ enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, in
 }
 
 /*
- * Whether @p fails in the way of @kind at *@mark, or at one that came before. One control is enough
+ * Whether @p fails in the way of @kind at *@mark, or at one of the two before. One control is enough
  * here: what is left in the end is flown with two.
  */
 static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, const char *kind,
@@ -134,7 +135,7 @@ static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, c
 {
 	if (!flew(v, p, -1, false, &c->control, c) || c->control.outcome != FUZZ_DONE)
 		return false;
-	for (int m = *mark; m >= 0 && m >= *mark - 1; m--) {
+	for (int m = *mark; m >= 0 && m >= *mark - 2; m--) { /* a step may have two */
 		if (fuzz_frozen(v, p, m, false, c) != FUZZ_FOUND || strcmp(c->kind, kind) != 0)
 			continue;
 		*mark = m;
@@ -143,44 +144,110 @@ static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, c
 	return false;
 }
 
-static void minimise(struct fuzz_vm *v, struct program_lists *p, int *mark, const char *kind,
-		     struct fuzz_compared *c)
+/* What a program is made smaller by: it must go on failing as it did. */
+struct smaller {
+	struct fuzz_vm *v;
+	struct program_lists *p;
+	int *mark;
+	char kind[sizeof(((struct fuzz_compared *)0)->kind)];
+	struct fuzz_compared *c;
+	unsigned tries; /* that are left */
+};
+
+/* Takes @try for the program if it still fails. */
+static bool take(struct smaller *s, const struct program_lists *try)
 {
-	unsigned tries = 0;
+	if (!s->tries || signals_pending())
+		return false;
+	s->tries--;
+	if (!still(s->v, try, s->mark, s->kind, s->c))
+		return false;
+	*s->p = *try;
+	return true;
+}
+
+static void drop_steps(struct smaller *s)
+{
 	bool less = true;
 
 	while (less) {
 		less = false;
-		for (int l1 = 1; l1 >= 0; l1--) {
-			for (int i = (int)program_count(l1 ? p->l1 : p->l2) - 1; i >= 0; i--) {
-				struct program_lists smaller = *p;
+		for (int l1 = 1; l1 >= 0; l1--)
+			for (int i = (int)program_count(l1 ? s->p->l1 : s->p->l2) - 1; i >= 0;
+			     i--) {
+				struct program_lists try = *s->p;
 
-				if (tries++ >= TRIES_MAX || signals_pending())
-					return;
-				program_drop(l1 ? smaller.l1 : smaller.l2, (unsigned)i);
-				if (!still(v, &smaller, mark, kind, c))
-					continue;
-				*p = smaller;
-				less = true;
+				program_drop(l1 ? try.l1 : try.l2, (unsigned)i);
+				less |= take(s, &try);
 			}
-		}
 	}
-	if (p->flags) {
-		struct program_lists plain = *p;
+	if (s->p->flags) {
+		struct program_lists plain = *s->p;
 
 		plain.flags = 0;
-		if (still(v, &plain, mark, kind, c))
-			*p = plain;
+		take(s, &plain);
 	}
+}
+
+/* Bits go from @step of the program, as long as it still fails: all of them, then halves. */
+static void drop_bits(struct smaller *s, bool l1, unsigned i, char kind, unsigned nth)
+{
+	for (unsigned width = 64; width; width /= 2)
+		for (unsigned at = 0; at < 64; at += width) {
+			const uint64_t mask = width == 64 ? ~0ull : ((1ull << width) - 1) << at;
+			struct program_lists try = *s->p;
+			struct program_step *step = &(l1 ? try.l1 : try.l2)[i];
+			const uint64_t value = step_operand(step, kind, nth);
+
+			if (!(value & mask))
+				continue;
+			step_set_operand(step, kind, nth, value & ~mask);
+			take(s, &try);
+		}
+}
+
+/* Operands that are numbers, but for when to freeze. */
+static void drop_operands(struct smaller *s)
+{
+	for (int l1 = 1; l1 >= 0; l1--)
+		for (unsigned i = 0; i < program_count(l1 ? s->p->l1 : s->p->l2); i++) {
+			const uint8_t op = (l1 ? s->p->l1 : s->p->l2)[i].op;
+			const char *kinds = step_infos[op].operands;
+
+			for (unsigned n = 0; kinds[n] && !strchr(kinds, 'a'); n++)
+				if (strchr("npx", kinds[n]))
+					drop_bits(s, l1, i, kinds[n], n);
+		}
+}
+
+/* If what the host did at the marks does not matter it goes, and is no part of the kind any more.
+ */
+static void drop_acts(struct smaller *s)
+{
+	struct program_lists alone = *s->p;
+	char kind[sizeof(s->kind)];
+
+	for (int l1 = 1; l1 >= 0; l1--)
+		for (struct program_step *step = l1 ? alone.l1 : alone.l2; step->op; step++)
+			if (strchr(step_infos[step->op].operands, 'a'))
+				step->a = 0;
+	memcpy(kind, s->kind, sizeof(kind));
+	snprintf(s->kind, sizeof(s->kind), "%s%.*s", program_acts[0].word,
+		 (int)sizeof(s->kind) - 16, strchr(kind, ':') ?: "");
+	if (!take(s, &alone))
+		memcpy(s->kind, kind, sizeof(kind));
 }
 
 void fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark, struct fuzz_compared *c)
 {
 	const bool oracles = v->oracles;
-	char kind[sizeof(c->kind)];
+	struct smaller s = {v, p, mark, "", c, TRIES_MAX};
 
-	memcpy(kind, c->kind, sizeof(kind));
-	v->oracles = strstr(kind, ": " ORACLE) != NULL; /* else they only take time */
-	minimise(v, p, mark, kind, c);
+	memcpy(s.kind, c->kind, sizeof(s.kind));
+	v->oracles = strstr(s.kind, ": " ORACLE) != NULL; /* else they only take time */
+	drop_acts(&s);
+	drop_steps(&s);
+	s.tries = TRIES_MAX / 2;
+	drop_operands(&s);
 	v->oracles = oracles;
 }

@@ -58,17 +58,12 @@ static const struct {
 
 /* Fields of which a page of L1's is a value. None into which a VM exit would write at
  * PROGRAM_NOWHERE. */
-static const char *const of_pages[] = {"IO_BITMAP_A",
-				       "IO_BITMAP_B",
-				       "MSR_BITMAP",
-				       "VIRTUAL_APIC_PAGE_ADDR",
-				       "POSTED_INTR_DESC_ADDR",
-				       "PML_ADDRESS",
-				       "EPTP_LIST_ADDRESS",
-				       "VMREAD_BITMAP",
-				       "VMWRITE_BITMAP",
-				       "VMCS_LINK_POINTER",
-				       "VM_ENTRY_MSR_LOAD_ADDR"};
+static const char *const of_pages[] = {
+	"IO_BITMAP_A",		 "IO_BITMAP_B", "MSR_BITMAP",	     "VIRTUAL_APIC_PAGE_ADDR",
+	"POSTED_INTR_DESC_ADDR", "PML_ADDRESS", "EPTP_LIST_ADDRESS", "VMREAD_BITMAP",
+	"VMWRITE_BITMAP",
+
+	"VM_ENTRY_MSR_LOAD_ADDR"};
 
 /*
  * What goes together, as chance alone hardly ever has it: steps of L1 for one VM entry, then of L2.
@@ -84,12 +79,6 @@ static const char *const together[] = {
 	"invlpg 1\n",
 	"l1 field CR0_GUEST_HOST_MASK 0x9\nl1 field CR0_READ_SHADOW 0\nl2 insn lmsw 0x1\nl2 insn "
 	"smsw 0\n",
-	"l1 control CPU2_VMCS_SHADOWING yes\nl1 page VMCS_LINK_POINTER shadow\nl1 page "
-	"VMREAD_BITMAP zeros\n"
-	"l1 page VMWRITE_BITMAP zeros\nl2 insn vmwrite 0\nl2 insn vmread 0\n",
-	"l1 control CPU2_VMCS_SHADOWING yes\nl1 page VMCS_LINK_POINTER shadow\nl1 page "
-	"VMREAD_BITMAP ones\n"
-	"l2 insn vmread 0\nl2 insn vmread-none 0\n",
 	"l1 control CPU2_VMFUNC yes\nl1 field VM_FUNCTION_CONTROL 1\nl1 page EPTP_LIST_ADDRESS "
 	"eptp-list\n"
 	"l2 insn vmfunc 1\nl2 read 1\n",

@@ -39,8 +39,8 @@ enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, in
 			    struct fuzz_compared *c);
 
 /*
- * Takes steps out of @p as long as it still fails at a mark in the way of @c->kind, which is that
- * of @mark now; *@mark follows. @c is what the last try did.
+ * Takes what the host does, steps and bits of numbers out of @p as long as it still fails at a mark
+ * in the way of @c->kind, which is that of @mark now; *@mark follows. @c is what the last try did.
  */
 void fuzz_minimise(struct fuzz_vm *v, struct program_lists *p, int *mark, struct fuzz_compared *c);
 

@@ -267,16 +267,16 @@ static void compared(void **state)
 	assert_int_equal(compare("l2 wrmsr 0x174 1\nl2 freeze alone paused\nl2 int3\n", 0),
 			 FUZZ_FOUND);
 	assert_string_equal(c.why, "exit 0 VM_EXIT_REASON: expected 0x12, found 0x3");
-	assert_string_equal(c.kind, "VM_EXIT_REASON");
+	assert_string_equal(c.kind, "alone: VM_EXIT_REASON");
 	assert_int_equal(compare("l2 freeze alone paused\nl2 ud2\n", 0), FUZZ_FOUND);
 	assert_string_equal(c.why, "the VM ended: shut down");
 	assert_int_equal(compare("l2 freeze alone paused\nl2 sidt\n", 0), FUZZ_FOUND);
-	assert_string_equal(c.kind, "refused: ");
+	assert_string_equal(c.kind, "alone: refused: ");
 	assert_int_equal(compare("l2 freeze alone paused\nl2 str\n", 0), FUZZ_FOUND);
 	assert_string_equal(c.why, "oracle in place: REGS.rax: expected 1, found 2");
 	vm.stuck_from = vm.flights + 3;
 	assert_int_equal(compare("l2 freeze alone paused\n", 0), FUZZ_FOUND);
-	assert_string_equal(c.kind, "no end");
+	assert_string_equal(c.kind, "alone: no end");
 	assert_int_equal(compare("l2 freeze alone paused\n", 0), FUZZ_DROPPED);
 }
 
@@ -321,7 +321,7 @@ static void smaller(void **state)
 
 	(void)state;
 	buf_printf(&text, "apicv\nl1 enter\nl1 invept\nl2 cli\nl2 freeze alone paused\nl2 wrmsr "
-			  "0x174 1\nl2 pause\n"
+			  "0x174 0x1234\nl2 pause\n"
 			  "l2 freeze nmi restored\nl2 cpuid 1\nl2 int3\nl2 sti\n");
 	assert_int_equal(program_read(&p, buf_text(&text), &e), 0);
 	assert_int_equal(fuzz_compare(&played_vm, &p, mark, false, &c), FUZZ_FOUND);
@@ -330,7 +330,7 @@ static void smaller(void **state)
 	text.len = 0;
 	program_print(&p, &text);
 	assert_string_equal(buf_text(&text),
-			    "l2 freeze alone paused\nl2 wrmsr 0x174 0x1\nl2 int3\n");
+			    "l2 freeze alone paused\nl2 wrmsr 0x174 0x0\nl2 int3\n");
 	assert_int_equal(fuzz_compare(&played_vm, &p, mark, true, &c), FUZZ_FOUND);
 }
 
