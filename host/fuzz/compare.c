@@ -127,8 +127,8 @@ enum fuzz_word fuzz_compare(struct fuzz_vm *v, const struct program_lists *p, in
 }
 
 /*
- * Whether @p fails in the way of @kind at *@mark, or at one of the two before. One control is enough
- * here: what is left in the end is flown with two.
+ * Whether @p fails in the way of @kind at *@mark, or at one of the two before. One control is
+ * enough here: what is left in the end is flown with two.
  */
 static bool still(struct fuzz_vm *v, const struct program_lists *p, int *mark, const char *kind,
 		  struct fuzz_compared *c)
