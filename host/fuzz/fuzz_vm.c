@@ -106,11 +106,13 @@ static void took(struct fuzz_flown *f, struct fuzz_vm *v, int ret)
 
 static int act(struct fuzz_vm *v, uint64_t mark, const struct program_trace *trace)
 {
-	const struct act_config config = {
-		.act = program_acts[PROGRAM_MARK_ACT(mark) % PROGRAM_ACTS].act,
-		.vector = PROGRAM_ACT_VECTOR,
-		.notification = L2_NOTIFICATION_VECTOR,
-		.pi_desc = trace->pi_desc};
+	const struct program_act *a = &program_acts[PROGRAM_MARK_ACT(mark) % PROGRAM_ACTS];
+	const struct act_config config = {.act = a->act,
+					  .vector = a->vector,
+					  .page = (trace->pi_desc ?: trace->l2_log) &
+						  ~(uint64_t)(SNAPSHOT_PAGE - 1),
+					  .notification = L2_NOTIFICATION_VECTOR,
+					  .pi_desc = trace->pi_desc};
 
 	if (config.act == ACT_NONE || (config.act == ACT_POST && !config.pi_desc))
 		return VM_OK;

@@ -28,9 +28,18 @@ static const char *const controls[] = {
 };
 const unsigned program_control_count = ARRAY_SIZE(controls);
 
-const struct program_act program_acts[PROGRAM_ACTS] = {
-	{"alone", ACT_NONE}, {"nmi", ACT_NMI}, {"init", ACT_INIT},	     {"irq", ACT_IRQ},
-	{"post", ACT_POST},  {"smi", ACT_SMI}, {"exception", ACT_EXCEPTION}, {"move", ACT_MOVE}};
+const struct program_act program_acts[PROGRAM_ACTS] = {{"alone", ACT_NONE, 0},
+						       {"nmi", ACT_NMI, 0},
+						       {"init", ACT_INIT, 0},
+						       {"irq", ACT_IRQ, PROGRAM_ACT_VECTOR},
+						       {"post", ACT_POST, PROGRAM_ACT_VECTOR},
+						       {"smi", ACT_SMI, 0},
+						       {"exception", ACT_EXCEPTION, 6},
+						       {"move", ACT_MOVE, 0},
+						       {"db", ACT_EXCEPTION, 1},
+						       {"gp", ACT_EXCEPTION, 13},
+						       {"pf", ACT_EXCEPTION, 14},
+						       {"refill", ACT_REFILL, 0}};
 static const char *const whens[PROGRAM_WHENS] = {"paused", "restored", "asleep", "asleep-restored"};
 static const struct {
 	const char *name;

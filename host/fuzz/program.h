@@ -8,10 +8,11 @@
 #include "l2guest/program.h"
 
 /* What the host does at a mark, and when; in the control all of it is done while the VM stands. */
-#define PROGRAM_ACTS 8
+#define PROGRAM_ACTS 12
 extern const struct program_act {
 	const char *word;
 	enum act act;
+	uint8_t vector; /* of an interrupt or exception */
 } program_acts[PROGRAM_ACTS]; /* the first is ACT_NONE */
 
 #define PROGRAM_ACT_VECTOR  0x61 /* of IRQ and POST */

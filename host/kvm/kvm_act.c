@@ -21,7 +21,10 @@ static int nmi(const struct kvm_vm *vm, struct err *e)
 		       : 0;
 }
 
-static int exception(const struct kvm_vm *vm, struct err *e)
+/* SDM, "Exception Error Code" of each exception: #DF, #TS, #NP, #SS, #GP, #PF, #AC. */
+#define WITH_ERROR_CODE (1u << 8 | 0x1fu << 10 | 1u << 17)
+
+static int exception(const struct kvm_vm *vm, uint8_t vector, struct err *e)
 {
 	struct kvm_vcpu_events events;
 
@@ -29,8 +32,9 @@ static int exception(const struct kvm_vm *vm, struct err *e)
 		return err_errno(e, "KVM_GET_VCPU_EVENTS");
 	events.exception.pending = 1;
 	events.exception.injected = 0;
-	events.exception.nr = VECTOR_UD;
-	events.exception.has_error_code = 0;
+	events.exception.nr = vector;
+	events.exception.has_error_code = vector < 32 && WITH_ERROR_CODE >> vector & 1;
+	events.exception.error_code = 0;
 	events.flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
 	return ioctl(vm->fds.vcpu, KVM_SET_VCPU_EVENTS, &events)
 		       ? err_errno(e, "KVM_SET_VCPU_EVENTS (pending exception)")
@@ -92,7 +96,7 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct e
 	case ACT_SMI:
 		return ioctl(vm->fds.vcpu, KVM_SMI, 0) ? err_errno(e, "KVM_SMI") : 0;
 	case ACT_EXCEPTION:
-		return exception(vm, e);
+		return exception(vm, act->vector ?: VECTOR_UD, e);
 	case ACT_REFILL:
 		return refill(vm, act->page, e);
 	case ACT_MOVE:
