@@ -221,7 +221,7 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 #define BEHIND_BITS_MIN 9 /* 512 ns */
 #define BEHIND_BITS_MAX 19
 
-/* Only L2 sleeps, and only what wakes it ends that. */
+/* Only L2 sleeps, only what wakes it ends that, and only L2 takes any exception. */
 static void mend_mark(struct program_step *s, uint64_t *random)
 {
 	if (s->op == PROGRAM_FREEZE_BEHIND || s->op == PROGRAM_L1_FREEZE_BEHIND)
@@ -230,6 +230,9 @@ static void mend_mark(struct program_step *s, uint64_t *random)
 			  random_below(random, BEHIND_BITS_MAX - BEHIND_BITS_MIN + 1));
 	if (s->op == PROGRAM_L1_FREEZE)
 		s->b %= PROGRAM_ASLEEP;
+	if ((s->op == PROGRAM_L1_FREEZE || s->op == PROGRAM_L1_FREEZE_BEHIND) &&
+	    program_acts[s->a].act == ACT_EXCEPTION)
+		s->a = 0; /* L1 would not survive it */
 	if (s->op == PROGRAM_FREEZE && s->b >= PROGRAM_ASLEEP && !program_acts[s->a].act)
 		s->a = (uint8_t)(1 + random_below(random, PROGRAM_ACTS - 1));
 }
