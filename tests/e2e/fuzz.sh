@@ -7,6 +7,26 @@
 printf 'l2 freeze init paused\n' >"$work/init.mf"
 printf 'apicv\nl1 field EXCEPTION_BITMAP 0x40\nl1 enter\nl2 wrmsr 0x175 0x7000\nl2 freeze alone paused\nl2 ud2\nl2 rdmsr 0x175\n' >"$work/alike.mf"
 printf 'l2 freeze\n' >"$work/wrong.mf"
+cat >"$work/odd.mf" <<'END'
+apicv
+l1 vmx vmptrld indexed 0x2
+l1 vmx vmclear plain 0x5
+l1 vmx vmread noncanonical 0x0
+l1 vmx vmwrite unmapped 0x1
+l1 vmx invept plain 0x5
+l1 vmx vmxon off 0x2
+l1 vmx vmlaunch cleared 0x0
+l1 freeze-behind alone 0x4000
+l1 enter
+l1 other-vmcs
+l1 ept-ad yes
+l1 unmap-own 0x1
+l2 insn vmread 0x0
+l2 freeze-behind alone 0x2000
+l2 sti-hlt
+l2 freeze db restored
+l2 insn triple 0x0
+END
 
 command_exits 1 fuzz "$work/init.mf" "$work/alike.mf"
 expect "fuzz: a program of a known bug leaves another trace" \
@@ -14,6 +34,9 @@ expect "fuzz: a program of a known bug leaves another trace" \
 holds "fuzz: it leaves both traces" grep -q '^! exit 1 VM_EXIT_REASON' "$work/log/finding-1/traces.txt"
 command_exits 0 fuzz "$work/alike.mf"
 expect "fuzz: one of no bug does not" '^ok 1 - .*alike\.mf\.mark-0$'
+command_exits 0 fuzz "$work/odd.mf"
+expect "fuzz: VMX instructions that fault, marks in between, an L2 that sleeps: all come to their end" \
+	'odd\.mf\.mark-2$'
 command_exits 2 fuzz "$work/wrong.mf"
 expect "fuzz: a bad program is refused by its line" 'wrong\.mf: line 1: freeze has 2 operands'
 
