@@ -24,7 +24,12 @@ enum at {
 #define PRIVILEGED	 5 /* type of event */
 #define SOFT_EXCEPTION	 6
 #define FAIL_VALID	 2 /* enum l2_entry_result */
+#define OTHER		 7
+#define EXCEPTION	 0
 #define EXTERNAL	 1
+#define CR_ACCESS	 28
+#define MTF		 37
+#define RF		 (1u << 16)
 #define HLT		 1 /* activity state */
 #define SHADOW		 3 /* of STI, of MOV SS */
 
@@ -70,10 +75,11 @@ static bool has_step(const struct place *p, unsigned op, int a)
 
 static bool is_int1(const struct place *p)
 {
-	const bool unseen = is(p, AT_l2_saw) && p->bare->word[p->word] == p->kvm->word[p->word] + 1;
-
-	return p->exit < p->kvm->exits && has_step(p, PROGRAM_INJECT, PRIVILEGED) &&
-	       (unseen || of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
+	if (p->exit >= p->kvm->exits || !has_step(p, PROGRAM_INJECT, PRIVILEGED))
+		return false;
+	return (p->word % PER_EXIT <= AT_l2_saw &&
+		of_bare(p, AT_l2_saw) == p->kvm->word[p->exit * PER_EXIT + AT_l2_saw] + 1) ||
+	       (of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
 		(of_bare(p, AT_IDT_VECTORING_INFO_FIELD) >> 8 & 7) == PRIVILEGED);
 }
 
@@ -113,6 +119,44 @@ static bool is_posted_early(const struct place *p)
 	_Static_assert(L2_NOTIFICATION_VECTOR / 32 == 7, "in that word of IRR");
 	return (is(p, AT_GUEST_INTR_STATUS) || p->exit == p->kvm->exits) &&
 	       named(p->bare, irr) & notification && !(named(p->kvm, irr) & notification);
+}
+
+static bool is_mtf_lost(const struct place *p)
+{
+	return is(p, AT_VM_EXIT_REASON) && has_step(p, PROGRAM_INJECT, OTHER) &&
+	       p->bare->word[p->word] == MTF && p->kvm->word[p->word] != MTF;
+}
+
+/* An instruction that faults under L1's exception bitmap: RF as on the stack of a handler. */
+static bool is_without_rf(const struct place *p)
+{
+	return is(p, AT_GUEST_RFLAGS) && of_bare(p, AT_VM_EXIT_REASON) == EXCEPTION &&
+	       (p->kvm->word[p->word] ^ p->bare->word[p->word]) == RF &&
+	       p->bare->word[p->word] & RF;
+}
+
+/* L2 reads the bits that L1 owns as they are, and writes them back. */
+static bool is_lmsw(const struct place *p)
+{
+	bool has = false;
+
+	for (const struct program_step *s = p->r->lists.l2; s->op; s++)
+		has |= s->op == PROGRAM_INSN && s->a % PROGRAM_INSNS == PROGRAM_INSN_LMSW;
+	return has && is(p, AT_VM_EXIT_REASON) && p->kvm->word[p->word] == CR_ACCESS &&
+	       p->bare->word[p->word] != CR_ACCESS;
+}
+
+/* The lower vector ends L2 at once; where is not looked at. */
+static bool is_notification_lost(const struct place *p)
+{
+	const uint64_t *w = &p->kvm->word[p->exit * PER_EXIT];
+
+	return (is(p, AT_GUEST_RIP) || is(p, AT_GUEST_INTR_STATUS)) &&
+	       has_step(p, PROGRAM_POST, -1) && w[AT_VM_EXIT_REASON] == EXTERNAL &&
+	       of_bare(p, AT_VM_EXIT_REASON) == EXTERNAL &&
+	       (of_bare(p, AT_GUEST_INTR_STATUS) & 0xff) > (w[AT_GUEST_INTR_STATUS] & 0xff) &&
+	       named(p->kvm, "end posted-interrupt descriptor 0") !=
+		       named(p->bare, "end posted-interrupt descriptor 0");
 }
 
 /* KVM injects it again as a hardware exception, which has no such vector. */
@@ -158,10 +202,14 @@ static const struct {
 	const char *id;
 	bool (*is)(const struct place *p);
 } known[] = {{"KVM bug: injected-int1-lost", is_int1},
+	     {"KVM bug: injected-mtf-lost", is_mtf_lost},
+	     {"KVM bug: fault-exit-without-rf", is_without_rf},
+	     {"KVM bug: lmsw-loses-read-shadow", is_lmsw},
 	     {"KVM bug: failed-entry-loads-msrs", is_early_load},
 	     {"KVM limit: iret-unblocks-nmi", is_nmi_unblocked},
 	     {"KVM bug: interrupt-exit-in-shadow", is_exit_in_shadow},
 	     {"KVM limit: posted-before-entry", is_posted_early},
+	     {"KVM bug: notification-lost-to-lower-vector", is_notification_lost},
 	     {"KVM bug: posted-vector-0-stays", is_vector_0},
 	     {"KVM bug: soft-exception-retyped", is_retyped},
 	     {"KVM bug: pending-event-forgets-hlt", is_awake},

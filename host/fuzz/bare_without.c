@@ -36,6 +36,11 @@ static bool not_0(uint64_t val)
 	return val;
 }
 
+static bool uncacheable(uint64_t eptp)
+{
+	return !(eptp & 7);
+}
+
 static bool nowhere(uint64_t kind)
 {
 	return kind == PROGRAM_PAGE_NOWHERE;
@@ -66,6 +71,7 @@ static const struct {
 	{FIELD, 0, "CR3_TARGET_COUNT", not_0, "nor CR3 targets"},
 	{FIELD, 0, "GUEST_*_AR_BYTES", reserved_rights, "KVM drops them, as some CPUs do"},
 	{FIELD, 0, "GUEST_BNDCFGS", NULL, "it is there, but none of its controls in KVM"},
+	{FIELD, 0, "EPT_POINTER", uncacheable, "KVM offers no EPT of that memory type"},
 	{INSN, PROGRAM_INSN_MWAIT, NULL, NULL, "KVM has no MWAIT but a NOP, with any operand"},
 	{INSN, PROGRAM_INSN_MONITOR, NULL, not_0, "the same of MONITOR's"},
 	{PAGE, 0, "VIRTUAL_APIC_PAGE_ADDR", nowhere, "KVM refuses the entry, a CPU does not look"},
