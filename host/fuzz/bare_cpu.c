@@ -17,8 +17,8 @@
 #define LAB_SECONDS "86400" /* we look for progress ourselves */
 #define L1_WORDS    "scenario=program", "hops=1", "sync=none"
 /*
- * L1 tells of each program, and one is 20 ms of wall. This is enough for a machine that does much
- * else, too; a program that was ended too early flies again alone.
+ * L1 tells of each program, and a boot with hundreds of them is seconds. An estimate, of wall; a
+ * program that was ended too early flies again alone.
  */
 #define SILENT_NS (10000 * NS_PER_MS)
 
