@@ -23,8 +23,14 @@ enum at {
 #define BLOCKING_BY_NMI	 8
 #define PRIVILEGED	 5 /* type of event */
 #define SOFT_EXCEPTION	 6
+#define INT3		 3
 #define FAIL_VALID	 2 /* enum l2_entry_result */
+#define OTHER		 7
+#define EXCEPTION	 0
 #define EXTERNAL	 1
+#define CR_ACCESS	 28
+#define MTF		 37
+#define RF		 (1u << 16)
 #define HLT		 1 /* activity state */
 #define SHADOW		 3 /* of STI, of MOV SS */
 
@@ -70,11 +76,14 @@ static bool has_step(const struct place *p, unsigned op, int a)
 
 static bool is_int1(const struct place *p)
 {
-	const bool unseen = is(p, AT_l2_saw) && p->bare->word[p->word] == p->kvm->word[p->word] + 1;
-
-	return p->exit < p->kvm->exits && has_step(p, PROGRAM_INJECT, PRIVILEGED) &&
-	       (unseen || of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
-		(of_bare(p, AT_IDT_VECTORING_INFO_FIELD) >> 8 & 7) == PRIVILEGED);
+	if (p->exit >= p->kvm->exits || !has_step(p, PROGRAM_INJECT, PRIVILEGED))
+		return false;
+	return (p->word % PER_EXIT <= AT_l2_saw &&
+		of_bare(p, AT_l2_saw) == p->kvm->word[p->exit * PER_EXIT + AT_l2_saw] + 1) ||
+	       of_bare(p, AT_VM_EXIT_REASON) == TRIPLE_FAULT ||
+	       (of_bare(p, AT_IDT_VECTORING_INFO_FIELD) >> 31 &&
+		!(p->kvm->word[p->exit * PER_EXIT + AT_IDT_VECTORING_INFO_FIELD] >> 31)) ||
+	       (of_bare(p, AT_IDT_VECTORING_INFO_FIELD) >> 8 & 7) == PRIVILEGED;
 }
 
 static bool is_early_load(const struct place *p)
@@ -115,14 +124,66 @@ static bool is_posted_early(const struct place *p)
 	       named(p->bare, irr) & notification && !(named(p->kvm, irr) & notification);
 }
 
-/* KVM injects it again as a hardware exception, which has no such vector. */
+static bool is_mtf_lost(const struct place *p)
+{
+	return is(p, AT_VM_EXIT_REASON) && has_step(p, PROGRAM_INJECT, OTHER) &&
+	       p->bare->word[p->word] == MTF && p->kvm->word[p->word] != MTF;
+}
+
+/* An instruction that faults under L1's exception bitmap: RF as on the stack of a handler. */
+static bool is_without_rf(const struct place *p)
+{
+	return is(p, AT_GUEST_RFLAGS) && of_bare(p, AT_VM_EXIT_REASON) == EXCEPTION &&
+	       (p->kvm->word[p->word] ^ p->bare->word[p->word]) == RF &&
+	       p->bare->word[p->word] & RF;
+}
+
+/* L2 reads the bits that L1 owns as they are, and writes them back. */
+static bool is_lmsw(const struct place *p)
+{
+	bool has = false;
+
+	for (const struct program_step *s = p->r->lists.l2; s->op; s++)
+		has |= s->op == PROGRAM_INSN && s->a % PROGRAM_INSNS == PROGRAM_INSN_LMSW;
+	return has && is(p, AT_VM_EXIT_REASON) && p->kvm->word[p->word] == CR_ACCESS &&
+	       p->bare->word[p->word] != CR_ACCESS;
+}
+
+/* The lower vector ends L2 at once; where is not looked at. */
+static bool is_notification_lost(const struct place *p)
+{
+	const uint64_t *w = &p->kvm->word[p->exit * PER_EXIT];
+
+	return (is(p, AT_GUEST_RIP) || is(p, AT_GUEST_INTR_STATUS)) &&
+	       has_step(p, PROGRAM_POST, -1) && w[AT_VM_EXIT_REASON] == EXTERNAL &&
+	       of_bare(p, AT_VM_EXIT_REASON) == EXTERNAL &&
+	       (of_bare(p, AT_GUEST_INTR_STATUS) & 0xff) >= (w[AT_GUEST_INTR_STATUS] & 0xff) &&
+	       named(p->kvm, "end posted-interrupt descriptor 0") !=
+		       named(p->bare, "end posted-interrupt descriptor 0");
+}
+
+/* One that is not INT3: as a hardware exception it has no such vector, or lacks its error code. */
+static bool injects_soft(const struct place *p)
+{
+	for (const struct program_step *s = p->r->lists.l1; s->op; s++)
+		if (s->op == PROGRAM_INJECT && s->a == SOFT_EXCEPTION && s->b != INT3)
+			return true;
+	return false;
+}
+
+/* KVM injects it again as a hardware exception. */
 static bool is_retyped(const struct place *p)
 {
-	if (!is(p, AT_entry) || p->kvm->word[p->word] != FAIL_VALID || p->bare->word[p->word])
-		return false;
-	for (const struct program_step *s = p->r->lists.l1; s->op; s++)
-		if (s->op == PROGRAM_INJECT && s->a == SOFT_EXCEPTION && s->b > 31)
-			return true;
+	return is(p, AT_entry) && p->kvm->word[p->word] == FAIL_VALID && !p->bare->word[p->word] &&
+	       injects_soft(p);
+}
+
+/* Delivered, L2 goes on anywhere. */
+static bool is_retyped_without_end(const struct place *p)
+{
+	for (unsigned i = 0; i < p->kvm->exits; i++)
+		if (p->kvm->word[i * PER_EXIT + AT_entry] == FAIL_VALID)
+			return injects_soft(p);
 	return false;
 }
 
@@ -140,12 +201,13 @@ static bool is_called(const struct place *p, const char *name)
 	return !strcmp(text, name);
 }
 
-/* An entry in HLT with an event that this state does not allow. */
+/* An entry in HLT with an event, or a shadow, that this state does not allow. */
 static bool is_let_in(const struct place *p)
 {
 	return is(p, AT_VM_EXIT_REASON) && p->bare->word[p->word] == INVALID_STATE &&
 	       !(p->kvm->word[p->word] >> 31) && of_bare(p, AT_GUEST_ACTIVITY_STATE) == HLT &&
-	       of_bare(p, AT_VM_ENTRY_INTR_INFO_FIELD) >> 31;
+	       (of_bare(p, AT_VM_ENTRY_INTR_INFO_FIELD) >> 31 ||
+		of_bare(p, AT_GUEST_INTERRUPTIBILITY_INFO) & SHADOW);
 }
 
 static bool is_vector_0(const struct place *p)
@@ -158,10 +220,14 @@ static const struct {
 	const char *id;
 	bool (*is)(const struct place *p);
 } known[] = {{"KVM bug: injected-int1-lost", is_int1},
+	     {"KVM bug: injected-mtf-lost", is_mtf_lost},
+	     {"KVM bug: fault-exit-without-rf", is_without_rf},
+	     {"KVM bug: cr-read-shadow-lost", is_lmsw},
 	     {"KVM bug: failed-entry-loads-msrs", is_early_load},
 	     {"KVM limit: iret-unblocks-nmi", is_nmi_unblocked},
 	     {"KVM bug: interrupt-exit-in-shadow", is_exit_in_shadow},
 	     {"KVM limit: posted-before-entry", is_posted_early},
+	     {"KVM bug: notification-lost-to-lower-vector", is_notification_lost},
 	     {"KVM bug: posted-vector-0-stays", is_vector_0},
 	     {"KVM bug: soft-exception-retyped", is_retyped},
 	     {"KVM bug: pending-event-forgets-hlt", is_awake},
@@ -179,7 +245,9 @@ const char *bare_known(const struct program_record *r, const struct program_trac
 
 	/* INT1 that comes has L2 begin an instruction again, for ever. */
 	if (!bare)
-		return has_step(&p, PROGRAM_INJECT, PRIVILEGED) ? known[0].id : NULL;
+		return has_step(&p, PROGRAM_INJECT, PRIVILEGED) ? known[0].id
+		       : is_retyped_without_end(&p)		? "KVM bug: soft-exception-retyped"
+								: NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i].is(&p))
 			return known[i].id;

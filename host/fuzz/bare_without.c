@@ -36,10 +36,20 @@ static bool not_0(uint64_t val)
 	return val;
 }
 
+static bool uncacheable(uint64_t eptp)
+{
+	return !(eptp & 7);
+}
+
+static bool nowhere(uint64_t kind)
+{
+	return kind == PROGRAM_PAGE_NOWHERE;
+}
+
 /* Steps about these are taken out of both flights. */
 static const struct {
-	enum { MSR, FIELD, SELF_IPI } what;
-	uint32_t msr;
+	enum { MSR, FIELD, SELF_IPI, INSN, PAGE } what;
+	uint32_t msr;		     /* or the instruction */
 	const char *field;	     /* pattern */
 	bool (*value)(uint64_t val); /* only with such a value; NULL: any */
 	const char *why;
@@ -61,6 +71,11 @@ static const struct {
 	{FIELD, 0, "CR3_TARGET_COUNT", not_0, "nor CR3 targets"},
 	{FIELD, 0, "GUEST_*_AR_BYTES", reserved_rights, "KVM drops them, as some CPUs do"},
 	{FIELD, 0, "GUEST_BNDCFGS", NULL, "it is there, but none of its controls in KVM"},
+	{FIELD, 0, "EPT_POINTER", uncacheable, "KVM offers no EPT of that memory type"},
+	{INSN, PROGRAM_INSN_MWAIT, NULL, NULL, "KVM has no MWAIT but a NOP, with any operand"},
+	{INSN, PROGRAM_INSN_MONITOR, NULL, not_0, "the same of MONITOR's"},
+	{PAGE, 0, "VIRTUAL_APIC_PAGE_ADDR", nowhere, "KVM refuses the entry, a CPU does not look"},
+	{PAGE, 0, "POSTED_INTR_DESC_ADDR", nowhere, "KVM posts nothing, a CPU writes there"},
 };
 
 /* Whether operand @kind of value @value is what row @i is about. */
@@ -76,6 +91,13 @@ static bool is_about(const struct program_step *s, size_t i)
 {
 	const char *kinds = step_infos[s->op % PROGRAM_OPS].operands;
 
+	if (without[i].what == INSN)
+		return s->op == PROGRAM_INSN && s->a % PROGRAM_INSNS == without[i].msr &&
+		       (!without[i].value || without[i].value(s->b % 8));
+	if (without[i].what == PAGE)
+		return s->op == PROGRAM_PAGE && s->b < program_field_count &&
+		       !fnmatch(without[i].field, program_fields[s->b], 0) &&
+		       without[i].value(s->a);
 	if (without[i].what == SELF_IPI)
 		return (s->op == PROGRAM_SELF_IPI || s->op == PROGRAM_L1_SELF_IPI) &&
 		       without[i].value(s->a);
@@ -88,8 +110,8 @@ static bool is_about(const struct program_step *s, size_t i)
 
 static bool is_without(const struct program_step *s)
 {
-	if (s->op == PROGRAM_FREEZE || s->op == PROGRAM_L1_FREEZE)
-		return true; /* nobody freezes */
+	if (strchr(step_infos[s->op % PROGRAM_OPS].operands, 'a'))
+		return true; /* a mark: nobody freezes */
 	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
 		if (is_about(s, i))
 			return true;
@@ -114,10 +136,12 @@ unsigned bare_prepare(struct program_lists *p)
 }
 
 /* Words of the trace. */
+_Static_assert(PROGRAM_PAGE_SHADOW == 3, "as the trace calls it");
 static const struct {
 	const char *name, *why;
 } may_differ[] = {
 	{"end *_DEBUGCTL", "the emulator has no IA32_DEBUGCTL"},
+	{"end page of L1's 3", "KVM has a revision of the VMCS of its own, which is in that page"},
 };
 
 const char *bare_may_differ(const char *name)

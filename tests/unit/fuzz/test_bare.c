@@ -17,6 +17,18 @@ static void taken_out(void **state)
 	} steps[] = {
 		{"l2 freeze alone paused", 1},
 		{"l1 freeze nmi restored", 1},
+		{"l2 freeze-behind init 0x123", 1},
+		{"l1 freeze-behind alone 0x123", 1},
+		{"l1 field EPT_POINTER 0x1018", 1},
+		{"l1 field EPT_POINTER 0x1026", 0},
+		{"l2 insn mwait 0x0", 1},
+		{"l2 insn monitor 0x1", 1},
+		{"l2 insn monitor 0x0", 0},
+		{"l2 insn invd 0x1", 0},
+		{"l1 page VIRTUAL_APIC_PAGE_ADDR nowhere", 1},
+		{"l1 page POSTED_INTR_DESC_ADDR nowhere", 1},
+		{"l1 page VIRTUAL_APIC_PAGE_ADDR ones", 0},
+		{"l1 page MSR_BITMAP nowhere", 0},
 		{"l2 rdmsr 0x480", 1},
 		{"l2 rdmsr 0x174", 0},
 		{"l2 wrmsr 0xc0000103 0x7", 0},
@@ -103,11 +115,35 @@ static void known_ones(void **state)
 	assert_null(known(nothing, same, nmi, 0, 9));
 }
 
+/* Those of the steps that came later. */
+static void known_ones_of_more_steps(void **state)
+{
+	static const uint64_t same[] = {10, 10}, faults[] = {0, 0}, mtf[] = {2, 37},
+			      no_mtf[] = {37, 2}, cr[] = {28, 30}, no_cr[] = {30, 28};
+	static const char other[] = "l1 inject other 0x0", lmsw[] = "l2 insn lmsw 0x1",
+			  nothing[] = "l2 cpuid 0x1", reason[] = "exit 0 VM_EXIT_REASON",
+			  rflags[] = "exit 0 GUEST_RFLAGS";
+
+	(void)state;
+	assert_string_equal(known(other, mtf, reason, 2, 37), "KVM bug: injected-mtf-lost");
+	assert_null(known(other, no_mtf, reason, 37, 2));
+	assert_null(known(nothing, mtf, reason, 2, 37));
+	assert_string_equal(known(lmsw, cr, reason, 28, 30), "KVM bug: cr-read-shadow-lost");
+	assert_null(known(lmsw, no_cr, reason, 30, 28));
+	assert_null(known(nothing, cr, reason, 28, 30));
+	assert_string_equal(known(nothing, faults, rflags, 0x46, 0x10046),
+			    "KVM bug: fault-exit-without-rf");
+	assert_null(known(nothing, faults, rflags, 0x10046, 0x46));
+	assert_null(known(nothing, faults, rflags, 0x46, 0x10047));
+	assert_null(known(nothing, same, rflags, 0x46, 0x10046));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(taken_out),
 		cmocka_unit_test(known_ones),
+		cmocka_unit_test(known_ones_of_more_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
