@@ -220,14 +220,22 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 
 #define BEHIND_BITS_MIN 9 /* 512 ns */
 #define BEHIND_BITS_MAX 19
+#define ENTRY_BITS_MIN	12 /* KVM needs 20 to 100 us for a VM entry of L1's in the lab */
+#define ENTRY_BITS_MAX	17
+
+/* A number of nanoseconds below 1 << @max, each power of two as likely. */
+static uint64_t behind(unsigned min, unsigned max, uint64_t *random)
+{
+	return random_next(random) >> (64 - min - random_below(random, max - min + 1));
+}
 
 /* Only L2 sleeps, only what wakes it ends that, and only L2 takes any exception. */
 static void mend_mark(struct program_step *s, uint64_t *random)
 {
-	if (s->op == PROGRAM_FREEZE_BEHIND || s->op == PROGRAM_L1_FREEZE_BEHIND)
-		s->val = random_next(random) >>
-			 (64 - BEHIND_BITS_MIN -
-			  random_below(random, BEHIND_BITS_MAX - BEHIND_BITS_MIN + 1));
+	if (s->op == PROGRAM_FREEZE_BEHIND)
+		s->val = behind(BEHIND_BITS_MIN, BEHIND_BITS_MAX, random);
+	if (s->op == PROGRAM_L1_FREEZE_BEHIND)
+		s->val = behind(ENTRY_BITS_MIN, ENTRY_BITS_MAX, random);
 	if (s->op == PROGRAM_L1_FREEZE)
 		s->b %= PROGRAM_ASLEEP;
 	if ((s->op == PROGRAM_L1_FREEZE || s->op == PROGRAM_L1_FREEZE_BEHIND) &&

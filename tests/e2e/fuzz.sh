@@ -62,8 +62,8 @@ steps=$(sed -n '/^# finding 1: /{n;p;}' "$work/out" | grep -o ';' | wc -l)
 holds "fuzz: and made small: $steps steps" [ "$steps" -ge 1 ] && [ "$steps" -le 6 ]
 
 # A campaign in two labs is that of two shards, put together: the same bytes.
-command_exits 1 fuzz --loops 12 --seed 7 -j 2
-expect "fuzz -j: each lab tells what it found" '^# lab [12]: finding 1: refused: ' '^# lab 1: 6 programs: ' '^# 12 programs: '
+command_exits 0 fuzz --loops 12 --seed 7 -j 2
+expect "fuzz -j: each lab tells what it found" '^# lab [12]: finding 1: .*known KVM bug: ' '^# lab 1: 6 programs: ' '^# 12 programs: '
 mv "$work/log" "$work/jobs"
 for k in 1 2; do
 	build/midflight fuzz --loops 12 --seed 7 --shard $k/2 --log "$work/shard-$k" >"$work/out" 2>&1 </dev/null || :
