@@ -109,6 +109,8 @@ static const char *const together[] = {
 	"l1 control ENTRY_LOAD_EFER yes\nl1 field GUEST_IA32_EFER 0xd01\n",
 	"l1 control ENTRY_LOAD_PERF_GLOBAL_CTRL yes\nl1 control EXIT_LOAD_PERF_GLOBAL_CTRL yes\n",
 	"l2 sti\nl2 freeze irq paused\nl2 cli\n",
+	"l1 inject exception 6\nl1 freeze-behind alone 0xc000\n",
+	"l1 inject nmi 2\nl1 freeze-behind alone 0x10000\n",
 	"l1 ept-ad yes\nl2 read 1\nl2 write 2 1\n",
 };
 
@@ -220,7 +222,7 @@ static uint64_t draw_operand(char kind, uint64_t *random)
 
 #define BEHIND_BITS_MIN 9 /* 512 ns */
 #define BEHIND_BITS_MAX 19
-#define ENTRY_BITS_MIN	12 /* KVM needs 20 to 100 us for a VM entry of L1's in the lab */
+#define ENTRY_BITS_MIN	15 /* 30 to 100 us behind L1's mark KVM is in its VM entry, in the lab */
 #define ENTRY_BITS_MAX	17
 
 /* A number of nanoseconds below 1 << @max, each power of two as likely. */
@@ -232,9 +234,9 @@ static uint64_t behind(unsigned min, unsigned max, uint64_t *random)
 /* Only L2 sleeps, only what wakes it ends that, and only L2 takes any exception. */
 static void mend_mark(struct program_step *s, uint64_t *random)
 {
-	if (s->op == PROGRAM_FREEZE_BEHIND)
+	if (s->op == PROGRAM_FREEZE_BEHIND || s->op == PROGRAM_L1_FREEZE_BEHIND)
 		s->val = behind(BEHIND_BITS_MIN, BEHIND_BITS_MAX, random);
-	if (s->op == PROGRAM_L1_FREEZE_BEHIND)
+	if (s->op == PROGRAM_L1_FREEZE_BEHIND && random_below(random, 4))
 		s->val = behind(ENTRY_BITS_MIN, ENTRY_BITS_MAX, random);
 	if (s->op == PROGRAM_L1_FREEZE)
 		s->b %= PROGRAM_ASLEEP;
