@@ -40,6 +40,7 @@ enum msr {
 #define RFLAGS_FIXED   (1ull << 1)
 #define RFLAGS_TF      (1ull << 8)
 #define RFLAGS_IF      (1ull << 9)
+#define RFLAGS_RF      (1ull << 16)
 
 #define XCR0_X87 (1ull << 0)
 #define XCR0_SSE (1ull << 1)

@@ -67,6 +67,29 @@ static void violation(uint32_t qualification, uint64_t gpa, uint64_t va)
 	ktap_check("GUEST_LINEAR_ADDRESS", va, vmcs_read(GUEST_LINEAR_ADDRESS));
 }
 
+/* The IDT is missing when an event is delivered: RF is saved as the event would have pushed it. */
+static void in_delivery(void)
+{
+	uint64_t *leaf;
+
+	create();
+	leaf = ept_leaf(l2.ept, vmcs_read(GUEST_IDTR_BASE) - L2_VA_BASE + L2_GPA_BASE);
+	*leaf = 0;
+	invept_all();
+	CODE(CPUID);
+	vmcs_write(GUEST_RIP, CODE_VA);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD,
+		   intr_info(INTR_HARD_EXCEPTION, VECTOR_GP) | INTR_ERROR_CODE);
+	vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, 0);
+	if (!code_exits(&l2, EXIT_REASON_EPT_VIOLATION, 0))
+		return;
+	ktap_check("IDT-vectoring information",
+		   intr_info(INTR_HARD_EXCEPTION, VECTOR_GP) | INTR_ERROR_CODE,
+		   vmcs_read(IDT_VECTORING_INFO_FIELD));
+	ktap_check("RF", 0, vmcs_read(GUEST_RFLAGS) & RFLAGS_RF);
+	l2_destroy_all();
+}
+
 static void violations(void)
 {
 	uint64_t table, *leaf, good;
@@ -326,6 +349,7 @@ static void invalidations(void)
 }
 
 SCENARIO(cpu_ept_violation, NEEDS(L2_BASE), RUN(violations));
+SCENARIO(cpu_ept_in_delivery, NEEDS(L2_BASE), RUN(in_delivery));
 SCENARIO(cpu_ept_misconfig, NEEDS(L2_BASE), RUN(misconfigurations));
 SCENARIO(cpu_ept_flags, NEEDS(L2_BASE), RUN(flags, .possible = possible_ad));
 SCENARIO(cpu_pml, NEEDS(L2_BASE, VMX_CPU2_PML), RUN(modification_log, .possible = possible_ad));
