@@ -12,7 +12,7 @@
 extern const struct program_act {
 	const char *word;
 	enum act act;
-	uint8_t vector; /* of an interrupt or exception */
+	uint8_t vector;	      /* of an interrupt or exception */
 } program_acts[PROGRAM_ACTS]; /* the first is ACT_NONE */
 
 #define PROGRAM_ACT_VECTOR  0x61 /* of IRQ and POST */

@@ -141,7 +141,8 @@ void program_trace_exit(enum l2_entry_result result)
 	const uint32_t reason = program_field(VM_EXIT_REASON);
 	const uint64_t entry = result, instruction_error = run.entry_error,
 		       l2_registers = sum(&run.l2.regs, sizeof(run.l2.regs)),
-		       l2_saw = program_log()->count, l1_interrupts = l1_irqs(), l1_did = run.l1_did;
+		       l2_saw = program_log()->count, l1_interrupts = l1_irqs(),
+		       l1_did = run.l1_did;
 
 	run.trace.exits++;
 #define V(name) put(name);
