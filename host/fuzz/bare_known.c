@@ -220,7 +220,7 @@ static const struct {
 	const char *id;
 	bool (*is)(const struct place *p);
 } known[] = {{"KVM bug: injected-int1-lost", is_int1},
-	     {"KVM bug: injected-mtf-lost", is_mtf_lost},
+	     {"KVM bug: injected-monitor-trap-lost", is_mtf_lost},
 	     {"KVM bug: fault-exit-without-rf", is_without_rf},
 	     {"KVM bug: cr-read-shadow-lost", is_lmsw},
 	     {"KVM bug: failed-entry-loads-msrs", is_early_load},
