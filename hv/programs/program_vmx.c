@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* L1's VMX instructions in programs, with operands that no hypervisor in its senses would use. */
 #include "boot/trap.h"
+#include "hv/ept.h"
 #include "hv/page_names.h"
 #include "hv/programs/program_parts.h"
 #include "hv/vmx.h"
@@ -9,10 +10,11 @@
 #include "lib/idt.h"
 #include "lib/string.h"
 
-#define BEYOND	     (1ull << 50) /* no physical address of any CPU here */
-#define NONCANONICAL 0x0800000000000000ull
-#define UNMAPPED     0x0000700000000000ull
-#define EPTP_AD_BIT  0x40
+#define BEYOND	       (1ull << 50) /* no physical address of any CPU here */
+#define NONCANONICAL   0x0800000000000000ull
+#define UNMAPPED       0x0000700000000000ull
+#define NO_FIELD       0x7ffe
+#define NO_FIELD_LARGE 0x12345 /* of more bits than an encoding has */
 
 struct operand {
 	uint64_t word[2]; /* in memory */
@@ -112,13 +114,12 @@ static uint64_t region(unsigned n, uint64_t vmcs)
 }
 
 /* INVEPT: types 0 to 3 of nothing, and type 1 of good and bad EPT pointers. */
-static void operand_invept(struct operand *op, unsigned n, uint64_t vmcs)
+static void operand_invept(struct operand *op, unsigned n)
 {
-	static const uint64_t change[] = {0, EPTP_AD_BIT, 6, 0x38}; /* memory type; walk length */
+	static const uint64_t change[] = {0, EPTP_AD, EPTP_WB, EPTP_WALK(8)};
 	uint64_t eptp = 0;
 
-	(void)vmcs;
-	vmread(0x201a, &eptp);
+	vmread(vmcs_encoding(EPT_POINTER), &eptp);
 	op->reg = n < 4 ? n : 1;
 	op->word[0] = n < 4 ? 0 : eptp ^ change[n - 4];
 	op->word[1] = 0;
@@ -138,12 +139,18 @@ static void operand_invvpid(struct operand *op, unsigned n)
 
 static void operand(struct operand *op, enum program_vmx_insn insn, unsigned n, uint64_t vmcs)
 {
-	static const uint32_t fields[] = {0x6c04, 0x4402, 0x7ffe,  0x4002,
-					  0x2800, 0x681e, 0x12345, 0x6000};
+	const uint32_t fields[] = {vmcs_encoding(HOST_CR4),
+				   vmcs_encoding(VM_EXIT_REASON),
+				   NO_FIELD,
+				   vmcs_encoding(CPU_BASED_VM_EXEC_CONTROL),
+				   vmcs_encoding(VMCS_LINK_POINTER),
+				   vmcs_encoding(GUEST_RIP),
+				   NO_FIELD_LARGE,
+				   vmcs_encoding(CR0_GUEST_HOST_MASK)};
 
 	switch (insn) {
 	case PROGRAM_VMX_INVEPT:
-		operand_invept(op, n, vmcs);
+		operand_invept(op, n);
 		break;
 	case PROGRAM_VMX_INVVPID:
 		operand_invvpid(op, n);
@@ -202,7 +209,7 @@ uint64_t program_vmx(const struct program_step *s, uint64_t vmcs, bool enlighten
 			vmxoff();
 		vmx_on();
 	} else if (came.zf) {
-		vmread(0x4400, &error);
+		vmread(vmcs_encoding(VM_INSTRUCTION_ERROR), &error);
 	}
 	memcpy(op.word, memory, sizeof(op.word));
 	return (uint64_t)(came.vector + 1) << 56 | (uint64_t)came.cf << 55 |
