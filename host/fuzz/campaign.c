@@ -127,7 +127,8 @@ static int fly_one(struct campaign *c, struct program_lists *p, struct err *e)
 	c->code = code < 0 ? -1 : c->code + code;
 	if (word == FUZZ_ERROR)
 		return err_set(e, "%s", c->compared.why);
-	if (word != FUZZ_DROPPED && word != FUZZ_INEXACT && keep_program(c, p, code > 0, e))
+	/* What comes to no mark is no parent: its children would come to none either. */
+	if ((word == FUZZ_ALIKE || word == FUZZ_FOUND) && keep_program(c, p, code > 0, e))
 		return -1;
 	if (word == FUZZ_FOUND && findings_add(c, p, mark, e))
 		return -1;

@@ -329,8 +329,9 @@ static void append(struct program_step *list, bool l1, uint64_t *random)
 /* A mark somewhere in what L2 does, or right before L1 enters it. */
 static void insert_mark(struct program_lists *p, uint64_t *random)
 {
-	static const uint8_t ops[] = {PROGRAM_FREEZE, PROGRAM_FREEZE, PROGRAM_FREEZE_BEHIND,
-				      PROGRAM_L1_FREEZE_BEHIND};
+	static const uint8_t ops[] = {PROGRAM_FREEZE,	     PROGRAM_FREEZE,
+				      PROGRAM_FREEZE_BEHIND, PROGRAM_FREEZE_BEHIND,
+				      PROGRAM_L1_FREEZE,     PROGRAM_L1_FREEZE_BEHIND};
 	struct program_step mark = {.op = ONE_OF(random, ops)};
 	const bool l1 = step_infos[mark.op].l1;
 	struct program_step *list = l1 ? p->l1 : p->l2;

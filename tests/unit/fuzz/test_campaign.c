@@ -131,11 +131,11 @@ static void known_ones(void **state)
 	is_known(INIT, 0, "exit 1 VM_EXIT_REASON: expected 0x12", NULL);
 	is_known(INIT "l2 cli\n", 0, INIT_WHY, NULL);
 	is_known("apicv\n" INIT, 0, INIT_WHY, NULL);
-	is_known("l2 freeze init asleep\n", 0, INIT_WHY, NULL);
+	is_known("l2 freeze init restored\n", 0, INIT_WHY, NULL);
 	is_known("l1 field GUEST_IA32_DEBUGCTL 0x1\nl2 freeze alone paused\n", 0,
 		 "end GUEST_IA32_DEBUGCTL: expected 0x1, found 0", "debugctl-lost");
-	is_known("l1 field GUEST_IA32_DEBUGCTL 0x2\nl2 freeze alone paused\n", 0,
-		 "end GUEST_IA32_DEBUGCTL: expected 0x2, found 0", NULL);
+	is_known("l1 field GUEST_IA32_DEBUGCTL 0x3\nl2 freeze alone paused\n", 0,
+		 "end GUEST_IA32_DEBUGCTL: expected 0x3, found 0", NULL);
 }
 
 /* Each file of programs/ is in this program, and says of some mark what is known. */
