@@ -125,7 +125,8 @@ static void known_ones_of_more_steps(void **state)
 			  rflags[] = "exit 0 GUEST_RFLAGS";
 
 	(void)state;
-	assert_string_equal(known(other, mtf, reason, 2, 37), "KVM bug: injected-monitor-trap-lost");
+	assert_string_equal(known(other, mtf, reason, 2, 37),
+			    "KVM bug: injected-monitor-trap-lost");
 	assert_null(known(other, no_mtf, reason, 37, 2));
 	assert_null(known(nothing, mtf, reason, 2, 37));
 	assert_string_equal(known(lmsw, cr, reason, 28, 30), "KVM bug: cr-read-shadow-lost");
