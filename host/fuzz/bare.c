@@ -6,12 +6,13 @@
 #include "host/base/signals.h"
 #include "host/cli/paths.h"
 #include "host/fuzz/bare_parts.h"
+#include "host/fuzz/fuzz.h"
 #include "host/fuzz/program.h"
 #include "host/fuzz/trace.h"
+#include "host/report/fuzz_json.h"
 #include "host/report/schemas.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define OF_A_KIND 3 /* findings that are flown again and written down */
 
@@ -63,14 +64,10 @@ static int read_module(struct bare *b, struct err *e)
 static void name_kind(struct finding *found, const char *name, uint64_t kvm, uint64_t bare)
 {
 	static const char *const by_value[] = {"entry", "instruction_error", "VM_EXIT_REASON"};
-	int skipped = 0;
-
-	if (sscanf(name, "exit %*u %n", &skipped) == 0)
-		name += skipped;
-	snprintf(found->kind, sizeof(found->kind), "%.*s", (int)strcspn(name, "0123456789"), name);
+	trace_kind(name, found->kind, sizeof(found->kind));
 	for (size_t i = 0; i < ARRAY_SIZE(by_value); i++)
-		if (!strcmp(name, by_value[i]))
-			snprintf(found->kind, sizeof(found->kind), "%s %#llx, %#llx", name,
+		if (!strcmp(found->kind, by_value[i]))
+			snprintf(found->kind, sizeof(found->kind), "%s %#llx, %#llx", by_value[i],
 				 (unsigned long long)kvm, (unsigned long long)bare);
 }
 
@@ -116,8 +113,6 @@ static bool differs(const struct program_record *r, struct bare_flown *f, struct
 static int write_finding(const struct bare *b, const struct program_record *r,
 			 const struct bare_flown *f, const struct finding *found, struct err *e)
 {
-	auto_free char *dir = xasprintf("%s/finding-%u", b->log, found->number);
-	auto_free char *name = xasprintf("finding-%u.mf", found->number);
 	auto_free struct program_trace *kvm = xcalloc(1, sizeof(*kvm));
 	auto_buf struct buf program = {0}, traces = {0};
 
@@ -126,12 +121,7 @@ static int write_finding(const struct bare *b, const struct program_record *r,
 	program_print(&r->lists, &program);
 	buf_printf(&traces, "%s\n\n", found->why);
 	trace_print_as(kvm, f->ended ? &f->trace : kvm, "under KVM", "without", &traces);
-	if (mkdir(dir, 0777) && errno != EEXIST)
-		return err_set(e, "cannot make %s", dir);
-	return write_file(dir, name, program.p, program.len, 0666, e) ||
-			       write_file(dir, "traces.txt", traces.p, traces.len, 0666, e)
-		       ? -1
-		       : 0;
+	return finding_write_texts(b->log, found->number, &program, &traces, e);
 }
 
 /* Whether there are enough of @kind: then the first of them counts one more. */
@@ -192,7 +182,7 @@ static int again(struct bare *b, const struct program_record *r, const char *why
 
 static int write_found(const struct bare *b, struct err *e)
 {
-	auto_free char *path = xasprintf("%s/" BARE_JSON, b->log);
+	auto_free char *path = xasprintf("%s/" FUZZ_FILE, b->log);
 	json_auto_t *top = json_read(path, FUZZ_SCHEMA, FUZZ_VERSION, e);
 	json_t *list = json_got(json_array());
 
@@ -268,7 +258,7 @@ static int without_kvm(struct options *o)
 
 int cmd_fuzz_bare(struct options *o)
 {
-	static const struct left left = {BARE_JSON, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION,
+	static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION,
 					 NULL};
 	const bool inside = o->shown_log != NULL;
 	int status;

@@ -7,12 +7,12 @@
 #include "host/fuzz/bare_parts.h"
 #include "host/fuzz/fuzz_vm.h"
 #include "host/fuzz/trace.h"
+#include "host/report/fuzz_json.h"
 #include "host/report/schemas.h"
 
 #include <stdlib.h>
 #include <midflight_version.h>
 
-#define DEADLINE_NS (100 * NS_PER_MS)
 #define CHANGED_MAX 1024 /* programs that are kept to be changed */
 
 struct kvm_flights {
@@ -25,13 +25,6 @@ struct kvm_flights {
 	struct program_lists kept[CHANGED_MAX];
 	unsigned kepts;
 };
-
-/* Programs have no marks here: the host would only wake L2, and on the bare CPU nobody does. */
-static int leave_asleep(void *vm, const struct act_config *config, bool later)
-{
-	(void)vm, (void)config, (void)later;
-	return VM_TIMEOUT;
-}
 
 static void add_record(struct kvm_flights *k, const struct program_lists *p)
 {
@@ -100,7 +93,7 @@ static void draw(struct kvm_flights *k, struct program_lists *p, uint64_t *rando
 static int write_what_flew(const struct kvm_flights *k, const struct setup *setup, struct err *e)
 {
 	json_auto_t *top = json_got(json_object());
-	auto_free char *path = xasprintf("%s/" BARE_JSON, setup->log);
+	auto_free char *path = xasprintf("%s/" FUZZ_FILE, setup->log);
 	auto_buf struct buf module = {0};
 
 	json_set(top, "schema", json_text(FUZZ_SCHEMA));
@@ -122,21 +115,14 @@ static int write_what_flew(const struct kvm_flights *k, const struct setup *setu
 int bare_under_kvm(struct options *o, const struct setup *setup)
 {
 	auto_free struct kvm_flights *k = xcalloc(1, sizeof(*k));
-	struct driver driver = kvm_driver;
-	struct flight_config config;
 	uint64_t random = o->seed;
 	struct err e = {0};
 	int status = 0;
 
 	k->o = o;
 	k->head.magic = PROGRAM_MODULE_MAGIC;
-	setup_flight(setup, &config);
-	driver.act = leave_asleep;
-	k->vm.driver = &driver;
-	k->vm.config = config.vm;
-	k->vm.config.dir = setup->log;
-	k->vm.config.vcpus = 1;
-	k->vm.config.deadline_ns = DEADLINE_NS;
+	fuzz_vm_init(&k->vm, setup);
+	k->vm.sleeps_on = true; /* as on the bare CPU, where there is no host */
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&k->vm, false))
 		status = give_up(k->vm.err.text);

@@ -7,7 +7,6 @@
 #include "l2guest/program.h"
 
 #define BARE_PROGRAMS "programs.bin" /* in the log: struct program_module */
-#define BARE_JSON     "fuzz.json"
 
 /*
  * Takes out of @p what has no meaning without KVM's host or what the emulated CPU has not
@@ -25,7 +24,7 @@ const char *bare_may_differ(const char *name);
 const char *bare_known(const struct program_record *r, const struct program_trace *kvm,
 		       const struct program_trace *bare, unsigned word);
 
-/* The flights under KVM, which leave BARE_PROGRAMS and BARE_JSON in the log. The exit status. */
+/* The flights under KVM, which leave BARE_PROGRAMS and fuzz.json in the log. The exit status. */
 int bare_under_kvm(struct options *o, const struct setup *setup);
 
 /* What became of a program on the bare CPU. */

@@ -15,8 +15,6 @@
 static int fuzz_lab(struct options *o, const struct setup *setup);
 static const struct left left = {FUZZ_FILE, "what was flown", FUZZ_SCHEMA, FUZZ_VERSION, fuzz_lab};
 
-#define DEADLINE_NS (100 * NS_PER_MS) /* a program is much shorter */
-
 /* ---- programs from files -------------------------------------------------------------------- */
 
 static int fly_file(struct campaign *c, const char *path, unsigned *number)
@@ -142,21 +140,6 @@ static bool is_campaign(const struct options *o)
 	return !o->file_count || o->bundle;
 }
 
-static void start_config(struct campaign *c, const struct options *o, const struct setup *setup)
-{
-	struct flight_config config;
-
-	setup_flight(setup, &config);
-	c->vm.driver = &kvm_driver;
-	c->vm.config = config.vm;
-	c->vm.config.dir = setup->log;
-	c->vm.config.vcpus = 1;
-	c->vm.config.deadline_ns = DEADLINE_NS;
-	c->vm.oracles = !o->no_oracles;
-	c->vm.control = o->control;
-	c->vm.broken = config.broken;
-}
-
 static int fuzz_here(struct options *o, const struct setup *setup)
 {
 	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
@@ -168,7 +151,9 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 		puts("# midflight: --jobs is for labs; here one flies after the other");
 	if (is_campaign(o))
 		clean(o, setup);
-	start_config(c, o, setup);
+	fuzz_vm_init(&c->vm, setup);
+	c->vm.oracles = !o->no_oracles;
+	c->vm.control = o->control;
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&c->vm, o->enlightened))
 		status = give_up(c->vm.err.text);

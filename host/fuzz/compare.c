@@ -16,16 +16,12 @@ static void tell_trace(struct fuzz_compared *c, int i)
 	const struct program_trace *a = &c->control.trace, *b = &c->frozen.trace;
 	const bool a_longer = (unsigned)i < a->words;
 	char name[64];
-	const char *bare = name;
-	int skipped = 0;
 
 	trace_name(a_longer ? a : b, (unsigned)i, name, sizeof(name));
 	snprintf(c->why, sizeof(c->why), "%s: expected %#llx, found %#llx", name,
 		 (unsigned long long)(a_longer ? a->word[i] : 0),
 		 (unsigned long long)((unsigned)i < b->words ? b->word[i] : 0));
-	if (sscanf(name, "exit %*u %n", &skipped) == 0 && skipped)
-		bare = name + skipped;
-	snprintf(c->kind, sizeof(c->kind), "%.*s", (int)strcspn(bare, "0123456789"), bare);
+	trace_kind(name, c->kind, sizeof(c->kind));
 }
 
 static bool differ_anyhow(struct fuzz_compared *c)

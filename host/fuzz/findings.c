@@ -83,12 +83,25 @@ static void shape_of(const struct program_lists *p, char *text, size_t size)
 	snprintf(text, size, "%s", buf_text(&b));
 }
 
+int finding_write_texts(const char *log, unsigned number, const struct buf *program,
+			const struct buf *traces, struct err *e)
+{
+	auto_free char *dir = xasprintf("%s/" FUZZ_FINDING, log, number);
+	auto_free char *name =
+		xasprintf(FUZZ_FINDING ".mf", number); /* for several on a command line */
+
+	if (mkdir(dir, 0777) && errno != EEXIST)
+		return err_set(e, "cannot make %s", dir);
+	return write_file(dir, name, program->p, program->len, 0666, e) ||
+			       write_file(dir, "traces.txt", traces->p, traces->len, 0666, e)
+		       ? -1
+		       : 0;
+}
+
 int finding_write(const struct campaign *c, unsigned number, const struct program_lists *p,
 		  int mark, struct err *e)
 {
 	auto_free char *dir = xasprintf("%s/" FUZZ_FINDING, c->setup->log, number);
-	auto_free char *name =
-		xasprintf(FUZZ_FINDING ".mf", number); /* for several on a command line */
 	auto_buf struct buf program = {0}, traces = {0};
 	auto_free char *snapshot = xasprintf("%s/snapshot.bin", dir);
 	const struct fuzz_flown *frozen = &c->compared.frozen, *control = &c->compared.control;
@@ -100,10 +113,7 @@ int finding_write(const struct campaign *c, unsigned number, const struct progra
 	/* Where the other one has none there is still what it should have been. */
 	trace_print(&control->trace,
 		    frozen->outcome == FUZZ_DONE ? &frozen->trace : &control->trace, &traces);
-	if (mkdir(dir, 0777) && errno != EEXIST)
-		return err_set(e, "cannot make %s", dir);
-	return write_file(dir, name, program.p, program.len, 0666, e) ||
-			       write_file(dir, "traces.txt", traces.p, traces.len, 0666, e) ||
+	return finding_write_texts(c->setup->log, number, &program, &traces, e) ||
 			       (c->vm.saved.value.sections &&
 				snapshot_write(&c->vm.saved.value, snapshot, e))
 		       ? -1

@@ -8,6 +8,13 @@
 
 int cmd_fuzz(struct options *o);
 
+/*
+ * Writes @log/finding-@number/ with a program and the two traces that differ. 0, or -1 with @e
+ * filled (findings.c).
+ */
+int finding_write_texts(const char *log, unsigned number, const struct buf *program,
+			const struct buf *traces, struct err *e);
+
 /* What a program did, compared (compare.c). */
 enum fuzz_word {
 	FUZZ_ALIKE,   /* with the snapshot as without */

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAKES_MAX 8
-#define START_NS  (60 * 1000 * NS_PER_MS)
+#define WAKES_MAX   8
+#define DEADLINE_NS (100 * NS_PER_MS) /* a program is much shorter */
+#define START_NS    (60 * 1000 * NS_PER_MS)
 
 /* ---- what L1 says --------------------------------------------------------------------------- */
 
@@ -175,7 +176,8 @@ static int wake(struct fuzz_vm *v, unsigned *woken)
 	const struct act_config config = {.act = acts[*woken % ARRAY_SIZE(acts)],
 					  .vector = PROGRAM_WAKE_VECTOR};
 
-	return (*woken)++ < WAKES_MAX ? v->driver->act(v->vm, &config, false) : VM_TIMEOUT;
+	return !v->sleeps_on && (*woken)++ < WAKES_MAX ? v->driver->act(v->vm, &config, false)
+						       : VM_TIMEOUT;
 }
 
 void fuzz_fly(struct fuzz_vm *v, const struct program_lists *p, int mark_wanted,
@@ -242,6 +244,19 @@ void fuzz_vm_renew(struct fuzz_vm *v, struct fuzz_flown *f)
 }
 
 /* ---- the VM --------------------------------------------------------------------------------- */
+
+void fuzz_vm_init(struct fuzz_vm *v, const struct setup *setup)
+{
+	struct flight_config config;
+
+	setup_flight(setup, &config);
+	v->driver = &kvm_driver;
+	v->config = config.vm;
+	v->config.dir = setup->log;
+	v->config.vcpus = 1;
+	v->config.deadline_ns = DEADLINE_NS;
+	v->broken = config.broken;
+}
 
 int fuzz_vm_start(struct fuzz_vm *v, bool enlightened)
 {

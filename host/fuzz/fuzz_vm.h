@@ -4,6 +4,7 @@
 #define HOST_FUZZ_FUZZ_VM_H
 
 #include "host/fuzz/program.h"
+#include "host/run/setup.h"
 #include "host/vmm/driver.h"
 
 struct fuzz_vm {
@@ -19,6 +20,7 @@ struct fuzz_vm {
 	struct saved_vm saved;		 /* what the VM was restored from last */
 	bool oracles;			 /* the general ones on each snapshot */
 	bool control;			 /* nothing is saved and restored */
+	bool sleeps_on;			 /* nobody wakes an L2 that sleeps without a mark */
 	const char *broken;		 /* what of each snapshot (breaks.def), or NULL */
 	int64_t flown_ns, moved_ns;	 /* in programs; in saving and restoring */
 };
@@ -41,10 +43,10 @@ struct fuzz_flown {
 	struct program_trace trace; /* of FUZZ_DONE */
 };
 
-/*
- * Starts the VM of @v, whose driver and config are set (all but err, cmdline and on_serial). 0, or
- * -1 with v->err.
- */
+/* Sets driver and config of @v as @setup has them (all but err, cmdline and on_serial). */
+void fuzz_vm_init(struct fuzz_vm *v, const struct setup *setup);
+
+/* Starts the VM of @v, whose driver and config are set. 0, or -1 with v->err. */
 int fuzz_vm_start(struct fuzz_vm *v, bool enlightened);
 void fuzz_vm_end(struct fuzz_vm *v);
 

@@ -62,6 +62,15 @@ void trace_name(const struct program_trace *t, unsigned i, char *text, size_t si
 	}
 }
 
+void trace_kind(const char *name, char *kind, size_t size)
+{
+	int skipped = 0;
+
+	sscanf(name, "exit %*u %n", &skipped);
+	name += skipped;
+	snprintf(kind, size, "%.*s", (int)strcspn(name, "0123456789"), name);
+}
+
 int trace_differs(const struct program_trace *a, const struct program_trace *b)
 {
 	const unsigned words = a->words < b->words ? a->words : b->words;

@@ -9,6 +9,10 @@
 /* The name of word @i of a trace with @exits exits, as "exit 3 GUEST_RIP". */
 void trace_name(const struct program_trace *t, unsigned i, char *text, size_t size);
 
+/* What names of words have in common: @name without numbers, of exits or of what stands in a row.
+ */
+void trace_kind(const char *name, char *kind, size_t size);
+
 /* Index of the first word in which they differ; -1: none. One that is longer differs at its end. */
 int trace_differs(const struct program_trace *a, const struct program_trace *b);
 
