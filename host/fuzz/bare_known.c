@@ -142,9 +142,14 @@ static bool is_without_rf(const struct place *p)
 static bool is_lmsw(const struct place *p)
 {
 	bool has = false;
+	char name[64];
 
 	for (const struct program_step *s = p->r->lists.l2; s->op; s++)
 		has |= s->op == PROGRAM_INSN && s->a % PROGRAM_INSNS == PROGRAM_INSN_LMSW;
+	trace_name(p->kvm, p->word, name, sizeof(name));
+	if (has && !strncmp(name, "end L2 saw ", strlen("end L2 saw ")))
+		return !((p->kvm->word[p->word] ^ p->bare->word[p->word]) &
+			 ~named(p->kvm, "end CR0_GUEST_HOST_MASK"));
 	return has && is(p, AT_VM_EXIT_REASON) && p->kvm->word[p->word] == CR_ACCESS &&
 	       p->bare->word[p->word] != CR_ACCESS;
 }

@@ -74,8 +74,6 @@ static const struct {
 	{FIELD, 0, "EPT_POINTER", uncacheable, "KVM offers no EPT of that memory type"},
 	{INSN, PROGRAM_INSN_MWAIT, NULL, NULL, "KVM has no MWAIT but a NOP, with any operand"},
 	{INSN, PROGRAM_INSN_MONITOR, NULL, not_0, "the same of MONITOR's"},
-	{INSN, PROGRAM_INSN_LMSW, NULL, NULL,
-	 "not settled: behind it CR0.NE is 0 on the emulated CPU, 1 under KVM"},
 	{PAGE, 0, "VIRTUAL_APIC_PAGE_ADDR", nowhere, "KVM refuses the entry, a CPU does not look"},
 	{PAGE, 0, "POSTED_INTR_DESC_ADDR", nowhere, "KVM posts nothing, a CPU writes there"},
 };
