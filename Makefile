@@ -159,6 +159,13 @@ $(B)/emucheck.elf: $(L1_BASE) $(EMUCHECK) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(CC) $(GUEST_LDFLAGS) -T linker.ld -o $@ $(L1_BASE) $(EMUCHECK)
 
+# Foreign guests of our own, for the tests.
+GUESTS := $(patsubst tests/guests/%.S,$(B)/guests/%.elf,$(wildcard tests/guests/*.S))
+$(B)/guests/%.elf: tests/guests/%.S tests/guests/guest.h
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -m32 -I. -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments,-e,start -o $@ $<
+
 $(B)/%.iso: $(B)/%.elf boot/mkiso.sh
 	$(call say,ISO,$@)
 	$(Q)boot/mkiso.sh $< $@ $(ISO_WORDS)

@@ -73,6 +73,14 @@ static void shown(const struct options *o, const char *program, enum command com
 		   o->image ? " --image " : "");
 	if (o->image)
 		buf_shell_quote(text, o->image);
+	if (o->guest.file) {
+		buf_printf(text, " --guest ");
+		buf_shell_quote(text, o->guest.file);
+	}
+	if (o->guest.initrd) {
+		buf_printf(text, " --initrd ");
+		buf_shell_quote(text, o->guest.initrd);
+	}
 	for (unsigned i = 0; i < o->l0_words; i++) {
 		buf_printf(text, " ");
 		buf_shell_quote(text, o->l0[i]);

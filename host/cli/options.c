@@ -41,6 +41,33 @@ static int read_nudge(struct options *o, const char *arg, struct err *e)
 	return err_set(e, "'%s' is no number from 0.05 to 86400", arg);
 }
 
+/* Milliseconds above 0 into @ms. */
+static int read_ms(double *ms, const char *arg, struct err *e)
+{
+	char *end;
+
+	*ms = strtod(arg, &end);
+	if (!*end && end != arg && *ms >= 1e-6 && *ms <= 86400e3)
+		return 0;
+	return err_set(e, "'%s' is no number of milliseconds above 0", arg);
+}
+
+static int read_every(struct options *o, const char *arg, struct err *e)
+{
+	return read_ms(&o->guest.every_ms, arg, e);
+}
+
+static int read_at(struct options *o, const char *arg, struct err *e)
+{
+	return read_ms(&o->guest.at_ms, arg, e);
+}
+
+static int read_profile(struct options *o, const char *arg, struct err *e)
+{
+	o->guest.profile = arg;
+	return guest_profile_find(arg) ? 0 : err_set(e, "there is no profile '%s'", arg);
+}
+
 static int read_order(struct options *o, const char *arg, struct err *e)
 {
 	struct order order;
@@ -106,6 +133,7 @@ enum {
 #define COMMAND(id, letter, ...) letter = 1u << CMD_##id,
 #include "host/cli/commands.def"
 #undef COMMAND
+	R = RR | Y, /* both fly results one by one */
 };
 
 /* A kind does not compile with a member that is missing, or of another type than it sets. */
@@ -292,6 +320,11 @@ void options_words(const struct options *o, const struct scenario *only, enum op
 		buf_printf(words, " %s", row->word);
 		put_value(row, (const char *)&named + row->at, words);
 	}
+}
+
+bool options_run(const struct options *o)
+{
+	return o->command == CMD_RUN || o->command == CMD_UNITTESTS;
 }
 
 bool has_variants(const struct options *o)

@@ -3,6 +3,7 @@
 #ifndef HOST_CLI_OPTIONS_H
 #define HOST_CLI_OPTIONS_H
 
+#include "host/guest/guest.h"
 #include "host/vmm/freeze.h"
 #include "host/vmm/method.h"
 #include "host/l1/scenario.h"
@@ -53,11 +54,13 @@ struct options {
 	const char *image, *log; /* paths; NULL: as host/cli/paths.h says */
 	unsigned hops, timeout_s, to_tsc_khz;
 	double nudge_s;
-	unsigned points;    /* sweep; 0: as the step says */
-	int64_t step_ns;    /* sweep; 0: as the points say */
-	unsigned for_s;	    /* soak, fuzz */
-	const char *corpus; /* fuzz: DIR,DIR..., or NULL */
-	bool bundle;	    /* fuzz: the one file is a corpus */
+	unsigned points;	  /* sweep; 0: as the step says */
+	int64_t step_ns;	  /* sweep; 0: as the points say */
+	unsigned for_s;		  /* soak, fuzz */
+	const char *corpus;	  /* fuzz: DIR,DIR..., or NULL */
+	const char *group;	  /* kvm-unit-tests: NULL: vmx */
+	struct guest_words guest; /* run: of --guest, no file: L1 flies */
+	bool bundle;		  /* fuzz: the one file is a corpus */
 	uint64_t seed;
 	enum lab lab;
 	const char *kernels;			/* --kernel with several, separated by commas */
@@ -148,6 +151,9 @@ int options_methods(struct options *o, const char *text, struct err *e);
 int options_shard(struct options *o, const char *text, struct err *e);
 int options_freeze(struct options *o, const char *text, struct err *e);
 int options_pages(struct options *o, const char *text, struct err *e);
+
+/* Whether @o flies results one by one, of L1's scenarios or of foreign guests. */
+bool options_run(const struct options *o);
 
 /* Whether @o asks for more than one kernel, module or value of a parameter, or for a patch. */
 bool has_variants(const struct options *o);

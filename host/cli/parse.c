@@ -3,8 +3,10 @@
 #include "host/base/cleanup.h"
 #include "host/cli/commands.h"
 #include "host/cli/paths.h"
+#include "host/guest/unittests.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 static bool in_all(const struct options *o, const struct scenario *s)
 {
 	return s->enlightened == o->enlightened ||
-	       (s->enlightened && o->command == CMD_RUN && !strcmp(o->driver, "kvm"));
+	       (s->enlightened && options_run(o) && !strcmp(o->driver, "kvm"));
 }
 
 /*
@@ -76,11 +78,53 @@ static void add_scenarios(struct argp_state *state, struct options *o)
 		o->scenario_text = NULL; /* which does not say all of it */
 }
 
-static void load_scenarios(struct argp_state *state, const struct options *o)
+/* *@path becomes absolute: QEMU gets another directory. */
+static void find_file(struct argp_state *state, const char *option, const char **path)
+{
+	char *found = *path ? realpath(*path, NULL) : NULL;
+
+	if (*path && !found)
+		argp_failure(state, argp_err_exit_status, errno, "%s %s", option, *path);
+	*path = found;
+}
+
+/* A foreign guest, or those of a list, are the scenarios then. */
+static void load_guests(struct argp_state *state, struct options *o)
+{
+	static struct scenario list[UNITTESTS_MAX];
+	struct err e = {0};
+	int count = 1;
+
+	if (o->command == CMD_UNITTESTS && !o->file)
+		argp_error(state, "which DIR?");
+	if (o->command == CMD_UNITTESTS) {
+		o->guest.named = o->scenario_text;
+		count = unittests_make(list, o->file, o->group ?: UNITTESTS_GROUP, &o->guest, &e);
+	} else {
+		auto_free char *name = NULL;
+
+		find_file(state, "--guest", &o->guest.file);
+		find_file(state, "--initrd", &o->guest.initrd);
+		name = xstrdup(basename(o->guest.file));
+		name[strcspn(name, ".")] = '\0';
+		if (guest_make(&list[0], o->scenario_text ?: name, &o->guest, &e))
+			count = -1;
+		else
+			o->scenario_text = list[0].name;
+	}
+	if (count < 0)
+		argp_failure(state, argp_err_exit_status, 0, "%s", e.text);
+	scenarios_set(list, (unsigned)count);
+}
+
+static void load_scenarios(struct argp_state *state, struct options *o)
 {
 	struct err e = {0};
-	auto_free char *path = image_path(executable_dir(), o->image, &e);
+	auto_free char *path = NULL;
 
+	if (o->guest.file || o->command == CMD_UNITTESTS)
+		return load_guests(state, o);
+	path = image_path(executable_dir(), o->image, &e);
 	if (!path || scenarios_load(path, &e))
 		argp_failure(state, argp_err_exit_status, 0, "%s", e.text);
 }
@@ -103,7 +147,7 @@ static void check_l0(struct argp_state *state, struct options *o)
 		return;
 	if (o->lab == LAB_NO)
 		argp_error(state, "%s is for the lab, and not with --lab no", option);
-	if (o->kernels && o->command != CMD_RUN && o->command != CMD_PAGES)
+	if (o->kernels && !options_run(o) && o->command != CMD_PAGES)
 		argp_error(state, "--kernel: one, please");
 	if (several && (o->json || o->junit))
 		argp_error(state,
@@ -145,8 +189,7 @@ static void check_options(struct argp_state *state, const struct options *o)
 			   o->kick	   ? "kick"
 			   : o->no_oracles ? "no-oracles"
 					   : "to-tsc-khz");
-	if (o->command == CMD_RUN && !strcmp(o->driver, "kvm") &&
-	    (strcmp(o->machine, "pc") || o->cpu))
+	if (options_run(o) && !strcmp(o->driver, "kvm") && (strcmp(o->machine, "pc") || o->cpu))
 		argp_error(state, "--%s needs --driver qemu", o->cpu ? "cpu" : "machine");
 	if (o->serve_from && o->pages_config.mode == PAGES_EAGER && o->pages_given)
 		argp_error(state, "--serve-from: with --pages eager nothing is asked for");
@@ -268,7 +311,7 @@ bool cmd_line_parse(struct options *o, const char *as, int argc, char **argv)
 	snprintf(name, sizeof(name), "midflight %s", as ? as : commands[o->command].name);
 	argv[1] = name;
 	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, o);
-	if (o->command == CMD_RUN && !o->scenarios)
+	if (options_run(o) && !o->scenarios)
 		add_quick(o);
 	if (o->serve_from && !o->pages_given)
 		options_pages(o, "remote", &e);

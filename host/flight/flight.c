@@ -181,41 +181,6 @@ static int hop_once(struct flight *f)
 	return flight_land(f, hop);
 }
 
-/* Takes in what L0 has logged; a finding of any oracle fails the flight. */
-static void count_oracles(struct flight *f)
-{
-	struct flight_result *r = f->result;
-
-	if (f->config->l0_log)
-		l0_log_read(&r->oracle, &f->l0_text);
-	if (r->oracle.findings && r->verdict.word < WORD_FAIL)
-		r->verdict.word = WORD_FAIL; /* what they found is told on its own */
-}
-
-/* Whatever the guest says: on a kernel that is broken it proves nothing. */
-static void judge_l0(struct flight *f)
-{
-	const char *line;
-	const enum l0_sign death = l0_log_death(&line);
-
-	if (death != L0_QUIET)
-		verdict_raise(&f->result->verdict, death == L0_HANG ? WORD_HANG : WORD_CRASH,
-			      L0_DEATH "%s", line);
-}
-
-/* With a complaint its whole context is worth keeping: registers, stack, what came before. */
-static void keep_l0_log(struct flight *f)
-{
-	const struct oracle_report *oracle = &f->result->oracle;
-	bool complained = false;
-
-	for (unsigned i = 0; i < oracle->findings; i++)
-		complained |= !strcmp(oracle->finding[i].oracle, L0_LOG);
-	if (complained && write_file(f->config->vm.dir, "l0.log", buf_text(&f->l0_text),
-				     f->l0_text.len, 0666, &f->err))
-		verdict_raise(&f->result->verdict, WORD_ERROR, "%s", f->err.text);
-}
-
 static void set_up(struct flight *f, const struct flight_config *config,
 		   struct flight_result *result, const char *cmdline, int64_t start)
 {
@@ -280,7 +245,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 			result->after_ns = config->driver->span(f->vm);
 		result->trace = hash_bytes(result->trace, f->whole.p, f->whole.len);
 		flight_judge(f, ret);
-		count_oracles(f);
+		flight_take_l0(config, result, &f->l0_text);
 		flight_take_fetches(f);
 		flight_timeline_end(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
@@ -289,9 +254,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		    !(f->looked && !flight_saved_bytes(f)))
 			flight_saved_file(f, &f->saved, &file);
 		config->driver->destroy(f->vm);
-		count_oracles(f); /* the end of a VM is L0's doing, too */
-		judge_l0(f);
-		keep_l0_log(f);
+		flight_take_l0_end(config, result, &f->l0_text);
 		flight_pages_write(f);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,

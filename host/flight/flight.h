@@ -85,6 +85,7 @@ struct flight_result {
 	struct guest_log branch;
 	struct verdict branch_verdict;
 	bool interrupted;
+	char said[256];	   /* of a guest that is not ours: what else is to be said of it */
 	const char *phase; /* what was being done when it ended, NULL: nothing yet */
 	char refused[256]; /* VM_REFUSED: the step of the restore and its error; "": none was */
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */
@@ -99,6 +100,14 @@ struct flight_result {
 /* Flies. @result must be zeroed. */
 void flight_run(const struct flight_config *config, struct flight_result *result);
 void flight_result_free(struct flight_result *result);
+
+/*
+ * What L0 has logged since l0_log_rearm(), which @text collects, and what the oracles found, become
+ * part of the verdict; flight_take_l0_end(): behind the end of the VM, with what L0 died of, and
+ * l0.log. For those who fly.
+ */
+void flight_take_l0(const struct flight_config *c, struct flight_result *r, struct buf *text);
+void flight_take_l0_end(const struct flight_config *c, struct flight_result *r, struct buf *text);
 
 /*
  * Snapshots that a flight without a failure takes: one in each hop, with FREEZE_AFTER one in all.

@@ -137,6 +137,7 @@ static void destroy(void *vm)
 	throw_away(m);
 	close(m->event);
 	buf_free(&m->sent);
+	buf_free(&m->messages);
 	free(m->fetch);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->changed);
@@ -145,12 +146,14 @@ static void destroy(void *vm)
 
 static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool bare)
 {
+	const struct unanswered none = m->vm.unanswered; /* by all VMs */
 	int64_t start;
 
 	throw_away(m);
 	start = now_ns();
 	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
 		return VM_HARNESS;
+	m->vm.unanswered = none;
 	m->exists = true;
 	m->ended = false;
 	m->byte_ns = m->end_ns = 0;
@@ -187,7 +190,8 @@ static int start(void *vm)
 		return ret;
 	if (m->config->enlightened && kvm_vm_enlighten(&m->vm, m->config->err))
 		return VM_HARNESS;
-	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->err))
+	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->module,
+			m->config->err))
 		return VM_HARNESS;
 	return cont(m);
 }
@@ -224,13 +228,17 @@ static int restore_memory(struct machine *m)
 static int restore(void *vm, const struct saved_vm *from)
 {
 	struct machine *m = vm;
-	const struct snapshot_section *uart;
+	struct ports *const ports = &m->vm.ports;
+	const struct snapshot_section *uart, *fw_cfg;
 	int ret = make(m, from->value.memory_size, kvm_vcpus_saved(&from->value), true);
 
 	m->from = &from->value;
 	uart = snapshot_find(m->from, "UART");
-	if (!ret && uart && uart->len == sizeof(m->vm.uart))
-		memcpy(&m->vm.uart, uart->data, uart->len);
+	fw_cfg = snapshot_find(m->from, "FW_CFG");
+	if (!ret && uart && uart->len == sizeof(ports->uart))
+		memcpy(&ports->uart, uart->data, uart->len);
+	if (!ret && fw_cfg && fw_cfg->len == sizeof(ports->fw_cfg))
+		memcpy(&ports->fw_cfg, fw_cfg->data, fw_cfg->len);
 	ret = ret ?: restore_memory(m);
 	if (ret)
 		return ret;
@@ -263,7 +271,7 @@ static int come_to_rest(struct machine *m)
 static int push(struct machine *m, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!uart_push(&m->vm.uart, (uint8_t)bytes[i]))
+		if (!uart_push(&m->vm.ports.uart, (uint8_t)bytes[i]))
 			return err_set(m->config->err, "the guest does not read its serial port");
 	return VM_OK;
 }
@@ -372,6 +380,7 @@ static int l2_active(void *vm)
 static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 {
 	struct machine *m = vm;
+	const struct ports *const ports = &m->vm.ports;
 	struct snapshot *s = &to->value;
 	int64_t start = now_ns();
 	int ret;
@@ -384,7 +393,9 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 		snapshot_free(s);
 		return ret;
 	}
-	snapshot_add(s, "UART", &m->vm.uart, sizeof(m->vm.uart));
+	snapshot_add(s, "UART", &ports->uart, sizeof(ports->uart));
+	if (ports->fw_cfg.selector || ports->fw_cfg.offset) /* our own guest asks nothing */
+		snapshot_add(s, "FW_CFG", &ports->fw_cfg, sizeof(ports->fw_cfg));
 	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
 	kvm_state_summary(s, state);
 	return VM_OK;
@@ -516,8 +527,14 @@ static void describe(void *vm, struct buf *text)
 
 static const char *messages(void *vm)
 {
-	(void)vm;
-	return "";
+	struct machine *m = vm;
+	const struct unanswered *none = &m->vm.unanswered;
+
+	m->messages.len = 0;
+	for (unsigned i = 0; i < none->count; i++)
+		buf_printf(&m->messages, "%s%s 0x%llx", i ? ", " : "no device answers at ",
+			   none->mmio[i] ? "address" : "port", (unsigned long long)none->at[i]);
+	return buf_text(&m->messages);
 }
 
 static unsigned fetches(void *vm, struct fetch **list)

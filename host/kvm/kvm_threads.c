@@ -231,13 +231,13 @@ static void run_vcpu(struct machine *m, unsigned n)
 		if (page_came(m, vcpu->run, error))
 			error = EAGAIN;
 		pthread_mutex_lock(&m->lock);
-		before = m->vm.uart.queued;
+		before = m->vm.ports.uart.queued;
 		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
 			freeze_here(m, vcpu->run);
-		if (m->vm.uart.queued < before) {
+		if (m->vm.ports.uart.queued < before) {
 			if (FREEZE_BEHIND_MARK(&m->freeze))
 				pass_mark(m, n);
 			if (!m->byte_ns)

@@ -28,13 +28,14 @@ struct machine {
 	unsigned threads;
 	int event; /* eventfd: something to tell the caller */
 
-	pthread_mutex_t lock; /* all below, the runners' busy, and vm.uart */
+	pthread_mutex_t lock; /* all below, the runners' busy, and vm.ports */
 	pthread_cond_t changed;
 	enum { DO_NOTHING, DO_RESTORE, DO_RUN, DO_QUIT } want;
 	struct freeze freeze; /* where a thread stops all by itself */
 	struct err freeze_err;
 	int64_t byte_ns, end_ns; /* when the guest took its first byte; its end; 0: not yet */
 	struct buf sent;
+	struct buf messages; /* what messages() gave last */
 	struct vm_end end;
 	bool ended;
 	int restore_status;

@@ -12,22 +12,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
-#define PAGE_SIZE	SNAPSHOT_PAGE /* linux/kvm.h asks for it */
-#define TSS_ADDRESS	0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
-#define DEBUG_EXIT	0xf4
-#define KEYBOARD	0x64
-#define KEYBOARD_RESET	0xfe
-#define ACPI_SLEEP	0x2000 /* SLP_EN */
-#define CMDLINE_ADDRESS 0x1000
-#define INFO_ADDRESS	0x800
-#define CPUID_MAX	256
-#define MSI_ADDRESS	0xfee00000 /* local APIC 0, physical destination */
-#define PI_ON		1u
-#define PI_CONTROL	32 /* offset in the posted-interrupt descriptor */
-
-static const uint16_t acpi_ports[] = {0x604, 0xb004};
+#define PAGE_SIZE   SNAPSHOT_PAGE /* linux/kvm.h asks for it */
+#define TSS_ADDRESS 0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
+#define CPUID_MAX   256
+#define MSI_ADDRESS 0xfee00000 /* local APIC 0, physical destination */
+#define PI_ON	    1u
+#define PI_CONTROL  32 /* offset in the posted-interrupt descriptor */
 
 int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
 {
@@ -200,137 +191,14 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 	nothing_there(vm);
 }
 
-/* ---- loading ------------------------------------------------------------------------------ */
-
-struct multiboot_header {
-	uint32_t magic, flags, checksum;
-	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
-};
-#define MULTIBOOT_MAGIC	   0x1badb002
-#define MULTIBOOT_BOOTED   0x2badb002
-#define MULTIBOOT_SEARCH   8192
-#define MULTIBOOT_ADDRESS  (1u << 16) /* the address fields count */
-#define MULTIBOOT_HAS_LINE (1u << 2)
-
-/* The header's place in the file, or -1. */
-static long find_header(const uint8_t *file, size_t len, struct multiboot_header *h)
-{
-	for (size_t at = 0; at + sizeof(*h) <= len && at < MULTIBOOT_SEARCH; at += 4) {
-		memcpy(h, file + at, sizeof(*h));
-		if (h->magic == MULTIBOOT_MAGIC && !(h->magic + h->flags + h->checksum) &&
-		    (h->flags & MULTIBOOT_ADDRESS))
-			return (long)at;
-	}
-	return -1;
-}
-
-static int place(struct kvm_vm *vm, const uint8_t *file, size_t len, const char *image,
-		 uint32_t *entry, struct err *e)
-{
-	struct multiboot_header h;
-	long at = find_header(file, len, &h);
-	uint64_t start, size;
-
-	if (at < 0 || h.header_addr < h.load_addr || h.header_addr - h.load_addr > (uint64_t)at)
-		return err_set(e, "%s has no multiboot header with addresses", image);
-	start = (uint64_t)at - (h.header_addr - h.load_addr);
-	size = h.load_end_addr - (uint64_t)h.load_addr;
-	if (h.load_end_addr <= h.load_addr || start + size > len ||
-	    h.bss_end_addr < h.load_end_addr)
-		return err_set(e, "%s: its multiboot header does not agree with the file", image);
-	if (h.bss_end_addr > vm->memory_size)
-		return err_set(e, "%s needs memory up to 0x%x, the VM has 0x%llx", image,
-			       h.bss_end_addr, (unsigned long long)vm->memory_size);
-	memcpy(vm->memory + h.load_addr, file + start, size);
-	*entry = h.entry_addr;
-	return 0;
-}
-
-/* The caller frees *@file, also if there is an error. */
-static int read_image(const char *image, uint8_t **file, size_t *len, struct err *e)
-{
-	struct stat st;
-	auto_fclose FILE *f = fopen(image, "re");
-
-	if (!f || fstat(fileno(f), &st))
-		return err_set(e, "cannot read %s: %s", image, strerror(errno));
-	*len = st.st_size > 0 && st.st_size < (64 << 20) ? (size_t)st.st_size : 0;
-	*file = xcalloc(1, *len + 1);
-	if (!*len || fread(*file, 1, *len, f) != *len)
-		return err_set(e, "cannot read %s: no image of a size that makes sense", image);
-	return 0;
-}
-
-/* Flat 32-bit protected mode, as the multiboot specification asks for. */
-static int enter_protected_mode(struct kvm_vm *vm, uint32_t entry, struct err *e)
-{
-	struct kvm_segment code = {.limit = 0xffffffff,
-				   .selector = 8,
-				   .type = 0xb,
-				   .present = 1,
-				   .db = 1,
-				   .s = 1,
-				   .g = 1};
-	struct kvm_segment data = code;
-	struct kvm_sregs sregs;
-	struct kvm_regs regs = {
-		.rax = MULTIBOOT_BOOTED, .rbx = INFO_ADDRESS, .rip = entry, .rflags = 2};
-
-	data.selector = 16;
-	data.type = 3;
-	if (ioctl(vm->fds.vcpu, KVM_GET_SREGS, &sregs))
-		return err_errno(e, "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 |= 1;
-	if (ioctl(vm->fds.vcpu, KVM_SET_SREGS, &sregs))
-		return err_errno(e, "KVM_SET_SREGS");
-	return ioctl(vm->fds.vcpu, KVM_SET_REGS, &regs) ? err_errno(e, "KVM_SET_REGS") : 0;
-}
-
-int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e)
-{
-	uint32_t info[5] = {MULTIBOOT_HAS_LINE, 0, 0, 0, CMDLINE_ADDRESS};
-	uint32_t entry = 0;
-	auto_free uint8_t *file = NULL;
-	size_t len = 0;
-
-	if (strlen(cmdline) >= 4096)
-		return err_set(e, "L1's command line is too long");
-	if (read_image(image, &file, &len, e) || place(vm, file, len, image, &entry, e))
-		return -1;
-	memcpy(vm->memory + INFO_ADDRESS, info, sizeof(info));
-	memcpy(vm->memory + CMDLINE_ADDRESS, cmdline, strlen(cmdline) + 1);
-	return enter_protected_mode(vm, entry, e);
-}
-
 /* ---- exits -------------------------------------------------------------------------------- */
 
 static enum vcpu_exit ended(struct vm_end *end, int how, const char *text)
 {
 	end->how = (unsigned)how;
+	end->code = -1;
 	snprintf(end->text, sizeof(end->text), "%s", text);
 	return VCPU_ENDED;
-}
-
-static enum vcpu_exit port_out(struct kvm_vm *vm, uint16_t port, uint32_t value, struct buf *sent,
-			       struct vm_end *end)
-{
-	uint8_t byte;
-
-	if (port >= UART_BASE && port < UART_BASE + UART_PORTS) {
-		if (uart_write(&vm->uart, port - UART_BASE, (uint8_t)value, &byte))
-			buf_append(sent, &byte, 1);
-		return VCPU_AGAIN;
-	}
-	if (port == DEBUG_EXIT)
-		return ended(end, END_ORDERLY, "the guest wrote to the debug-exit port");
-	if (port == KEYBOARD && value == KEYBOARD_RESET)
-		return ended(end, END_RESET, "the guest pulsed the reset line");
-	for (unsigned i = 0; i < ARRAY_SIZE(acpi_ports); i++)
-		if (port == acpi_ports[i] && (value & ACPI_SLEEP))
-			return ended(end, END_ORDERLY, "the guest powered the VM off");
-	return VCPU_AGAIN;
 }
 
 /* What COM1 was sent before this exit. */
@@ -341,7 +209,8 @@ static void take_gathered(struct kvm_vm *vm, struct buf *sent)
 	uint8_t byte;
 
 	while (ring && ring->first != last) {
-		if (uart_write(&vm->uart, 0, ring->coalesced_mmio[ring->first].data[0], &byte))
+		if (uart_write(&vm->ports.uart, 0, ring->coalesced_mmio[ring->first].data[0],
+			       &byte))
 			buf_append(sent, &byte, 1);
 		__atomic_store_n(&ring->first, (ring->first + 1) % KVM_COALESCED_MMIO_MAX,
 				 __ATOMIC_RELEASE);
@@ -351,25 +220,10 @@ static void take_gathered(struct kvm_vm *vm, struct buf *sent)
 static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct buf *sent,
 				struct vm_end *end)
 {
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-	unsigned size = run->io.size;
-	uint16_t port = run->io.port;
+	const struct ports_facts facts = {vm->memory_size, vm->vcpus};
 
-	for (unsigned i = 0; i < run->io.count; i++, data += size) {
-		uint32_t value = 0;
-
-		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			memcpy(&value, data, size);
-			if (port_out(vm, port, value, sent, end) == VCPU_ENDED)
-				return VCPU_ENDED;
-			continue;
-		}
-		value = port >= UART_BASE && port < UART_BASE + UART_PORTS
-				? uart_read(&vm->uart, port - UART_BASE)
-				: 0xffffffff;
-		memcpy(data, &value, size);
-	}
-	return VCPU_AGAIN;
+	return kvm_ports_io(&vm->ports, &facts, run, &vm->unanswered, sent, end) ? VCPU_ENDED
+										 : VCPU_AGAIN;
 }
 
 static int l2_active(const struct kvm_vm *vm, int vcpu)
@@ -441,16 +295,6 @@ int kvm_vm_enter(struct kvm_vcpu *vcpu)
 	return poisoned ? EHWPOISON : error;
 }
 
-static void port_text(uint16_t port, char *text, size_t size)
-{
-	if (port >= UART_BASE && port < UART_BASE + UART_PORTS)
-		snprintf(text, size, "serial port");
-	else if (port == FREEZE_IO_PORT)
-		snprintf(text, size, "freeze point");
-	else
-		snprintf(text, size, "port 0x%x", port);
-}
-
 void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size)
 {
 #define E(name) [KVM_EXIT_##name] = "KVM_EXIT_" #name
@@ -478,7 +322,7 @@ void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size
 	if (error)
 		snprintf(text, size, "%s", error == EINTR ? "interrupted" : strerror(error));
 	else if (reason == KVM_EXIT_IO)
-		port_text(run->io.port, text, size);
+		kvm_ports_text(run->io.port, text, size);
 	else if (name)
 		snprintf(text, size, "%s", name);
 	else
@@ -530,6 +374,7 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int
 	case KVM_EXIT_IO:
 		return handle_io(vm, run, sent, end);
 	case KVM_EXIT_MMIO: /* nothing is there: reads give ones */
+		kvm_ports_unanswered(&vm->unanswered, run->mmio.phys_addr, true);
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 		return VCPU_AGAIN;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -538,6 +383,7 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int
 	case KVM_EXIT_DEBUG:
 		return VCPU_STEPPED;
 	case KVM_EXIT_SHUTDOWN:
+		end->fault = true;
 		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
 	case KVM_EXIT_FAIL_ENTRY:
 		snprintf(text, sizeof(text), "KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",

@@ -5,7 +5,7 @@
 
 #include "host/vmm/driver.h"
 #include "host/kvm/kvm_state.h"
-#include "host/kvm/uart.h"
+#include "host/kvm/kvm_ports.h"
 #include "host/snapshot/oracle.h"
 
 #include <linux/kvm.h>
@@ -26,7 +26,8 @@ struct kvm_vm {
 	size_t run_size;
 	uint8_t *memory; /* private, anonymous, from guest-physical address 0 */
 	uint64_t memory_size;
-	struct uart uart;
+	struct ports ports;
+	struct unanswered unanswered;
 	struct kvm_coalesced_mmio_ring *gathered; /* what was sent since the last exit, or NULL */
 };
 
@@ -49,10 +50,11 @@ int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e);
 int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e);
 
 /*
- * Loads a multiboot image by its header's address fields, as GRUB and QEMU do, and sets the vCPU to
- * its entry with @cmdline. 0, or -1 with @e filled.
+ * Loads a multiboot image, with the file @module if that is not NULL, and sets the vCPU to its
+ * entry with @cmdline. The memory is whole, above 1 MB and below 4 GB. 0, or -1 with @e filled.
  */
-int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, struct err *e);
+int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, const char *module,
+		struct err *e);
 
 /* What one KVM_RUN led to. */
 enum vcpu_exit {
@@ -65,7 +67,7 @@ enum vcpu_exit {
  * KVM_RUN, then what its exit asks for. With run->immediate_exit set it only completes what the
  * last exit left open. kvm_vm_enter returns 0 or an errno for kvm_vm_handle, which appends to @sent
  * what COM1 sent, and sets *@interrupted if KVM_RUN said EINTR. Only kvm_vm_handle touches
- * vm->uart.
+ * vm->ports.
  */
 int kvm_vm_enter(struct kvm_vcpu *vcpu);
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,

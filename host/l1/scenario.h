@@ -72,8 +72,9 @@ struct scenario {
 	uint32_t mp_state; /* KVM_MP_STATE_* that the proof asks for */
 	bool posts, quick;
 	bool ordinary;
-	bool enlightened; /* L1 is told that it runs on Hyper-V, with enlightened VMCSs */
-	bool second;	  /* NAME_evmcs of a scenario NAME, not of its own */
+	bool enlightened;    /* L1 is told that it runs on Hyper-V, with enlightened VMCSs */
+	bool second;	     /* NAME_evmcs of a scenario NAME, not of its own */
+	struct guest *guest; /* NULL; else no scenario of L1's: host/guest/guest.h */
 };
 
 #define SCENARIO_SECOND "_evmcs"
@@ -88,7 +89,11 @@ int scenarios_load(const char *path, struct err *e);
 /* The same from the section's bytes. */
 int scenarios_parse(const char *text, size_t len, struct err *e);
 
-/* All scenarios, by name; @count is their number. Needs one of the above before. */
+/* Takes the @n scenarios of @list, which are not of an image, in place of all; none is freed. */
+void scenarios_set(const struct scenario *list, unsigned n);
+
+/* All scenarios, by name; @count is their number. Needs one of the above
+ * before. */
 const struct scenario *scenarios(unsigned *count);
 /* The scenario called @name (of @len bytes), or NULL. */
 const struct scenario *scenario_find(const char *name, size_t len);

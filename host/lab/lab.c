@@ -39,6 +39,8 @@ unsigned lab_seconds(const struct options *o)
 		s += 1ull * o->scenarios * (o->points ? o->points : LAB_POINTS) * LAB_POINT_S;
 	if (o->command == CMD_MINIMISE)
 		s += MINIMISE_TRIES * 10ull * LAB_HOP_S;
+	if (o->scenarios && o->scenario[0]->guest) /* nobody knows how long they run */
+		return LAB_SECONDS_MAX;
 	if (o->command == CMD_SOAK || o->command == CMD_FUZZ)
 		s += 1ull * o->for_s * LAB_SOAK;
 	s += (1ull + o->methods) * o->scenarios *
@@ -58,13 +60,49 @@ static bool same_bytes(enum command command)
 	       command == CMD_FUZZ;
 }
 
+struct words {
+	char **p; /* ends in NULL */
+	size_t n;
+};
+
+/* @word is taken over. */
+static void add(struct words *l, char *word)
+{
+	l->p = xrealloc(l->p, (l->n + 2) * sizeof(*l->p));
+	l->p[l->n++] = word;
+	l->p[l->n] = NULL;
+}
+
+static void put(struct words *l, const char *file)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->p[i], file))
+			return; /* of several scenarios */
+	add(l, xstrdup("--put"));
+	add(l, xstrdup(file));
+}
+
+/* L1's image, or those of foreign guests. */
+static void put_images(const struct options *o, const char *image, struct options *inside,
+		       struct words *l)
+{
+	put(l, image);
+	if (o->command == CMD_UNITTESTS && !o->scenario_text)
+		inside->scenario_text = "all"; /* none of them by name */
+	for (unsigned i = 0; i < o->scenarios && o->scenario[i]->guest; i++) {
+		const struct guest_words *w = &o->scenario[i]->guest->words;
+
+		if (!w->skip)
+			put(l, w->file);
+		if (w->initrd)
+			put(l, w->initrd);
+	}
+}
+
 char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
 		const char *self, const char *image, const char *log)
 {
-	struct {
-		char **p;
-		size_t n;
-	} l = {NULL, 0};
+	struct words l = {NULL, 0};
 	const bool some = o->command == CMD_FUZZ,
 		   one = o->command == CMD_RESTORE || o->command == CMD_MINIMISE;
 	const unsigned files = some ? o->file_count : one;
@@ -74,12 +112,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	auto_free char *order = NULL;
 	char now[REPORT_TIME];
 
-#define ADD(...)                                               \
-	do {                                                   \
-		l.p = xrealloc(l.p, (l.n + 2) * sizeof(*l.p)); \
-		l.p[l.n++] = xasprintf(__VA_ARGS__);           \
-		l.p[l.n] = NULL;                               \
-	} while (0)
+#define ADD(...) add(&l, xasprintf(__VA_ARGS__))
 	ADD("%s", script);
 	ADD("run");
 	ADD("--out");
@@ -92,8 +125,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("%s", o->coverage ? "--coverage" : "--record");
 	ADD("--put");
 	ADD("%s", self);
-	ADD("--put");
-	ADD("%s", image);
+	put_images(o, image, &inside, &l);
 	if (job) {
 		ADD("--state");
 		ADD("%s", job->state);
@@ -116,7 +148,12 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	/* `pages` is a run with its options spelled out. */
 	ADD("%s", commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name);
 	ADD("--lab=no");
-	ADD("--image=./%s", basename(image));
+	if (o->guest.file)
+		ADD("--guest=./%s", basename(image));
+	else if (o->command != CMD_UNITTESTS)
+		ADD("--image=./%s", basename(image));
+	if (o->guest.initrd)
+		ADD("--initrd=./%s", basename(o->guest.initrd));
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);
@@ -134,6 +171,8 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 		ADD("out/%s", LAB_SNAPSHOT);
 	for (unsigned i = 0; i < files; i++)
 		ADD("./%s", basename(file[i]));
+	if (o->command == CMD_UNITTESTS)
+		ADD(".");
 #undef ADD
 	return l.p;
 }

@@ -64,14 +64,17 @@ char **qemu_args(const struct qemu *q, int serial_fd, int qmp_fd, const char *co
 	add_two(&l, "-display", xstrdup("none"));
 	add_two(&l, "-machine", machine_words(config));
 	add_two(&l, "-cpu", cpu_words(config, q->enlightenments));
-	add_two(&l, "-smp", xstrdup("1"));
+	add_two(&l, "-smp", xasprintf("%u", config->vcpus ?: 1));
 	add_two(&l, "-m", xasprintf("%uM", config->memory_mib));
 	if (config->method == METHOD_CPR_TRANSFER) /* memory that the next QEMU can share */
 		add_two(&l, "-object",
 			xasprintf("memory-backend-memfd,id=ram0,size=%uM,share=on",
 				  config->memory_mib));
 	add_two(&l, "-kernel", xasprintf("./%s", slash ? slash + 1 : config->image));
-	add_two(&l, "-append", xstrdup(config->cmdline));
+	if (*config->cmdline)
+		add_two(&l, "-append", xstrdup(config->cmdline));
+	if (config->module)
+		add_two(&l, "-initrd", xstrdup(config->module));
 	add(&l, xstrdup("-no-reboot"));
 	add_two(&l, "-device", xstrdup("isa-debug-exit,iobase=0xf4,iosize=0x4"));
 	if (serial_fd < 0) {

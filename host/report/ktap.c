@@ -48,7 +48,10 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 	auto_buf struct buf came = {0};
 
 	fprintf(f, "%u hop%s", result->log.hops_done, result->log.hops_done == 1 ? "" : "s");
-	if (entry->config->resume)
+	if (result->taken && entry->config->scenario->guest)
+		fprintf(f, ", L2 active in %u of %u %s", result->l2_active, result->taken,
+			unit(entry));
+	else if (entry->config->resume)
 		fprintf(f, ", restored from a file");
 	else if (entry->config->control)
 		fprintf(f, " without snapshots");
@@ -57,6 +60,8 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 			entry->config->scenario->l2 ? "L2 active" : "proved",
 			entry->config->scenario->l2 ? result->l2_active : result->taken,
 			result->taken, unit(entry));
+	if (*result->said)
+		fprintf(f, ": %s", result->said);
 	if (result->missed)
 		fprintf(f, ", %u missed and retaken", result->missed);
 	if (result->cured)

@@ -185,8 +185,10 @@ json_t *replay_json(const struct options *o, const struct report_entry *entry, c
 	one.only = entry->name;
 	if (json_is_string(json_object_get(top, "order_steps")))
 		one.order = standard.order;
-	one.no_oracles |= o->command != CMD_RUN;
+	one.no_oracles |= !options_run(o);
 	one.command = CMD_RUN;
+	if (entry->config->scenario->guest)
+		one.guest = entry->config->scenario->guest->words;
 	options_words(&one, entry->config->scenario, FLOWN, &text);
 	for (char *at = text.p, *word; at && (word = options_next_word(&at));)
 		json_append(words, json_text(word));

@@ -66,7 +66,7 @@ static int put_order(const char *log, const char *steps, struct err *e)
 static char **make_args(const struct options *o, const struct replay *r, const char *log)
 {
 	static char command[] = "run"; /* which the parser replaces */
-	char **args = xcalloc(r->count + 5, sizeof(*args));
+	char **args = xcalloc(r->count + 7, sizeof(*args));
 	unsigned n = 0;
 
 	args[n++] = xstrdup("midflight");
@@ -75,6 +75,10 @@ static char **make_args(const struct options *o, const struct replay *r, const c
 		args[n++] = xstrdup(r->words[i]);
 	if (r->order_steps)
 		args[n++] = xasprintf("--order=%s/%s", log, ORDER_FILE);
+	if (o->guest.file)
+		args[n++] = xasprintf("--guest=%s", o->guest.file);
+	if (o->guest.initrd)
+		args[n++] = xasprintf("--initrd=%s", o->guest.initrd);
 	if (o->image)
 		args[n++] = xasprintf("--image=%s", o->image);
 	return args;

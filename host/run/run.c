@@ -2,6 +2,7 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run/run.h"
 #include "host/base/json.h"
+#include "host/guest/guest.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
 #include "host/report/result_json.h"
@@ -83,7 +84,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	if (make_dirs(dir, &e))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
 	else
-		flight_run(config, result);
+		(config->scenario->guest ? guest_flight : flight_run)(config, result);
 	screen_clear(&r->screen);
 	if (r->o->verbose && result->hop)
 		print_times(r, config, result);
@@ -169,7 +170,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		if (config.driver == &kvm_driver) /* QEMU's wire does not tell it */
 			report_pages(r->out, name, &result, r->o->verbose, r->o->pages_config.late);
 		entry.known =
-			l0_log_death(&lack) != L0_QUIET
+			l0_log_death(&lack) != L0_QUIET || scenario->guest
 				? NULL
 				: known_match(key, &config, &result, control_passed, control_known);
 		go_on = !result.interrupted;

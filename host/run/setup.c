@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What all commands that fly have in common: paths, the question to KVM, a flight's configuration.
 #include "host/run/setup.h"
+#include "host/guest/unittests.h"
 #include "host/snapshot/break.h"
 #include "host/lab/lab.h"
 #include "host/cli/paths.h"
@@ -21,7 +22,10 @@
 static int find_paths(struct setup *s, struct err *e)
 {
 	const struct options *o = s->o;
-	auto_free char *image = image_path(executable_dir(), o->image, e);
+	auto_free char *image = o->guest.file ? xstrdup(o->guest.file)
+				: o->command == CMD_UNITTESTS
+					? unittests_path(o->file)
+					: image_path(executable_dir(), o->image, e);
 	auto_free char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
 
 	if (!image)
@@ -93,9 +97,9 @@ const char *options_lack(const struct options *o, const struct scenario *s,
 			 const struct driver *driver)
 {
 	const enum pages_mode pages = o->pages_config.mode;
-	const char *lack = driver_lacks(driver, s);
+	const char *lack = s->guest ? guest_lacks(s->guest, driver) : driver_lacks(driver, s);
 
-	if (lack)
+	if (lack || s->guest)
 		return lack;
 	if (FREEZE_BEHIND_MARK(&o->freeze) && (s->posts || s->act != ACT_NONE))
 		return "the host acts in this scenario: no --freeze after=";
@@ -120,7 +124,11 @@ const char *method_lacks(const struct driver *driver, enum method method)
 
 unsigned setup_hops(const struct setup *s, const struct scenario *scenario)
 {
-	return scenario_exact(scenario) && !s->o->hops_given ? 1 : s->o->hops;
+	if (s->o->hops_given)
+		return s->o->hops;
+	return scenario->guest		  ? guest_freezes(scenario->guest)
+	       : scenario_exact(scenario) ? 1
+					  : s->o->hops;
 }
 
 void setup_say_lab(const struct setup *s)
@@ -150,8 +158,8 @@ void setup_method(const struct setup *s, struct flight_config *c, enum method me
 	const struct options *o = s->o;
 
 	c->method = method;
-	c->oracles = c->driver == &kvm_driver && o->command == CMD_RUN && !o->no_oracles &&
-		     !o->breakage && method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
+	c->oracles = c->driver == &kvm_driver && options_run(o) && !o->no_oracles && !o->breakage &&
+		     method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
 }
 
 void setup_flight(const struct setup *s, struct flight_config *c)
@@ -173,8 +181,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		.tsc_khz = s->probe.tsc_khz,
 		.miss_limit = MISS_LIMIT,
 		.keep_snapshot = o->keep,
-		.hop_files = o->command == CMD_RUN || o->command == CMD_PAGES ||
-			     o->command == CMD_REPLAY,
+		.hop_files = options_run(o) || o->command == CMD_PAGES || o->command == CMD_REPLAY,
 		.vm = {.qemu = s->qemu,
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,

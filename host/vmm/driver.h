@@ -41,7 +41,9 @@ struct vm_end {
 		END_RESET,   /* the guest reset itself: last resort, or a triple fault */
 		END_CRASH,   /* the VMM or KVM gave up */
 	} how;
-	bool own; /* END_CRASH: it exited by itself with an error, as for a bad option */
+	bool fault;   /* END_RESET: by a triple fault, as far as the VMM can tell */
+	int64_t code; /* that it wrote to the debug-exit port; -1: none */
+	bool own;     /* END_CRASH: it exited by itself with an error, as for a bad option */
 	char text[256];
 };
 
@@ -64,8 +66,9 @@ struct vm_config {
 	const char *qemu, *machine, *cpu, *accel;
 	const char *irqchip; /* in the kernel: "on" or "split" */
 	const char *without; /* CPU features to leave out, separated by commas, or NULL */
-	const char *image;   /* path of L1's ELF */
-	const char *cmdline; /* of L1 */
+	const char *image;   /* path of the guest's multiboot image; L1's ELF */
+	const char *cmdline; /* of the guest */
+	const char *module;  /* its multiboot module, or initrd, or NULL */
 	const char *dir;     /* exists; for the driver's logs */
 	enum method method;  /* of the whole flight */
 	unsigned memory_mib;

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A foreign guest that comes to no end. */
+#include "tests/guests/guest.h"
+
+guest:
+	serial
+	say "waits\n"
+1:	hlt
+	jmp 1b
