@@ -161,7 +161,9 @@ $(B)/emucheck.elf: $(L1_BASE) $(EMUCHECK) linker.ld
 
 # Foreign guests of our own, for the tests.
 GUESTS := $(patsubst tests/guests/%.S,$(B)/guests/%.elf,$(wildcard tests/guests/*.S))
-$(B)/guests/%.elf: tests/guests/%.S tests/guests/guest.h
+.PHONY: guests
+guests: $(GUESTS)
+$(B)/guests/%.elf: tests/guests/%.S tests/guests/guest.inc
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments,-e,start -o $@ $<

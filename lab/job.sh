@@ -13,7 +13,7 @@ MODULE_AREA=ffffffffa0000000-ffffffffff000000 # where Linux puts modules
 state_key() {
     local module_files=()
     [ ! -e "$files/kvm/load" ] || module_files=("$files"/kvm/*)
-    key "$(saved_key)" "$lab/saved-$kernel/boot.log" "$here/lab.sh" "$here/job.sh" \
+    key "$(saved_key)" "$lab/$(saved)/boot.log" "$here/lab.sh" "$here/job.sh" \
         ${module_files[@]+"${module_files[@]}"}
 }
 
@@ -128,7 +128,7 @@ release_terminal() {
 job_options() { # ARG...
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory)
                 kernel_option "$@"
                 shift 2
                 ;;
@@ -227,10 +227,10 @@ run_job() { # COMMAND ARG...
     [ -z "${state:-}" ] || [ "$state" = "$(state_key)" ] ||
         die "$command: this lab is another one, with Linux $title: its state is $(state_key), not $state."
     emulator_dir "$lab/bochs"
-    make_job "$lab/saved-$kernel/state" "$@"
+    make_job "$lab/$(saved)/state" "$@"
     # With modules of its own L0 says it again.
     [ "$kernel" = "$DEFAULT_KERNEL" ] || [ -e "$files/kvm/load" ] ||
-        grep -a '^lab: L0 runs Linux' "$lab/saved-$kernel/boot.log" >&2
+        grep -a '^lab: L0 runs Linux' "$lab/$(saved)/boot.log" >&2
     touch "$SCRATCH/com1" "$SCRATCH/com2" "$SCRATCH/results"
     if [ -n "$terminal" ]; then
         return=$'\r'

@@ -26,6 +26,7 @@ DEFAULT_KERNEL=6.12
 preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 
 SPACE_MB=1200 # what an empty cache takes at most while it is built
+MEMORY_MB=384 # of L0, if nobody asks for more
 DISK_MB=64    # the disk through which files go into L0
 
 KEPT_FILES=3  # kernels by file, whose states stay in the cache
@@ -89,6 +90,7 @@ KERNEL is what L0 runs; all that is wrong or missing is said before anything boo
   --patch FILE[,FILE...]
                       run Debian's kernel with these patches to its KVM: unified diffs, mails, mboxes,
                       semantic patches (*.cocci)
+  --lab-memory MB     L0 has so much, and a saved state of its own (default: $MEMORY_MB)
   --kvm-param [MODULE.]NAME=VALUE
                       a parameter of the module kvm_intel (or kvm); can be repeated
 
@@ -130,7 +132,7 @@ choose_version() { # VERSION
 }
 
 # What the command line says of the kernel.
-kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names='' patched=''
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names='' patched='' memory=''
 kernel_option() { # OPTION [VALUE]...
     [ -n "${2:-}" ] || die "$1 needs a value."
     case $1 in
@@ -141,6 +143,13 @@ kernel_option() { # OPTION [VALUE]...
         --kvm-intel) kvm_intel_file=$2 ;;
         --patch) mapfile -t patches < <(tr ',' '\n' <<< "$2") ;;
         --kvm-param) kvm_params+=("$2") ;;
+        --lab-memory)
+            if ! [[ $2 =~ ^[0-9]{3,5}$ ]] || [ "$2" -lt "$MEMORY_MB" ] || [ "$2" -gt 16384 ]; then
+                die "--lab-memory $2: from $MEMORY_MB to 16384 MB."
+            fi
+            memory=$2
+            [ "$memory" != "$MEMORY_MB" ] || memory=
+            ;;
     esac
 }
 
@@ -309,7 +318,9 @@ l0_key() {
 }
 
 checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/msrs.def" "$here/verdict.awk" "$emucheck"; }
-saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/msrs.def" "$here/save-l0.sh" "$DISK_MB"; }
+saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/msrs.def" "$here/save-l0.sh" "$DISK_MB" ${memory:+"$memory"}; }
+# An L0 with more memory is a state of its own.
+saved() { echo "saved-$kernel${memory:+-${memory}m}"; }
 
 complete_bochs() { is_built packages "$(packages_key)" && is_built bochs "$(bochs_key)"; }
 complete_parts() {
@@ -318,7 +329,7 @@ complete_parts() {
 }
 complete_lab() {
     complete_bochs && complete_parts && is_built "l0-$kernel" "$(l0_key)" &&
-        is_built "saved-$kernel" "$(saved_key)" &&
+        is_built "$(saved)" "$(saved_key)" &&
         { [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || is_built checked "$(checked_key)"; }
 }
 
@@ -370,7 +381,7 @@ prune_files() {
     touch "$lab/parts-$kernel"
     while IFS= read -r dir; do
         old=$((old + 1))
-        [ "$old" -le "$KEPT_FILES" ] || rm -rf "${dir/parts-/saved-}" "${dir/parts-/l0-}" "$dir"
+        [ "$old" -le "$KEPT_FILES" ] || rm -rf "${dir/parts-/saved-}"* "${dir/parts-/l0-}" "$dir"
     done < <(find "$lab" -maxdepth 1 -name 'parts-file-*' -printf '%T@ %p\n' | sort -rn | cut -d ' ' -f 2-)
 }
 
@@ -389,8 +400,8 @@ build_lab() {
     build_parts
     step "l0-$kernel" "$(l0_key)" "L0, the Linux $title with KVM" \
         "$here/build-l0.sh" "$lab/packages" "$lab/parts-$kernel"
-    step "saved-$kernel" "$(saved_key)" "booting L0 with Linux $title and saving its state" \
-        "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB"
+    step "$(saved)" "$(saved_key)" "booting L0 with Linux $title and saving its state" \
+        "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB" "${memory:-$MEMORY_MB}"
     [[ $kernel != file-* ]] || prune_files
 }
 
@@ -404,7 +415,7 @@ ready_lab() {
         prepare_kvm "$parts" "$files/kvm"
     fi
     if complete_lab; then
-        check_sums bochs "parts-$kernel" "saved-$kernel"
+        check_sums bochs "parts-$kernel" "$(saved)"
     else
         locked build_lab
     fi
@@ -474,7 +485,7 @@ cmd_bare() {
 cmd_build() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory)
                 kernel_option "$@"
                 shift 2
                 ;;

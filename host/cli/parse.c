@@ -4,6 +4,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/paths.h"
 #include "host/guest/unittests.h"
+#include "host/snapshot/break.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -156,6 +157,44 @@ static void check_l0(struct argp_state *state, struct options *o)
 	o->lab = LAB_YES;
 }
 
+/* Foreign guests have options of their own, and no protocol by which those of L1 could be kept. */
+static void check_guest(struct argp_state *state, const struct options *o)
+{
+	const struct guest_words *w = &o->guest;
+	const char *of_guests = w->append	  ? "append"
+				: w->initrd	  ? "initrd"
+				: w->vcpus	  ? "smp"
+				: w->memory_mib	  ? "memory"
+				: w->profile	  ? "profile"
+				: w->pass	  ? "pass"
+				: w->fail	  ? "fail"
+				: w->ignore	  ? "ignore"
+				: w->every_ms > 0 ? "every"
+				: w->every_exits  ? "every-exits"
+				: w->at_ms > 0	  ? "at"
+				: w->freezes	  ? "freezes"
+				: w->only_l2	  ? "only-l2"
+						  : NULL;
+	struct err e = {0};
+
+	if (!w->file && o->command != CMD_UNITTESTS) {
+		if (of_guests)
+			argp_error(state, "--%s: of which --guest?", of_guests);
+		return;
+	}
+	if ((w->every_ms > 0) + (w->every_exits != 0) + (w->at_ms > 0) > 1)
+		argp_error(state, "--every, --every-exits, --at: one of them, please");
+	if (o->kick || o->enlightened || strcmp(o->freeze_text, "now") || o->nudge_given)
+		argp_error(state, "--%s is for L1's scenarios, not for foreign guests",
+			   o->kick	    ? "kick"
+			   : o->enlightened ? "enlightened"
+			   : o->nudge_given ? "nudge"
+					    : "freeze");
+	if (o->breakage && break_check(o->breakage, &e))
+		argp_error(state, "--break %s is L1's own; a foreign guest knows of none",
+			   o->breakage);
+}
+
 /* What only makes sense, or does not, together. */
 static void check_options(struct argp_state *state, const struct options *o)
 {
@@ -237,6 +276,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->file_count = (unsigned)(state->argc - state->next);
 		break;
 	case ARGP_KEY_END:
+		check_guest(state, o);
 		if (command->image) {
 			load_scenarios(state, o);
 			add_scenarios(state, o);

@@ -13,18 +13,10 @@
 #define NONE INT64_MAX
 
 static const struct guest_profile profiles[] = {
-#define PROFILE(name, pass, fail, test, code_pass, code_skip, text, ...) \
-	{name,	    pass,      fail, test,                               \
-	 code_pass, code_skip, text, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}},
+#define PROFILE(...) {__VA_ARGS__},
 #include "host/guest/profiles.def"
 #undef PROFILE
 };
-
-const struct guest_profile *guest_profiles(unsigned *count)
-{
-	*count = ARRAY_SIZE(profiles);
-	return profiles;
-}
 
 const struct guest_profile *guest_profile_find(const char *name)
 {
@@ -47,10 +39,8 @@ static int add_patterns(struct guest *g, struct err *e)
 	const struct guest_words *w = &g->words;
 	const char *pass = w->pass ?: g->profile->pass, *fail = w->fail ?: g->profile->fail;
 
-	for (const char *const *p = g->profile->ignored; *p; p++)
-		if (patterns_add(&g->ignored, *p, e))
-			return -1;
-	if ((w->ignore && patterns_add(&g->ignored, w->ignore, e)) ||
+	if ((g->profile->ignore && patterns_add(&g->ignored, g->profile->ignore, e)) ||
+	    (w->ignore && patterns_add(&g->ignored, w->ignore, e)) ||
 	    (pass && patterns_add(&g->pass, pass, e)) || (fail && patterns_add(&g->fail, fail, e)))
 		return -1;
 	return g->profile->test ? patterns_add(&g->test, g->profile->test, e) : 0;

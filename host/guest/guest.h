@@ -15,12 +15,10 @@
 #define GUEST_FREEZES_MAX 10000 /* with --every or --every-exits */
 
 struct guest_profile {
-	const char *name, *pass, *fail, *test;
+	const char *name, *pass, *fail, *test, *ignore;
 	int64_t code_pass, code_skip;
 	const char *text;
-	const char *const *ignored; /* up to NULL */
 };
-const struct guest_profile *guest_profiles(unsigned *count);
 /* The profile called @name, or NULL. */
 const struct guest_profile *guest_profile_find(const char *name);
 
@@ -34,6 +32,7 @@ struct guest_words {
 	double every_ms, at_ms; /* of the time that it runs */
 	unsigned every_exits;	/* exits of KVM_RUN to userspace (driver kvm) */
 	bool only_l2;		/* only while L2 is active */
+	const char *freezes;	/* N,N...: only these, at the others it is stopped; or NULL */
 	/* Of a list of tests; NULL or false: nothing. */
 	const char *skip;  /* why it cannot be flown */
 	const char *check; /* PATH=VALUE..., files that must say so */

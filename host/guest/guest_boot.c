@@ -14,7 +14,7 @@
 
 /* Moments drawn by chance: one of ANYWHERE is anywhere, the others look for an L2 near by. */
 #define ANYWHERE     4
-#define LOOK_NS	   (50 * NS_PER_MS)	/* between two at the memory it uses */
+#define LOOK_NS	     (50 * NS_PER_MS) /* between two at the memory it uses */
 #define LONGEST	     10		      /* times the longest silence is the longest boot */
 #define GAP_LEAST    500	      /* ns between two freezes */
 #define SEEK_LOOKS   1000	      /* for an L2, behind one moment */
@@ -26,7 +26,7 @@ static void on_serial(void *arg, const char *bytes, size_t len)
 	struct guest_boot *b = arg;
 
 	if (b->log.bytes <= TRANSCRIPT_MAX)
-		transcript_add(&b->log, bytes, len, b->freezes);
+		transcript_add(&b->log, bytes, len, b->passed);
 	else
 		b->log.bytes += len;
 	if (b->serial && b->log.bytes <= TRANSCRIPT_MAX)
@@ -82,8 +82,8 @@ static unsigned long kilobytes(const char *file, const char *key)
 }
 
 /*
- * Whether the guest has touched so much memory that this machine cannot save it too. Nobody would be
- * told of what the kernel does then.
+ * Whether the guest has touched so much memory that this machine cannot save it too. Nobody would
+ * be told of what the kernel does then.
  */
 static bool too_large(void)
 {
@@ -152,7 +152,7 @@ static int64_t draw_gap(struct guest_boot *b, unsigned n)
 
 	if (longest <= GAP_LEAST)
 		return GAP_LEAST;
-	if (b->no_l2)
+	if (b->no_l2 || !b->config->driver->values) /* nothing is looked for */
 		return 1 + (int64_t)(chance * longest);
 	if (n % ANYWHERE == 0)
 		return 1 + (int64_t)(chance * longest * ANYWHERE * 0.85);
@@ -261,26 +261,36 @@ static int move(struct guest_boot *b, struct hop_record *hop)
 	}
 }
 
+/* Whether it is frozen at moment @n, from 0, or only stopped. */
+static bool wanted(const struct guest_boot *b, unsigned n)
+{
+	const char *list = b->guest->words.freezes;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", n + 1);
+	return !b->paused && (!list || word_in(list, ',', number));
+}
+
 static int freeze(struct guest_boot *b, unsigned n)
 {
 	struct flight_result *r = b->result;
 	struct hop_record *hop = &r->hop[n];
-	int ret = VM_OK;
+	int ret;
 
 	r->log.ready_hop = n + 1;
 	if (b->config->progress && !b->paused)
 		b->config->progress(b->config->arg, n + 1, 0);
-	if (!b->paused) {
+	if (wanted(b, n)) {
 		hop->method = method_of_hop(b->config->method, n + 1, b->config->seed);
 		hop->taken_ns = now_ns();
 		ret = move(b, hop);
+		if (ret)
+			return ret;
+		hop->taken = true;
+		r->taken++;
+		r->l2_active += saved_l2_active(&hop->state);
 	}
-	if (ret)
-		return ret;
-	hop->taken = true;
-	r->taken++;
-	r->l2_active += saved_l2_active(&hop->state);
-	b->freezes = r->taken;
+	b->passed = n + 1;
 	return VM_OK;
 }
 
@@ -294,7 +304,7 @@ static int run(struct guest_boot *b)
 		ret = b->config->driver->stop(b->vm);
 		b->stands = true;
 	}
-	for (unsigned n = b->first; !ret && n < most;) {
+	for (unsigned n = b->passed; !ret && n < most;) {
 		bool there;
 
 		ret = run_to_freeze(b, n, &there);
@@ -318,9 +328,9 @@ int guest_boot(struct guest_boot *b, const struct flight_config *config,
 				 .result = result,
 				 .guest = config->scenario->guest,
 				 .paused = plan->paused,
+				 .end = {.code = -1},
 				 .no_l2 = plan->no_l2,
-				 .first = plan->first,
-				 .freezes = plan->first,
+				 .passed = plan->first,
 				 .random = config->seed + plan->number,
 				 .vm_config = config->vm};
 	b->vm_config.image = b->guest->words.file;
@@ -332,6 +342,7 @@ int guest_boot(struct guest_boot *b, const struct flight_config *config,
 		b->vm_config.cpu = b->guest->words.cpu;
 	b->vm_config.method = config->method;
 	b->vm_config.deadline_ns = config->timeout_ns;
+	b->vm_config.names = &b->names;
 	b->vm_config.err = &b->err;
 	b->vm_config.on_serial = on_serial;
 	b->vm_config.arg = b;
@@ -345,18 +356,25 @@ int guest_boot(struct guest_boot *b, const struct flight_config *config,
 		ret = run(b);
 		b->ran_ns = now_ns() - b->started_ns;
 	}
-	transcript_end(&b->log, b->freezes);
+	if (ret == VM_ENDED)
+		b->end = *d->end(b->vm);
+	transcript_end(&b->log, b->passed);
 	if (fclose(b->serial) && ret == VM_ENDED)
 		ret = err_set(&b->err, "cannot write %s: %s", path, strerror(errno));
 	b->serial = NULL;
 	return ret;
 }
 
-void guest_boot_end(struct guest_boot *b)
+void guest_boot_stop(struct guest_boot *b)
 {
 	if (b->vm)
 		b->config->driver->destroy(b->vm);
 	b->vm = NULL;
+}
+
+void guest_boot_end(struct guest_boot *b)
+{
+	guest_boot_stop(b);
 	transcript_free(&b->log);
 	snapshot_free(&b->saved.value);
 	buf_free(&b->saved.stream);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One boot of a foreign guest, for guest_flight.c. */
+/* One boot of a foreign guest and its verdict, for this folder. */
 #ifndef HOST_GUEST_GUEST_BOOT_H
 #define HOST_GUEST_GUEST_BOOT_H
 
@@ -12,10 +12,12 @@ struct guest_boot {
 	struct flight_result *result;
 	struct guest *guest;
 	struct vm_config vm_config;
+	struct page_names names; /* none has any */
 	struct err err;
 	void *vm;
+	struct vm_end end; /* VM_ENDED: how */
 	bool paused, stands, no_l2;
-	unsigned first, freezes; /* of the whole flight: before this boot, and so far */
+	unsigned passed; /* moments of the whole flight so far, at which it was frozen or stopped */
 	struct transcript log;
 	FILE *serial;
 	struct saved_vm saved; /* at last */
@@ -37,5 +39,10 @@ struct guest_plan {
 int guest_boot(struct guest_boot *b, const struct flight_config *config,
 	       struct flight_result *result, const struct guest_plan *plan);
 void guest_boot_end(struct guest_boot *b);
+/* Destroys the VM; what it has left stays. */
+void guest_boot_stop(struct guest_boot *b);
+
+/* The verdict on @b, which is over by @ret, into its result; may boot the guest of @plan again. */
+void guest_judge(struct guest_boot *b, int ret, const struct guest_plan *plan);
 
 #endif

@@ -211,5 +211,8 @@ int unittests_make(struct scenario *list, const char *dir, const char *group,
 				*(char **)((char *)&t + keys[i].at) =
 					take_value(trim(equals + 1), &rest);
 	}
-	return count ? count : err_set(e, "no test of %s is in the group '%s'", path, group);
+	if (count)
+		return count;
+	buf_free(&text);
+	return err_set(e, "no test of %s is in the group '%s'", path, group);
 }

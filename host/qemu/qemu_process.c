@@ -193,6 +193,7 @@ static void tell_end(struct qemu_process *p, int status)
 	struct vm_end *end = &p->end;
 
 	end->how = END_CRASH;
+	end->code = -1;
 	if (WIFSIGNALED(status)) {
 		snprintf(end->text, sizeof(end->text), "QEMU was killed by signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -211,6 +212,8 @@ static void tell_end(struct qemu_process *p, int status)
 	else if (!*p->shutdown && (WEXITSTATUS(status) & 1) &&
 		 (p->was_to_fail || only_warnings(words)))
 		end->how = END_ORDERLY;
+	if (end->how == END_ORDERLY && WEXITSTATUS(status) & 1)
+		end->code = WEXITSTATUS(status) >> 1;
 	end->own = end->how == END_CRASH && !*p->shutdown && WEXITSTATUS(status);
 }
 

@@ -2,6 +2,7 @@
 // `midflight minimise`: flies what a replay.json tells of with less and less (minimise_tries.c),
 // all in one boot of the lab.
 #include "host/base/json.h"
+#include "host/guest/guest.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
 #include "host/cli/plan.h"
@@ -28,7 +29,7 @@ struct shrinking {
 	struct plan_item item;
 	struct tally tally; /* for its directories */
 	bool l0_log;
-	unsigned flown;
+	unsigned flown, last;
 	enum word word;	  /* of the last flight */
 	json_t *smallest; /* the replay.json of the last one that failed alike, or NULL */
 };
@@ -71,6 +72,27 @@ static bool judge(struct shrinking *s, const struct options *o, const struct rep
 	return same;
 }
 
+/* A foreign guest is told of in its scenario, and needs its control once. */
+static void fly(struct shrinking *s, const struct options *o, struct flight_config *config,
+		struct flight_result *r)
+{
+	struct guest *guest = config->scenario->guest;
+	auto_by(flight_result_free) struct flight_result control = {0};
+
+	if (!guest)
+		return flight_run(config, r);
+	guest->words.freezes = o->guest.freezes;
+	config->hops = setup_hops(&s->setup, config->scenario);
+	if (!guest->control.flown) {
+		config->control = true;
+		guest_flight(config, &control);
+		config->control = false;
+	}
+	guest_flight(config, r);
+	if (!s->last)
+		s->last = r->log.kept ? r->log.fail[0].hop : r->log.ready_hop;
+}
+
 static bool fails(void *arg, const struct options *o, const char *what)
 {
 	struct shrinking *s = arg;
@@ -101,7 +123,7 @@ static bool fails(void *arg, const struct options *o, const char *what)
 		verdict_raise(&r.verdict, WORD_SKIP, "%s",
 			      options_lack(o, config.scenario, config.driver));
 	else if (r.verdict.word == WORD_PASS)
-		flight_run(&config, &r);
+		fly(s, o, &config, &r);
 	s->flown++;
 	s->word = r.verdict.word;
 	if (!r.interrupted)
@@ -164,6 +186,7 @@ static int shrink(struct shrinking *s, struct options *o)
 
 	printf("KTAP version 1\n1..1\n");
 	same = fails(s, o, "as it is");
+	m.last = s->last;
 	if (same)
 		minimise(&m, o);
 	if (signals_pending()) {

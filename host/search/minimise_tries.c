@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which smaller options are tried, in which order.
 #include "host/search/search.h"
+#include "host/base/cleanup.h"
 
 #include <string.h>
 
@@ -136,8 +137,55 @@ static bool move_freeze(struct minimise *m, struct options *best)
 	return before != best->freeze_text;
 }
 
+/* Freezes a foreign guest at moments @from to @to only. */
+static bool try_freezes(struct minimise *m, struct options *best, unsigned from, unsigned to)
+{
+	const unsigned other = !m->used;
+	struct options o = *best;
+	auto_buf struct buf list = {0};
+	char what[60];
+
+	for (unsigned n = from; n <= to; n++)
+		buf_printf(&list, "%s%u", n > from ? "," : "", n);
+	if (list.len >= sizeof(m->text[other]))
+		return false;
+	strcpy(m->text[other], list.p);
+	o.guest.freezes = m->text[other];
+	snprintf(what, sizeof(what), "--freezes %u%s%u", from, from < to ? " to " : ", alone, of ",
+		 from < to ? to : m->last);
+	if (!try(m, best, &o, what))
+		return false;
+	m->used = other;
+	return true;
+}
+
+/*
+ * Of a foreign guest's freezes one, if that is enough: most likely that in front of what went
+ * wrong, or one shortly before. Else the fewest in a row.
+ */
+static void drop_freezes(struct minimise *m, struct options *best)
+{
+	unsigned low = 1, high = m->last; /* from @low on it fails, the last alone is not enough */
+
+	if (best->guest.freezes || !m->last)
+		return;
+	for (unsigned n = m->last; n && m->last - n < MINIMISE_SINGLES; n--)
+		if (try_freezes(m, best, n, n))
+			return;
+	while (high - low > 1 && m->tries < MINIMISE_TRIES) {
+		const unsigned middle = low + (high - low) / 2;
+
+		*(try_freezes(m, best, middle, m->last) ? &low : &high) = middle;
+	}
+}
+
 void minimise(struct minimise *m, struct options *o)
 {
+	if (o->guest.file) {
+		drop_freezes(m, o);
+		drop_options(m, o);
+		return;
+	}
 	drop_options(m, o);
 	drop_hops(m, o);
 	if (!move_freeze(m, o))

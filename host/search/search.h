@@ -45,6 +45,7 @@ struct options choice_options(const struct choice *c, const struct options *o);
 
 /* ---- a smaller failure (minimise_tries.c) --------------------------------------------------- */
 
+#define MINIMISE_SINGLES     8	/* freezes of a guest that are tried alone */
 #define MINIMISE_AFTER_TRIES 26 /* of them for the moment of the freeze */
 #define MINIMISE_STEP_NS \
 	10 /* the moment is not looked for more exactly: one instruction of the lab */
@@ -54,15 +55,18 @@ struct minimise {
 	bool (*fails)(void *arg, const struct options *o, const char *what);
 	void *arg;
 	unsigned tries; /* so far */
-	char text[2][40];
-	unsigned used; /* which of the two the smallest has for --freeze */
+	unsigned
+		last; /* of a foreign guest: its freezes until it failed, when it was flown first */
+	char text[2][400];
+	unsigned used; /* which of the two the smallest has for --freeze, --freezes */
 };
 
 /*
  * @o, which fails, becomes smaller. One step after the other, each kept only if it fails alike:
  * options that are not the default, the number of hops (by bisection), the moment of the freeze
  * (the scenario's own, or the earliest, by bisection over round numbers), and then the first two
- * once more. @o may point into @m afterwards.
+ * once more. Of a foreign guest it is the number of its freezes, and then the options. @o may point
+ * into @m afterwards.
  */
 void minimise(struct minimise *m, struct options *o);
 

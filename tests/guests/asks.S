@@ -4,7 +4,7 @@
  * line and module by multiboot. It also touches a port and an address where nothing is, and asks for PCI's first
  * function.
  */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 guest:
 	mov %ebx, %ebp

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A foreign guest that powers the VM off with its first instructions. */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 guest:
 	serial

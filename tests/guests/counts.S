@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A foreign guest that counts in its memory, says so, and ends as one whose test has passed. */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 	.data
 count:	.long 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A foreign guest that ends by a triple fault: it has no interrupt descriptor table. */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 	.data
 nowhere: .word 0

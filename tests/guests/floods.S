@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A foreign guest that never stops printing. */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 guest:
 	serial

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A foreign guest that tells how much time has passed at once, which is more when it is stopped. */
-#include "tests/guests/guest.h"
+#include "tests/guests/guest.inc"
 
 	.data
 last:	.long 0
