@@ -62,12 +62,6 @@ static int read_at(struct options *o, const char *arg, struct err *e)
 	return read_ms(&o->guest.at_ms, arg, e);
 }
 
-static int read_profile(struct options *o, const char *arg, struct err *e)
-{
-	o->guest.profile = arg;
-	return guest_profile_find(arg) ? 0 : err_set(e, "there is no profile '%s'", arg);
-}
-
 static int read_order(struct options *o, const char *arg, struct err *e)
 {
 	struct order order;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAM_CAP  (64u << 20)
 #define SLOW_ROUNDS 4
 #define SLOW_NS	    (5000 * NS_PER_MS)
 
@@ -38,7 +37,7 @@ static int start_relay(struct qemu *q, uint64_t hold_at)
 	auto_free char *from = socket_path(q, "from.sock"), *to = socket_path(q, "to.sock");
 	const struct relay_config config = {.listen = from,
 					    .connect = to,
-					    .record_cap = STREAM_CAP,
+					    .record_cap = qemu_stream_cap(q),
 					    .hold_at = hold_at,
 					    .names = q->config->names};
 

@@ -148,9 +148,14 @@ static void take_stderr(struct qemu_process *p)
 	}
 }
 
+size_t qemu_stream_cap(const struct qemu *q)
+{
+	return ((size_t)q->config->memory_mib * 2 + 64) << 20;
+}
+
 static int take_snapshot(struct qemu *q)
 {
-	size_t cap = ((size_t)q->config->memory_mib * 2 + 64) << 20;
+	const size_t cap = qemu_stream_cap(q);
 	char bytes[65536];
 	ssize_t n = read(q->save_fd, bytes, sizeof(bytes));
 

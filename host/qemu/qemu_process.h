@@ -47,6 +47,9 @@ struct qemu {
 	struct qemu_moves *moves;   /* what qemu_moves.c knows of the VM's moves */
 };
 
+/* More bytes than the stream of this VM can have. */
+size_t qemu_stream_cap(const struct qemu *q);
+
 /*
  * Starts QEMU as @p, which must have none, with the words @extra behind the others (or NULL). VM_OK
  * or VM_HARNESS.
