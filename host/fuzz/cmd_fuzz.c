@@ -145,6 +145,7 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	auto_free struct campaign *c = xcalloc(1, sizeof(*c));
 	struct err e = {0};
 	unsigned number = 0;
+	bool started;
 	int status = 0;
 
 	if (o->jobs > 1)
@@ -157,8 +158,11 @@ static int fuzz_here(struct options *o, const struct setup *setup)
 	printf("KTAP version 1\n");
 	if (fuzz_vm_start(&c->vm, o->enlightened))
 		status = give_up(c->vm.err.text);
+	started = !status;
 	campaign_init(c, o, setup, &given);
-	for (unsigned i = 0; status < 2 && i < o->file_count && !o->bundle; i++) {
+	/* Of a file that is none, or no exact program, the others know nothing. */
+	for (unsigned i = 0; started && !c->counts[FUZZ_ERROR] && i < o->file_count && !o->bundle;
+	     i++) {
 		const int one = fly_file(c, o->files[i], &number);
 
 		status = one > status ? one : status;
