@@ -147,7 +147,8 @@ static int seek_l2(struct guest_boot *b, bool *found)
  */
 static int64_t draw_gap(struct guest_boot *b, unsigned n)
 {
-	const double longest = 2.0 * (double)b->guest->control.ran_ns / (b->config->hops + 1);
+	const double ran = (double)b->guest->control.ran_ns;
+	const double longest = 2 * ran / (b->config->hops + 1);
 	const double chance = (double)random_below(&b->random, 1 << 30) / (1 << 30);
 
 	if (longest <= GAP_LEAST)
@@ -155,7 +156,7 @@ static int64_t draw_gap(struct guest_boot *b, unsigned n)
 	if (b->no_l2 || !b->config->driver->values) /* nothing is looked for */
 		return 1 + (int64_t)(chance * longest);
 	if (n % ANYWHERE == 0)
-		return 1 + (int64_t)(chance * longest * ANYWHERE * 0.85);
+		return 1 + (int64_t)(chance * fmin(longest * ANYWHERE * 0.85, ran * 0.6));
 	return (int64_t)(GAP_LEAST * pow(longest / GAP_LEAST, chance));
 }
 

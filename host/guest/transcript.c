@@ -105,31 +105,41 @@ static char *cut(const char *text, const struct patterns *ignored)
 }
 
 struct side {
-	const struct transcript *t;
+	const struct transcript_line **line;
 	char **text; /* what of each line is compared */
-	size_t at;
+	size_t lines, at;
 };
 
+/* A line of which nothing is left is none. */
 static void side_begin(struct side *s, const struct transcript *t, const struct patterns *ignored)
 {
-	*s = (struct side){.t = t, .text = xcalloc(t->lines + 1, sizeof(char *))};
-	for (size_t i = 0; i < t->lines; i++)
-		s->text[i] = cut(t->line[i].text, ignored);
+	*s = (struct side){.line = xcalloc(t->lines + 1, sizeof(*s->line)),
+			   .text = xcalloc(t->lines + 1, sizeof(char *))};
+	for (size_t i = 0; i < t->lines; i++) {
+		char *text = cut(t->line[i].text, ignored);
+
+		if (!*text && *t->line[i].text) {
+			free(text);
+			continue;
+		}
+		s->line[s->lines] = &t->line[i];
+		s->text[s->lines++] = text;
+	}
 }
 
 static void side_end(struct side *s)
 {
-	for (size_t i = 0; i < s->t->lines; i++)
+	for (size_t i = 0; i < s->lines; i++)
 		free(s->text[i]);
 	free(s->text);
+	free(s->line);
 }
 
 /* Whether both agree from @a lines further in @x and @b in @y on. */
 static bool agree(const struct side *x, size_t a, const struct side *y, size_t b)
 {
 	for (unsigned n = 0; n < AGREED; n++) {
-		const bool x_ends = x->at + a + n == x->t->lines,
-			   y_ends = y->at + b + n == y->t->lines;
+		const bool x_ends = x->at + a + n == x->lines, y_ends = y->at + b + n == y->lines;
 
 		if (x_ends || y_ends)
 			return x_ends && y_ends;
@@ -142,7 +152,7 @@ static bool agree(const struct side *x, size_t a, const struct side *y, size_t b
 /* How many lines of each are skipped until they agree again; all that is left if they never do. */
 static void skip_to_agreement(const struct side *x, size_t *a, const struct side *y, size_t *b)
 {
-	const size_t left_x = x->t->lines - x->at, left_y = y->t->lines - y->at;
+	const size_t left_x = x->lines - x->at, left_y = y->lines - y->at;
 
 	for (size_t sum = 1; sum <= 2 * NEAR; sum++)
 		for (*a = sum > left_y ? sum - left_y : 0; *a <= sum && *a <= left_x; ++*a) {
@@ -168,8 +178,8 @@ static const char *what_differs(const struct side *run, bool expected, bool foun
 static const struct transcript_line *last_test(const struct side *s, const regex_t *test)
 {
 	for (size_t i = s->at; test && i--;)
-		if (!regexec(test, s->t->line[i].text, 0, NULL, 0))
-			return &s->t->line[i];
+		if (!regexec(test, s->line[i]->text, 0, NULL, 0))
+			return s->line[i];
 	return NULL;
 }
 
@@ -183,11 +193,10 @@ unsigned transcript_compare(const struct transcript *control, const struct trans
 
 	side_begin(&x, control, ignored);
 	side_begin(&y, run, ignored);
-	while (x.at < control->lines || y.at < run->lines) {
+	while (x.at < x.lines || y.at < y.lines) {
 		size_t a, b;
 
-		if (x.at < control->lines && y.at < run->lines &&
-		    !strcmp(x.text[x.at], y.text[y.at])) {
+		if (x.at < x.lines && y.at < y.lines && !strcmp(x.text[x.at], y.text[y.at])) {
 			x.at++;
 			y.at++;
 			continue;
@@ -195,15 +204,15 @@ unsigned transcript_compare(const struct transcript *control, const struct trans
 		skip_to_agreement(&x, &a, &y, &b);
 		/* Line by line, so that each that is lost or changed is one difference. */
 		for (; a || b; a -= a != 0, b -= b != 0) {
-			const struct transcript_line *found = b ? &run->line[y.at] : NULL;
+			const struct transcript_line *found = b ? y.line[y.at] : NULL;
 			const struct transcript_difference d = {
 				.what = what_differs(&y, a, b),
-				.expected = a ? &control->line[x.at] : NULL,
+				.expected = a ? x.line[x.at] : NULL,
 				.found = found,
 				.test = last_test(&x, test),
-				.freezes = found		? found->freezes
-					   : run->lines && y.at ? run->line[y.at - 1].freezes
-								: 0,
+				.freezes = found  ? found->freezes
+					   : y.at ? y.line[y.at - 1]->freezes
+						  : 0,
 			};
 
 			places++;

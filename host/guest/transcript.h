@@ -32,7 +32,10 @@ void transcript_free(struct transcript *t);
 /* The first line that matches @pattern, or NULL. */
 const struct transcript_line *transcript_find(const struct transcript *t, const regex_t *pattern);
 
-/* What lines are compared by: what matches one of these is cut out of both. */
+/*
+ * What lines are compared by: what matches one of these is cut out of both. A line that is cut out
+ * as a whole is not there.
+ */
 struct patterns {
 	regex_t *list;
 	unsigned count;

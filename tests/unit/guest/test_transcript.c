@@ -89,6 +89,7 @@ static void ignores(void **state)
 	expect("took 17 ms\nb\n", "took 18 ms\nb\n", "[0-9]+ ms", "");
 	expect("1 2 3\n", "4 5 6\n", "[0-9]", "");
 	expect("1 2 3\n", "4 5 6\n", "^[0-9]", "[another line: 1 2 3 -> 4 5 6]");
+	expect("a\nat 1\nb\n", "a\nb\nat 2\n", "^at .*", "");
 	expect("a 1\n", "b 1\n", "x*", "[another line: a 1 -> b 1]"); /* which matches nothing */
 }
 
