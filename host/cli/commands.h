@@ -9,8 +9,9 @@
 
 #define BISECT_STOP 128 /* the exit status from which on `git bisect run` stops */
 
-/* The groups of `midflight --help`, in its order. */
-enum command_group { GROUP_RUN, GROUP_KVM, GROUP_LAB, GROUP_MACHINES, COMMAND_GROUPS };
+/* The groups of `midflight --help`, in its order; GROUP_PART: told of by the command that needs it.
+ */
+enum command_group { GROUP_RUN, GROUP_KVM, GROUP_LAB, GROUP_MACHINES, COMMAND_GROUPS, GROUP_PART };
 
 /* A row of commands.def, which says what each member is. */
 struct command_info {
