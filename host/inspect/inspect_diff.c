@@ -140,7 +140,7 @@ static void compare_bytes(struct diff *d, const struct snapshot_section *before,
 /* What is for readers of the file; its bytes have no names. */
 static bool is_opaque(const char *name)
 {
-	return word_in("SERIAL_LOG FLIGHT UART FW_CFG", ' ', name);
+	return word_in("SERIAL_LOG FLIGHT UART FW_CFG IRQ_LINES", ' ', name);
 }
 
 static void compare_opaque(struct diff *d, const struct snapshot_section *before,

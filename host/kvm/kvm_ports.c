@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define KEYBOARD       0x64
 #define KEYBOARD_RESET 0xfe
@@ -16,6 +17,8 @@
 #define PCI_ADDRESS    0xcf8  /* to 0xcff: no function is there, which reads as ones */
 #define PCI_PORTS      8
 #define DELAY	       0x80
+#define IRQ_LINE       0x2000 /* QEMU's pc-testdev: one port for each line */
+#define IRQ_LINES      24
 
 /* Keys of QEMU's docs/specs/fw_cfg. */
 enum { FW_CFG_SIGNATURE, FW_CFG_ID, FW_CFG_RAM_SIZE = 3, FW_CFG_NB_CPUS = 5, FW_CFG_MAX_CPUS = 15 };
@@ -72,8 +75,22 @@ static uint8_t fw_cfg_read(struct fw_cfg *f, const struct ports_facts *facts)
 	return f->offset < sizeof(item) ? item[f->offset++] : 0;
 }
 
-static bool port_out(struct ports *p, uint16_t port, uint32_t value, struct unanswered *none,
-		     struct buf *sent, struct vm_end *end)
+static void set_line(int vm_fd, uint32_t line, bool high)
+{
+	const struct kvm_irq_level level = {.irq = line, .level = high};
+
+	ioctl(vm_fd, KVM_IRQ_LINE, &level);
+}
+
+void kvm_ports_restore(const struct ports *ports, int vm_fd)
+{
+	for (unsigned line = 0; line < IRQ_LINES; line++)
+		if (ports->irq_lines & 1u << line)
+			set_line(vm_fd, line, true);
+}
+
+static bool port_out(struct ports *p, const struct ports_facts *facts, uint16_t port,
+		     uint32_t value, struct unanswered *none, struct buf *sent, struct vm_end *end)
 {
 	uint8_t byte;
 
@@ -84,6 +101,13 @@ static bool port_out(struct ports *p, uint16_t port, uint32_t value, struct unan
 	}
 	if (port == FW_CFG) {
 		p->fw_cfg = (struct fw_cfg){.selector = (uint16_t)value};
+		return false;
+	}
+	if (port >= IRQ_LINE && port < IRQ_LINE + IRQ_LINES) {
+		const uint32_t bit = 1u << (port - IRQ_LINE);
+
+		p->irq_lines = value ? p->irq_lines | bit : p->irq_lines & ~bit;
+		set_line(facts->vm_fd, port - IRQ_LINE, value);
 		return false;
 	}
 	if (is_one_of(debug_exits, ARRAY_SIZE(debug_exits), port))
@@ -124,7 +148,7 @@ bool kvm_ports_io(struct ports *ports, const struct ports_facts *facts, struct k
 
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
 			memcpy(&value, data, size);
-			if (port_out(ports, run->io.port, value, none, sent, end))
+			if (port_out(ports, facts, run->io.port, value, none, sent, end))
 				return true;
 			continue;
 		}

@@ -26,12 +26,15 @@ struct ports {
 		uint16_t selector;
 		uint16_t offset; /* of the next byte of the selected item */
 	} fw_cfg;
+	uint32_t irq_lines; /* which inputs of the IOAPIC and the PICs are high, by the test device
+			     */
 };
 
 /* What the devices tell of the VM. */
 struct ports_facts {
 	uint64_t memory_size;
 	unsigned vcpus;
+	int vm_fd;
 };
 
 /*
@@ -40,6 +43,9 @@ struct ports_facts {
  */
 bool kvm_ports_io(struct ports *ports, const struct ports_facts *facts, struct kvm_run *run,
 		  struct unanswered *none, struct buf *sent, struct vm_end *end);
+
+/* Sets the lines of a restored VM as they were. */
+void kvm_ports_restore(const struct ports *ports, int vm_fd);
 
 /* Notes an access that nobody answers. */
 void kvm_ports_unanswered(struct unanswered *none, uint64_t at, bool mmio);

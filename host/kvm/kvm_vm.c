@@ -220,7 +220,7 @@ static void take_gathered(struct kvm_vm *vm, struct buf *sent)
 static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct buf *sent,
 				struct vm_end *end)
 {
-	const struct ports_facts facts = {vm->memory_size, vm->vcpus};
+	const struct ports_facts facts = {vm->memory_size, vm->vcpus, vm->fds.vm};
 
 	return kvm_ports_io(&vm->ports, &facts, run, &vm->unanswered, sent, end) ? VCPU_ENDED
 										 : VCPU_AGAIN;
