@@ -73,3 +73,18 @@ if [ -n "${KVM_UNIT_TESTS:-}" ]; then
 else
 	echo "ok - tests of kvm-unit-tests fly # SKIP KVM_UNIT_TESTS names no built tree"
 fi
+
+# A Linux as L1, with the kernel that the lab's L0 is: some two minutes for each method.
+if [ -n "${LINUX_L1:-}" ]; then
+	cache=$(lab/lab.sh status | sed -n 's/^cache: //p')/lab
+	parts=$cache/parts-$(lab/lab.sh status | sed -n 's/^kernel: //p')
+	dpkg-deb --fsys-tarfile "$cache"/packages/debs/busybox-static_*.deb | tar -x -C "$work" ./usr/bin/busybox
+	examples/linux-l1.sh "$parts/modules" "$work/usr/bin/busybox" build/guests/works.elf "$work/l1.gz"
+	run 0 --guest "$parts/vmlinuz" --initrd "$work/l1.gz" --append 'console=ttyS0,115200 quiet panic=-1' --memory 96 \
+		--profile linux --lab-memory 1024 --timeout 120 --loops 8 --method file,precopy,postcopy,savevm --lab yes
+	expect "a Linux that runs a guest of its own goes through its moves" '^ok 2 - vmlinuz.file # 8 hops' \
+		'^ok [0-9] - vmlinuz.precopy # 8 hops' '^ok [0-9] - vmlinuz.postcopy # 8 hops' '^ok [0-9] - vmlinuz.savevm # 8 hops'
+	holds "its guest has run" grep -q "the guest's guest: 0" "$work/log/vmlinuz.file/serial.log"
+else
+	echo "ok - a Linux as L1 # SKIP LINUX_L1=yes flies it, which takes ten minutes"
+fi
