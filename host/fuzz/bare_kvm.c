@@ -5,8 +5,7 @@
 #include "host/base/signals.h"
 #include "host/flight/known.h"
 #include "host/fuzz/bare_parts.h"
-#include "host/fuzz/fuzz_vm.h"
-#include "host/fuzz/trace.h"
+#include "host/fuzz/fuzz.h"
 #include "host/report/fuzz_json.h"
 #include "host/report/schemas.h"
 
@@ -20,7 +19,7 @@ struct kvm_flights {
 	struct fuzz_vm vm;
 	struct program_module head;
 	struct buf records;
-	struct fuzz_flown first, again;
+	struct fuzz_compared compared;
 	unsigned flown, no_end, not_exact;
 	struct program_lists kept[CHANGED_MAX];
 	unsigned kepts;
@@ -28,7 +27,7 @@ struct kvm_flights {
 
 static void add_record(struct kvm_flights *k, const struct program_lists *p)
 {
-	const struct program_trace *t = &k->first.trace;
+	const struct program_trace *t = &k->compared.control.trace;
 	struct program_record r = {
 		.number = k->flown, .exits = t->exits, .words = t->words, .lists = *p};
 
@@ -38,25 +37,23 @@ static void add_record(struct kvm_flights *k, const struct program_lists *p)
 	buf_append(&k->records, t->word, t->words * sizeof(t->word[0]));
 }
 
-/* Flies @p twice, each time in a VM as it was at the start. Why it cannot be compared, or NULL. */
+/* Why @p cannot be compared, or NULL. */
 static const char *fly(struct kvm_flights *k, const struct program_lists *p)
 {
 	k->flown++;
-	fuzz_vm_renew(&k->vm, NULL);
-	fuzz_fly(&k->vm, p, -1, &k->first);
-	if (k->first.outcome != FUZZ_DONE) {
-		k->no_end++;
-		return k->first.outcome == FUZZ_STUCK ? "it does not come to its end under KVM"
-						      : k->first.text;
-	}
-	fuzz_vm_renew(&k->vm, NULL);
-	fuzz_fly(&k->vm, p, -1, &k->again);
-	if (k->again.outcome != FUZZ_DONE || trace_differs(&k->first.trace, &k->again.trace) >= 0) {
+	switch (fuzz_controls(&k->vm, p, true, &k->compared)) {
+	case FUZZ_ALIKE:
+		add_record(k, p);
+		return NULL;
+	case FUZZ_INEXACT:
 		k->not_exact++;
 		return "two flights under KVM differ";
+	default:
+		k->no_end++;
+		return k->compared.control.outcome == FUZZ_STUCK
+			       ? "it does not come to its end under KVM"
+			       : k->compared.control.text;
 	}
-	add_record(k, p);
-	return NULL;
 }
 
 static int fly_file(struct kvm_flights *k, const char *path)
@@ -67,7 +64,7 @@ static int fly_file(struct kvm_flights *k, const char *path)
 	const char *why;
 	unsigned taken;
 
-	if (read_file(".", path, &text, &e) || program_read(&p, buf_text(&text), &e))
+	if (program_load(&p, ".", path, &text, &e))
 		return give_up_on(path, &e);
 	taken = bare_prepare(&p);
 	why = fly(k, &p);

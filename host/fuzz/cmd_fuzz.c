@@ -26,7 +26,7 @@ static int fly_file(struct campaign *c, const char *path, unsigned *number)
 	struct err e = {0};
 	int status = 0;
 
-	if (read_file(".", path, &text, &e) || program_read(&p, buf_text(&text), &e))
+	if (program_load(&p, ".", path, &text, &e))
 		return give_up_on(path, &e);
 	for (int mark = 0; !signals_pending(); mark++) {
 		const enum fuzz_word word = fuzz_compare(&c->vm, &p, mark, true, &c->compared);

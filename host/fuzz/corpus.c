@@ -62,7 +62,7 @@ static int read_one(struct corpus *c, const char *dir, const char *name, struct 
 	struct program_lists p;
 	struct err why = {0};
 
-	if (read_file(dir, name, &text, &why) || program_read(&p, buf_text(&text), &why))
+	if (program_load(&p, dir, name, &text, &why))
 		return err_set(e, "%s/%s: %s", dir, name, why.text);
 	if (memchr(buf_text(&text), '\0', text.len))
 		return err_set(e, "%s/%s: it is no text", dir, name);

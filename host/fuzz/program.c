@@ -263,3 +263,9 @@ int program_read(struct program_lists *p, const char *text, struct err *e)
 	}
 	return 0;
 }
+
+int program_load(struct program_lists *p, const char *dir, const char *name, struct buf *text,
+		 struct err *e)
+{
+	return read_file(dir, name, text, e) || program_read(p, buf_text(text), e) ? -1 : 0;
+}

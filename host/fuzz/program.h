@@ -20,6 +20,9 @@ extern const struct program_act {
 
 /* Reads @text, which has no NUL. 0, or -1 with @e, which names the line. */
 int program_read(struct program_lists *p, const char *text, struct err *e);
+/* The same of file @dir/@name, whose text is appended to @text. */
+int program_load(struct program_lists *p, const char *dir, const char *name, struct buf *text,
+		 struct err *e);
 /* Appends the program as text, which program_read() reads as the same. */
 void program_print(const struct program_lists *p, struct buf *text);
 /* Step @i of L1's (or L2's) list as text, without end of line. */

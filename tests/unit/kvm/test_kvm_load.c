@@ -39,47 +39,29 @@ static void put_header(struct image *i, size_t at, uint32_t flags)
 }
 
 /* An ELF of either class with one segment: 64 bytes of 0x5a at 256, and 64 zeros behind them. */
-static struct image elf32(void)
-{
-	struct image i = {.len = 512};
-	const Elf32_Ehdr h = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32},
-			      .e_phoff = sizeof(h),
-			      .e_phentsize = sizeof(Elf32_Phdr),
-			      .e_phnum = 1,
-			      .e_entry = LOAD};
-	const Elf32_Phdr p = {.p_type = PT_LOAD,
-			      .p_offset = 256,
-			      .p_paddr = LOAD,
-			      .p_filesz = 64,
-			      .p_memsz = 128};
-
-	memcpy(i.bytes, &h, sizeof(h));
-	memcpy(i.bytes + sizeof(h), &p, sizeof(p));
-	memset(i.bytes + 256, 0x5a, 64);
-	put_header(&i, 400, 0);
-	return i;
-}
-
-static struct image elf64(void)
-{
-	struct image i = {.len = 512};
-	const Elf64_Ehdr h = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64},
-			      .e_phoff = sizeof(h),
-			      .e_phentsize = sizeof(Elf64_Phdr),
-			      .e_phnum = 1,
-			      .e_entry = LOAD};
-	const Elf64_Phdr p = {.p_type = PT_LOAD,
-			      .p_offset = 256,
-			      .p_paddr = LOAD,
-			      .p_filesz = 64,
-			      .p_memsz = 128};
-
-	memcpy(i.bytes, &h, sizeof(h));
-	memcpy(i.bytes + sizeof(h), &p, sizeof(p));
-	memset(i.bytes + 256, 0x5a, 64);
-	put_header(&i, 400, 0);
-	return i;
-}
+#define ELF_IMAGE(bits)                                                                       \
+	static struct image elf##bits(void)                                                   \
+	{                                                                                     \
+		struct image i = {.len = 512};                                                \
+		const Elf##bits##_Ehdr h = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS##bits}, \
+					    .e_phoff = sizeof(h),                             \
+					    .e_phentsize = sizeof(Elf##bits##_Phdr),          \
+					    .e_phnum = 1,                                     \
+					    .e_entry = LOAD};                                 \
+		const Elf##bits##_Phdr p = {.p_type = PT_LOAD,                                \
+					    .p_offset = 256,                                  \
+					    .p_paddr = LOAD,                                  \
+					    .p_filesz = 64,                                   \
+					    .p_memsz = 128};                                  \
+                                                                                              \
+		memcpy(i.bytes, &h, sizeof(h));                                               \
+		memcpy(i.bytes + sizeof(h), &p, sizeof(p));                                   \
+		memset(i.bytes + 256, 0x5a, 64);                                              \
+		put_header(&i, 400, 0);                                                       \
+		return i;                                                                     \
+	}
+ELF_IMAGE(32)
+ELF_IMAGE(64)
 
 /* One that is no ELF: its header says where it goes. */
 static struct image plain(void)
