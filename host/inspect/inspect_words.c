@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define VECTORS_RUN 8 /* so many in a row are told by the first and the last */
 #define NO_ADDRESS  (~0ull)
 #define VECTORS	    256
 #define DECIMAL_MAX 9 /* larger parts of a number are hexadecimal */
@@ -169,9 +170,16 @@ void words_vectors(struct buf *b, const uint8_t *p, unsigned stride)
 {
 	size_t start = b->len;
 
-	for (unsigned v = 0; v < VECTORS; v++)
-		if (vector_in(p, stride, v))
+	for (unsigned v = 0, end; v < VECTORS; v = end + 1) {
+		for (end = v; end < VECTORS && vector_in(p, stride, end); end++)
+			;
+		if (end - v >= VECTORS_RUN) {
+			part(b, start, "0x%x to 0x%x", v, end - 1);
+			continue;
+		}
+		for (; v < end; v++)
 			part(b, start, "0x%x", v);
+	}
 	if (b->len == start)
 		buf_printf(b, "none");
 }
