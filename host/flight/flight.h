@@ -85,7 +85,7 @@ struct flight_result {
 	struct guest_log branch;
 	struct verdict branch_verdict;
 	bool interrupted;
-	char said[256];	   /* of a guest that is not ours: what else is to be said of it */
+	char said[512];	   /* of a guest that is not ours: what else is to be said of it */
 	const char *phase; /* what was being done when it ended, NULL: nothing yet */
 	char refused[256]; /* VM_REFUSED: the step of the restore and its error; "": none was */
 	bool saved;	   /* at save_hop: snapshot.bin and serial.log are there */

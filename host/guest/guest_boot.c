@@ -34,7 +34,7 @@ static void on_serial(void *arg, const char *bytes, size_t len)
 	b->progress_ns = now_ns();
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 /* The standing or running VM runs for @ns, then stands. */
 static int run_for(struct guest_boot *b, int64_t ns)
@@ -111,7 +111,7 @@ static int run_to_end(struct guest_boot *b)
 		if (now_ns() >= until)
 			return err_as(VM_TIMEOUT, &b->err, "it has printed nothing for %lld s",
 				      (long long)(b->config->timeout_ns / NS_PER_MS / 1000));
-		if (d->values && too_large())
+		if (b->config->control && d->values && too_large())
 			return err_as(VM_LACKS, &b->err,
 				      "it uses more memory than this machine can save: of %lu MB "
 				      "a quarter%s",
@@ -177,15 +177,14 @@ static int run_to_freeze(struct guest_boot *b, unsigned n, bool *there)
 	    (w->only_l2 || (drawn && n % ANYWHERE && !b->no_l2))) {
 		ret = seek_l2(b, there);
 		/* KVM leaves for us mostly with L2's entry pending: sometimes behind that. */
-		if (!ret && *there && n % 2)
+		if (!ret && *there && !w->only_l2 && n % 2)
 			ret = run_for(b, 1 + (int64_t)random_below(&b->random, BEHIND_ENTRY));
 		*there |= !w->only_l2;
 	}
 	return ret;
 }
 
-/* ---- a freeze ----------------------------------------------------------------------------------
- */
+/* ---- a freeze ------------------------------------------------------------------------------ */
 
 static int save(struct guest_boot *b, struct hop_record *hop)
 {
@@ -298,7 +297,8 @@ static int freeze(struct guest_boot *b, unsigned n)
 /* All freezes, then on to its end. What a driver returned, or GUEST_FLOODED. */
 static int run(struct guest_boot *b)
 {
-	const unsigned most = b->config->control ? 0 : b->config->hops;
+	const bool once = b->guest->words.at_ms > 0;
+	const unsigned most = b->config->control ? 0 : once ? 1 : b->config->hops;
 	int ret = VM_OK;
 
 	if (most && b->config->driver->values) { /* which counts from where it stands */

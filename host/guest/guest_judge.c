@@ -132,8 +132,7 @@ static bool excused(const struct paused *p, const struct transcript_difference *
 	return is_among(&p->more, d->found->text);
 }
 
-/* ---- verdicts ----------------------------------------------------------------------------------
- */
+/* ---- verdicts ------------------------------------------------------------------------------ */
 
 struct telling {
 	struct flight_result *result;
@@ -185,6 +184,8 @@ static void judge_frozen(struct guest_boot *b, const struct guest_plan *plan)
 		paused_fly(&p, b, *plan);
 	else
 		p.line = xcalloc(b->guest->control.log.lines + 1, sizeof(*p.line));
+	if (p.ret == VM_TIMEOUT)
+		return skip_paused(r, "it comes to no end");
 	differences(b, tell_rest, &t);
 	if (!ends_so && (b->config->broken || p.ret != VM_ENDED || same_end(&p.end, expected)))
 		verdict_raise(&r->verdict, b->end.how == END_ORDERLY ? WORD_FAIL : WORD_CRASH,
