@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-// Cures pending-entry-made-valid on 6.12: entry_fail_guest, at each moment of a sweep.
-// L2's RFLAGS are checked by KVM at VMLAUNCH, before they become registers of the vCPU.
+// Cures pending-entry-made-valid on 6.12 and 7.3: entry_fail_guest, at each moment of a sweep.
+// L2's RFLAGS are what userspace has saved: what they have wrong, the VM entry must find.
 @@
-identifier vcpu, vmcs12;
+identifier vcpu, regs;
 @@
-nested_vmx_check_guest_state(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12, ...)
+__set_regs(struct kvm_vcpu *vcpu, struct kvm_regs *regs)
 {
-	...
-	*entry_failure_code = ENTRY_FAIL_DEFAULT;
-+	if (CC(!(vmcs12->guest_rflags & X86_EFLAGS_FIXED)))
-+		return -EINVAL;
-	...
+	<...
+-	kvm_set_rflags(vcpu, regs->rflags | X86_EFLAGS_FIXED);
++	kvm_set_rflags(vcpu, regs->rflags | (is_guest_mode(vcpu) ? 0 : X86_EFLAGS_FIXED));
+	...>
 }
