@@ -8,8 +8,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define TSC_LIMIT 60 /* seconds by which IA32_TSC may be ahead after a restore */
-#define WORD	  8  /* bytes told at once of what has no name */
+#define WALL_CLOCK 12 /* bytes of struct pvclock_wall_clock */
+#define TSC_LIMIT  60 /* seconds by which IA32_TSC may be ahead after a restore */
+#define WORD	   8  /* bytes told at once of what has no name */
 
 enum {
 	LAPIC_IRR = 0x200,
@@ -362,6 +363,23 @@ static void compare_section(const struct comparison *c, const struct snapshot_se
 }
 
 /* Restoring alone writes nothing to the guest's memory. */
+/*
+ * Whether the word at @gpa is of the wall clock that KVM writes whenever one of these MSRs is
+ * written (Linux, Documentation/virt/kvm/x86/msr.rst): it tells when that was.
+ */
+static bool is_wall_clock(const struct snapshot *s, uint64_t gpa)
+{
+	static const uint32_t msrs[] = {0x11, 0x4b564d00}; /* MSR_KVM_WALL_CLOCK, ..._NEW */
+
+	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++) {
+		const struct kvm_msr_entry *msr = saved_msr(s, msrs[i]);
+
+		if (msr && msr->data && gpa + WORD > msr->data && gpa < msr->data + WALL_CLOCK)
+			return true;
+	}
+	return false;
+}
+
 static void compare_memory(const struct comparison *c)
 {
 	char name[ORACLE_FIELD_MAX];
@@ -371,7 +389,7 @@ static void compare_memory(const struct comparison *c)
 		const uint8_t *a = snapshot_page(c->after, gpa);
 
 		for (size_t at = 0; a != b && at < SNAPSHOT_PAGE; at += WORD) {
-			if (!memcmp(a + at, b + at, WORD))
+			if (!memcmp(a + at, b + at, WORD) || is_wall_clock(c->before, gpa + at))
 				continue;
 			snprintf(name, sizeof(name), "MEMORY.0x%llx",
 				 (unsigned long long)(gpa + at));
