@@ -89,8 +89,13 @@ expect "a cure: what it cured, and that nothing else changed" \
 expect "a breakage: what it broke" '^#   broke +1  mtf_pending \(FAIL, was PASS\)$'
 expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expected: posted_halted.restored$'
 
-# All known bugs cured at once: each cure applies behind the others.
-command_exits 0 fuzz programs/*.mf --patch fixes
+# All known bugs cured at once: each cure applies behind the others. One bug has none.
+cured=()
+for program in programs/*.mf; do
+	[ -e "fixes/$(sed -n 's/^# known KVM bug \([a-z0-9-]*\).*/\1/p' "$program" | head -n 1).cocci" ] && cured+=("$program")
+done
+holds "most programs are of a bug that has a cure" [ "${#cured[@]}" -gt 20 ]
+command_exits 0 fuzz "${cured[@]}" --patch fixes
 refuse "with all cures no program leaves another trace" '^not ok'
 for part in 1 2; do
 	command_exits 0 fuzz --loops 200 --seed 5 --patch fixes
