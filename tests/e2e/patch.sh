@@ -92,9 +92,9 @@ expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expecte
 # All known bugs cured at once: each cure applies behind the others. One bug has none.
 cured=()
 for program in programs/*.mf; do
-	[ -e "fixes/$(sed -n 's/^# known KVM bug \([a-z0-9-]*\).*/\1/p' "$program" | head -n 1).cocci" ] && cured+=("$program")
+	bug=$(sed -n 's/^# known KVM bug \([a-z0-9-]*\).*/\1/p' "$program" | head -n 1)
+	if [ -z "$bug" ] || [ -e "fixes/$bug.cocci" ]; then cured+=("$program"); fi
 done
-holds "most programs are of a bug that has a cure" [ "${#cured[@]}" -gt 20 ]
 command_exits 0 fuzz "${cured[@]}" --patch fixes
 refuse "with all cures no program leaves another trace" '^not ok'
 for part in 1 2; do
