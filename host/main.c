@@ -63,24 +63,24 @@ static error_t parse_top(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void put_path(struct buf *text, const char *option, const char *path)
+{
+	if (!path)
+		return;
+	buf_printf(text, " --%s ", option);
+	buf_shell_quote(text, path);
+}
+
 /* `PROGRAM COMMAND` with the options that say where it runs, for a shell. */
 static void shown(const struct options *o, const char *program, enum command command,
 		  struct buf *text)
 {
 	buf_shell_quote(text, program);
-	buf_printf(text, " %s%s%s", commands[command].name,
-		   o->lab == LAB_YES && !o->l0_words ? " --lab yes" : "",
-		   o->image ? " --image " : "");
-	if (o->image)
-		buf_shell_quote(text, o->image);
-	if (o->guest.file) {
-		buf_printf(text, " --guest ");
-		buf_shell_quote(text, o->guest.file);
-	}
-	if (o->guest.initrd) {
-		buf_printf(text, " --initrd ");
-		buf_shell_quote(text, o->guest.initrd);
-	}
+	buf_printf(text, " %s%s", commands[command].name,
+		   o->lab == LAB_YES && !o->l0_words ? " --lab yes" : "");
+	put_path(text, "image", o->image);
+	put_path(text, "guest", o->guest.file);
+	put_path(text, "initrd", o->guest.initrd);
 	for (unsigned i = 0; i < o->l0_words; i++) {
 		buf_printf(text, " ");
 		buf_shell_quote(text, o->l0[i]);

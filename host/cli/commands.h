@@ -9,7 +9,7 @@
 
 #define BISECT_STOP 128 /* the exit status from which on `git bisect run` stops */
 
-/* The groups of `midflight --help`, in its order; GROUP_PART: told of by the command that needs it.
+/* The groups of `midflight --help`, in its order; GROUP_PART: another command's help tells of it.
  */
 enum command_group { GROUP_RUN, GROUP_KVM, GROUP_LAB, GROUP_MACHINES, COMMAND_GROUPS, GROUP_PART };
 

@@ -6,11 +6,8 @@
 #include "host/cli/paths.h"
 #include "host/commands/cmd.h"
 #include "host/report/result_json.h"
-#include "host/run/run.h"
 
 #include <string.h>
-
-#define CONTROL ".control"
 
 /* As its runner has them. */
 static const char *word_of(const json_t *result)

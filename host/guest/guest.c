@@ -74,13 +74,18 @@ int guest_make(struct scenario *s, const char *name, const struct guest_words *w
 	return add_patterns(g, e);
 }
 
+bool guest_drawn(const struct guest_words *w)
+{
+	return !w->every_exits && w->every_ms <= 0 && w->at_ms <= 0;
+}
+
 unsigned guest_freezes(const struct guest *g)
 {
 	const struct guest_words *w = &g->words;
 
 	if (w->at_ms > 0)
 		return 1;
-	return w->every_ms > 0 || w->every_exits ? GUEST_FREEZES_MAX : GUEST_FREEZES;
+	return guest_drawn(w) ? GUEST_FREEZES : GUEST_FREEZES_MAX;
 }
 
 /* Why a `PATH=VALUE ...` of its does not hold here; NULL: all do. */
@@ -91,7 +96,7 @@ static const char *fails_check(const char *list)
 
 	while (word_next(&list, ' ', word, sizeof(word))) {
 		char *equals = strchr(word, '='), value[100] = "";
-		FILE *f = NULL;
+		auto_fclose FILE *f = NULL;
 
 		if (!equals)
 			continue;
@@ -99,8 +104,6 @@ static const char *fails_check(const char *list)
 		f = fopen(word, "re");
 		if (f && !fgets(value, sizeof(value), f))
 			value[0] = '\0';
-		if (f)
-			fclose(f);
 		value[strcspn(value, "\n")] = '\0';
 		if (strcmp(value, equals + 1)) {
 			snprintf(why, sizeof(why), "it wants '%s' in %s, where '%s' is", equals + 1,

@@ -65,6 +65,9 @@ struct guest {
 int guest_make(struct scenario *s, const char *name, const struct guest_words *words,
 	       struct err *e);
 
+/* Whether the moments of its freezes are drawn by chance. */
+bool guest_drawn(const struct guest_words *w);
+
 /* How often it is frozen at most, unless the user says so. */
 unsigned guest_freezes(const struct guest *g);
 

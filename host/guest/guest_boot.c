@@ -164,7 +164,7 @@ static int64_t draw_gap(struct guest_boot *b, unsigned n)
 static int run_to_freeze(struct guest_boot *b, unsigned n, bool *there)
 {
 	const struct guest_words *w = &b->guest->words;
-	const bool drawn = !w->every_exits && w->every_ms <= 0 && w->at_ms <= 0;
+	const bool drawn = guest_drawn(w);
 	const double ms = w->every_ms > 0 ? w->every_ms : w->at_ms;
 	int ret;
 

@@ -4,7 +4,6 @@
 #include "host/base/cleanup.h"
 #include "host/l0/l0_log.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define TAIL_LINES 12
@@ -88,12 +87,6 @@ static bool fly_once(const struct flight_config *config, struct flight_result *r
 	return r->verdict.word == WORD_PASS && ret == VM_ENDED && again;
 }
 
-/* Whether the moments are drawn, so that another boot meets others. */
-static bool drawn(const struct guest_words *w)
-{
-	return !w->every_exits && w->every_ms <= 0 && w->at_ms <= 0;
-}
-
 void guest_flight(const struct flight_config *config, struct flight_result *r)
 {
 	const struct guest *g = config->scenario->guest;
@@ -113,7 +106,7 @@ void guest_flight(const struct flight_config *config, struct flight_result *r)
 	r->hop = xcalloc(config->hops, sizeof(*r->hop));
 	r->hops = config->hops;
 	r->phase = "guest";
-	while (fly_once(config, r, &plan) && !config->control && drawn(&g->words) &&
+	while (fly_once(config, r, &plan) && !config->control && guest_drawn(&g->words) &&
 	       plan.first < config->hops && ++plan.number < BOOTS_MAX)
 		;
 	r->duration_ns = now_ns() - start;

@@ -229,19 +229,11 @@ static int restore(void *vm, const struct saved_vm *from)
 {
 	struct machine *m = vm;
 	struct ports *const ports = &m->vm.ports;
-	const struct snapshot_section *uart, *fw_cfg, *lines;
 	int ret = make(m, from->value.memory_size, kvm_vcpus_saved(&from->value), true);
 
 	m->from = &from->value;
-	uart = snapshot_find(m->from, "UART");
-	fw_cfg = snapshot_find(m->from, "FW_CFG");
-	lines = snapshot_find(m->from, "IRQ_LINES");
-	if (!ret && uart && uart->len == sizeof(ports->uart))
-		memcpy(&ports->uart, uart->data, uart->len);
-	if (!ret && fw_cfg && fw_cfg->len == sizeof(ports->fw_cfg))
-		memcpy(&ports->fw_cfg, fw_cfg->data, fw_cfg->len);
-	if (!ret && lines && lines->len == sizeof(ports->irq_lines))
-		memcpy(&ports->irq_lines, lines->data, lines->len);
+	if (!ret)
+		kvm_ports_load(ports, m->from);
 	ret = ret ?: restore_memory(m);
 	if (ret)
 		return ret;
@@ -385,7 +377,6 @@ static int l2_active(void *vm)
 static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 {
 	struct machine *m = vm;
-	const struct ports *const ports = &m->vm.ports;
 	struct snapshot *s = &to->value;
 	int64_t start = now_ns();
 	int ret;
@@ -398,11 +389,7 @@ static int save(void *vm, struct saved_vm *to, struct saved_state *state)
 		snapshot_free(s);
 		return ret;
 	}
-	snapshot_add(s, "UART", &ports->uart, sizeof(ports->uart));
-	if (ports->fw_cfg.selector || ports->fw_cfg.offset) /* our own guest asks nothing */
-		snapshot_add(s, "FW_CFG", &ports->fw_cfg, sizeof(ports->fw_cfg));
-	if (ports->irq_lines)
-		snapshot_add(s, "IRQ_LINES", &ports->irq_lines, sizeof(ports->irq_lines));
+	kvm_ports_save(&m->vm.ports, s);
 	kvm_memory_save(s, m->vm.memory, m->vm.memory_size);
 	kvm_state_summary(s, state);
 	return VM_OK;

@@ -75,6 +75,37 @@ static uint8_t fw_cfg_read(struct fw_cfg *f, const struct ports_facts *facts)
 	return f->offset < sizeof(item) ? item[f->offset++] : 0;
 }
 
+static const struct {
+	const char *section;
+	size_t at, size;
+} saved[] = {
+	{"UART", offsetof(struct ports, uart), sizeof(struct uart)},
+	{"FW_CFG", offsetof(struct ports, fw_cfg), sizeof(struct fw_cfg)},
+	{"IRQ_LINES", offsetof(struct ports, irq_lines), sizeof(uint32_t)},
+};
+
+void kvm_ports_save(const struct ports *ports, struct snapshot *s)
+{
+	static const struct ports untouched;
+
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++) {
+		const char *part = (const char *)ports + saved[i].at;
+
+		if (!i || memcmp(part, (const char *)&untouched + saved[i].at, saved[i].size))
+			snapshot_add(s, saved[i].section, part, saved[i].size);
+	}
+}
+
+void kvm_ports_load(struct ports *ports, const struct snapshot *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++) {
+		const struct snapshot_section *section = snapshot_find(s, saved[i].section);
+
+		if (section && section->len == saved[i].size)
+			memcpy((char *)ports + saved[i].at, section->data, section->len);
+	}
+}
+
 static void set_line(int vm_fd, uint32_t line, bool high)
 {
 	const struct kvm_irq_level level = {.irq = line, .level = high};

@@ -44,6 +44,11 @@ struct ports_facts {
 bool kvm_ports_io(struct ports *ports, const struct ports_facts *facts, struct kvm_run *run,
 		  struct unanswered *none, struct buf *sent, struct vm_end *end);
 
+/* Adds them to @s, a section each; but for COM1 only if the guest has touched them. */
+void kvm_ports_save(const struct ports *ports, struct snapshot *s);
+/* And back, as far as @s has them. */
+void kvm_ports_load(struct ports *ports, const struct snapshot *s);
+
 /* Sets the lines of a restored VM as they were. */
 void kvm_ports_restore(const struct ports *ports, int vm_fd);
 

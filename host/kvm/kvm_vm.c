@@ -3,7 +3,6 @@
 #include "host/kvm/kvm_vm.h"
 #include "host/base/cleanup.h"
 #include "host/kvm/kvm_hyperv.h"
-#include "l2guest/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
