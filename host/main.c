@@ -81,6 +81,8 @@ static void shown(const struct options *o, const char *program, enum command com
 	put_path(text, "image", o->image);
 	put_path(text, "guest", o->guest.file);
 	put_path(text, "initrd", o->guest.initrd);
+	put_path(text, "from", o->from);
+	put_path(text, "like", o->like);
 	for (unsigned i = 0; i < o->l0_words; i++) {
 		buf_printf(text, " ");
 		buf_shell_quote(text, o->l0[i]);

@@ -27,15 +27,15 @@ quoted() { # ARG...
 # the emulator copies it when it restores. The same files and words give the same bytes: each of them has a
 # part in what L0 executes.
 make_job() { # STATE_DIR COMMAND ARG...
-    local state=$1 file name image bytes
+    local state=$1 i to image bytes
     shift
     mkdir -p "$SCRATCH/job/job" "$SCRATCH/job/midflight"
     printf 'export MIDFLIGHT_LAB_STATE=%s%s\n%s\n' "$(state_key)" "${patch_names:+ MIDFLIGHT_LAB_PATCH=$(quoted "$patch_names")}" \
         "$(quoted "$@")" > "$SCRATCH/job/job/command"
-    for file in ${put[@]+"${put[@]}"}; do
-        name=$(basename -- "$file")
-        [ ! -e "$SCRATCH/job/midflight/$name" ] || die "$command: two files to --put are called $name."
-        cp -L -- "$file" "$SCRATCH/job/midflight/$name" || die "$command: can't read $file."
+    for ((i = 0; i < ${#put[@]}; i += 2)); do
+        to=$SCRATCH/job/midflight/${put[i]}
+        [ ! -e "$to" ] || die "$command: two files to --put are called ${put[i]}."
+        { mkdir -p -- "$(dirname -- "$to")" && cp -L -- "${put[i + 1]}" "$to"; } || die "$command: can't read ${put[i + 1]}."
     done
     [ ! -e "$files/kvm/load" ] || cp -R "$files/kvm" "$SCRATCH/job/job/kvm"
     [ "$command" != shell ] || add_shell
@@ -136,7 +136,8 @@ job_options() { # ARG...
             --timeout) seconds=${2:?}; shift 2 ;;
             --coverage) coverage=yes record=yes; shift ;;
             --record) record=yes; shift ;;
-            --put) put+=("${2:?}"); shift 2 ;;
+            --put) put+=("$(basename -- "${2:?}")" "$2"); shift 2 ;;
+            --put-as) put+=("${2:?}" "${3:?}"); shift 3 ;;
             --state) state=${2:?}; shift 2 ;;
             --) shift; break ;;
             *) die "$command: unknown option $1 (is there a -- before the command?)" ;;
@@ -211,7 +212,7 @@ end_followers() {
     followers=()
 }
 
-# Runs COMMAND in L0; $put, $out, $coverage, $record, $seconds and $state are its caller's.
+# Runs COMMAND in L0; $put (names there, each with its file), $out, $coverage, $record, $seconds and $state are its caller's.
 run_job() { # COMMAND ARG...
     local status=0 started return='' watch=()
     [ -z "$coverage" ] || [ -n "$out" ] || die "$command: --coverage needs --out DIR."

@@ -54,7 +54,8 @@ usage: lab/lab.sh COMMAND
                       build what is missing of the lab (--force: remove it all first)
   run [KERNEL] [--out DIR] [--timeout SECONDS] [--coverage] [--record] [--put FILE]... [--state STATE] -- COMMAND [ARG...]
                       run COMMAND in L0, a Linux with nested KVM on an emulated CPU.
-                      FILEs are there in the working directory; what COMMAND leaves in
+                      FILEs are there in the working directory (--put-as NAME FILE: as NAME, which may
+                      have directories in front of it); what COMMAND leaves in
                       out/ comes back in DIR, with l0-dmesg.txt and bochs.log; with --coverage
                       also coverage.json, which code of KVM's modules ran (midflight coverage);
                       with --record there is no file, but COMMAND can ask for it (midflight fuzz).

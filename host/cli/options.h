@@ -51,6 +51,7 @@ struct options {
 	struct freeze freeze;
 	const char *order, *pages; /* as given; pages_config is what --pages means */
 	struct pages_config pages_config;
+	const char *from, *like; /* run: a log directory; files, with commas; or NULL */
 	const char *image, *log; /* paths; NULL: as host/cli/paths.h says */
 	unsigned hops, timeout_s, to_tsc_khz;
 	double nudge_s;
@@ -75,6 +76,8 @@ struct options {
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all, control,
 		bare;
 	bool nudge_given;
+	bool as_offered;	       /* cross */
+	bool offers;		       /* save: what KVM offers, and no VM */
 	bool enlightened;	       /* scenarios that an enlightened L1 flies */
 	bool orders, count_on;	       /* soak */
 	bool exact;		       /* replay */

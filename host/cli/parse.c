@@ -148,7 +148,7 @@ static void check_l0(struct argp_state *state, struct options *o)
 		return;
 	if (o->lab == LAB_NO)
 		argp_error(state, "%s is for the lab, and not with --lab no", option);
-	if (o->kernels && !options_run(o) && o->command != CMD_PAGES)
+	if (o->kernels && !options_run(o) && o->command != CMD_PAGES && o->command != CMD_CROSS)
 		argp_error(state, "--kernel: one, please");
 	if (several && (o->json || o->junit))
 		argp_error(state,

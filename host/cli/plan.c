@@ -25,7 +25,7 @@ static void add_scenario(struct plan *p, const struct options *o, const struct s
 	const unsigned posts = s->posts ? POSTS : 1;
 	const unsigned shards = o->shard.n ? o->shard.n : 1,
 		       shard = o->shard.n ? o->shard.k - 1 : 0;
-	bool controlled = false;
+	bool controlled = o->from; /* the first halves had theirs */
 
 	for (unsigned m = 0; m < o->methods; m++)
 		for (unsigned post = 0; post < posts; post++) {

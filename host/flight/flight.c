@@ -54,7 +54,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	hop->kvm_says = d->l2_active(f->vm);
 	if (hop->kvm_says == 0 && !f->config->any_state && f->config->scenario->l2)
 		return VM_OK; /* a cheap miss: nothing need be saved */
-	ret = d->save(f->vm, &f->saved, &hop->state);
+	ret = flight_save(f, &hop->state);
 	if (ret)
 		return ret;
 	hop->save_ns = now_ns() - stopped;
@@ -74,7 +74,7 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 		ret = flight_act(f, false);
 	else
 		return VM_OK;
-	return ret ?: d->save(f->vm, &f->saved, &hop->state);
+	return ret ?: flight_save(f, &hop->state);
 }
 
 /* The act at the same instant, in a VM that goes on. */
@@ -121,7 +121,7 @@ static int resume(struct flight *f)
 		return err_set(&f->err, "the saved log does not end with `ready`");
 	hop = &f->result->hop[n - 1];
 	flight_timeline_begin(f, hop);
-	ret = flight_saved_read(f, &from->snapshot) ?: f->config->driver->restore(f->vm, &f->saved);
+	ret = flight_saved_read(f, &from->snapshot) ?: flight_restore_saved(f);
 	if (ret || FREEZE_BEHIND_MARK(&f->config->freeze)) /* which begins at the guest's `ready` */
 		return ret;
 	hop->state = from->state;
@@ -252,7 +252,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		if (!result->interrupted &&
 		    (config->keep_snapshot || result->saved || result->verdict.word > WORD_SKIP) &&
 		    !(f->looked && !flight_saved_bytes(f)))
-			flight_saved_file(f, &f->saved, &file);
+			flight_kept_file(f, &file);
 		config->driver->destroy(f->vm);
 		flight_take_l0_end(config, result, &f->l0_text);
 		flight_pages_write(f);

@@ -38,7 +38,7 @@ static int restart(struct flight *f)
 
 	flight_phase(f, "snapshot at the mark");
 	ret = f->config->driver->stop(f->vm);
-	ret = ret ?: f->config->driver->save(f->vm, &f->saved, &at_mark.state);
+	ret = ret ?: flight_save(f, &at_mark.state);
 	if (!ret && f->config->save_hop) {
 		f->result->saved = true;
 		return FLIGHT_SAVED;
@@ -74,7 +74,7 @@ static int freeze(struct flight *f, const char *bytes)
 	hop->stop_ns = now_ns() - start;
 	hop->kvm_says = d->l2_active(f->vm);
 	flight_phase(f, "snapshot");
-	ret = d->save(f->vm, &f->saved, &hop->state);
+	ret = flight_save(f, &hop->state);
 	if (ret)
 		return ret;
 	hop->bytes = flight_saved_bytes(f);

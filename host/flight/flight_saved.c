@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a flight does with a saved VM: how large it is, its file, what it proves, breaking it.
 #include "host/flight/flight_state.h"
+#include "host/flight/half.h"
 #include "host/snapshot/break.h"
 #include "host/snapshot/proof.h"
 #include "host/snapshot/saved_state.h"
@@ -25,6 +26,24 @@ void flight_saved_file(const struct flight *f, const struct saved_vm *saved, str
 		buf_append(file, saved->stream.p, saved->stream.len);
 	else
 		d->saved_file(f->vm, file);
+}
+
+int flight_save(struct flight *f, struct saved_state *state)
+{
+	const int ret = f->config->driver->save(f->vm, &f->saved, state);
+
+	f->saved_log = f->whole.len;
+	return ret;
+}
+
+void flight_kept_file(struct flight *f, struct buf *file)
+{
+	const struct flight_config *c = f->config;
+
+	/* Behind a mark the guest has had its answers already. */
+	if (f->saved.value.sections && (c->save_hop || !FREEZE_BEHIND_MARK(&c->freeze)))
+		half_add(&f->saved.value, f->config, f->whole.p, f->saved_log);
+	flight_saved_file(f, &f->saved, file);
 }
 
 int flight_saved_read(struct flight *f, const struct buf *file)

@@ -32,6 +32,7 @@ struct flight {
 	unsigned branches;     /* of the log, which did not become part of it */
 	bool again;	       /* the log is read a second time: nothing new happens */
 	struct saved_vm saved; /* at last */
+	size_t saved_log;      /* bytes of @whole up to there */
 	bool looked;	       /* QEMU's file is of how a HANG was found */
 	struct page_names names;
 	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
@@ -91,10 +92,14 @@ void flight_pages_write(const struct flight *f);
 
 /* ---- flight_saved.c: what was saved at last, f->saved --------------------------------------- */
 
+/* The driver's save(), into f->saved. */
+int flight_save(struct flight *f, struct saved_state *state);
 /* Bytes of its file, or of guest memory and state; 0: nothing was saved. */
 size_t flight_saved_bytes(const struct flight *f);
 /* Appends the bytes of the file that @saved makes, from which flight_saved_read() has it again. */
 void flight_saved_file(const struct flight *f, const struct saved_vm *saved, struct buf *file);
+/* The same of what was saved at last; driver kvm's is the first half of a flight (half.h). */
+void flight_kept_file(struct flight *f, struct buf *file);
 int flight_saved_read(struct flight *f, const struct buf *file);
 void flight_saved_free(struct saved_vm *saved);
 /* Adds it to the trace. */
@@ -147,6 +152,8 @@ int flight_wanted(struct flight *f, const struct saved_state *state);
 int flight_miss(struct flight *f, struct hop_record *hop);
 /* Throws the VM away and restores it from the snapshot in a new one, stopped. */
 int flight_restore(struct flight *f);
+/* The same where there is no VM to throw away. */
+int flight_restore_saved(struct flight *f);
 /* @hop counts: the VM was moved, or what else its method does, in the state that was wanted. */
 void flight_taken(struct flight *f, struct hop_record *hop);
 /* The restored VM goes on from @hop. */

@@ -105,6 +105,17 @@ void flight_take_fetches(struct flight *f)
 	f->restored = NULL;
 }
 
+int flight_restore_saved(struct flight *f)
+{
+	int ret;
+
+	flight_phase(f, "restore");
+	ret = f->config->driver->restore(f->vm, &f->saved);
+	if (ret == VM_REFUSED)
+		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
+	return ret;
+}
+
 int flight_restore(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -114,11 +125,7 @@ int flight_restore(struct flight *f)
 	ret = d->quit(f->vm);
 	if (ret)
 		return ret;
-	flight_phase(f, "restore");
-	ret = d->restore(f->vm, &f->saved);
-	if (ret == VM_REFUSED)
-		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);
-	return ret;
+	return flight_restore_saved(f);
 }
 
 bool flight_posts_before(const struct flight *f)

@@ -10,8 +10,8 @@
 
 #include <regex.h>
 
-#define TRANSCRIPT_LINE_MAX 1000      /* bytes of a line; what comes behind them is left out */
-#define TRANSCRIPT_MAX	    (2 << 20) /* bytes of a boot; a guest that prints more floods */
+#define TRANSCRIPT_LINE_MAX 1000       /* bytes of a line; what comes behind them is left out */
+#define TRANSCRIPT_MAX	    (16 << 20) /* bytes of a boot; a guest that prints more floods */
 
 struct transcript {
 	struct transcript_line {

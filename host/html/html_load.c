@@ -259,6 +259,16 @@ static void append_label(struct report_run *run, char *more)
 	run->label = xasprintf("%s %s", label, added);
 }
 
+/* Whether one of them is of the second halves of flights: then their directories have their names.
+ */
+static bool is_cross(const struct report_page *p)
+{
+	for (unsigned i = 0; i < p->runs; i++)
+		if (json_member_true(p->run[i].top, "from"))
+			return true;
+	return false;
+}
+
 /* The kernel's number; what else is unlike, as long as that leaves two of them alike. */
 static void make_labels(struct report_page *p)
 {
@@ -270,8 +280,9 @@ static void make_labels(struct report_page *p)
 		const size_t len = strspn(kernel, "0123456789.");
 
 		p->run[i].label_title = kernel;
-		p->run[i].label =
-			len ? xasprintf("%.*s", (int)(len < 24 ? len : 24), kernel) : xstrdup("?");
+		p->run[i].label = is_cross(p) ? xasprintf("%.60s", basename(p->run[i].path))
+				  : len ? xasprintf("%.*s", (int)(len < 24 ? len : 24), kernel)
+					: xstrdup("?");
 	}
 	for (size_t k = 0; k < ARRAY_SIZE(keys) && !labels_differ(p); k++) {
 		if (is_same(p, keys[k]))

@@ -3,6 +3,7 @@
 // block on a page that is not there yet (the restore's ioctls, KVM_RUN) runs in these threads, a
 // restore in the first vCPU's; the caller's thread, here, watches them.
 #include "host/kvm/kvm_threads.h"
+#include "host/kvm/kvm_offers.h"
 #include "host/base/cleanup.h"
 #include "host/pages/pages.h"
 #include "host/base/signals.h"
@@ -136,6 +137,7 @@ static void destroy(void *vm)
 
 	throw_away(m);
 	close(m->event);
+	snapshot_free(&m->like);
 	buf_free(&m->sent);
 	buf_free(&m->messages);
 	free(m->fetch);
@@ -154,6 +156,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
 		return VM_HARNESS;
 	m->vm.unanswered = none;
+	m->vm.fds.like = m->like.sections ? &m->like : NULL;
 	m->exists = true;
 	m->ended = false;
 	m->byte_ns = m->end_ns = 0;
@@ -183,15 +186,17 @@ static int cont(void *vm)
 static int start(void *vm)
 {
 	struct machine *m = vm;
-	int ret = make(m, (uint64_t)m->config->memory_mib << 20, m->config->vcpus,
-		       m->config->enlightened);
+	const struct vm_config *c = m->config;
+	int ret = VM_OK;
 
+	if (c->like && !m->like.sections)
+		ret = kvm_offers_load(c->like, &m->like, c->err);
+	ret = ret ?: make(m, (uint64_t)c->memory_mib << 20, c->vcpus, true);
 	if (ret)
 		return ret;
-	if (m->config->enlightened && kvm_vm_enlighten(&m->vm, m->config->err))
+	if (kvm_vm_offer(&m->vm, c->enlightened, c->err))
 		return VM_HARNESS;
-	if (kvm_vm_load(&m->vm, m->config->image, m->config->cmdline, m->config->module,
-			m->config->err))
+	if (kvm_vm_load(&m->vm, c->image, c->cmdline, c->module, c->err))
 		return VM_HARNESS;
 	return cont(m);
 }

@@ -4,6 +4,7 @@
 #include "host/kvm/kvm_state.h"
 #include "host/base/cleanup.h"
 #include "host/kvm/kvm_hyperv.h"
+#include "host/kvm/kvm_offers.h"
 #include "host/kvm/guarded.h"
 
 #include <errno.h>
@@ -82,26 +83,21 @@ static int save_xsave(const struct kvm_fds *fds, struct snapshot *s, struct err 
 	return 0;
 }
 
-/* The indices of all MSRs that KVM saves, as many as it says; guarded. NULL with @e. */
-static struct kvm_msr_list *msr_list(const struct kvm_fds *fds, struct err *e)
+/* Only those that other hosts have, too. */
+static void keep_common(struct kvm_msr_list *list, const struct snapshot *common)
 {
-	struct kvm_msr_list none = {0}, *list = NULL;
+	unsigned kept = 0;
 
-	if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, &none) || errno == E2BIG) {
-		list = guarded_alloc(sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));
-		list->nmsrs = none.nmsrs;
-		if (!ioctl(fds->kvm, KVM_GET_MSR_INDEX_LIST, list))
-			return list;
-	}
-	err_errno(e, "KVM_GET_MSR_INDEX_LIST");
-	guarded_free(list);
-	return NULL;
+	for (unsigned i = 0; i < list->nmsrs; i++)
+		if (kvm_offers_msr(common, list->indices[i]))
+			list->indices[kept++] = list->indices[i];
+	list->nmsrs = kept;
 }
 
 /* KVM stops at the first MSR that it does not have for this vCPU: leave that one out, go on. */
 static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
-	auto_guarded struct kvm_msr_list *list = msr_list(fds, e);
+	auto_guarded struct kvm_msr_list *list = kvm_msr_list(fds->kvm, e);
 	auto_free struct kvm_msr_entry *all = NULL;
 	auto_guarded uint8_t *buffer = NULL;
 	unsigned done = 0;
@@ -109,6 +105,8 @@ static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *
 
 	if (!list)
 		return -1;
+	if (fds->like)
+		keep_common(list, fds->like);
 	buffer = guarded_alloc(sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all));
 	all = xcalloc(list->nmsrs, sizeof(*all));
 	while (done < list->nmsrs) {

@@ -5,9 +5,11 @@
 
 #include "host/snapshot/saved_state.h"
 
-/* The descriptors of one VM with one vCPU. */
+/* One VM with one vCPU. */
 struct kvm_fds {
-	int kvm, vm, vcpu;
+	int kvm, vm, vcpu; /* descriptors */
+	const struct snapshot
+		*like; /* save only MSRs that these hosts have (kvm_offers.h); NULL: all */
 };
 
 #define ORDER_STEPS_MAX 40

@@ -16,6 +16,7 @@
 
 struct machine {
 	const struct vm_config *config;
+	struct snapshot like; /* of config->like; no sections: none */
 	struct kvm_vm vm;
 	bool exists;
 	struct runner {

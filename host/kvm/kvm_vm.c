@@ -3,6 +3,7 @@
 #include "host/kvm/kvm_vm.h"
 #include "host/base/cleanup.h"
 #include "host/kvm/kvm_hyperv.h"
+#include "host/kvm/kvm_offers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #define PI_ON	    1u
 #define PI_CONTROL  32 /* offset in the posted-interrupt descriptor */
 
-int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
+static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
 {
 	auto_free struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
@@ -28,6 +29,10 @@ int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct
 	cpuid->nent = CPUID_MAX;
 	if (ioctl(vm->fds.kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
 		return err_errno(e, "KVM_GET_SUPPORTED_CPUID");
+	if (hyperv && kvm_hyperv_cpuid(vm->fds.kvm, cpuid, CPUID_MAX, e))
+		return -1;
+	if (vm->fds.like)
+		kvm_offers_cpuid(vm->fds.like, cpuid);
 	for (unsigned i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
 
@@ -40,16 +45,18 @@ int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct
 			c->edx = vcpu; /* x2APIC ID */
 		}
 	}
-	if (hyperv && kvm_hyperv_cpuid(vm->fds.kvm, cpuid, CPUID_MAX, e))
-		return -1;
 	return ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid) ? err_errno(e, "KVM_SET_CPUID2") : 0;
 }
 
-int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e)
+int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, struct err *e)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++)
-		if (kvm_hyperv_enable_evmcs(vm->vcpu[i].fd, e) || kvm_vm_set_cpuid(vm, i, true, e))
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		const int fd = vm->vcpu[i].fd;
+
+		if ((hyperv && kvm_hyperv_enable_evmcs(fd, e)) || set_cpuid(vm, i, hyperv, e) ||
+		    (vm->fds.like && kvm_offers_set_vmx(vm->fds.like, fd, e)))
 			return -1;
+	}
 	return 0;
 }
 
@@ -98,7 +105,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "mmap of the vCPU");
 	}
 	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return bare ? 0 : kvm_vm_set_cpuid(vm, n, false, e);
+	return bare ? 0 : set_cpuid(vm, n, false, e);
 }
 
 /*
@@ -156,7 +163,7 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 
 static void nothing_there(struct kvm_vm *vm)
 {
-	vm->fds = (struct kvm_fds){-1, -1, -1};
+	vm->fds = (struct kvm_fds){-1, -1, -1, NULL};
 	vm->vcpus = 0;
 	for (unsigned i = 0; i < KVM_VCPUS_MAX; i++)
 		vm->vcpu[i] = (struct kvm_vcpu){.fd = -1, .stats = -1};

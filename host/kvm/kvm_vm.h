@@ -33,7 +33,7 @@ struct kvm_vm {
 
 /*
  * A fresh VM with @memory_size bytes of untouched memory, in-kernel irqchip and PIT, one vCPU.
- * CPUID is set unless @bare (a restore sets it, or kvm_vm_enlighten()). 0, or -1 with @e filled and
+ * CPUID is set unless @bare (a restore sets it, or kvm_vm_offer()). 0, or -1 with @e filled and
  * nothing left.
  */
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
@@ -41,13 +41,11 @@ int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
 /*
- * Sets the CPUID of all vCPUs of a bare VM to what KVM supports as Hyper-V, with enlightened VMCSs,
- * as far as this KVM has them: L1 tells what it misses. 0, or -1 with @e filled.
+ * Gives all vCPUs of a bare VM what KVM supports, as Hyper-V with enlightened VMCSs if @hyperv, as
+ * far as this KVM has them: L1 tells what it misses; and no more than the hosts of fds.like have.
+ * 0, or -1 with @e filled.
  */
-int kvm_vm_enlighten(const struct kvm_vm *vm, struct err *e);
-
-/* KVM_SET_CPUID2 of vCPU @vcpu to what KVM supports, with its own leaves or with Hyper-V's. */
-int kvm_vm_set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e);
+int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, struct err *e);
 
 /*
  * Loads a multiboot image, with the file @module if that is not NULL, and sets the vCPU to its

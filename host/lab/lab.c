@@ -5,10 +5,12 @@
 #include "host/base/json.h"
 #include "host/l0/l0_log.h"
 #include "host/cli/paths.h"
+#include "host/cli/plan.h"
 #include "host/base/signals.h"
 #include "host/base/cleanup.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,9 @@
 #define LAB_SOAK	30    /* our time of L0's */
 #define LAB_POINTS	10000 /* if only their distance is given */
 #define LAB_COLUMNS	60    /* of a matrix, at most */
+
+#define HALVES "from"	      /* where --from is in the lab */
+#define HALF   "snapshot.bin" /* of a kept flight */
 
 #define OUT_ENV "MIDFLIGHT_LAB_OUT" /* set by the lab: what comes out of it at the end */
 #define OUT	"out"		    /* what `keep` calls that directory */
@@ -82,6 +87,48 @@ static void put(struct words *l, const char *file)
 	add(l, xstrdup(file));
 }
 
+static void put_as(struct words *l, const char *name, const char *file)
+{
+	add(l, xstrdup("--put-as"));
+	add(l, xstrdup(name));
+	add(l, xstrdup(file));
+}
+
+/* The first halves that are there of what @o flies. */
+static void put_halves(const struct options *o, struct options *inside, struct words *l)
+{
+	auto_by(plan_free) struct plan plan = {0};
+
+	if (!o->from)
+		return;
+	inside->from = HALVES;
+	plan_make(&plan, o);
+	for (unsigned i = 0; i < plan.count; i++) {
+		auto_free char *name = plan_name(o, &plan.item[i]);
+		auto_free char *file = xasprintf("%s/%s/" HALF, o->from, name);
+		auto_free char *as = xasprintf(HALVES "/%s/" HALF, name);
+
+		if (!access(file, R_OK))
+			put_as(l, as, file);
+	}
+}
+
+/* What other hosts offer. The caller frees what @inside has of it. */
+static void put_offers(const struct options *o, struct options *inside, struct words *l)
+{
+	const char *list = o->like;
+	auto_buf struct buf names = {0};
+	char file[PATH_MAX];
+
+	for (unsigned i = 0; o->like && word_next(&list, ',', file, sizeof(file)); i++) {
+		auto_free char *as = xasprintf("like/%u", i);
+
+		put_as(l, as, file);
+		buf_printf(&names, "%s./%s", i ? "," : "", as);
+	}
+	inside->like = keep(names.p);
+}
+
 /* L1's image, or those of foreign guests. */
 static void put_images(const struct options *o, const char *image, struct options *inside,
 		       struct words *l)
@@ -99,6 +146,23 @@ static void put_images(const struct options *o, const char *image, struct option
 	}
 }
 
+/* How the files that came in are called there. */
+static void name_files(const struct options *inside, const char *image, struct words *l)
+{
+	const struct guest_words *guest = &inside->guest;
+
+	if (guest->file)
+		add(l, xasprintf("--guest=./%s", basename(image)));
+	else if (inside->command != CMD_UNITTESTS)
+		add(l, xasprintf("--image=./%s", basename(image)));
+	if (guest->initrd)
+		add(l, xasprintf("--initrd=./%s", basename(guest->initrd)));
+	if (inside->from)
+		add(l, xasprintf("--from=./%s", inside->from));
+	if (inside->like)
+		add(l, xasprintf("--like=%s", inside->like));
+}
+
 char **lab_args(const struct options *o, const struct lab_job *job, const char *script,
 		const char *self, const char *image, const char *log)
 {
@@ -110,6 +174,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	struct options inside = *o;
 	auto_buf struct buf words = {0};
 	auto_free char *order = NULL;
+	auto_free const char *like = NULL;
 	char now[REPORT_TIME];
 
 #define ADD(...) add(&l, xasprintf(__VA_ARGS__))
@@ -126,6 +191,9 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	ADD("--put");
 	ADD("%s", self);
 	put_images(o, image, &inside, &l);
+	put_halves(o, &inside, &l);
+	put_offers(o, &inside, &l);
+	like = inside.like;
 	if (job) {
 		ADD("--state");
 		ADD("%s", job->state);
@@ -148,12 +216,7 @@ char **lab_args(const struct options *o, const struct lab_job *job, const char *
 	/* `pages` is a run with its options spelled out. */
 	ADD("%s", commands[o->command == CMD_PAGES ? CMD_RUN : o->command].name);
 	ADD("--lab=no");
-	if (o->guest.file)
-		ADD("--guest=./%s", basename(image));
-	else if (o->command != CMD_UNITTESTS)
-		ADD("--image=./%s", basename(image));
-	if (o->guest.initrd)
-		ADD("--initrd=./%s", basename(o->guest.initrd));
+	name_files(&inside, image, &l);
 	ADD("--log=out");
 	ADD("--shown-command=%s", o->shown_command);
 	ADD("--shown-replay=%s", o->shown_replay);

@@ -343,8 +343,9 @@ static int check_results(const json_t *top, struct err *e)
 	const json_int_t n = json_is_null(shard) ? 1 : json_member_integer(shard, "n");
 	json_int_t left = (json_member_integer(top, "planned") + n - k) / n;
 	json_auto_t *seen = json_got(json_object());
-	/* A flight of a soak or a sweep is alone. */
-	const bool alone = json_array_size(json_object_get(top, "results")) == 1;
+	/* A flight of a soak or a sweep is alone, and the second halves of a run are. */
+	const bool alone = json_array_size(json_object_get(top, "results")) == 1 ||
+			   json_member_true(top, "from");
 	size_t i;
 
 	json_array_foreach(json_object_get(top, "results"), i, result) {

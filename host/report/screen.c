@@ -194,7 +194,7 @@ static void take_line(struct screen *s)
 
 	screen_clear(s);
 	if (!strncmp(copy, "1..", 3) && !s->start_ns)
-		s->start_ns = s->last_ns = s->said_ns = now_ns();
+		screen_begin(s);
 	if (screen_parse(copy, &result)) {
 		print_result(s, &result, buf_text(&s->line));
 		fflush(s->out);
@@ -225,6 +225,11 @@ void screen_output(void *screen, const char *bytes, size_t len)
 	}
 	fflush(s->out);
 	screen_tick(s);
+}
+
+void screen_begin(struct screen *s)
+{
+	s->start_ns = s->last_ns = s->said_ns = now_ns();
 }
 
 void screen_line(struct screen *s, const char *line)

@@ -47,6 +47,9 @@ void screen_output(void *screen, const char *bytes, size_t len);
 /* One result more is to come, called @name, which is the screen's from now on. */
 void screen_expect(struct screen *s, char *name);
 
+/* Its time begins, if no plan (`1..N`) is shown, with which it does. */
+void screen_begin(struct screen *s);
+
 /* Takes in a line without its end. */
 void screen_line(struct screen *s, const char *line);
 

@@ -2,6 +2,7 @@
 // `midflight run`: chooses the machine, flies each scenario without and with snapshots, sums up.
 #include "host/run/run.h"
 #include "host/base/json.h"
+#include "host/flight/half.h"
 #include "host/guest/guest.h"
 #include "host/l0/l0_log.h"
 #include "host/lab/lab.h"
@@ -68,6 +69,34 @@ static void print_times(const struct run *r, const struct flight_config *config,
 		(double)result->duration_ns / NS_PER_MS / 1000);
 }
 
+/* --from: the flight whose first half is there under the same name goes on. */
+static int go_on_from(const struct run *r, struct flight_config *config, const char *name,
+		      struct flight_resume *from, struct err *e)
+{
+	const struct flight_config asked = *config;
+	auto_free char *path = xasprintf("%s/%s/snapshot.bin", r->o->from, name);
+	auto_by(snapshot_free) struct snapshot saved = {0};
+
+	if (snapshot_read(&saved, path, e) || half_resume(&saved, config, from, e))
+		return -1;
+	if (config->scenario != asked.scenario || config->post != asked.post)
+		return err_set(e, "%s is not of this flight", path);
+	return 0;
+}
+
+static void fly_whole_or_half(const struct run *r, struct flight_config *config, const char *name,
+			      struct flight_result *result)
+{
+	auto_by(half_free) struct flight_resume from = {0};
+	struct err e = {0};
+
+	if (r->o->from && go_on_from(r, config, name, &from, &e))
+		return verdict_raise(&result->verdict, WORD_SKIP, "no first half (--from): %s",
+				     e.text);
+	(config->scenario->guest ? guest_flight : flight_run)(config, result);
+	config->resume = NULL;
+}
+
 /* One flight into its own directory. */
 static void fly(struct run *r, struct flight_config *config, const char *name,
 		struct flight_result *result)
@@ -84,7 +113,7 @@ static void fly(struct run *r, struct flight_config *config, const char *name,
 	if (make_dirs(dir, &e))
 		verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
 	else
-		(config->scenario->guest ? guest_flight : flight_run)(config, result);
+		fly_whole_or_half(r, config, name, result);
 	screen_clear(&r->screen);
 	if (r->o->verbose && result->hop)
 		print_times(r, config, result);
@@ -121,7 +150,7 @@ static const char *all_lack(const struct setup *setup, const struct plan_item *i
 
 	if (lack)
 		return lack;
-	for (unsigned i = 1; i < count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		lack = method_lacks(driver, items[i].method);
 		if (!lack)
 			return NULL;
@@ -135,7 +164,8 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 {
 	const struct scenario *scenario = items[0].scenario;
 	struct flight_config config;
-	bool control_passed = false, control_skipped = false, go_on = true;
+	/* The first half's control was flown where that was flown. */
+	bool control_passed = r->o->from, control_skipped = false, go_on = true;
 	const struct known *control_known = NULL;
 	const char *lack;
 	auto_free char *reason = NULL;
@@ -256,7 +286,8 @@ static int run_here(struct run *r, const struct plan *plan)
 		skip_all(r, &report, plan, s->missing, kvm_probe_advice(&s->probe));
 	} else {
 		for (unsigned i = 0, end; i < plan->count; i = end) {
-			for (end = i + 1; end < plan->count && !plan->item[end].control;)
+			for (end = i + 1; end < plan->count &&
+					  plan->item[end].scenario == plan->item[i].scenario;)
 				end++;
 			if (!run_scenario(r, &report, &plan->item[i], end - i))
 				break;

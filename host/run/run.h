@@ -29,6 +29,10 @@ struct variant {
 int variants_make(const struct options *o, struct variant *list, struct err *e);
 void variants_free(struct variant *list, int count);
 
+/* @o for the run of @v alone into @dir; both and @command, which becomes its shown one, live on. */
+struct options variant_options(const struct options *o, const struct variant *v, const char *dir,
+			       struct buf *command);
+
 /*
  * Runs @o as each variant into a directory of its own in that of the logs. The worst exit status:
  * failed before environment before passed; 4 if all were skipped.
@@ -40,6 +44,10 @@ int run_variants(const struct options *o);
  * table: a row for each result that is not the same everywhere or did not pass.
  */
 void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count);
+
+/* ---- from one kernel to another (cmd_cross.c) ----------------------------------------------- */
+
+int cmd_cross(struct options *o);
 
 /* ---- in one lab (run_lab.c) ----------------------------------------------------------------- */
 

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LAB_SNAPSHOTS 90 /* of 0.5 MB each */
+
 /* A result as its lab has told it. */
 struct told {
 	struct report_line line;
@@ -324,13 +326,15 @@ static int join(struct dealt *d, const char *log)
 unsigned shards_wanted(const struct options *o, const struct plan *plan)
 {
 	const unsigned most = SHARDS_MAX / (o->shard.n ? o->shard.n : 1);
-	unsigned results = 0;
+	unsigned results = 0, labs;
 
 	for (unsigned i = 0; i < plan->count; i++)
 		results += !plan->item[i].control;
-	if (results > o->jobs)
-		results = o->jobs;
-	return results < most ? results : most;
+	/* Snapshots lie in L0's memory, and come in by a small disk. */
+	labs = o->keep || o->from ? (results + LAB_SNAPSHOTS - 1) / LAB_SNAPSHOTS : 1;
+	if (labs < o->jobs)
+		labs = results < o->jobs ? results : o->jobs;
+	return labs < most ? labs : most;
 }
 
 static int fly_shard(void *arg)
@@ -398,7 +402,7 @@ int run_shards(const struct options *o, const struct plan *plan, unsigned count,
 	report_init(&d.report, o, out, NULL, plan->count);
 	report_plan(&d.report);
 	if (!status)
-		status = jobs_run(d.job, count, count, &watcher, &e);
+		status = jobs_run(d.job, count, o->jobs ? o->jobs : 1, &watcher, &e);
 	status = status ? give_up(e.text) : join(&d, log);
 	report_free(&d.report);
 	fclose(out);

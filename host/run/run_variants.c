@@ -240,6 +240,26 @@ int variants_make(const struct options *o, struct variant *list, struct err *e)
 	return count;
 }
 
+struct options variant_options(const struct options *o, const struct variant *v, const char *dir,
+			       struct buf *command)
+{
+	struct options one = *o;
+
+	buf_printf(command, "%s", one.shown_command);
+	one.kernels = one.each_module = NULL;
+	one.each_params = one.patches = 0;
+	one.expect_cure = NULL;
+	one.part = true;
+	one.log = dir;
+	for (unsigned i = 0; i < v->words; i++) { /* variants_make() has seen that there is room */
+		one.l0[one.l0_words++] = v->word[i];
+		buf_printf(command, " ");
+		buf_shell_quote(command, v->word[i]);
+	}
+	one.shown_command = command->p;
+	return one;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* One variant's run, in a process of its own. */
@@ -262,24 +282,11 @@ struct variant_runs {
 static int run_one(void *arg)
 {
 	const struct variant_run *r = arg;
-	const struct variant *v = r->v;
-	struct options one = *r->o;
 	struct buf command = {0};
+	struct options one = variant_options(r->o, r->v, r->dir, &command);
 
-	buf_printf(&command, "%s", one.shown_command);
-	one.kernels = one.each_module = NULL;
-	one.each_params = one.patches = 0;
-	one.expect_cure = NULL;
 	one.jobs = r->jobs;
-	one.part = true;
-	one.log = r->dir;
-	for (unsigned i = 0; i < v->words; i++) { /* variants_make() has seen that there is room */
-		one.l0[one.l0_words++] = v->word[i];
-		buf_printf(&command, " ");
-		buf_shell_quote(&command, v->word[i]);
-	}
-	one.shown_command = command.p;
-	printf("# midflight: %s\n", v->name);
+	printf("# midflight: %s\n", r->v->name);
 	return run(&one); /* this process ends now */
 }
 

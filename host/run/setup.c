@@ -57,6 +57,8 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 		return -1;
 	if (o->freeze.at != FREEZE_NOW && o->freeze.at != FREEZE_TIME && strcmp(o->driver, "kvm"))
 		return err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
+	if ((o->from || o->like) && strcmp(o->driver, "kvm"))
+		return err_set(e, "--%s needs --driver kvm", o->from ? "from" : "like");
 	if (FREEZE_BEHIND_MARK(&o->freeze) && o->hops > FREEZE_AFTER_HOPS)
 		return err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
 			       FREEZE_AFTER_HOPS);
@@ -186,6 +188,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .machine = o->machine,
 		       .irqchip = o->irqchip,
 		       .to_tsc_khz = o->to_tsc_khz,
+		       .like = o->like,
 		       .without = o->without,
 		       .cpu = o->cpu			? o->cpu
 			      : strcmp(o->accel, "kvm") ? "max"

@@ -18,6 +18,19 @@ void snapshot_drop_sections(struct snapshot *s)
 	s->sections = 0;
 }
 
+void snapshot_drop(struct snapshot *s, const char *name)
+{
+	for (unsigned i = 0; i < s->sections; i++) {
+		if (strcmp(s->section[i].name, name))
+			continue;
+		free(s->section[i].data);
+		s->sections--;
+		memmove(&s->section[i], &s->section[i + 1],
+			(s->sections - i) * sizeof(s->section[0]));
+		return;
+	}
+}
+
 void snapshot_free(struct snapshot *s)
 {
 	snapshot_drop_sections(s);

@@ -32,6 +32,9 @@ void snapshot_free(struct snapshot *s);
 /* Removes all sections; memory stays. */
 void snapshot_drop_sections(struct snapshot *s);
 
+/* Removes section @name, if it is there. */
+void snapshot_drop(struct snapshot *s, const char *name);
+
 /* Adds a copy of @len bytes as section @name, which must be new. Limits as above are asserted. */
 void snapshot_add(struct snapshot *s, const char *name, const void *data, size_t len);
 

@@ -48,7 +48,7 @@ expect "what was broken on purpose is noticed" 'broken on purpose \(memory-page=
 run 0 --guest build/guests/counts.elf --accel tcg --at 1
 expect "QEMU flies it, too" '^ok 2 - counts # 1 hop'
 run 2 --guest build/guests/floods.elf --accel tcg --timeout 20
-expect "one that floods its serial port" 'it floods its serial port: more than 2 MB'
+expect "one that floods its serial port" 'it floods its serial port: more than 16 MB'
 run 2 --guest README.md --driver kvm --lab yes
 expect "what is no multiboot image" 'README.md is no multiboot image, which driver kvm needs .*--driver qemu'
 run 2 --guest build/guests/counts.elf --driver kvm --lab yes --initrd build/midflight --memory 4

@@ -229,7 +229,7 @@ static void wrong_sizes(void **state)
 {
 	static const char *const steps[] = {"REGS",    "SREGS",	       "LAPIC", "IRQCHIP",
 					    "TSC_KHZ", "NESTED_STATE", "XSAVE", "CLOCK"};
-	const struct kvm_fds fds = {-1, -1, -1};
+	const struct kvm_fds fds = {-1, -1, -1, NULL};
 	const uint64_t junk = 1;
 
 	(void)state;

@@ -384,7 +384,7 @@ static void wanted(void **state)
 	(void)state;
 	o.jobs = 0;
 	plan_make(&plan, &o);
-	assert_int_equal(shards_wanted(&o, &plan), 0);
+	assert_int_equal(shards_wanted(&o, &plan), 1);
 	o.jobs = 10000;
 	assert_int_equal(shards_wanted(&o, &plan), 6);
 	o.shard = (struct shard){1, 300}; /* there are no more than 1000 */

@@ -414,7 +414,7 @@ static void wall_clock(void **state)
 /* A restore that is refused is a finding; a VM that cannot be made is an error. */
 static void refused(void **state)
 {
-	const struct kvm_fds fds = {-1, -1, -1};
+	const struct kvm_fds fds = {-1, -1, -1, NULL};
 	struct order order = {.steps = 2, .step = {"MSR_VMX_CAPABILITIES", "REGS"}};
 	struct snapshot saved;
 	struct err e = {0};
