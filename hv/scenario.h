@@ -36,9 +36,9 @@ struct scenario {
 
 /*
  * SCENARIO(name, NEEDS(controls...), FLY(function), TITLE("..."), ...): what follows the function
- * is for people and for the runner, keys that stand below behind TEXT_, each at most once;
- * host/l1/scenario.h tells what they mean. Another key, or a word of FREEZE or ACT that is not in
- * its table, does not compile.
+ * is for people and for the runner, keys that stand below behind TEXT_, each at most once but ACT
+ * and ACT1; host/l1/scenario.h tells what they mean. Another key, or a word of FREEZE or ACT that
+ * is not in its table, does not compile.
  */
 #define SCENARIO(id, needs_list, functions, ...)                                           \
 	_Static_assert(true EACH(WORD, __VA_ARGS__), #id ": VCPUS is 2 or not there");     \
@@ -67,19 +67,20 @@ struct scenario {
 
 /* The line of a key; nothing is behind the last one. */
 #define TEXT_
-#define TEXT_TITLE(text)     "title: " text "\n"
-#define TEXT_PROMISE(text)   "promise: " text "\n"
-#define TEXT_HOST(text)	     "host: " text "\n"
-#define TEXT_BUG(text)	     "bug: " text "\n"
-#define TEXT_FAILURE(text)   "failure: " text "\n"
-#define TEXT_FREEZE(when)    "freeze: " #when "\n"
-#define TEXT_VCPUS(n)	     "vcpus: " #n "\n"
-#define TEXT_PROOF(terms)    "proof: " terms "\n"
-#define TEXT_PROOF1(terms)   "proof1: " terms "\n"
-#define TEXT_ACT(what, when) "act: " #what " " #when "\n"
-#define TEXT_POSTS	     "posts: yes\n"
-#define TEXT_QUICK	     "quick: yes\n"
-#define TEXT_ORDINARY	     "ordinary: yes\n"
+#define TEXT_TITLE(text)      "title: " text "\n"
+#define TEXT_PROMISE(text)    "promise: " text "\n"
+#define TEXT_HOST(text)	      "host: " text "\n"
+#define TEXT_BUG(text)	      "bug: " text "\n"
+#define TEXT_FAILURE(text)    "failure: " text "\n"
+#define TEXT_FREEZE(when)     "freeze: " #when "\n"
+#define TEXT_VCPUS(n)	      "vcpus: " #n "\n"
+#define TEXT_PROOF(terms)     "proof: " terms "\n"
+#define TEXT_PROOF1(terms)    "proof1: " terms "\n"
+#define TEXT_ACT(what, when)  "act: " #what " " #when "\n"
+#define TEXT_ACT1(what, when) "act1: " #what " " #when "\n"
+#define TEXT_POSTS	      "posts: yes\n"
+#define TEXT_QUICK	      "quick: yes\n"
+#define TEXT_ORDINARY	      "ordinary: yes\n"
 
 /* Behind `true`: whether what a key says is in its table. */
 #define WORD_
@@ -92,7 +93,8 @@ struct scenario {
 #define WORD_VCPUS(n)	  &&n == 2
 #define WORD_PROOF(terms)
 #define WORD_PROOF1(terms)
-#define WORD_ACT(what, when) &&ACT_##what + WHEN_##when >= 0
+#define WORD_ACT(what, when)  &&ACT_##what + WHEN_##when >= 0
+#define WORD_ACT1(what, when) &&ACT_##what + WHEN_##when >= 0
 #define WORD_POSTS
 #define WORD_QUICK
 #define WORD_ORDINARY

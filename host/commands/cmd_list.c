@@ -43,8 +43,9 @@ static void describe(const struct scenario *s)
 	line("bug it models", s->bug);
 	line("a failure looks like", s->failure);
 	line("frozen", freezes[s->freeze]);
-	if (s->act != ACT_NONE)
-		printf("* **and then:** %s, %s\n", acts[s->act], whens[s->when]);
+	for (unsigned i = 0; i < s->acts; i++)
+		printf("* **and then:** %s%s, %s\n", acts[s->act[i].what],
+		       s->act[i].vcpu ? " (the second vCPU)" : "", whens[s->act[i].when]);
 	if (s->posts)
 		printf("* **and then:** a posted interrupt, at each moment of "
 		       "`host/l1/posts.def`\n");

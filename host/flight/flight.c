@@ -71,24 +71,24 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 	if (f->config->scenario->posts && f->config->post == POST_PAUSED)
 		ret = flight_post(f);
 	else if (flight_acts_when(f, WHEN_PAUSED))
-		ret = flight_act(f, false);
+		ret = flight_act(f, WHEN_PAUSED);
 	else
 		return VM_OK;
 	return ret ?: flight_save(f, &hop->state);
 }
 
-/* The act at the same instant, in a VM that goes on. */
+/* The acts at the same instants, in a VM that goes on. */
 static int control_act(struct flight *f)
 {
-	bool live = f->config->scenario->when == WHEN_BLOCKED;
-	int ret = live ? flight_send_go(f) : flight_freeze(f);
+	const bool stops = flight_acts_before_freeze(f) || flight_acts_when(f, WHEN_PAUSED) ||
+			   flight_acts_when(f, WHEN_RESTORED);
+	int ret = stops ? flight_freeze(f) : flight_send_go(f);
 
-	if (!ret && live)
-		ret = flight_wait_blocked(f);
-	if (!ret && !flight_acts_before_freeze(f))
-		ret = flight_act(f, live);
-	if (!ret && !live)
-		ret = f->config->driver->cont(f->vm);
+	if (!ret && stops)
+		ret = flight_act(f, WHEN_PAUSED) ?: flight_act(f, WHEN_RESTORED)
+		      ?: f->config->driver->cont(f->vm);
+	if (!ret && flight_acts_when(f, WHEN_BLOCKED))
+		ret = flight_wait_blocked(f) ?: flight_act(f, WHEN_BLOCKED);
 	return ret ?: flight_answer(f, 'k');
 }
 
@@ -97,7 +97,7 @@ static int hop_control(struct flight *f)
 {
 	int ret;
 
-	if (f->config->scenario->act != ACT_NONE)
+	if (f->config->scenario->acts)
 		return control_act(f);
 	ret = flight_send_go(f);
 	if (ret || !f->config->scenario->posts)

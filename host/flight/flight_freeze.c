@@ -4,10 +4,11 @@
 
 #include <linux/kvm.h>
 
-/* Has the driver do @what to the VM, which runs if @live. */
-static int do_to_vm(struct flight *f, enum act what, bool live)
+/* Has the driver do @what to vCPU @vcpu of the VM, which runs if @live. */
+static int do_to_vm(struct flight *f, enum act what, unsigned vcpu, bool live)
 {
 	const struct act_config config = {.act = what,
+					  .vcpu = vcpu,
 					  .vector = (uint8_t)f->vector,
 					  .notification = (uint8_t)f->notification,
 					  .pi_desc = f->pi_desc,
@@ -26,18 +27,29 @@ static int do_to_vm(struct flight *f, enum act what, bool live)
 int flight_post(struct flight *f)
 {
 	flight_phase(f, "post");
-	return do_to_vm(f, ACT_POST, true);
+	return do_to_vm(f, ACT_POST, 0, true);
 }
 
-int flight_act(struct flight *f, bool live)
+int flight_act(struct flight *f, enum act_when when)
 {
+	const struct scenario *s = f->config->scenario;
+	int ret = VM_OK;
+
 	flight_phase(f, "act");
-	return do_to_vm(f, f->config->scenario->act, live);
+	for (unsigned i = 0; i < s->acts && !ret; i++)
+		if (s->act[i].when == when)
+			ret = do_to_vm(f, s->act[i].what, s->act[i].vcpu, when == WHEN_BLOCKED);
+	return ret;
 }
 
 bool flight_acts_when(const struct flight *f, enum act_when when)
 {
-	return f->config->scenario->act != ACT_NONE && f->config->scenario->when == when;
+	const struct scenario *s = f->config->scenario;
+
+	for (unsigned i = 0; i < s->acts; i++)
+		if (s->act[i].when == when)
+			return true;
+	return false;
 }
 
 int flight_post_live(struct flight *f)
@@ -99,15 +111,16 @@ static int act_on_the_way(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
 	const struct freeze port = {FREEZE_PORT, 0};
-	int ret;
+	int ret = VM_OK;
 
 	if (flight_acts_when(f, WHEN_FIRST)) {
 		flight_phase(f, "stop for the act");
-		ret = d->stop_at(f->vm, &port, go(f));
-	} else {
-		ret = flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
+		ret = d->stop_at(f->vm, &port, go(f)) ?: flight_act(f, WHEN_FIRST);
 	}
-	return ret ?: flight_act(f, false);
+	if (!ret && flight_acts_when(f, WHEN_ASLEEP))
+		ret = flight_send_go(f) ?: flight_wait_blocked(f)
+		      ?: d->stop(f->vm) ?: flight_act(f, WHEN_ASLEEP);
+	return ret;
 }
 
 int flight_freeze(struct flight *f)

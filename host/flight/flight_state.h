@@ -132,8 +132,8 @@ int flight_wait_blocked(struct flight *f);
 int flight_post(struct flight *f);
 /* The same to one that runs; if that was asked for, the vCPU leaves KVM_RUN and enters again. */
 int flight_post_live(struct flight *f);
-/* Does what the scenario has the host do. @live: to a running VM. */
-int flight_act(struct flight *f, bool live);
+/* Does what the scenario has the host do @when: the VM runs if that is when it has blocked. */
+int flight_act(struct flight *f, enum act_when when);
 /* Whether it has it done at @when; on the way to the freeze. */
 bool flight_acts_when(const struct flight *f, enum act_when when);
 bool flight_acts_before_freeze(const struct flight *f);

@@ -217,11 +217,11 @@ static int go_on(struct flight *f)
 	if (!ret && (when == POST_RESTORED || when == POST_RUNNABLE))
 		ret = flight_post(f);
 	if (!ret && flight_acts_when(f, WHEN_RESTORED))
-		ret = flight_act(f, false);
+		ret = flight_act(f, WHEN_RESTORED);
 	flight_phase(f, "cont");
 	ret = ret ?: d->cont(f->vm);
 	if (!ret && flight_acts_when(f, WHEN_BLOCKED))
-		ret = flight_wait_blocked(f) ?: flight_act(f, true);
+		ret = flight_wait_blocked(f) ?: flight_act(f, WHEN_BLOCKED);
 	if (!ret && when == POST_BLOCKED)
 		ret = flight_wait_blocked(f);
 	return ret || when != POST_BLOCKED ? ret : flight_post_live(f);

@@ -8,15 +8,17 @@
 
 #define DELIVERY_INIT (5u << 8) /* of an interrupt message */
 #define DELIVERY_SIPI (6u << 8)
+#define VECTOR_DB     1
 #define VECTOR_UD     6
+#define DR6_BS	      (1u << 14)
 #define PAGE	      4096u
 
 /* KVM_GET_VCPU_EVENTS turns the queued NMI into a pending one, as any VMM's next save does. */
-static int nmi(const struct kvm_vm *vm, struct err *e)
+static int nmi(int vcpu, struct err *e)
 {
 	struct kvm_vcpu_events events;
 
-	return ioctl(vm->fds.vcpu, KVM_NMI, 0) || ioctl(vm->fds.vcpu, KVM_GET_VCPU_EVENTS, &events)
+	return ioctl(vcpu, KVM_NMI, 0) || ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events)
 		       ? err_errno(e, "KVM_NMI")
 		       : 0;
 }
@@ -24,19 +26,22 @@ static int nmi(const struct kvm_vm *vm, struct err *e)
 /* SDM, "Exception Error Code" of each exception: #DF, #TS, #NP, #SS, #GP, #PF, #AC. */
 #define WITH_ERROR_CODE (1u << 8 | 0x1fu << 10 | 1u << 17)
 
-static int exception(const struct kvm_vm *vm, uint8_t vector, struct err *e)
+/* @payload: what DR6 or CR2 gets with it; 0: none. */
+static int exception(int vcpu, uint8_t vector, uint64_t payload, struct err *e)
 {
 	struct kvm_vcpu_events events;
 
-	if (ioctl(vm->fds.vcpu, KVM_GET_VCPU_EVENTS, &events))
+	if (ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events))
 		return err_errno(e, "KVM_GET_VCPU_EVENTS");
 	events.exception.pending = 1;
 	events.exception.injected = 0;
 	events.exception.nr = vector;
 	events.exception.has_error_code = vector < 32 && WITH_ERROR_CODE >> vector & 1;
 	events.exception.error_code = 0;
+	events.exception_has_payload = payload != 0;
+	events.exception_payload = payload;
 	events.flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
-	return ioctl(vm->fds.vcpu, KVM_SET_VCPU_EVENTS, &events)
+	return ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events)
 		       ? err_errno(e, "KVM_SET_VCPU_EVENTS (pending exception)")
 		       : 0;
 }
@@ -74,29 +79,45 @@ static int move(struct kvm_vm *vm, struct err *e)
 	return kvm_vm_set_memory(vm, vm->memory_size, e);
 }
 
-int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct err *e)
+/* Debugging that blocks interrupts is one of the reasons for which KVM inhibits APICv. */
+static int inhibit_apicv(int vcpu, bool on, struct err *e)
 {
+	struct kvm_guest_debug debug = {.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ
+						      : 0};
+
+	return ioctl(vcpu, KVM_SET_GUEST_DEBUG, &debug) ? err_errno(e, "KVM_SET_GUEST_DEBUG") : 0;
+}
+
+bool kvm_act_is_message(enum act act)
+{
+	return act == ACT_IRQ || act == ACT_INIT || act == ACT_SIPI || act == ACT_POST;
+}
+
+int kvm_act(struct kvm_vm *vm, const struct act_config *act, struct err *e)
+{
+	const int vcpu = vm->vcpu[act->vcpu].fd;
+
 	switch (act->act) {
 	case ACT_IRQ:
-		return kvm_vm_message(vm, act->vector, e);
+		return kvm_vm_message(vm, act->vcpu, act->vector, e);
 	case ACT_INIT:
-		return kvm_vm_message(vm, DELIVERY_INIT, e);
+		return kvm_vm_message(vm, act->vcpu, DELIVERY_INIT, e);
 	case ACT_SIPI:
-		return kvm_vm_message(vm, DELIVERY_SIPI | act->vector, e);
+		return kvm_vm_message(vm, act->vcpu, DELIVERY_SIPI | act->vector, e);
 	case ACT_POST:
 		return kvm_vm_post(vm, act->pi_desc, act->vector, act->notification, e);
-	default:
-		break;
-	}
-	if (live)
-		return err_set(e, "this act needs a vCPU that stands still");
-	switch (act->act) {
 	case ACT_NMI:
-		return nmi(vm, e);
+		return nmi(vcpu, e);
 	case ACT_SMI:
-		return ioctl(vm->fds.vcpu, KVM_SMI, 0) ? err_errno(e, "KVM_SMI") : 0;
+		return ioctl(vcpu, KVM_SMI, 0) ? err_errno(e, "KVM_SMI") : 0;
 	case ACT_EXCEPTION:
-		return exception(vm, act->vector ?: VECTOR_UD, e);
+		return exception(vcpu, act->vector && act->vector < 32 ? act->vector : VECTOR_UD, 0,
+				 e);
+	case ACT_DB:
+		return exception(vcpu, VECTOR_DB, DR6_BS, e);
+	case ACT_APICV_OFF:
+	case ACT_APICV_ON:
+		return inhibit_apicv(vcpu, act->act == ACT_APICV_OFF, e);
 	case ACT_REFILL:
 		return refill(vm, act->page, e);
 	case ACT_MOVE:

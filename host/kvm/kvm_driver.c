@@ -434,7 +434,7 @@ static int act_between(struct machine *m, const struct act_config *act)
 	ret = wait_idle(m);
 	if (ret || m->ended)
 		return ret ?: VM_ENDED;
-	return kvm_act(&m->vm, act, false, m->config->err) ?: cont(m);
+	return kvm_act(&m->vm, act, m->config->err) ?: cont(m);
 }
 
 /*
@@ -451,9 +451,9 @@ static int act(void *vm, const struct act_config *act, bool live)
 {
 	struct machine *m = vm;
 
-	if (live && (act->act == ACT_NMI || act->act == ACT_SMI))
+	if (live && !kvm_act_is_message(act->act))
 		return act_between(m, act);
-	return kvm_act(&m->vm, act, live, m->config->err);
+	return kvm_act(&m->vm, act, m->config->err);
 }
 
 static int oracles(void *vm, const struct snapshot *saved, struct oracle_report *report)

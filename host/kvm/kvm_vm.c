@@ -17,6 +17,7 @@
 #define TSS_ADDRESS 0xfffbd000 /* three pages that KVM wants on CPUs without unrestricted guest */
 #define CPUID_MAX   256
 #define MSI_ADDRESS 0xfee00000 /* local APIC 0, physical destination */
+#define MSI_VCPU    12	       /* where the APIC ID stands in it */
 #define PI_ON	    1u
 #define PI_CONTROL  32 /* offset in the posted-interrupt descriptor */
 
@@ -335,9 +336,9 @@ void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size
 		snprintf(text, size, "KVM exit %u", reason);
 }
 
-int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e)
+int kvm_vm_message(const struct kvm_vm *vm, unsigned vcpu, uint32_t data, struct err *e)
 {
-	struct kvm_msi msi = {.address_lo = MSI_ADDRESS, .data = data};
+	struct kvm_msi msi = {.address_lo = MSI_ADDRESS | vcpu << MSI_VCPU, .data = data};
 
 	int ret = ioctl(vm->fds.vm, KVM_SIGNAL_MSI, &msi);
 
@@ -358,7 +359,7 @@ int kvm_vm_post(struct kvm_vm *vm, uint64_t pi_desc, uint8_t vector, uint8_t not
 			       (unsigned long long)pi_desc);
 	__atomic_fetch_or(pir, 1u << vector % 32, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or((uint32_t *)(vm->memory + pi_desc + PI_CONTROL), PI_ON, __ATOMIC_SEQ_CST);
-	return kvm_vm_message(vm, notification, e);
+	return kvm_vm_message(vm, 0, notification, e);
 }
 
 enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int error,

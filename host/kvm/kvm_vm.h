@@ -82,8 +82,8 @@ void kvm_exit_text(const struct kvm_run *run, int error, char *text, size_t size
  */
 int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e);
 
-/* Sends an interrupt message. 0, or -1 with @e filled. */
-int kvm_vm_message(const struct kvm_vm *vm, uint32_t data, struct err *e);
+/* Sends an interrupt message to vCPU @vcpu. 0, or -1 with @e filled. */
+int kvm_vm_message(const struct kvm_vm *vm, unsigned vcpu, uint32_t data, struct err *e);
 
 /* Lets kvm_vm_enter return EHWPOISON, where a poisoned page would end the process. */
 void kvm_vm_catch_poison(void);
@@ -103,11 +103,11 @@ int kvm_vcpus_save(const struct kvm_vm *vm, struct snapshot *s, struct err *e);
 struct kvm_fds kvm_vcpu_fds(const struct kvm_vm *vm, unsigned vcpu);
 
 /*
- * Does what a scenario has the host do beside saving and restoring (acts.def). @live: the vCPU may
- * be inside KVM_RUN; else it stands still, which all but ACT_IRQ, ACT_INIT and ACT_POST need. 0, or
- * -1 with @e filled.
+ * Does what a scenario has the host do beside saving and restoring it (acts.def). The vCPU stands
+ * still, unless it is sent a message. 0, or -1 with @e filled.
  */
-int kvm_act(struct kvm_vm *vm, const struct act_config *act, bool live, struct err *e);
+int kvm_act(struct kvm_vm *vm, const struct act_config *act, struct err *e);
+bool kvm_act_is_message(enum act act);
 
 /*
  * Makes @s's memory a copy of the @size bytes at @memory. Pages that @s holds from an earlier save

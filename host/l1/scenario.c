@@ -73,17 +73,18 @@ static int index_of(const char *const *list, unsigned n, const char *word, size_
 	return -1;
 }
 
-static int parse_act(struct scenario *s, const char *value)
+static int parse_act(struct scenario *s, const char *value, unsigned vcpu)
 {
 	size_t len = strcspn(value, " ");
 	int act = index_of(acts, ACTS, value, len), when;
 
-	if (act < 0 || value[len] != ' ')
+	if (act <= ACT_NONE || value[len] != ' ' || s->acts == SCENARIO_ACTS_MAX)
 		return -1;
 	when = index_of(whens, WHENS, value + len + 1, strlen(value + len + 1));
-	s->act = (enum act)act;
-	s->when = (enum act_when)when;
-	return when < 0 ? -1 : 0;
+	if (when < 0)
+		return -1;
+	s->act[s->acts++] = (struct scenario_act){(enum act)act, (enum act_when)when, vcpu};
+	return 0;
 }
 
 static int parse_line(struct scenario *s, const char *key, char *value)
@@ -100,8 +101,8 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 		s->freeze = (enum scenario_freeze)n;
 		return n < 0 ? -1 : 0;
 	}
-	if (!strcmp(key, "act"))
-		return parse_act(s, value);
+	if (!strcmp(key, "act") || !strcmp(key, "act1"))
+		return parse_act(s, value, key[3] == '1');
 	if (!strcmp(key, "vcpus")) {
 		s->vcpus = 2;
 		return strcmp(value, "2") ? -1 : 0;
@@ -178,6 +179,9 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 	if (proof_check(NULL, s->proof, &why) || proof_check(NULL, s->proof1, &why))
 		return err_set(e, "about scenario %s: %s (host/snapshot/proof.h has all terms)",
 			       s->name, why.text);
+	for (unsigned i = 0; i < s->acts; i++)
+		if (s->act[i].vcpu >= s->vcpus)
+			return err_set(e, "about scenario %s: act1 without a second vCPU", s->name);
 	if (!*s->proof1 != (s->vcpus < 2))
 		return err_set(e, "about scenario %s: %s", s->name,
 			       *s->proof1 ? "proof1 without a second vCPU"
@@ -359,5 +363,13 @@ const struct scenario *scenario_find(const char *name, size_t len)
 
 bool scenario_exact(const struct scenario *s)
 {
-	return s->freeze != AT_SOON || s->act != ACT_NONE || s->vcpus > 1;
+	return s->freeze != AT_SOON || s->acts || s->vcpus > 1;
+}
+
+bool scenario_has_act(const struct scenario *s, enum act what)
+{
+	for (unsigned i = 0; i < s->acts; i++)
+		if (s->act[i].what == what)
+			return true;
+	return what == ACT_NONE && s->acts;
 }

@@ -16,10 +16,10 @@
  *   vcpus                          2: L1 has a second vCPU; without this key it has one
  *   proof                          what a snapshot must show to count (host/snapshot/proof.h)
  *   proof1                         the same of the second vCPU
- *   act                            WHAT WHEN: names of hv/acts.def and hv/act_whens.def
- *   posts                          yes: the host posts interrupts (posts.def)
- *   quick                          yes: runs unasked with every driver
- *   ordinary                       yes: not with an enlightened VMCS
+ *   act act1                       WHAT WHEN: names of hv/acts.def and hv/act_whens.def; to the
+ * first vCPU, to the second; may be there several times posts                          yes: the
+ * host posts interrupts (posts.def) quick                          yes: runs unasked with every
+ * driver ordinary                       yes: not with an enlightened VMCS
  *
  * A scenario that needs L2_BASE or L2_ANY and is not `ordinary` stands here twice, the second time
  * as NAME_evmcs, which an enlightened L1 flies.
@@ -61,12 +61,18 @@ enum post {
 };
 const char *post_name(enum post p);
 
+#define SCENARIO_ACTS_MAX 4
+
 struct scenario {
 	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
 	unsigned vcpus;
 	enum scenario_freeze freeze;
-	enum act act;
-	enum act_when when;
+	struct scenario_act {
+		enum act what;
+		enum act_when when;
+		unsigned vcpu;	  /* to which it is done */
+	} act[SCENARIO_ACTS_MAX]; /* in their order */
+	unsigned acts;
 	bool l2;	   /* the proof asks for an active L2 */
 	bool l2_alone;	   /* and for nothing but that and mp_state */
 	uint32_t mp_state; /* KVM_MP_STATE_* that the proof asks for */
@@ -80,6 +86,9 @@ struct scenario {
 #define SCENARIO_SECOND "_evmcs"
 
 #define SCENARIOS_MAX 1024
+
+/* Whether the host does @what to it, at any time; ACT_NONE: anything at all. */
+bool scenario_has_act(const struct scenario *s, enum act what);
 
 /* Whether it is about one instant, which a driver must be able to meet, or to act in. */
 bool scenario_exact(const struct scenario *s);

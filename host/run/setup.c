@@ -103,14 +103,16 @@ const char *options_lack(const struct options *o, const struct scenario *s,
 
 	if (lack || s->guest)
 		return lack;
-	if (FREEZE_BEHIND_MARK(&o->freeze) && (s->posts || s->act != ACT_NONE))
+	if (FREEZE_BEHIND_MARK(&o->freeze) && (s->posts || s->acts))
 		return "the host acts in this scenario: no --freeze after=";
 	if (scenario_exact(s) && o->freeze.at != FREEZE_NOW && !FREEZE_BEHIND_MARK(&o->freeze))
 		return "the scenario names its own instant: no --freeze";
 	/* The host touches guest memory itself, and would wait for a page that is kept back. */
-	if ((s->act == ACT_REFILL || s->act == ACT_MOVE) && pages != PAGES_EAGER)
+	if ((scenario_has_act(s, ACT_REFILL) || scenario_has_act(s, ACT_MOVE)) &&
+	    pages != PAGES_EAGER)
 		return "the host changes guest memory, which needs --pages eager";
-	if ((s->posts || s->act == ACT_POST) && (pages == PAGES_LATE || pages == PAGES_LOST))
+	if ((s->posts || scenario_has_act(s, ACT_POST)) &&
+	    (pages == PAGES_LATE || pages == PAGES_LOST))
 		return "the host writes guest memory, for which no page may be kept back (--pages)";
 	/* Without that the page would come after all when the wait for it ends, and cure the guest.
 	 */

@@ -181,7 +181,7 @@ static void fly_point(struct sweep *s, int64_t at_ns)
 /* Why @scenario cannot be swept, NULL: it can. */
 static const char *lack(const struct scenario *scenario)
 {
-	if (scenario->posts || scenario->act != ACT_NONE)
+	if (scenario->posts || scenario->acts)
 		return "the host acts in this scenario, at a moment of its own";
 	return driver_lacks(&kvm_driver, scenario);
 }

@@ -50,6 +50,7 @@ struct vm_end {
 /* What a scenario's act needs. */
 struct act_config {
 	enum act act;
+	unsigned vcpu;
 	uint8_t vector;
 	uint8_t notification;
 	uint64_t pi_desc, page; /* guest-physical */

@@ -4,12 +4,15 @@
 #include "hv/scenario.h"
 #include "lib/cpu.h"
 #include "lib/ktap.h"
+#include "lib/x2apic.h"
 
 #define VECTOR_DE 0
 #define VECTOR_BP 3
 #define PF_WRITE  (1 << 1) /* error-code bit W/R */
 /* In the page table that maps L2, behind all of it. */
 #define UNMAPPED (L2_VA_BASE + 0x1ff000)
+
+#define BEHIND 0x93 /* the host's interrupt for L1 */
 
 static struct l2 l2;
 
@@ -136,6 +139,22 @@ static void fly_ud_l2(void)
 	}
 }
 
+/* An interrupt for L1 has come as well: it waits behind the VM exit, where L1 has interrupts off.
+ */
+static void fly_ud_irq(void)
+{
+	l2_create(&l2, "port");
+	vmcs_write(EXCEPTION_BITMAP, 1 << VECTOR_UD);
+	expect_vector(BEHIND, NULL);
+	if (!l2_tells(&l2, 1) || !l2_exits_exception(&l2, VECTOR_UD, -1) ||
+	    !ktap_check("IRR behind the exit", 1, apic_irr(BEHIND)))
+		return;
+	apic_drain();
+	if (ktap_check("IRR when it was let in", 0, apic_irr(BEHIND)) &
+	    ktap_check("ISR when it was let in", 0, apic_isr(BEHIND)))
+		l2_tells(&l2, 2);
+}
+
 #define BITMAP "SDM, Exception Bitmap: an exception whose bit is set causes a VM exit"
 #define QUEUED BUG("Linux 4.20, KVM_CAP_EXCEPTION_PAYLOAD: pending and injected were one")
 #define BEFORE HOST("snapshot of L2 before the first of them")
@@ -177,6 +196,13 @@ SCENARIO(ud_exit_paused, NEEDS(L2_ANY), FLY(fly_ud_exit, .possible = hop_host_th
 	 HOST("KVM_SET_VCPU_EVENTS between pause and save"), QUEUED,
 	 FAILURE("L2 gets it, or it is lost"), FREEZE(port), ACT(exception, paused),
 	 PROOF("l2 EXCEPTION_BITMAP=0x40"));
+SCENARIO(ud_exit_irq, NEEDS(L2_ANY), FLY(fly_ud_irq, .possible = hop_host_there),
+	 TITLE("#UD that exits to L1 and an interrupt for L1, both pending when L2 is saved"),
+	 PROMISE(BITMAP "; the interrupt waits until L1 lets it in"),
+	 HOST("KVM_SET_VCPU_EVENTS and the interrupt between pause and save"),
+	 BUG("2026, KVM: x86: Request event processing for exception VM-Exits"),
+	 FAILURE("the interrupt is lost or comes first"), FREEZE(port), ACT(exception, paused),
+	 ACT(irq, paused), PROOF("l2 EXCEPTION_BITMAP=0x40"));
 SCENARIO(ud_l2_restored, NEEDS(L2_ANY), FLY(fly_ud_l2, .possible = hop_host_there),
 	 TITLE("the host queues #UD before the restored L2 is entered, L2 takes it"),
 	 PROMISE(BITMAP ", others do not"),

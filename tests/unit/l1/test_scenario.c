@@ -22,7 +22,7 @@ static void refused(const char *text, const char *why)
 static void good(void **state)
 {
 	static const char text[] = "\0\0" GOOD "\0\0\0name: a\ntitle: a's\nproof: !l2 vmxon\n"
-				   "freeze: page\nact: nmi restored\nposts: yes\nquick: yes\n"
+				   "freeze: page\nact: nmi restored\nact: irq paused\nposts: yes\nquick: yes\n"
 				   "vcpus: 2\nproof1: l2\nbug: a thread: 2021\n";
 	struct err e = {0};
 	unsigned count;
@@ -34,8 +34,12 @@ static void good(void **state)
 	assert_int_equal(count, 2);
 	assert_string_equal(s[0].name, "a");
 	assert_int_equal(s[0].freeze, AT_PAGE);
-	assert_int_equal(s[0].act, ACT_NMI);
-	assert_int_equal(s[0].when, WHEN_RESTORED);
+	assert_int_equal(s[0].acts, 2);
+	assert_int_equal(s[0].act[0].what, ACT_NMI);
+	assert_int_equal(s[0].act[0].when, WHEN_RESTORED);
+	assert_int_equal(s[0].act[1].what, ACT_IRQ);
+	assert_true(scenario_has_act(&s[0], ACT_IRQ));
+	assert_false(scenario_has_act(&s[0], ACT_SMI));
 	assert_string_equal(s[0].bug, "a thread: 2021");
 	assert_true(s[0].posts && s[0].quick && !s[0].l2 && scenario_exact(&s[0]));
 	assert_int_equal(s[0].vcpus, 2);
@@ -87,6 +91,8 @@ static void bad(void **state)
 	refused("name: x\nproof: l2\n", "name, title or proof is missing");
 	refused("name: x\ntitle: y\n", "name, title or proof is missing");
 	refused(GOOD "freeze: never\n", "'freeze: never' makes no sense");
+	refused(GOOD "act: none paused\n", "makes no sense");
+	refused(GOOD "act1: nmi paused\n", "act1 without a second vCPU");
 	refused(GOOD "act: nmi\n", "'act: nmi' makes no sense");
 	refused(GOOD "act: nmi sometimes\n", "makes no sense");
 	refused(GOOD "act: dance restored\n", "makes no sense");

@@ -107,9 +107,9 @@ static void covers(void **state)
 		one = choice_options(&c, &o);
 		assert_true(one.freeze.at == FREEZE_NOW || one.freeze.at == FREEZE_AFTER);
 		/* As `run` would refuse it otherwise. */
-		if (c.scenario->posts || c.scenario->act != ACT_NONE)
+		if (c.scenario->posts || c.scenario->acts)
 			assert_int_equal(one.freeze.at, FREEZE_NOW);
-		if (c.scenario->act == ACT_REFILL)
+		if (scenario_has_act(c.scenario, ACT_REFILL))
 			assert_int_equal(one.pages_config.mode, PAGES_EAGER);
 		assert_int_equal(one.command, CMD_RUN);
 		assert_int_equal(one.hops, c.hops);
