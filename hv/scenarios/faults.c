@@ -143,7 +143,7 @@ static void fly_ud_l2(void)
  */
 static void fly_ud_irq(void)
 {
-	l2_create(&l2, "port");
+	l2_create_plain(&l2, "port");
 	vmcs_write(EXCEPTION_BITMAP, 1 << VECTOR_UD);
 	expect_vector(BEHIND, NULL);
 	if (!l2_tells(&l2, 1) || !l2_exits_exception(&l2, VECTOR_UD, -1) ||
@@ -196,7 +196,7 @@ SCENARIO(ud_exit_paused, NEEDS(L2_ANY), FLY(fly_ud_exit, .possible = hop_host_th
 	 HOST("KVM_SET_VCPU_EVENTS between pause and save"), QUEUED,
 	 FAILURE("L2 gets it, or it is lost"), FREEZE(port), ACT(exception, paused),
 	 PROOF("l2 EXCEPTION_BITMAP=0x40"));
-SCENARIO(ud_exit_irq, NEEDS(L2_ANY), FLY(fly_ud_irq, .possible = hop_host_there),
+SCENARIO(ud_exit_irq, NEEDS(L2_BASE), FLY(fly_ud_irq, .possible = hop_host_there),
 	 TITLE("#UD that exits to L1 and an interrupt for L1, both pending when L2 is saved"),
 	 PROMISE(BITMAP "; the interrupt waits until L1 lets it in"),
 	 HOST("KVM_SET_VCPU_EVENTS and the interrupt between pause and save"),

@@ -29,7 +29,7 @@ expect "one that was not kept" '# SKIP no first half \(--from\): '
 run 2 --scenario running --from "$half"
 expect "only driver kvm has halves" 'from needs --driver kvm'
 run 2 --driver kvm --scenario running --like "$half/running/snapshot.bin"
-expect "what is no list of offers" 'not from `midflight save --offers`'
+expect "what is no list of offers" 'running/snapshot.bin: not from .midflight save --offers.'
 head -c 1000 "$half/running/snapshot.bin" >"$work/cut" && mv "$work/cut" "$half/running/snapshot.bin"
 run 4 --driver kvm --scenario running --from "$half"
 expect "a damaged one" '# SKIP no first half \(--from\): .*1000 bytes'

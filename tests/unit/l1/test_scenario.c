@@ -21,9 +21,10 @@ static void refused(const char *text, const char *why)
 
 static void good(void **state)
 {
-	static const char text[] = "\0\0" GOOD "\0\0\0name: a\ntitle: a's\nproof: !l2 vmxon\n"
-				   "freeze: page\nact: nmi restored\nact: irq paused\nposts: yes\nquick: yes\n"
-				   "vcpus: 2\nproof1: l2\nbug: a thread: 2021\n";
+	static const char text[] =
+		"\0\0" GOOD "\0\0\0name: a\ntitle: a's\nproof: !l2 vmxon\n"
+		"freeze: page\nact: nmi restored\nact: irq paused\nposts: yes\nquick: yes\n"
+		"vcpus: 2\nproof1: l2\nbug: a thread: 2021\n";
 	struct err e = {0};
 	unsigned count;
 	const struct scenario *s;
