@@ -70,6 +70,14 @@ static int read_order(struct options *o, const char *arg, struct err *e)
 	return order_load(&order, arg, e);
 }
 
+static int read_save_order(struct options *o, const char *arg, struct err *e)
+{
+	struct order order;
+
+	o->save_order = arg;
+	return order_of_saving(&order, arg, e);
+}
+
 static int read_pages(struct options *o, const char *arg, struct err *e)
 {
 	o->pages_given = true;

@@ -49,6 +49,8 @@ struct options {
 	} shard;
 	const char *freeze_text; /* --freeze as given */
 	struct freeze freeze;
+	const char *save_order; /* as given, or NULL */
+	unsigned save_wait_ms;
 	const char *order, *pages; /* as given; pages_config is what --pages means */
 	struct pages_config pages_config;
 	const char *from, *like; /* run: a log directory; files, with commas; or NULL */

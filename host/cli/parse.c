@@ -196,6 +196,19 @@ static void check_guest(struct argp_state *state, const struct options *o)
 }
 
 /* What only makes sense, or does not, together. */
+/* An option that driver kvm alone has, or NULL. */
+static const char *raw_option(const struct options *o)
+{
+	return o->kick		 ? "kick"
+	       : o->no_oracles	 ? "no-oracles"
+	       : o->to_tsc_khz	 ? "to-tsc-khz"
+	       : o->from	 ? "from"
+	       : o->like	 ? "like"
+	       : o->save_order	 ? "save-order"
+	       : o->save_wait_ms ? "save-wait"
+				 : NULL;
+}
+
 static void check_options(struct argp_state *state, const struct options *o)
 {
 	if (commands[o->command].files == FILES_ONE && !o->file)
@@ -223,11 +236,8 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "--%s needs --driver qemu", o->irqchip ? "irqchip" : "without");
 	if (!strcmp(o->driver, "qemu") && strcmp(o->order, "qemu"))
 		argp_error(state, "--order needs --driver kvm");
-	if (!strcmp(o->driver, "qemu") && (o->kick || o->no_oracles || o->to_tsc_khz))
-		argp_error(state, "--%s needs --driver kvm",
-			   o->kick	   ? "kick"
-			   : o->no_oracles ? "no-oracles"
-					   : "to-tsc-khz");
+	if (!strcmp(o->driver, "qemu") && raw_option(o))
+		argp_error(state, "--%s needs --driver kvm", raw_option(o));
 	if (options_run(o) && !strcmp(o->driver, "kvm") && (strcmp(o->machine, "pc") || o->cpu))
 		argp_error(state, "--%s needs --driver qemu", o->cpu ? "cpu" : "machine");
 	if (o->serve_from && o->pages_config.mode == PAGES_EAGER && o->pages_given)

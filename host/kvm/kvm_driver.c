@@ -90,6 +90,9 @@ static void *create(const struct vm_config *config)
 	struct sigaction action = {.sa_handler = kvm_kick};
 
 	m->config = config;
+	if (config->save_order)
+		m->saving.order = *config->save_order;
+	m->saving.wait_ns = config->save_wait_ns;
 	m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
@@ -156,7 +159,8 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	if (kvm_vm_create(&m->vm, memory_size, bare, m->config->err))
 		return VM_HARNESS;
 	m->vm.unanswered = none;
-	m->vm.fds.like = m->like.sections ? &m->like : NULL;
+	m->saving.like = m->like.sections ? &m->like : NULL;
+	m->vm.fds.saving = &m->saving;
 	m->exists = true;
 	m->ended = false;
 	m->byte_ns = m->end_ns = 0;
@@ -194,7 +198,7 @@ static int start(void *vm)
 	ret = ret ?: make(m, (uint64_t)c->memory_mib << 20, c->vcpus, true);
 	if (ret)
 		return ret;
-	if (kvm_vm_offer(&m->vm, c->enlightened, c->err))
+	if (kvm_vm_offer(&m->vm, c->enlightened, m->saving.like, c->err))
 		return VM_HARNESS;
 	if (kvm_vm_load(&m->vm, c->image, c->cmdline, c->module, c->err))
 		return VM_HARNESS;

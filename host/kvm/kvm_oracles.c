@@ -79,7 +79,7 @@ static int set_tsc_far(const struct kvm_fds *fds, struct err *e)
 	return err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
 }
 
-static int new_vm(const struct snapshot *saved, const struct snapshot *like,
+static int new_vm(const struct snapshot *saved, const struct kvm_saving *saving,
 		  const struct order *order, struct oracle_report *report, struct err *e)
 {
 	struct kvm_vm vm;
@@ -87,7 +87,7 @@ static int new_vm(const struct snapshot *saved, const struct snapshot *like,
 
 	if (kvm_vm_create(&vm, saved->memory_size, true, e))
 		return -1;
-	vm.fds.like = like;
+	vm.fds.saving = saving;
 	kvm_memory_restore(saved, vm.memory);
 	ret = set_tsc_far(&vm.fds, e);
 	if (!ret && restore(NEW_VM, &vm.fds, saved, order, NULL, report))
@@ -142,5 +142,5 @@ int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const st
 			snprintf(exact.step[i], sizeof(exact.step[i]), "CPUID2");
 	buffer_size(fds, saved, report);
 	in_place(fds, saved, &exact, report);
-	return new_vm(saved, fds->like, &exact, report, e);
+	return new_vm(saved, fds->saving, &exact, report, e);
 }

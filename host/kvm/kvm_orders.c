@@ -7,13 +7,20 @@
 #include <string.h>
 
 #define FIRST_RUN "KVM_RUN"
+#define SAVES	  "qemu, firecracker"
 
 static const struct known_order {
 	const char *name, *text, *steps;
-} orders[] = {
+} orders[] =
+	{
 #define O(name, text, steps) {name, text, steps},
 #include "host/kvm/orders.def"
 #undef O
+},
+  saves[] = {
+#define S(name, text, steps) {name, text, steps},
+#include "host/kvm/saves.def"
+#undef S
 };
 
 static int add_step(struct order *o, const char *text, size_t len, struct err *e)
@@ -34,9 +41,6 @@ static int add_step(struct order *o, const char *text, size_t len, struct err *e
 		return err_set(e, "order %s: more than %d steps", o->name, ORDER_STEPS_MAX);
 	if (!kvm_state_step_known(step))
 		return err_set(e, "order %s: there is no step '%s'", o->name, step);
-	for (unsigned i = 0; i < o->steps; i++)
-		if (!strcmp(o->step[i], step))
-			return err_set(e, "order %s: step '%s' stands twice", o->name, step);
 	memcpy(o->step[o->steps++], step, sizeof(step));
 	return 0;
 }
@@ -78,6 +82,16 @@ int order_load(struct order *o, const char *name, struct err *e)
 			       len == sizeof(text) ? "too long" : "not a text");
 	text[len] = '\0';
 	return order_parse(o, text, e);
+}
+
+int order_of_saving(struct order *o, const char *name, struct err *e)
+{
+	const struct known_order *known = table_find(saves, name, name);
+
+	memset(o, 0, sizeof(*o));
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	return known ? order_parse(o, known->steps, e)
+		     : err_set(e, "there is no order of saving '%s' (" SAVES ")", name);
 }
 
 const char *order_names(void)

@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #define MSRS_TOLERANT	"MSRS_TOLERANT" /* as MSRS, but what KVM refuses is left out */
 #define IRQCHIPS	3		/* two PICs, one IOAPIC */
@@ -36,22 +37,20 @@ static int fd_of(const struct kvm_fds *fds, const struct part *p)
 
 /* ---- saving ------------------------------------------------------------------------------- */
 
-static int save_parts(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
+static int save_part(const struct kvm_fds *fds, const struct part *p, struct snapshot *s,
+		     struct err *e)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
-		auto_guarded void *data = guarded_alloc(parts[i].size);
-		int error = ioctl(fd_of(fds, &parts[i]), parts[i].get, data) ? errno : 0;
-		char what[64];
+	auto_guarded void *data = guarded_alloc(p->size);
+	int error = ioctl(fd_of(fds, p), p->get, data) ? errno : 0;
+	char what[64];
 
-		if (!error)
-			snapshot_add(s, parts[i].name, data, parts[i].size);
-		if (!error || error == ENOTTY || error == EINVAL || error == ENXIO)
-			continue; /* saved, or this KVM has no such state */
-		snprintf(what, sizeof(what), "KVM_GET_%s", parts[i].name);
-		errno = error;
-		return err_errno(e, what);
-	}
-	return 0;
+	if (!error)
+		snapshot_add(s, p->name, data, p->size);
+	if (!error || error == ENOTTY || error == EINVAL || error == ENXIO)
+		return 0; /* saved, or this KVM has no such state */
+	snprintf(what, sizeof(what), "KVM_GET_%s", p->name);
+	errno = error;
+	return err_errno(e, what);
 }
 
 static int save_irqchips(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
@@ -105,8 +104,8 @@ static int save_msrs(const struct kvm_fds *fds, struct snapshot *s, struct err *
 
 	if (!list)
 		return -1;
-	if (fds->like)
-		keep_common(list, fds->like);
+	if (fds->saving && fds->saving->like)
+		keep_common(list, fds->saving->like);
 	buffer = guarded_alloc(sizeof(struct kvm_msrs) + list->nmsrs * sizeof(*all));
 	all = xcalloc(list->nmsrs, sizeof(*all));
 	while (done < list->nmsrs) {
@@ -191,14 +190,51 @@ static void save_tsc_offset(const struct kvm_fds *fds, struct snapshot *s)
 		snapshot_add(s, "TSC_OFFSET", &offset, sizeof(offset));
 }
 
+/* State with a shape of its own, saved in this order behind the rest unless another one is asked
+ * for. */
+static const struct {
+	const char *name;
+	int (*save)(const struct kvm_fds *fds, struct snapshot *s, struct err *e);
+} shaped[] = {{"IRQCHIP", save_irqchips},    {"XSAVE", save_xsave},  {"MSRS", save_msrs},
+	      {"NESTED_STATE", save_nested}, {"CPUID2", save_cpuid}, {"TSC_KHZ", save_tsc_khz}};
+
+bool kvm_state_saves(const char *step)
+{
+	return table_find(parts, name, step) || table_find(shaped, name, step);
+}
+
+static void wait(int64_t ns)
+{
+	const struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	if (ns)
+		nanosleep(&time, NULL);
+}
+
+static int save_step(const struct kvm_fds *fds, const char *step, struct snapshot *s, struct err *e)
+{
+	const struct part *part = table_find(parts, name, step);
+
+	return part ? save_part(fds, part, s, e) : table_find(shaped, name, step)->save(fds, s, e);
+}
+
 int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 {
+	const struct kvm_saving *how = fds->saving;
+	const struct order *o = how && how->order.steps ? &how->order : NULL;
+	const unsigned ours = ARRAY_SIZE(parts) + ARRAY_SIZE(shaped), steps = o ? o->steps : ours;
+
 	save_tsc_offset(fds, s);
-	return save_parts(fds, s, e) || save_irqchips(fds, s, e) || save_xsave(fds, s, e) ||
-			       save_msrs(fds, s, e) || save_nested(fds, s, e) ||
-			       save_cpuid(fds, s, e) || save_tsc_khz(fds, s, e)
-		       ? -1
-		       : 0;
+	for (unsigned i = 0; i < steps; i++) {
+		const char *step = o			   ? o->step[i]
+				   : i < ARRAY_SIZE(parts) ? parts[i].name
+							   : shaped[i - ARRAY_SIZE(parts)].name;
+
+		wait(how && i ? how->wait_ns : 0);
+		if (save_step(fds, step, s, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- restoring ---------------------------------------------------------------------------- */

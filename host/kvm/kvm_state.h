@@ -5,13 +5,6 @@
 
 #include "host/snapshot/saved_state.h"
 
-/* One VM with one vCPU. */
-struct kvm_fds {
-	int kvm, vm, vcpu; /* descriptors */
-	const struct snapshot
-		*like; /* save only MSRs that these hosts have (kvm_offers.h); NULL: all */
-};
-
 #define ORDER_STEPS_MAX 40
 
 struct order {
@@ -21,13 +14,28 @@ struct order {
 	unsigned late; /* steps from here on come behind the first KVM_RUN; 0: none does */
 };
 
+/* How a VM is saved. */
+struct kvm_saving {
+	struct order order;	     /* of the ioctls; no steps: ours */
+	int64_t wait_ns;	     /* that pass between two of them */
+	const struct snapshot *like; /* only MSRs that these hosts have (kvm_offers.h); NULL: all */
+};
+
+/* One VM with one vCPU. */
+struct kvm_fds {
+	int kvm, vm, vcpu;		 /* descriptors */
+	const struct kvm_saving *saving; /* NULL: all, at once, in our order */
+};
+
 /*
  * The order called @name, or, if @name has a slash or a dot, the order in that file: steps
  * separated by white space, `#` starts a comment, KVM_RUN stands where that comes for the first
  * time (the end, if it does not stand there). 0, or -1 with @e filled.
  */
 int order_load(struct order *o, const char *name, struct err *e);
-/* The names of all orders, separated by `|`. */
+/* The same of an order of saving; only those of saves.def. */
+int order_of_saving(struct order *o, const char *name, struct err *e);
+/* The names of all orders of restoring, separated by `|`. */
 const char *order_names(void);
 
 /* KVM_SET_name or the MSR's name, as users and page reports know a step. */
@@ -43,7 +51,8 @@ int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 			   const struct order *o, unsigned i, struct err *e);
 
-/* Whether there is a restore step @step. */
+/* Whether there is a restore step @step, or one of saving. */
 bool kvm_state_step_known(const char *step);
+bool kvm_state_saves(const char *step);
 
 #endif

@@ -17,6 +17,7 @@
 struct machine {
 	const struct vm_config *config;
 	struct snapshot like; /* of config->like; no sections: none */
+	struct kvm_saving saving;
 	struct kvm_vm vm;
 	bool exists;
 	struct runner {

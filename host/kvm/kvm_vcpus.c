@@ -27,7 +27,7 @@ static bool is_vm_wide(const char *name)
 
 struct kvm_fds kvm_vcpu_fds(const struct kvm_vm *vm, unsigned vcpu)
 {
-	return (struct kvm_fds){vm->fds.kvm, vm->fds.vm, vm->vcpu[vcpu].fd, vm->fds.like};
+	return (struct kvm_fds){vm->fds.kvm, vm->fds.vm, vm->vcpu[vcpu].fd, vm->fds.saving};
 }
 
 static int save_second(const struct kvm_vm *vm, struct snapshot *s, struct err *e)

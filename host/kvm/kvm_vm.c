@@ -21,7 +21,8 @@
 #define PI_ON	    1u
 #define PI_CONTROL  32 /* offset in the posted-interrupt descriptor */
 
-static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct err *e)
+static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv,
+		     const struct snapshot *like, struct err *e)
 {
 	auto_free struct kvm_cpuid2 *cpuid =
 		xcalloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
@@ -32,8 +33,8 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct
 		return err_errno(e, "KVM_GET_SUPPORTED_CPUID");
 	if (hyperv && kvm_hyperv_cpuid(vm->fds.kvm, cpuid, CPUID_MAX, e))
 		return -1;
-	if (vm->fds.like)
-		kvm_offers_cpuid(vm->fds.like, cpuid);
+	if (like)
+		kvm_offers_cpuid(like, cpuid);
 	for (unsigned i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *c = &cpuid->entries[i];
 
@@ -49,13 +50,13 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv, struct
 	return ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid) ? err_errno(e, "KVM_SET_CPUID2") : 0;
 }
 
-int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, struct err *e)
+int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, const struct snapshot *like, struct err *e)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++) {
 		const int fd = vm->vcpu[i].fd;
 
-		if ((hyperv && kvm_hyperv_enable_evmcs(fd, e)) || set_cpuid(vm, i, hyperv, e) ||
-		    (vm->fds.like && kvm_offers_set_vmx(vm->fds.like, fd, e)))
+		if ((hyperv && kvm_hyperv_enable_evmcs(fd, e)) ||
+		    set_cpuid(vm, i, hyperv, like, e) || (like && kvm_offers_set_vmx(like, fd, e)))
 			return -1;
 	}
 	return 0;
@@ -106,7 +107,7 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "mmap of the vCPU");
 	}
 	vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return bare ? 0 : set_cpuid(vm, n, false, e);
+	return bare ? 0 : set_cpuid(vm, n, false, NULL, e);
 }
 
 /*

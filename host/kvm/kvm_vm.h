@@ -42,10 +42,10 @@ int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
 /*
  * Gives all vCPUs of a bare VM what KVM supports, as Hyper-V with enlightened VMCSs if @hyperv, as
- * far as this KVM has them: L1 tells what it misses; and no more than the hosts of fds.like have.
- * 0, or -1 with @e filled.
+ * far as this KVM has them: L1 tells what it misses; and no more than the hosts of @like (NULL:
+ * this one) have. 0, or -1 with @e filled.
  */
-int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, struct err *e);
+int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, const struct snapshot *like, struct err *e);
 
 /*
  * Loads a multiboot image, with the file @module if that is not NULL, and sets the vCPU to its

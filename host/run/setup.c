@@ -53,12 +53,11 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 
 	memset(s, 0, sizeof(*s));
 	s->o = o;
-	if (find_paths(s, e) || order_load(&s->order, o->order, e))
+	if (find_paths(s, e) || order_load(&s->order, o->order, e) ||
+	    (o->save_order && order_of_saving(&s->save_order, o->save_order, e)))
 		return -1;
 	if (o->freeze.at != FREEZE_NOW && o->freeze.at != FREEZE_TIME && strcmp(o->driver, "kvm"))
 		return err_set(e, "--freeze %s needs --driver kvm", o->freeze_text);
-	if ((o->from || o->like) && strcmp(o->driver, "kvm"))
-		return err_set(e, "--%s needs --driver kvm", o->from ? "from" : "like");
 	if (FREEZE_BEHIND_MARK(&o->freeze) && o->hops > FREEZE_AFTER_HOPS)
 		return err_set(e, "--freeze %s: up to %d hops (--loops)", o->freeze_text,
 			       FREEZE_AFTER_HOPS);
@@ -199,6 +198,8 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .image = s->image,
 		       .memory_mib = kvm ? MEMORY_MIB_KVM : MEMORY_MIB,
 		       .order = &s->order,
+		       .save_order = o->save_order ? &s->save_order : NULL,
+		       .save_wait_ns = (int64_t)o->save_wait_ms * NS_PER_MS,
 		       .pages = &o->pages_config,
 		       .serve_from = o->serve_from},
 	};

@@ -13,7 +13,7 @@
 struct setup {
 	const struct options *o;
 	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX]; /* absolute */
-	struct order order;
+	struct order order, save_order;
 	struct kvm_probe probe;
 	const char *missing; /* why KVM cannot do it here, NULL: it can */
 	bool lab;	     /* to be handed over to the lab */

@@ -77,6 +77,8 @@ struct vm_config {
 	bool enlightened; /* the VM offers what an enlightened L1 needs */
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
 	const struct order *order;
+	const struct order *save_order; /* NULL: ours */
+	int64_t save_wait_ns;		/* that pass between two ioctls of a save */
 	const char
 		*like; /* files of what other hosts offer, with commas; NULL: what this one does */
 	unsigned to_tsc_khz; /* of the restored VM; 0: as saved */
