@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The table of options: from words to values, and back to the words of a command line.
 #include "host/cli/options.h"
+#include "host/kvm/kvm_vm.h"
 #include "host/kvm/kvm_state.h"
 #include "host/base/cleanup.h"
 
@@ -76,6 +77,19 @@ static int read_save_order(struct options *o, const char *arg, struct err *e)
 
 	o->save_order = arg;
 	return order_of_saving(&order, arg, e);
+}
+
+static int read_no_cap(struct options *o, const char *arg, struct err *e)
+{
+	const char *list = arg;
+	char name[40];
+
+	while (word_next(&list, ',', name, sizeof(name)))
+		if (!kvm_vm_knows_cap(name))
+			return err_set(e, "there is no capability '%s' (host/kvm/kvm_caps.def)",
+				       name);
+	o->no_cap = arg;
+	return 0;
 }
 
 static int read_pages(struct options *o, const char *arg, struct err *e)

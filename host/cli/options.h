@@ -49,6 +49,7 @@ struct options {
 	} shard;
 	const char *freeze_text; /* --freeze as given */
 	struct freeze freeze;
+	const char *no_cap;	/* as given, or NULL */
 	const char *save_order; /* as given, or NULL */
 	unsigned save_wait_ms;
 	const char *order, *pages; /* as given; pages_config is what --pages means */

@@ -206,6 +206,7 @@ static const char *raw_option(const struct options *o)
 	       : o->like	 ? "like"
 	       : o->save_order	 ? "save-order"
 	       : o->save_wait_ms ? "save-wait"
+	       : o->no_cap	 ? "no-cap"
 				 : NULL;
 }
 

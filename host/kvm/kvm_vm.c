@@ -78,19 +78,35 @@ int kvm_vm_set_memory(const struct kvm_vm *vm, uint64_t size, struct err *e)
 	return 0;
 }
 
-/*
- * As QEMU does it: a pending exception then differs from an injected one in KVM_GET_VCPU_EVENTS,
- * and a pending triple fault shows at all. A KVM without them goes on without.
- */
-static void enable_events(const struct kvm_vm *vm)
-{
-	static const uint32_t caps[] = {KVM_CAP_EXCEPTION_PAYLOAD, KVM_CAP_X86_TRIPLE_FAULT_EVENT};
+static const struct {
+	const char *name;
+	uint32_t cap;
+} event_caps[] = {
+#define C(name, cap) {name, cap},
+#include "host/kvm/kvm_caps.def"
+#undef C
+};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(caps); i++) {
-		struct kvm_enable_cap cap = {.cap = caps[i], .args = {1}};
+/* A KVM without them goes on without. */
+static void enable_events(const struct kvm_vm *vm, const char *without)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(event_caps); i++) {
+		struct kvm_enable_cap cap = {
+			.cap = event_caps[i].cap,
+			.args = {!without || !word_in(without, ',', event_caps[i].name)}};
 
 		ioctl(vm->fds.vm, KVM_ENABLE_CAP, &cap);
 	}
+}
+
+void kvm_vm_without_caps(const struct kvm_vm *vm, const char *names)
+{
+	enable_events(vm, names);
+}
+
+bool kvm_vm_knows_cap(const char *name)
+{
+	return table_find(event_caps, name, name);
 }
 
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e)
@@ -151,7 +167,7 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "KVM_CREATE_PIT2");
 	if (kvm_vm_set_memory(vm, vm->memory_size, e))
 		return -1;
-	enable_events(vm);
+	enable_events(vm, NULL);
 	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(*vm->vcpu[0].run))
 		return err_errno(e, "KVM_GET_VCPU_MMAP_SIZE");

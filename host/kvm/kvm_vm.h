@@ -37,6 +37,11 @@ struct kvm_vm {
  * nothing left.
  */
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
+/* Takes back the capabilities @names of kvm_caps.def, with commas between, which the fresh VM has.
+ */
+void kvm_vm_without_caps(const struct kvm_vm *vm, const char *names);
+bool kvm_vm_knows_cap(const char *name);
+
 /* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);

@@ -47,12 +47,12 @@ static enum fate fate(const struct cross_table *t, unsigned from, unsigned to, c
 		return SKIPPED;
 	if (!strcmp(word, "PASS"))
 		return SURVIVES;
+	if (json_member(result, "known"))
+		return KNOWN;
 	if (json_member(result, "refused"))
 		return REFUSED;
 	if (!passes(t->run[to][to], control))
 		return CONTROL;
-	if (json_member(result, "known"))
-		return KNOWN;
 	return strcmp(word, "ERROR") ? WRONG : ERROR;
 }
 

@@ -113,6 +113,10 @@ const char *options_lack(const struct options *o, const struct scenario *s,
 	if ((s->posts || scenario_has_act(s, ACT_POST)) &&
 	    (pages == PAGES_LATE || pages == PAGES_LOST))
 		return "the host writes guest memory, for which no page may be kept back (--pages)";
+	if (o->no_cap && (scenario_has_act(s, ACT_EXCEPTION) || scenario_has_act(s, ACT_DB)) &&
+	    word_in(o->no_cap, ',', "exception-payload"))
+		return "the host queues an exception, which it cannot without the capability "
+		       "exception-payload (--no-cap)";
 	/* Without that the page would come after all when the wait for it ends, and cure the guest.
 	 */
 	return pages == PAGES_LOST ? pages_cannot_lose() : NULL;
@@ -162,7 +166,7 @@ void setup_method(const struct setup *s, struct flight_config *c, enum method me
 
 	c->method = method;
 	c->oracles = c->driver == &kvm_driver && options_run(o) && !o->no_oracles && !o->breakage &&
-		     method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
+		     !o->no_cap && method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
 }
 
 void setup_flight(const struct setup *s, struct flight_config *c)
@@ -190,6 +194,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .irqchip = o->irqchip,
 		       .to_tsc_khz = o->to_tsc_khz,
 		       .like = o->like,
+		       .no_cap = o->no_cap,
 		       .without = o->without,
 		       .cpu = o->cpu			? o->cpu
 			      : strcmp(o->accel, "kvm") ? "max"

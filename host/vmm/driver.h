@@ -79,6 +79,7 @@ struct vm_config {
 	const struct order *order;
 	const struct order *save_order; /* NULL: ours */
 	int64_t save_wait_ns;		/* that pass between two ioctls of a save */
+	const char *no_cap; /* capabilities that are not enabled, with commas; NULL: none */
 	const char
 		*like; /* files of what other hosts offer, with commas; NULL: what this one does */
 	unsigned to_tsc_khz; /* of the restored VM; 0: as saved */

@@ -48,6 +48,12 @@ expect "with the MP state saved first an INIT comes once, and time may pass mean
 	'^ok [0-9]+ - halted_init_paused # 1 hop' '^ok [0-9]+ - tsc_deadline_l1 # 1 hop'
 run 0 --driver kvm --scenario halted_init_paused --save-order qemu
 expect "as QEMU saves it, twice" '^not ok [0-9]+ - halted_init_paused # TODO known KVM bug: init-doubled'
+run 1 --driver kvm --scenario single_step,single_step_exit,ud_l2_paused --no-cap exception-payload
+expect "a VMM without exception payloads saves a pending exception as one that is injected" \
+	'^ok [0-9]+ - single_step # 1 hop' '^not ok [0-9]+ - single_step_exit # FAIL' \
+	'^ok [0-9]+ - ud_l2_paused # SKIP the host queues an exception, which it cannot without'
+run 2 --driver kvm --no-cap wings
+expect "an unknown capability is named" "there is no capability 'wings'"
 run 2 --driver kvm --order no-such-order
 expect "an unknown order is named" "no-such-order"
 
