@@ -128,7 +128,7 @@ release_terminal() {
 job_options() { # ARG...
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory | --lab-cpu | --lab-cpus)
                 kernel_option "$@"
                 shift 2
                 ;;

@@ -25,6 +25,18 @@ KERNELS=(
 DEFAULT_KERNEL=6.12
 preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 
+# The CPUs that L0 can run on, and what the emulator calls them.
+CPUS=(
+    'haswell corei7_haswell_4770'
+    'broadwell broadwell_ult'
+    'skylake-x corei7_skylake_x'
+    'icelake corei7_icelake_u'
+    'tigerlake tigerlake'
+    'sapphire-rapids sapphire_rapids'
+    'arrow-lake arrow_lake'
+)
+DEFAULT_CPU=skylake-x
+
 SPACE_MB=1200 # what an empty cache takes at most while it is built
 MEMORY_MB=384 # of L0, if nobody asks for more
 DISK_MB=64    # the disk through which files go into L0
@@ -92,6 +104,8 @@ KERNEL is what L0 runs; all that is wrong or missing is said before anything boo
                       run Debian's kernel with these patches to its KVM: unified diffs, mails, mboxes,
                       semantic patches (*.cocci)
   --lab-memory MB     L0 has so much, and a saved state of its own (default: $MEMORY_MB)
+  --lab-cpu MODEL     L0 runs on that emulated CPU: $(cpu_list) (default: $DEFAULT_CPU)
+  --lab-cpus N        L0 has so many CPUs, 1 to 4 (default: 1)
   --kvm-param [MODULE.]NAME=VALUE
                       a parameter of the module kvm_intel (or kvm); can be repeated
 
@@ -132,8 +146,32 @@ choose_version() { # VERSION
     return 1
 }
 
+cpu_list() {
+    local entry list=
+    for entry in "${CPUS[@]}"; do list+=${list:+, }${entry% *}; done
+    printf '%s\n' "$list"
+}
+
+choose_cpu() { # MODEL
+    local entry
+    for entry in "${CPUS[@]}"; do
+        [ "${entry% *}" = "$1" ] || continue
+        cpu=$1 cpu_model=${entry#* }
+        [ "$cpu" != "$DEFAULT_CPU" ] || cpu=
+        return 0
+    done
+    die "--lab-cpu $1: there is none. There are: $(cpu_list)."
+}
+
+# Lines of bochsrc that make the emulated machine another one, and what its saved state is called by.
+machine_lines() {
+    sed -n "/^cpu: /{ ${cpu:+s/model=[a-z0-9_]*/model=$cpu_model/;} s/count=1/count=${cpus:-1}/; p }" "$here/bochsrc"
+    printf 'memory: guest=%s, host=%s, block_size=8192\n' "${memory:-$MEMORY_MB}" "${memory:-$MEMORY_MB}"
+}
+machine_name() { echo "${memory:+-${memory}m}${cpu:+-$cpu}${cpus:+-${cpus}cpus}"; }
+
 # What the command line says of the kernel.
-kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names='' patched='' memory=''
+kernels=() modules='' linux='' kvm_file='' kvm_intel_file='' kvm_params=() patches=() patch_names='' patched='' memory='' cpu='' cpus=''
 kernel_option() { # OPTION [VALUE]...
     [ -n "${2:-}" ] || die "$1 needs a value."
     case $1 in
@@ -150,6 +188,12 @@ kernel_option() { # OPTION [VALUE]...
             fi
             memory=$2
             [ "$memory" != "$MEMORY_MB" ] || memory=
+            ;;
+        --lab-cpu) choose_cpu "$2" ;;
+        --lab-cpus)
+            [[ $2 =~ ^[1-4]$ ]] || die "--lab-cpus $2: from 1 to 4."
+            cpus=$2
+            [ "$cpus" != 1 ] || cpus=
             ;;
     esac
 }
@@ -318,10 +362,14 @@ l0_key() {
         "$lab/packages/versions" "$(parts_key)"
 }
 
-checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/msrs.def" "$here/verdict.awk" "$emucheck"; }
-saved_key() { key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/msrs.def" "$here/save-l0.sh" "$DISK_MB" ${memory:+"$memory"}; }
-# An L0 with more memory is a state of its own.
-saved() { echo "saved-$kernel${memory:+-${memory}m}"; }
+checked_key() { key "$(bochs_key)" "$here/bochsrc" "$here/msrs.def" "$here/verdict.awk" "$emucheck" ${cpu:+"$cpu"}; }
+saved_key() {
+    key "$(bochs_key)" "$(l0_key)" "$here/bochsrc" "$here/msrs.def" "$here/save-l0.sh" "$DISK_MB" ${memory:+"$memory"} \
+        ${cpu:+"$cpu"} ${cpus:+"$cpus"}
+}
+# An L0 with more memory or another CPU is a state of its own.
+saved() { echo "saved-$kernel$(machine_name)"; }
+checked() { echo "checked${cpu:+-$cpu}"; }
 
 complete_bochs() { is_built packages "$(packages_key)" && is_built bochs "$(bochs_key)"; }
 complete_parts() {
@@ -331,7 +379,7 @@ complete_parts() {
 complete_lab() {
     complete_bochs && complete_parts && is_built "l0-$kernel" "$(l0_key)" &&
         is_built "$(saved)" "$(saved_key)" &&
-        { [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || is_built checked "$(checked_key)"; }
+        { [ -n "${MIDFLIGHT_LAB_UNCHECKED:-}" ] || is_built "$(checked)" "$(checked_key)"; }
 }
 
 build_bochs() {
@@ -348,7 +396,7 @@ check_emulator() { # OUT_DIR
     emulator_dir "$lab/bochs"
     ln -s "$emucheck" "$SCRATCH/boot.iso"
     touch "$SCRATCH/com1"
-    emulator_start "$lab/bochs" 60 -f "$here/bochsrc"
+    emulator_start "$lab/bochs" 60 -f "$here/bochsrc" "$(cpus='' machine_lines | head -n 1)"
     watch_verdict > /dev/null
     emulator_end
     tr -d '\r' < "$SCRATCH/com1" > "$1/log"
@@ -396,13 +444,13 @@ build_lab() {
     if [ -z "${MIDFLIGHT_LAB_UNCHECKED:-}" ]; then
         [ -f "$emucheck" ] ||
             die "$emucheck is missing: 'make build/emucheck.iso' makes it ('make lab' does all)."
-        step checked "$(checked_key)" "the emulator's self-checks" check_emulator
+        step "$(checked)" "$(checked_key)" "the emulator's self-checks" check_emulator
     fi
     build_parts
     step "l0-$kernel" "$(l0_key)" "L0, the Linux $title with KVM" \
         "$here/build-l0.sh" "$lab/packages" "$lab/parts-$kernel"
     step "$(saved)" "$(saved_key)" "booting L0 with Linux $title and saving its state" \
-        "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB" "${memory:-$MEMORY_MB}"
+        "$here/save-l0.sh" "$lab/bochs" "$lab/l0-$kernel" "$DISK_MB" "$(machine_lines)"
     [[ $kernel != file-* ]] || prune_files
 }
 
@@ -486,7 +534,7 @@ cmd_bare() {
 cmd_build() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory)
+            --kernel | --modules | --linux | --kvm | --kvm-intel | --patch | --kvm-param | --lab-memory | --lab-cpu | --lab-cpus)
                 kernel_option "$@"
                 shift 2
                 ;;

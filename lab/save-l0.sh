@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# save-l0.sh BOCHS_DIR L0_DIR DISK_MB MEMORY_MB OUT_DIR: boots L0 and keeps the emulator's saved state, from
-# which every run starts, in OUT_DIR/state.
+# save-l0.sh BOCHS_DIR L0_DIR DISK_MB LINES OUT_DIR: boots L0 on the machine that LINES of bochsrc describe, and
+# keeps the emulator's saved state, from which every run starts, in OUT_DIR/state.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-bochs=$(cd "$1" && pwd) l0=$(cd "$2" && pwd) disk_mb=$3 memory=$4 out=$(cd "$5" && pwd)
+bochs=$(cd "$1" && pwd) l0=$(cd "$2" && pwd) disk_mb=$3 out=$(cd "$5" && pwd)
 
 # shellcheck source-path=SCRIPTDIR source=emulator.sh disable=SC1091
 . "$here/emulator.sh"
@@ -17,9 +17,10 @@ for image in kernel initrd; do zstd -dq "$l0/$image.zst" -o "$SCRATCH/$image"; d
 head -c 512 "$l0/loader" > "$SCRATCH/disk"
 truncate -s "${disk_mb}M" "$SCRATCH/disk"
 mkdir "$SCRATCH/state"
+mapfile -t machine <<< "$4"
 mapfile -t images < "$l0/images"
 emulator_start "$bochs" 300 -f "$here/bochsrc" "${images[@]}" "boot: disk" \
-    "memory: guest=$memory, host=$memory, block_size=8192" \
+    "${machine[@]}" \
     "ata0-master: type=disk, path=disk, mode=flat, translation=lba" \
     "com2: enabled=1, mode=file, dev=com2"
 status=0

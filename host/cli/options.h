@@ -79,7 +79,8 @@ struct options {
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all, control,
 		bare;
 	bool nudge_given;
-	bool as_offered;	       /* cross */
+	bool as_offered; /* cross */
+	bool save_roam;
 	bool offers;		       /* save: what KVM offers, and no VM */
 	bool enlightened;	       /* scenarios that an enlightened L1 flies */
 	bool orders, count_on;	       /* soak */

@@ -207,6 +207,7 @@ static const char *raw_option(const struct options *o)
 	       : o->save_order	 ? "save-order"
 	       : o->save_wait_ms ? "save-wait"
 	       : o->no_cap	 ? "no-cap"
+	       : o->save_roam	 ? "save-roam"
 				 : NULL;
 }
 

@@ -93,6 +93,7 @@ static void *create(const struct vm_config *config)
 	if (config->save_order)
 		m->saving.order = *config->save_order;
 	m->saving.wait_ns = config->save_wait_ns;
+	m->saving.roam = config->save_roam;
 	m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);

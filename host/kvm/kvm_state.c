@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -203,12 +204,30 @@ bool kvm_state_saves(const char *step)
 	return table_find(parts, name, step) || table_find(shaped, name, step);
 }
 
-static void wait(int64_t ns)
+static void pause_for(int64_t ns)
 {
 	const struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 
 	if (ns)
 		nanosleep(&time, NULL);
+}
+
+/* To the next of the CPUs @all, on which this thread then stays. */
+static void go_to_next_cpu(const cpu_set_t *all)
+{
+	const int from = sched_getcpu();
+	cpu_set_t one;
+
+	for (int i = 1; i <= CPU_SETSIZE; i++) {
+		const int cpu = (from + i) % CPU_SETSIZE;
+
+		if (!CPU_ISSET(cpu, all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		return;
+	}
 }
 
 static int save_step(const struct kvm_fds *fds, const char *step, struct snapshot *s, struct err *e)
@@ -224,17 +243,25 @@ int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 	const struct order *o = how && how->order.steps ? &how->order : NULL;
 	const unsigned ours = ARRAY_SIZE(parts) + ARRAY_SIZE(shaped), steps = o ? o->steps : ours;
 
+	const bool roam = how && how->roam;
+	cpu_set_t all;
+	int ret = 0;
+
+	sched_getaffinity(0, sizeof(all), &all);
 	save_tsc_offset(fds, s);
-	for (unsigned i = 0; i < steps; i++) {
+	for (unsigned i = 0; i < steps && !ret; i++) {
 		const char *step = o			   ? o->step[i]
 				   : i < ARRAY_SIZE(parts) ? parts[i].name
 							   : shaped[i - ARRAY_SIZE(parts)].name;
 
-		wait(how && i ? how->wait_ns : 0);
-		if (save_step(fds, step, s, e))
-			return -1;
+		pause_for(how && i ? how->wait_ns : 0);
+		if (roam)
+			go_to_next_cpu(&all);
+		ret = save_step(fds, step, s, e);
 	}
-	return 0;
+	if (roam)
+		sched_setaffinity(0, sizeof(all), &all);
+	return ret;
 }
 
 /* ---- restoring ---------------------------------------------------------------------------- */

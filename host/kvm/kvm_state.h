@@ -18,6 +18,7 @@ struct order {
 struct kvm_saving {
 	struct order order;	     /* of the ioctls; no steps: ours */
 	int64_t wait_ns;	     /* that pass between two of them */
+	bool roam;		     /* each from another CPU than the one before */
 	const struct snapshot *like; /* only MSRs that these hosts have (kvm_offers.h); NULL: all */
 };
 

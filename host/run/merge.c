@@ -19,10 +19,10 @@ struct shard_file {
 
 /* The same in all shards of a run. */
 static const char *const same_members[] = {
-	"midflight", "kernel",	 "patch",      "driver",  "accel",	"machine", "irqchip",
-	"cpu",	     "without",	 "to_tsc_khz", "from",	  "save_order", "no_cap",  "save_wait_ms",
-	"like",	     "scenario", "method",     "order",	  "pages",	"freeze",  "hops",
-	"seed",	     "break",	 "strict",     "planned",
+	"midflight",	"kernel",  "patch",	 "driver", "accel",	 "machine",   "irqchip",
+	"cpu",		"without", "to_tsc_khz", "from",   "save_order", "save_roam", "no_cap",
+	"save_wait_ms", "like",	   "scenario",	 "method", "order",	 "pages",     "freeze",
+	"hops",		"seed",	   "break",	 "strict", "planned",
 };
 
 /*

@@ -204,6 +204,7 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .memory_mib = kvm ? MEMORY_MIB_KVM : MEMORY_MIB,
 		       .order = &s->order,
 		       .save_order = o->save_order ? &s->save_order : NULL,
+		       .save_roam = o->save_roam,
 		       .save_wait_ns = (int64_t)o->save_wait_ms * NS_PER_MS,
 		       .pages = &o->pages_config,
 		       .serve_from = o->serve_from},

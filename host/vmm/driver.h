@@ -78,6 +78,7 @@ struct vm_config {
 	/* Driver kvm: order of the restore, how memory arrives, what its pages are called. */
 	const struct order *order;
 	const struct order *save_order; /* NULL: ours */
+	bool save_roam;			/* each of them from another CPU */
 	int64_t save_wait_ns;		/* that pass between two ioctls of a save */
 	const char *no_cap; /* capabilities that are not enabled, with commas; NULL: none */
 	const char

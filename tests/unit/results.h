@@ -133,6 +133,7 @@ static inline json_t *results_top(const char *kernel, const char *method, int pl
 	json_set(t, "from", json_false());
 	json_set(t, "save_order", json_null());
 	json_set(t, "no_cap", json_null());
+	json_set(t, "save_roam", json_false());
 	json_set(t, "save_wait_ms", json_integer(0));
 	json_set(t, "like", json_false());
 	json_set(t, "patch", json_null());
