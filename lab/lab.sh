@@ -25,10 +25,9 @@ KERNELS=(
 DEFAULT_KERNEL=6.12
 preset_kernel=${MIDFLIGHT_LAB_KERNEL:-$DEFAULT_KERNEL}
 
-# The CPUs that L0 can run on, and what the emulator calls them.
+# The CPUs that L0 can run on, and what the emulator calls them. Its older models have no APICv, without
+# which L0 is not taken for fit.
 CPUS=(
-    'haswell corei7_haswell_4770'
-    'broadwell broadwell_ult'
     'skylake-x corei7_skylake_x'
     'icelake corei7_icelake_u'
     'tigerlake tigerlake'

@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 
-command_exits 0 cross --each-param eptad=0,1 --scenario running,halted_init_paused
+command_exits 0 cross -j 2 --each-param eptad=0,1 --scenario running,halted_init_paused
 expect "a VM that has what both offer survives both ways, a known bug is called by its name" \
 	'^# eptad=0 to eptad=1: 1 survive, 1 known bug$' '^# eptad=1 to eptad=0: 1 survive, 1 known bug$' \
 	'^# halted_init_paused +K +K +K +K +init-doubled$' '^# all other results survive everywhere$'
