@@ -90,9 +90,10 @@ int options_pages(struct options *o, const char *text, struct err *e)
 	static const struct {
 		const char *name;
 		bool value;
-	} modes[] = {[PAGES_EAGER] = {"eager", false}, [PAGES_REMOTE] = {"remote", false},
-		     [PAGES_LATE] = {"late", true},    [PAGES_DELAY] = {"delay", true},
-		     [PAGES_EXIT] = {"exit", false},   [PAGES_LOST] = {"lost", true}};
+	} modes[] = {[PAGES_MODES] = {"lost-once", true}, [PAGES_EAGER] = {"eager", false},
+		     [PAGES_REMOTE] = {"remote", false},  [PAGES_LATE] = {"late", true},
+		     [PAGES_DELAY] = {"delay", true},	  [PAGES_EXIT] = {"exit", false},
+		     [PAGES_LOST] = {"lost", true}};
 	uint64_t us;
 
 	*c = (struct pages_config){.seed = o->seed, .grace_ns = PAGES_GRACE_NS};
@@ -103,13 +104,17 @@ int options_pages(struct options *o, const char *text, struct err *e)
 		return err_set(
 			e,
 			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, exit, "
-			"lost=PAGE",
+			"lost=PAGE, lost-once=PAGE",
 			text);
 	if (c->mode == PAGES_DELAY) {
 		if (!parse_number(value + 1, &us) || us > 10000000)
 			return err_set(e, "'%s' is no number of microseconds up to 10000000",
 				       value + 1);
 		c->delay_ns = (int64_t)us * NS_PER_US;
+	}
+	if (c->mode == PAGES_MODES) {
+		c->mode = PAGES_LOST;
+		c->once = true;
 	}
 	c->late = c->lost = value ? value + 1 : NULL;
 	o->pages = text;

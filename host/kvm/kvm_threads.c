@@ -233,6 +233,9 @@ static void run_vcpu(struct machine *m, unsigned n)
 		pthread_mutex_lock(&m->lock);
 		before = m->vm.ports.uart.queued;
 		exit = kvm_vm_handle(&m->vm, vcpu, error, &sent, &interrupted, &end);
+		/* What KVM could not get is here now: does it go on where it was? */
+		if (exit == VCPU_ENDED && end.how == END_CRASH && m->pages && pages_heal(m->pages))
+			exit = VCPU_AGAIN;
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)

@@ -3,12 +3,12 @@
 // shuffled or never if so configured, and records who asked for which page in which phase of the
 // restore.
 #include "host/pages/pages.h"
+#include "host/pages/uffd.h"
 #include "host/base/cleanup.h"
 #include "host/base/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,17 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* Newer than the headers of Debian 12. */
-#ifndef UFFDIO_POISON
-#define _UFFDIO_POISON 0x08
-struct uffdio_poison {
-	struct uffdio_range range;
-	uint64_t mode;
-	int64_t updated;
-};
-#define UFFDIO_POISON _IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
-#endif
 
 #define PAGE	   4096ull
 #define NEVER	   INT64_MAX
@@ -68,26 +57,6 @@ struct pages {
 	struct waiting *waiting; /* in order of arrival */
 	unsigned waits, waits_room;
 };
-
-const char *pages_cannot_lose(void)
-{
-	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const char *why = NULL;
-	auto_close int fd = pages_open_uffd(&why);
-
-	reg.range = (struct uffdio_range){(uintptr_t)page, PAGE};
-	if (fd < 0)
-		;
-	else if (page == MAP_FAILED || ioctl(fd, UFFDIO_REGISTER, &reg))
-		why = "userfaultfd does not take a page";
-	else if (!(reg.ioctls & 1ull << _UFFDIO_POISON))
-		why = "this kernel's userfaultfd cannot take a page away for good "
-		      "(UFFDIO_POISON): it needs Linux 6.6 or newer";
-	if (page != MAP_FAILED)
-		munmap(page, PAGE);
-	return why;
-}
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
@@ -465,6 +434,22 @@ bool pages_fetch(struct pages *p, uint64_t gpa)
 {
 	hold_lock(&p->fetching);
 	return gpa < p->size && take(p, gpa, p->source(p->arg, gpa));
+}
+
+bool pages_heal(struct pages *p)
+{
+	bool any = false;
+
+	hold_lock(&p->lock);
+	for (uint64_t i = 0; p->config.once && i < p->size / PAGE; i++) {
+		if (p->content[i] != POISONED || madvise(p->memory + i * PAGE, PAGE, MADV_DONTNEED))
+			continue;
+		p->content[i] = MISSING;
+		any = true;
+	}
+	if (any)
+		*p->lost = '\0'; /* no page is called so */
+	return any;
 }
 
 void pages_release(struct pages *p)

@@ -20,12 +20,14 @@ enum pages_mode {
 	PAGES_DELAY,  /* served after a random delay, in the order in which the delays end */
 	PAGES_EXIT,   /* as PAGES_REMOTE, but where KVM leaves KVM_RUN for a page: pages_fetch() */
 	PAGES_LOST,   /* pages with the name @lost never come: UFFDIO_POISON, or unanswered */
+	PAGES_MODES
 };
 
 struct pages_config {
 	enum pages_mode mode;
 	const char *late; /* phase name, PAGES_LATE */
 	const char *lost; /* page name, PAGES_LOST */
+	bool once;	  /* it is lost up to pages_heal() */
 	int64_t delay_ns; /* largest delay, PAGES_DELAY */
 	uint64_t seed;
 	int64_t grace_ns; /* PAGES_LATE: how long a too early request stays unanswered */
@@ -112,6 +114,11 @@ bool pages_waiting(struct pages *p, struct fetch *fetch);
  * missing any more. False: it cannot be had.
  */
 bool pages_fetch(struct pages *p, uint64_t gpa);
+
+/*
+ * With config.once: the pages that were lost and asked for come from now on. False: there is none.
+ */
+bool pages_heal(struct pages *p);
 
 /* Answers everything that still waits (so that no thread stays blocked) and serves at once from now
  * on. */

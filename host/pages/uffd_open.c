@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Opens a userfaultfd, where that is allowed.
+// Opens a userfaultfd, where that is allowed; says what it can do.
 #include "host/pages/pages.h"
+#include "host/pages/uffd.h"
 #include "host/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,4 +59,26 @@ const char *pages_unavailable(void)
 	auto_close int fd = pages_open_uffd(&why);
 
 	return fd < 0 ? why : NULL;
+}
+
+#define PAGE 4096ull
+
+const char *pages_cannot_lose(void)
+{
+	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const char *why = NULL;
+	auto_close int fd = pages_open_uffd(&why);
+
+	reg.range = (struct uffdio_range){(uintptr_t)page, PAGE};
+	if (fd < 0)
+		;
+	else if (page == MAP_FAILED || ioctl(fd, UFFDIO_REGISTER, &reg))
+		why = "userfaultfd does not take a page";
+	else if (!(reg.ioctls & 1ull << _UFFDIO_POISON))
+		why = "this kernel's userfaultfd cannot take a page away for good "
+		      "(UFFDIO_POISON): it needs Linux 6.6 or newer";
+	if (page != MAP_FAILED)
+		munmap(page, PAGE);
+	return why;
 }

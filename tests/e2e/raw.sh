@@ -52,6 +52,8 @@ run 1 --driver kvm --scenario single_step,single_step_exit,ud_l2_paused --no-cap
 expect "a VMM without exception payloads saves a pending exception as one that is injected" \
 	'^ok [0-9]+ - single_step # 1 hop' '^not ok [0-9]+ - single_step_exit # FAIL' \
 	'^ok [0-9]+ - ud_l2_paused # SKIP the host queues an exception, which it cannot without'
+run 0 --driver kvm --scenario regs_all --loops 1 --pages 'lost-once=posted-interrupt descriptor'
+expect "a page that KVM_RUN failed for and that is there at the next one" '^ok [0-9]+ - regs_all # 1 hop' 'never  lost$'
 run 2 --driver kvm --no-cap wings
 expect "an unknown capability is named" "there is no capability 'wings'"
 run 2 --driver kvm --order no-such-order
