@@ -67,9 +67,17 @@ static const char *sample(const struct option_row *row, char text[40])
 {
 	static const struct {
 		const char *name, *value;
-	} own[] = {{"for", "90"},	  {"method", "post*,file"},  {"shard", "2/3"},
-		   {"nudge", "0.25"},	  {"order", "nested-last"},  {"freeze", "after=7"},
-		   {"pages", "delay=30"}, {"each-param", "ept=0,1"}, {"every", "0.25"},
+	} own[] = {{"for", "90"},
+		   {"method", "post*,file"},
+		   {"shard", "2/3"},
+		   {"nudge", "0.25"},
+		   {"order", "nested-last"},
+		   {"save-order", "firecracker"},
+		   {"no-cap", "exception-payload"},
+		   {"freeze", "after=7"},
+		   {"pages", "delay=30"},
+		   {"each-param", "ept=0,1"},
+		   {"every", "0.25"},
 		   {"at", "0.5"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
