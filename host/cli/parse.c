@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether "all" has @s: with driver kvm run means those of an enlightened L1, too. */
+/* Whether "all" has @s: with driver kvm run and cross mean those of an enlightened L1, too. */
 static bool in_all(const struct options *o, const struct scenario *s)
 {
 	return s->enlightened == o->enlightened ||
-	       (s->enlightened && options_run(o) && !strcmp(o->driver, "kvm"));
+	       (s->enlightened && (options_run(o) || o->command == CMD_CROSS) &&
+		!strcmp(o->driver, "kvm"));
 }
 
 /*
