@@ -8,6 +8,7 @@
 #define SIVR_ENABLE	 (1u << 8)
 #define LVT_MASKED	 (1u << 16)
 #define LVT_NMI		 (4u << 8)
+#define LVT_PERIODIC	 (1u << 17)
 #define LVT_TSC_DEADLINE (2u << 17)
 #define DIV_CONF_BY_1	 0xb
 #define SPURIOUS_VECTOR	 0xff
@@ -42,6 +43,13 @@ void apic_timer_arm(uint8_t vector, uint64_t ticks)
 		wrmsr(MSR_X2APIC_LVT_TIMER, vector);
 		wrmsr(MSR_X2APIC_INIT_COUNT, ticks > UINT32_MAX ? UINT32_MAX : ticks);
 	}
+}
+
+void apic_timer_periodic(uint8_t vector, uint32_t count)
+{
+	wrmsr(MSR_X2APIC_DIV_CONF, DIV_CONF_BY_1);
+	wrmsr(MSR_X2APIC_LVT_TIMER, count ? LVT_PERIODIC | vector : LVT_MASKED);
+	wrmsr(MSR_X2APIC_INIT_COUNT, count);
 }
 
 bool apic_timer_expired(void)

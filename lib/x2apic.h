@@ -18,6 +18,9 @@ bool x2apic_init(void);
  */
 void apic_timer_arm(uint8_t vector, uint64_t ticks);
 
+/* The timer sends @vector each @count APIC-timer ticks; 0: never again. */
+void apic_timer_periodic(uint8_t vector, uint32_t count);
+
 /* True if the armed timer has expired (its interrupt is then sent, taken or not). */
 bool apic_timer_expired(void);
 

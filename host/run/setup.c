@@ -165,8 +165,10 @@ void setup_method(const struct setup *s, struct flight_config *c, enum method me
 	const struct options *o = s->o;
 
 	c->method = method;
+	/* What was saved over some time has clocks that disagree. */
 	c->oracles = c->driver == &kvm_driver && options_run(o) && !o->no_oracles && !o->breakage &&
-		     !o->no_cap && method == METHOD_FILE && o->pages_config.mode == PAGES_EAGER;
+		     !o->no_cap && !o->save_wait_ms && method == METHOD_FILE &&
+		     o->pages_config.mode == PAGES_EAGER;
 }
 
 void setup_flight(const struct setup *s, struct flight_config *c)

@@ -136,6 +136,48 @@ static void fly_deadline_l2(void)
 	fly_deadline(false);
 }
 
+/* ---- L1's APIC timer, periodic -------------------------------------------------------------- */
+
+#define TICK	  0x35
+#define PERIOD	  1000000   /* of KVM's APIC timer, which counts nanoseconds */
+#define TICK_WAIT 500000000 /* TSC ticks in which one must come */
+
+/* The next one is requested, and taken. Interrupts are off, and TPR keeps it from ending L2. */
+static bool ticks(void)
+{
+	const uint64_t until = rdtsc() + TICK_WAIT;
+
+	while (!apic_irr(TICK) && rdtsc() < until)
+		;
+	if (!ktap_check("a tick of the periodic timer", 1, apic_irr(TICK)))
+		return false;
+	wrmsr(MSR_X2APIC_TPR, 0);
+	apic_drain();
+	wrmsr(MSR_X2APIC_TPR, 0xf0);
+	return true;
+}
+
+static void fly_periodic(void)
+{
+	l2_create_plain(&l2, "port");
+	wrmsr(MSR_X2APIC_TPR, 0xf0);
+	apic_timer_periodic(TICK, PERIOD);
+	expect_quiet(hop_current(), 3 * (uint64_t)TICK_WAIT);
+	if (ticks() && l2_tells(&l2, 1) && l2_tells(&l2, 2) && ticks() && ticks())
+		ktap_check("vector in service", 0, apic_isr(TICK));
+	apic_timer_periodic(0, 0);
+	wrmsr(MSR_X2APIC_TPR, 0);
+	apic_drain();
+}
+
+SCENARIO(timer_periodic, NEEDS(L2_BASE), FLY(fly_periodic),
+	 TITLE("L1's APIC timer is periodic while L2 runs and the VM is stopped"),
+	 PROMISE("SDM, APIC Timer: in periodic mode it starts again by itself"),
+	 HOST("snapshot of L2; with --save-wait it takes so long that thousands of periods pass"),
+	 BUG("KVM: x86: Fix VM hard lockup after prolonged inactivity with periodic HV timer"),
+	 FAILURE("no tick any more, or L0 locks up as it makes up for those that passed"),
+	 FREEZE(port), PROOF("l2 runnable"));
+
 #define DEADLINE_PROMISE                                                                         \
 	PROMISE("SDM, TSC-Deadline Mode: one interrupt, once the TSC has come to the deadline; " \
 		"it causes a VM exit of L2")
