@@ -69,30 +69,33 @@ static void print_times(const struct run *r, const struct flight_config *config,
 		(double)result->duration_ns / NS_PER_MS / 1000);
 }
 
-/* --from: the flight whose first half is there under the same name goes on. */
-static int go_on_from(const struct run *r, struct flight_config *config, const char *name,
-		      struct flight_resume *from, struct err *e)
+/* The flight whose first half is in @path goes on. */
+static int go_on_from(struct flight_config *config, const char *path, struct flight_resume *from,
+		      struct err *e)
 {
 	const struct flight_config asked = *config;
-	auto_free char *path = xasprintf("%s/%s/snapshot.bin", r->o->from, name);
 	auto_by(snapshot_free) struct snapshot saved = {0};
 
 	if (snapshot_read(&saved, path, e) || half_resume(&saved, config, from, e))
 		return -1;
-	if (config->scenario != asked.scenario || config->post != asked.post)
-		return err_set(e, "%s is not of this flight", path);
-	return 0;
+	if (config->scenario == asked.scenario && config->post == asked.post)
+		return 0;
+	*config = asked;
+	return err_set(e, "%s is of another flight", path);
 }
 
 static void fly_whole_or_half(const struct run *r, struct flight_config *config, const char *name,
 			      struct flight_result *result)
 {
+	auto_free char *path = xasprintf("%s/%s/snapshot.bin", r->o->from ?: "", name);
 	auto_by(half_free) struct flight_resume from = {0};
 	struct err e = {0};
 
-	if (r->o->from && go_on_from(r, config, name, &from, &e))
-		return verdict_raise(&result->verdict, WORD_SKIP, "no first half (--from): %s",
-				     e.text);
+	if (r->o->from && access(path, F_OK))
+		return verdict_raise(&result->verdict, WORD_SKIP,
+				     "no first half of it was kept (--from)");
+	if (r->o->from && go_on_from(config, path, &from, &e))
+		return verdict_raise(&result->verdict, WORD_ERROR, "%s", e.text);
 	(config->scenario->guest ? guest_flight : flight_run)(config, result);
 	config->resume = NULL;
 }
