@@ -63,14 +63,6 @@ static error_t parse_top(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static void put_path(struct buf *text, const char *option, const char *path)
-{
-	if (!path)
-		return;
-	buf_printf(text, " --%s ", option);
-	buf_shell_quote(text, path);
-}
-
 /* `PROGRAM COMMAND` with the options that say where it runs, for a shell. */
 static void shown(const struct options *o, const char *program, enum command command,
 		  struct buf *text)
@@ -78,11 +70,11 @@ static void shown(const struct options *o, const char *program, enum command com
 	buf_shell_quote(text, program);
 	buf_printf(text, " %s%s", commands[command].name,
 		   o->lab == LAB_YES && !o->l0_words ? " --lab yes" : "");
-	put_path(text, "image", o->image);
-	put_path(text, "guest", o->guest.file);
-	put_path(text, "initrd", o->guest.initrd);
-	put_path(text, "from", o->from);
-	put_path(text, "like", o->like);
+	buf_shell_option(text, "image", o->image);
+	buf_shell_option(text, "guest", o->guest.file);
+	buf_shell_option(text, "initrd", o->guest.initrd);
+	buf_shell_option(text, "from", o->from);
+	buf_shell_option(text, "like", o->like);
 	for (unsigned i = 0; i < o->l0_words; i++) {
 		buf_printf(text, " ");
 		buf_shell_quote(text, o->l0[i]);

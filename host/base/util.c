@@ -295,6 +295,14 @@ void buf_shell_quote(struct buf *b, const char *s)
 	buf_append(b, "'", 1);
 }
 
+void buf_shell_option(struct buf *b, const char *option, const char *path)
+{
+	if (!path)
+		return;
+	buf_printf(b, " --%s ", option);
+	buf_shell_quote(b, path);
+}
+
 void print_lines(FILE *f, const char *prefix, const char *text)
 {
 	while (*text) {

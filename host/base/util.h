@@ -100,6 +100,9 @@ int make_dirs(const char *path, struct err *e);
 /* Appends @s quoted for sh, where that is needed. */
 void buf_shell_quote(struct buf *b, const char *s);
 
+/* Appends " --OPTION PATH", the path quoted; nothing if path is NULL. */
+void buf_shell_option(struct buf *b, const char *option, const char *path);
+
 /* Prints @text on @f, each line with @prefix before it, control characters shown as `?`. */
 void print_lines(FILE *f, const char *prefix, const char *text);
 

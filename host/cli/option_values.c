@@ -89,32 +89,32 @@ int options_pages(struct options *o, const char *text, struct err *e)
 	size_t len = value ? (size_t)(value - text) : strlen(text);
 	static const struct {
 		const char *name;
-		bool value;
-	} modes[] = {[PAGES_MODES] = {"lost-once", true}, [PAGES_EAGER] = {"eager", false},
-		     [PAGES_REMOTE] = {"remote", false},  [PAGES_LATE] = {"late", true},
-		     [PAGES_DELAY] = {"delay", true},	  [PAGES_EXIT] = {"exit", false},
-		     [PAGES_LOST] = {"lost", true}};
+		enum pages_mode mode;
+		bool value, once;
+	} modes[] = {{"eager", PAGES_EAGER, false, false}, {"remote", PAGES_REMOTE, false, false},
+		     {"late", PAGES_LATE, true, false},	   {"delay", PAGES_DELAY, true, false},
+		     {"exit", PAGES_EXIT, false, false},   {"lost", PAGES_LOST, true, false},
+		     {"lost-once", PAGES_LOST, true, true}};
+	unsigned i = 0;
 	uint64_t us;
 
 	*c = (struct pages_config){.seed = o->seed, .grace_ns = PAGES_GRACE_NS};
-	while (c->mode < ARRAY_SIZE(modes) &&
-	       (strlen(modes[c->mode].name) != len || memcmp(modes[c->mode].name, text, len)))
-		c->mode++;
-	if (c->mode == ARRAY_SIZE(modes) || modes[c->mode].value != (value && value[1]))
+	while (i < ARRAY_SIZE(modes) &&
+	       (strlen(modes[i].name) != len || memcmp(modes[i].name, text, len)))
+		i++;
+	if (i == ARRAY_SIZE(modes) || modes[i].value != (value && value[1]))
 		return err_set(
 			e,
 			"'%s' is none of eager, remote, late=PHASE, delay=MICROSECONDS, exit, "
 			"lost=PAGE, lost-once=PAGE",
 			text);
+	c->mode = modes[i].mode;
+	c->once = modes[i].once;
 	if (c->mode == PAGES_DELAY) {
 		if (!parse_number(value + 1, &us) || us > 10000000)
 			return err_set(e, "'%s' is no number of microseconds up to 10000000",
 				       value + 1);
 		c->delay_ns = (int64_t)us * NS_PER_US;
-	}
-	if (c->mode == PAGES_MODES) {
-		c->mode = PAGES_LOST;
-		c->once = true;
 	}
 	c->late = c->lost = value ? value + 1 : NULL;
 	o->pages = text;

@@ -10,12 +10,6 @@
 #define FLIGHT_MAX     1024
 #define HOPS_MAX       1000000
 
-static void put(struct snapshot *s, const char *name, const void *data, size_t len)
-{
-	snapshot_drop(s, name);
-	snapshot_add(s, name, data, len);
-}
-
 void half_add(struct snapshot *s, const struct flight_config *c, const void *log, size_t len)
 {
 	auto_buf struct buf text = {0};
@@ -24,8 +18,8 @@ void half_add(struct snapshot *s, const struct flight_config *c, const void *log
 		   (unsigned long long)c->seed);
 	if (c->post != POST_NONE)
 		buf_printf(&text, "post=%s\n", post_name(c->post));
-	put(s, SECTION_FLIGHT, text.p, text.len);
-	put(s, SECTION_LOG, log, len);
+	snapshot_put(s, SECTION_FLIGHT, text.p, text.len);
+	snapshot_put(s, SECTION_LOG, log, len);
 }
 
 /* One of the lines. */

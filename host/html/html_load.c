@@ -274,13 +274,14 @@ static void make_labels(struct report_page *p)
 {
 	static const char *const keys[] = {"kernel", "patch",	"driver",  "method", "order",
 					   "pages",  "machine", "irqchip", "freeze", "break"};
+	const bool cross = is_cross(p);
 
 	for (unsigned i = 0; i < p->runs; i++) {
 		const char *kernel = json_member(p->run[i].top, "kernel");
 		const size_t len = strspn(kernel, "0123456789.");
 
 		p->run[i].label_title = kernel;
-		p->run[i].label = is_cross(p) ? xasprintf("%.60s", basename(p->run[i].path))
+		p->run[i].label = cross ? xasprintf("%.60s", basename(p->run[i].path))
 				  : len ? xasprintf("%.*s", (int)(len < 24 ? len : 24), kernel)
 					: xstrdup("?");
 	}

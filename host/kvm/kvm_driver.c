@@ -163,7 +163,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 	m->saving.like = m->like.sections ? &m->like : NULL;
 	m->vm.fds.saving = &m->saving;
 	if (m->config->no_cap)
-		kvm_vm_without_caps(&m->vm, m->config->no_cap);
+		kvm_vm_enable_caps(&m->vm, m->config->no_cap);
 	m->exists = true;
 	m->ended = false;
 	m->byte_ns = m->end_ns = 0;

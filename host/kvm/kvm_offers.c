@@ -129,8 +129,7 @@ static void join_cpuid(struct snapshot *s, const struct snapshot *other, const c
 		both = both_cpuid(c, same);
 		buf_append(&list, &both, sizeof(both));
 	}
-	snapshot_drop(s, name);
-	snapshot_add(s, name, list.p, list.len);
+	snapshot_put(s, name, list.p, list.len);
 }
 
 /*
@@ -164,8 +163,7 @@ static void join_vmx(struct snapshot *s, const struct snapshot *other)
 		both.data = both_vmx(a->index, a->data, b->data);
 		buf_append(&list, &both, sizeof(both));
 	}
-	snapshot_drop(s, VMX);
-	snapshot_add(s, VMX, list.p, list.len);
+	snapshot_put(s, VMX, list.p, list.len);
 }
 
 static void join_msr_list(struct snapshot *s, const struct snapshot *other)
@@ -175,8 +173,7 @@ static void join_msr_list(struct snapshot *s, const struct snapshot *other)
 	EACH(uint32_t, index, s, MSR_LIST)
 	if (kvm_offers_msr(other, *index))
 		buf_append(&list, index, sizeof(*index));
-	snapshot_drop(s, MSR_LIST);
-	snapshot_add(s, MSR_LIST, list.p, list.len);
+	snapshot_put(s, MSR_LIST, list.p, list.len);
 }
 
 static int load_one(const char *path, struct snapshot *s, struct err *e)

@@ -242,12 +242,12 @@ int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 	const struct kvm_saving *how = fds->saving;
 	const struct order *o = how && how->order.steps ? &how->order : NULL;
 	const unsigned ours = ARRAY_SIZE(parts) + ARRAY_SIZE(shaped), steps = o ? o->steps : ours;
-
 	const bool roam = how && how->roam;
 	cpu_set_t all;
 	int ret = 0;
 
-	sched_getaffinity(0, sizeof(all), &all);
+	if (roam)
+		sched_getaffinity(0, sizeof(all), &all);
 	save_tsc_offset(fds, s);
 	for (unsigned i = 0; i < steps && !ret; i++) {
 		const char *step = o			   ? o->step[i]

@@ -87,8 +87,8 @@ static const struct {
 #undef C
 };
 
-/* A KVM without them goes on without. */
-static void enable_events(const struct kvm_vm *vm, const char *without)
+/* A KVM that has not one of them goes on without. */
+void kvm_vm_enable_caps(const struct kvm_vm *vm, const char *without)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(event_caps); i++) {
 		struct kvm_enable_cap cap = {
@@ -97,11 +97,6 @@ static void enable_events(const struct kvm_vm *vm, const char *without)
 
 		ioctl(vm->fds.vm, KVM_ENABLE_CAP, &cap);
 	}
-}
-
-void kvm_vm_without_caps(const struct kvm_vm *vm, const char *names)
-{
-	enable_events(vm, names);
 }
 
 bool kvm_vm_knows_cap(const char *name)
@@ -167,7 +162,7 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 		return err_errno(e, "KVM_CREATE_PIT2");
 	if (kvm_vm_set_memory(vm, vm->memory_size, e))
 		return -1;
-	enable_events(vm, NULL);
+	kvm_vm_enable_caps(vm, NULL);
 	size = ioctl(vm->fds.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(*vm->vcpu[0].run))
 		return err_errno(e, "KVM_GET_VCPU_MMAP_SIZE");

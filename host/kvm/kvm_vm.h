@@ -37,9 +37,11 @@ struct kvm_vm {
  * nothing left.
  */
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e);
-/* Takes back the capabilities @names of kvm_caps.def, with commas between, which the fresh VM has.
+/*
+ * Enables the capabilities of kvm_caps.def, as kvm_vm_create() does, but takes back those that
+ * @without names, with commas between (NULL: none).
  */
-void kvm_vm_without_caps(const struct kvm_vm *vm, const char *names);
+void kvm_vm_enable_caps(const struct kvm_vm *vm, const char *without);
 bool kvm_vm_knows_cap(const char *name);
 
 /* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */

@@ -371,5 +371,5 @@ bool scenario_has_act(const struct scenario *s, enum act what)
 	for (unsigned i = 0; i < s->acts; i++)
 		if (s->act[i].what == what)
 			return true;
-	return what == ACT_NONE && s->acts;
+	return false;
 }

@@ -16,10 +16,12 @@
  *   vcpus                          2: L1 has a second vCPU; without this key it has one
  *   proof                          what a snapshot must show to count (host/snapshot/proof.h)
  *   proof1                         the same of the second vCPU
- *   act act1                       WHAT WHEN: names of hv/acts.def and hv/act_whens.def; to the
- * first vCPU, to the second; may be there several times posts                          yes: the
- * host posts interrupts (posts.def) quick                          yes: runs unasked with every
- * driver ordinary                       yes: not with an enlightened VMCS
+ *   act                            WHAT WHEN: names of hv/acts.def and hv/act_whens.def; several
+ *                                  are done in their order
+ *   act1                           the same to the second vCPU
+ *   posts                          yes: the host posts interrupts (posts.def)
+ *   quick                          yes: runs unasked with every driver
+ *   ordinary                       yes: not with an enlightened VMCS
  *
  * A scenario that needs L2_BASE or L2_ANY and is not `ordinary` stands here twice, the second time
  * as NAME_evmcs, which an enlightened L1 flies.
@@ -87,7 +89,7 @@ struct scenario {
 
 #define SCENARIOS_MAX 1024
 
-/* Whether the host does @what to it, at any time; ACT_NONE: anything at all. */
+/* Whether the host does @what to it, at any time. */
 bool scenario_has_act(const struct scenario *s, enum act what);
 
 /* Whether it is about one instant, which a driver must be able to meet, or to act in. */

@@ -20,7 +20,6 @@ enum pages_mode {
 	PAGES_DELAY,  /* served after a random delay, in the order in which the delays end */
 	PAGES_EXIT,   /* as PAGES_REMOTE, but where KVM leaves KVM_RUN for a page: pages_fetch() */
 	PAGES_LOST,   /* pages with the name @lost never come: UFFDIO_POISON, or unanswered */
-	PAGES_MODES
 };
 
 struct pages_config {

@@ -96,15 +96,6 @@ static struct cross_run make_run(struct cross *c, unsigned number, const char *d
 	return r;
 }
 
-static void put_path(struct cross_run *r, const char *option, const char *path)
-{
-	if (!path)
-		return;
-	buf_printf(&r->command, " %s ", option);
-	buf_shell_quote(&r->command, path);
-	r->o.shown_command = r->command.p;
-}
-
 /* The exit status of its end, which may be 1. */
 static int do_run(struct cross *c, struct cross_run *r)
 {
@@ -161,8 +152,9 @@ static int fly_cell(struct cross *c, unsigned from, unsigned to)
 	r.o.from = from == to ? NULL : source;
 	r.o.keep = from == to;
 	r.o.like = from == to ? c->like.p : NULL;
-	put_path(&r, "--from", r.o.from);
-	put_path(&r, "--like", r.o.like);
+	buf_shell_option(&r.command, "from", r.o.from);
+	buf_shell_option(&r.command, "like", r.o.like);
+	r.o.shown_command = r.command.p;
 	status = do_run(c, &r);
 	if (status > 4)
 		return status;

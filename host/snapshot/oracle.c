@@ -362,7 +362,6 @@ static void compare_section(const struct comparison *c, const struct snapshot_se
 		compare_bytes(c, before, after);
 }
 
-/* Restoring alone writes nothing to the guest's memory. */
 /*
  * Whether the word at @gpa is of the wall clock that KVM writes whenever one of these MSRs is
  * written (Linux, Documentation/virt/kvm/x86/msr.rst): it tells when that was.
@@ -380,6 +379,7 @@ static bool is_wall_clock(const struct snapshot *s, uint64_t gpa)
 	return false;
 }
 
+/* Restoring alone writes nothing to the guest's memory. */
 static void compare_memory(const struct comparison *c)
 {
 	char name[ORACLE_FIELD_MAX];

@@ -70,6 +70,12 @@ void snapshot_add(struct snapshot *s, const char *name, const void *data, size_t
 	section->len = len;
 }
 
+void snapshot_put(struct snapshot *s, const char *name, const void *data, size_t len)
+{
+	snapshot_drop(s, name);
+	snapshot_add(s, name, data, len);
+}
+
 const struct snapshot_section *snapshot_find(const struct snapshot *s, const char *name)
 {
 	for (unsigned i = 0; i < s->sections; i++)

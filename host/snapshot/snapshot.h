@@ -38,6 +38,9 @@ void snapshot_drop(struct snapshot *s, const char *name);
 /* Adds a copy of @len bytes as section @name, which must be new. Limits as above are asserted. */
 void snapshot_add(struct snapshot *s, const char *name, const void *data, size_t len);
 
+/* The same in place of what @s may have under that name. */
+void snapshot_put(struct snapshot *s, const char *name, const void *data, size_t len);
+
 /* The section @name, or NULL. */
 const struct snapshot_section *snapshot_find(const struct snapshot *s, const char *name);
 
