@@ -303,20 +303,60 @@ void buf_shell_option(struct buf *b, const char *option, const char *path)
 	buf_shell_quote(b, path);
 }
 
+static void print_part(FILE *f, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c != '\r')
+			fputc((c < 0x20 && c != '\t') || c >= 0x7f ? '?' : c, f);
+	}
+	fputc('\n', f);
+}
+
 void print_lines(FILE *f, const char *prefix, const char *text)
 {
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 
 		fputs(prefix, f);
-		for (size_t i = 0; i < len; i++) {
-			unsigned char c = (unsigned char)text[i];
-
-			if (c != '\r')
-				fputc((c < 0x20 && c != '\t') || c >= 0x7f ? '?' : c, f);
-		}
-		fputc('\n', f);
+		print_part(f, text, len);
 		text += len + (text[len] == '\n');
+	}
+}
+
+/* How much of the @len bytes at @text fits into @room, up to a blank behind the first @least. */
+static size_t fitting(const char *text, size_t len, size_t least, size_t room)
+{
+	size_t end = len;
+
+	for (size_t i = least + 1; i < len && len > room; i++)
+		if (text[i] == ' ' && (i <= room || end == len))
+			end = i;
+	return end;
+}
+
+void print_wrapped(FILE *f, const char *prefix, const char *text)
+{
+	const size_t room = LINE_WIDTH - strlen(prefix);
+
+	while (*text) {
+		size_t len = strcspn(text, "\n"), indent = strspn(text, " |");
+		size_t part = fitting(text, len, indent, room);
+		const char *line = text;
+
+		fputs(prefix, f);
+		print_part(f, text, part);
+		text += len + (text[len] == '\n');
+		for (const char *at = line + part; at < line + len; at += part) {
+			at += strspn(at, " ");
+			if (at == line + len)
+				break;
+			part = fitting(at, (size_t)(line + len - at), 0,
+				       room > indent + 8 ? room - indent - 4 : 8);
+			fprintf(f, "%s%.*s    ", prefix, (int)indent, line);
+			print_part(f, at, part);
+		}
 	}
 }
 

@@ -106,6 +106,14 @@ void buf_shell_option(struct buf *b, const char *option, const char *path);
 /* Prints @text on @f, each line with @prefix before it, control characters shown as `?`. */
 void print_lines(FILE *f, const char *prefix, const char *text);
 
+#define LINE_WIDTH 120 /* bytes of a line that people read */
+
+/*
+ * The same, but a line that would be longer than LINE_WIDTH goes on below, indented by 4 more than
+ * it is itself (`|` and blanks). It is broken at blanks alone: a longer word stays whole.
+ */
+void print_wrapped(FILE *f, const char *prefix, const char *text);
+
 /*
  * A list of words with @separator between them. word_next() copies the next word, cut to @size, and
  * moves *@list behind it; false: there is none. Two separators in a row have an empty word between

@@ -4,6 +4,7 @@
 // else slows the machine down slows both.
 #include "host/commands/cmd.h"
 #include "host/kvm/kvm_vm.h"
+#include "host/lab/lab.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
 #include "host/base/cleanup.h"
@@ -179,9 +180,9 @@ static int measure(struct bench *b, struct err *e)
 	unsigned cycles = b->setup.o->hops, left = cycles;
 	int status = 0;
 
-	printf("# scenario %s, order %s, %u MiB, %u cycles in %d turns, CLOCK_MONOTONIC\n",
+	printf("# scenario %s, order %s, %u MiB, %u cycles in %d turns, CLOCK_MONOTONIC%s\n",
 	       b->config.scenario->name, b->setup.order.name, b->config.vm.memory_mib, cycles,
-	       BLOCKS);
+	       BLOCKS, *lab_time() ? ": all times are emulated ones" : "");
 	fflush(stdout);
 	b->fds = open_fds();
 	for (unsigned i = 0; i < BLOCKS && left && !status && !signals_pending(); i++) {

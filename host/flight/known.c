@@ -24,8 +24,8 @@
 #define REFUSED(text)		     BRACED(BY_KVM, EACH, text, "")
 
 static const struct known rows[] = {
-#define ROW(swept, id, results, trait, orders, kernels, text, ...)        \
-	BRACED(id, results, METHOD_##trait, orders, kernels, text, swept, \
+#define ROW(swept, id, results, trait, orders, kernels, text, fixed, ...)        \
+	BRACED(id, results, METHOD_##trait, orders, kernels, text, fixed, swept, \
 	       (const struct known_sign[]){__VA_ARGS__, {BY_NOBODY, EACH, NULL, NULL}}),
 #define K(...)	   ROW(false, __VA_ARGS__)
 #define SWEPT(...) ROW(true, __VA_ARGS__)

@@ -17,6 +17,7 @@ struct known_sign {
 };
 
 #define KNOWN_SIGNS 32
+#define KNOWN_LINK  "docs/known-failures.md#" /* and the id */
 
 struct known {
 	const char *id, *results;
@@ -24,6 +25,7 @@ struct known {
 	const char *orders;		/* of the restore, in which it was met */
 	const char *kernels;		/* `<6.11`: older ones; `>=6.11`: the others; "": all */
 	const char *text;		/* what was found in plain words */
+	const char *fixed;		/* the commit of Linux that mends it, "": none is known */
 	bool swept;			/* only at moments that are none of the scenario's own */
 	const struct known_sign *signs; /* in the order in which they come, up to BY_NOBODY */
 };

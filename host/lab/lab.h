@@ -7,6 +7,7 @@
 #include "host/cli/options.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 struct lab_job;
 
@@ -16,7 +17,14 @@ struct lab_job;
  */
 int lab_exec(const struct options *o, const char *image, const char *log, struct err *e);
 
-#define LAB_ENV	     "MIDFLIGHT_LAB" /* set inside the lab */
+#define LAB_ENV "MIDFLIGHT_LAB" /* set inside the lab */
+
+/* What stands behind a time: inside the lab it is of the emulated CPU. */
+static inline const char *lab_time(void)
+{
+	return getenv(LAB_ENV) ? " of emulated time" : "";
+}
+
 #define LAB_LOG	     "LOG" /* what commands whose bytes repeat call their log directory there */
 #define LAB_SNAPSHOT "saved.snapshot" /* what `save` writes in the lab; it comes out in the log */
 

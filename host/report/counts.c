@@ -20,6 +20,8 @@ void report_free(struct report *r)
 	buf_free(&r->unmet_names);
 	buf_free(&r->failed_names);
 	buf_free(&r->error_names);
+	free(r->worst);
+	r->worst = NULL;
 	json_decref(r->environment);
 	json_decref(r->json);
 	r->skip = NULL;
@@ -41,6 +43,7 @@ static void count_bug(struct report *r, const struct report_line *line)
 		r->bug[r->bugs].known = line->known;
 		r->bug[r->bugs++].unit = what;
 	}
+	r->bug[i].results++;
 	r->bug[i].failed += line->failed;
 	r->bug[i].hops += line->hops;
 	if (strcmp(r->bug[i].unit, what))
@@ -68,9 +71,20 @@ static void add_name(struct buf *names, const char *name)
 	buf_printf(names, "%s%s", names->len ? ", " : "", name);
 }
 
+/* Which result to look at first. */
+static void take_worst(struct report *r, const struct report_line *line)
+{
+	if (line->word <= WORD_SKIP || (r->worst && (line->known || !r->worst_known)))
+		return;
+	free(r->worst);
+	r->worst = xstrdup(line->name);
+	r->worst_known = line->known;
+}
+
 void report_count(struct report *r, const struct report_line *line)
 {
 	r->results++;
+	take_worst(r, line);
 	if (line->word == WORD_PASS) {
 		r->passed++;
 		if (line->unmet) {

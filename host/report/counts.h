@@ -50,8 +50,9 @@ struct report {
 	unsigned bugs; /* known bugs found, each once */
 	struct {
 		const struct known *known;
-		unsigned failed, hops;
-		const char *unit; /* what @hops counts */
+		unsigned results;      /* that failed by it */
+		unsigned failed, hops; /* in all of them */
+		const char *unit;      /* what @hops counts */
 	} * bug;
 	unsigned unmet; /* results that passed in spite of a known bug ... */
 	struct buf unmet_names;
@@ -61,7 +62,11 @@ struct report {
 	} * skip; /* reasons, each once */
 	unsigned skips;
 	struct buf failed_names, error_names; /* separated by commas */
-	json_t *json;			      /* array of results */
+	char *worst; /* the first result that failed, by a known bug only if none else did; or NULL
+		      */
+	bool worst_known;
+	bool oracles_told; /* what an oracle is */
+	json_t *json;	   /* array of results */
 };
 
 /* Empty, for @lines results; asks nothing of the machine. */

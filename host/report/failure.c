@@ -78,7 +78,8 @@ static void print_what(FILE *out, const struct failure *f, bool whole)
 	const struct verdict *v = &result->verdict;
 	const unsigned most = whole ? MAX_FAILS : MAX_SHOWN;
 
-	fprintf(out, "%s: %s%s\n", entry->name, word_name(v->word), entry->known ? ", known" : "");
+	fprintf(out, "%s: %s%s%s\n", entry->name, word_name(v->word),
+		entry->known ? SCREEN_KNOWN : "", entry->known ? entry->known->text : "");
 	for (unsigned i = 0; i < v->findings; i++)
 		print_lines(out, INDENT, v->finding[i]);
 	print_fails(out, entry, most);
@@ -120,8 +121,7 @@ static void print_where(FILE *out, const struct failure *f)
 	text.len = 0;
 	buf_printf(&text, "step: hop %u of %u", hop, c->hops);
 	if (r->phase)
-		buf_printf(&text, "; the flight ended in hop %u, phase %s", r->log.ready_hop,
-			   r->phase);
+		buf_printf(&text, "; it ended in hop %u, phase %s", r->log.ready_hop, r->phase);
 	print_lines(out, INDENT, text.p);
 }
 
@@ -269,20 +269,21 @@ void failure_print(const struct failure *f, bool whole, FILE *out)
 		print_serial(out, f, whole);
 	}
 	options_repro(f->options, entry->config->scenario, entry->config->method, &text);
-	print_lines(out, INDENT "again: ", text.p);
+	print_lines(out, INDENT FAILURE_AGAIN, text.p);
 	text.len = 0;
 	if (f->dir && (whole || !entry->known)) {
 		auto_free char *file = xasprintf("%s/replay.json", f->shown);
 
 		buf_printf(&text, "%s ", f->options->shown_replay);
 		buf_shell_quote(&text, file);
-		print_lines(out, INDENT "this one alone: ", text.p);
+		print_lines(out, INDENT FAILURE_ALONE, text.p);
 	}
 	if (f->shown)
 		fprintf(out, INDENT "log: %s%s\n", f->shown,
 			f->dir && !whole && !entry->known ? " (failure.txt has all of this)" : "");
 	if (entry->known)
-		fprintf(out, INDENT "see docs/known-failures.md#%s\n", entry->known->id);
+		fprintf(out, INDENT "see " KNOWN_LINK "%s%s%s\n", entry->known->id,
+			*entry->known->fixed ? "; Linux has mended it: " : "", entry->known->fixed);
 }
 
 int failure_write(const struct failure *f, struct err *e)

@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REASONS_SHOWN 20
-#define NAMES_WIDTH   400 /* bytes of names of results in the summary */
-
 void report_begin(struct report *r, const struct options *o, FILE *out, const char *log,
 		  unsigned lines, unsigned planned)
 {
@@ -63,11 +60,11 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 	if (*result->said)
 		fprintf(f, ": %s", result->said);
 	if (result->missed)
-		fprintf(f, ", %u missed and retaken", result->missed);
+		fprintf(f, ", %u stopped at another moment and retaken", result->missed);
 	if (result->cured)
-		fprintf(f, ", %u flown again as an NMI of the host's had met L2", result->cured);
+		fprintf(f, ", %u made again as an NMI of the host's had met L2", result->cured);
 	if (result->log.nudged)
-		fprintf(f, ", %u nudged", result->log.nudged);
+		fprintf(f, ", %u brought back by an NMI of the host's", result->log.nudged);
 	break_came_text(entry->key, entry->config, result, &came);
 	fputs(buf_text(&came), f);
 }
@@ -102,17 +99,6 @@ static void print_reason(FILE *f, const struct report_entry *entry)
 	fprintf(f, "%.*s", (int)strcspn(reason, "\n"), reason);
 }
 
-static void print_bugs(const struct report *r)
-{
-	fprintf(r->out, ", %u known KVM bug%s found: ", r->bugs, r->bugs > 1 ? "s" : "");
-	for (unsigned i = 0; i < r->bugs; i++) {
-		fprintf(r->out, "%s%s", i ? "; " : "", r->bug[i].known->text);
-		if (r->bug[i].hops)
-			fprintf(r->out, " (%u of %u %s)", r->bug[i].failed, r->bug[i].hops,
-				r->bug[i].unit);
-	}
-}
-
 /* The numbers that print_notes() has printed. */
 static void read_notes(struct report_line *line)
 {
@@ -144,11 +130,28 @@ struct report_line report_told(const struct screen_result *told)
 	return line;
 }
 
+/* Long lines go on below, but for commands, which are there to be copied. */
+static void print_comment(FILE *out, const char *text)
+{
+	while (*text) {
+		const size_t len = strcspn(text, "\n");
+		auto_free char *line = xasprintf("%.*s", (int)len, text);
+		const char *word = line + strspn(line, " ");
+
+		if (!strncmp(word, FAILURE_AGAIN, strlen(FAILURE_AGAIN)) ||
+		    !strncmp(word, FAILURE_ALONE, strlen(FAILURE_ALONE)))
+			print_lines(out, "# ", line);
+		else
+			print_wrapped(out, "# ", line);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void print_line(const struct report *r, const struct report_line *line)
 {
 	const bool fine = line->word == WORD_PASS || line->word == WORD_SKIP;
 
-	print_lines(r->out, "# ", line->diagnostics);
+	print_comment(r->out, line->diagnostics);
 	fprintf(r->out, "%sok %u - %s # ", fine ? "" : "not ", r->results, line->name);
 	if (line->known)
 		fprintf(r->out, "TODO known KVM bug: %s", line->known->id);
@@ -213,6 +216,13 @@ void report_result(struct report *r, const struct report_entry *entry)
 	if (!d || !n)
 		exit(give_up("out of memory"));
 	print_diagnostics(d, &failure);
+	if (result->oracle.findings && !r->oracles_told)
+		fputs("  (oracle: a check of any snapshot, whatever the guest does. What was "
+		      "restored and saved again "
+		      "must be the same: in place, in the same vCPU; new VM, in another. L0 logs "
+		      "no warning.)\n",
+		      d);
+	r->oracles_told |= result->oracle.findings > 0;
 	if (line.word == WORD_SKIP)
 		print_reason(n, entry);
 	else
@@ -229,76 +239,6 @@ void report_result(struct report *r, const struct report_entry *entry)
 	if (r->on_result)
 		r->on_result(r->arg, r);
 	print_line(r, &line);
-}
-
-/* As much of @names as fits, up to the end of a name. */
-static int fitting(const struct buf *names)
-{
-	size_t len = names->len;
-
-	if (len > NAMES_WIDTH)
-		for (len = NAMES_WIDTH; len && names->p[len] != ',';)
-			len--;
-	return (int)len;
-}
-
-static void print_names(const struct report *r, const char *row, unsigned count,
-			const struct buf *names)
-{
-	const int len = fitting(names);
-
-	fprintf(r->out, "#   %-8s %5u%s%.*s%s\n", row, count, len ? "  " : "", len, buf_text(names),
-		(size_t)len < names->len ? ", ..." : "");
-}
-
-/* One row each, and a row for each reason of a SKIP. */
-static void print_table(const struct report *r)
-{
-	unsigned rest = 0;
-
-	fprintf(r->out, "#   %-8s %5u\n", "pass", r->passed);
-	print_names(r, "fail", r->failed, &r->failed_names);
-	if (r->errors)
-		print_names(r, "error", r->errors, &r->error_names);
-	fprintf(r->out, "#   %-8s %5u", "known", r->known);
-	for (unsigned i = 0; i < r->bugs; i++)
-		fprintf(r->out, "%s%s", i ? ", " : "  ", r->bug[i].known->id);
-	fputc('\n', r->out);
-	for (unsigned i = 0; i < r->skips && i < REASONS_SHOWN; i++) {
-		fprintf(r->out, "#   %-8s %5u  ", "skip", r->skip[i].count);
-		print_lines(r->out, "", *r->skip[i].reason ? r->skip[i].reason : "no reason");
-	}
-	for (unsigned i = REASONS_SHOWN; i < r->skips; i++)
-		rest += r->skip[i].count;
-	if (rest || !r->skips)
-		fprintf(r->out, "#   %-8s %5u%s\n", "skip", rest, rest ? "  other reasons" : "");
-	if (r->results < r->lines)
-		fprintf(r->out, "#   %-8s %5u\n", "not run", r->lines - r->results);
-}
-
-void report_summary(const struct report *r)
-{
-	if (r->options->quiet)
-		return;
-	print_table(r);
-	fprintf(r->out, "# midflight: %u passed, %u failed", r->passed, r->failed);
-	if (r->errors)
-		fprintf(r->out, ", %u errors (the harness or L1, not KVM)", r->errors);
-	if (r->skipped)
-		fprintf(r->out, ", %u skipped", r->skipped);
-	if (r->known)
-		print_bugs(r);
-	if (r->unmet)
-		fprintf(r->out, ", %u result%s in which a known KVM bug was not met: %.*s%s",
-			r->unmet, r->unmet > 1 ? "s" : "", fitting(&r->unmet_names),
-			buf_text(&r->unmet_names),
-			(size_t)fitting(&r->unmet_names) < r->unmet_names.len ? ", ..." : "");
-	fprintf(r->out, "%s\n",
-		r->interrupted		? "; interrupted"
-		: r->results < r->lines ? "; cut off"
-					: "");
-	if (r->log)
-		fprintf(r->out, "# logs: %s (index.txt says what lies where)\n", r->log);
 }
 
 int report_end(struct report *r, const char *dir, struct err *e)

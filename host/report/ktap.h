@@ -32,7 +32,10 @@ struct report_line report_told(const struct screen_result *told);
 /* Prints and counts it. */
 void report_line(struct report *r, const struct report_line *line);
 
-/* Prints the summary: a table, and one line. */
+/*
+ * Prints the summary (summary.c): a table, one line with the numbers, what they mean, and commands
+ * to try next.
+ */
 void report_summary(const struct report *r);
 
 /* Writes DIR/result.json, prints the summary, frees. 0, or -1 with @e filled. */
@@ -40,7 +43,7 @@ int report_end(struct report *r, const char *dir, struct err *e);
 
 /*
  * Appends what the @hops hops cost, without a newline: `downtime 12.1 to 31.0 ms, 1.0 MiB per move,
- * 1 to 3 rounds, 41 page requests (MSR bitmap; other x40)`. Nothing that QEMU did not say; nothing
+ * memory sent in 1 to 3 rounds, 41 page requests (MSR bitmap; other x40)`. Nothing that QEMU did not say; nothing
  * at all of a VM that was not moved.
  */
 void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text);
@@ -56,6 +59,10 @@ void report_pages(FILE *out, const char *name, const struct flight_result *resul
 bool move_told(const struct move_record *move);
 
 /* ---- what is said of a result that is neither PASS nor SKIP (failure.c) --------------------- */
+
+/* In front of commands that repeat it. */
+#define FAILURE_AGAIN "again: "
+#define FAILURE_ALONE "this one alone: "
 
 struct failure {
 	const struct options *options;

@@ -2,6 +2,7 @@
 // What moves of a VM cost, over several hops: downtime, bytes, rounds, pages that were asked for.
 #include "host/report/ktap.h"
 #include "host/base/cleanup.h"
+#include "host/lab/lab.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static void say_ms(struct buf *text, const struct range *r)
 	buf_printf(text, "downtime %.1f", min);
 	if (r->max > r->min)
 		buf_printf(text, " to %.1f", max);
-	buf_printf(text, " ms");
+	buf_printf(text, " ms%s", lab_time());
 }
 
 static void say_bytes(struct buf *text, const struct range *r)
@@ -59,7 +60,7 @@ static void say_bytes(struct buf *text, const struct range *r)
 
 static void say_rounds(struct buf *text, const struct range *r)
 {
-	buf_printf(text, "%lld", (long long)r->min);
+	buf_printf(text, "memory sent in %lld", (long long)r->min);
 	if (r->max > r->min)
 		buf_printf(text, " to %lld", (long long)r->max);
 	buf_printf(text, " round%s", r->max == 1 ? "" : "s");

@@ -33,7 +33,8 @@ void screen_init(struct screen *s, bool quiet)
 	struct winsize size;
 
 	*s = (struct screen){.out = stdout, .err = stderr, .columns = COLUMNS};
-	s->colours = is_terminal(STDOUT_FILENO) && (!no_color || !*no_color);
+	s->brief = is_terminal(STDOUT_FILENO);
+	s->colours = s->brief && (!no_color || !*no_color);
 	s->progress = quiet ? SCREEN_NONE : is_terminal(STDERR_FILENO) ? SCREEN_LIVE : SCREEN_PLAIN;
 	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col)
 		s->columns = size.ws_col;
@@ -79,13 +80,13 @@ bool screen_parse(char *line, struct screen_result *r)
 }
 
 /* What the time so far and what is left come to. */
-static void say_times(const struct screen *s, int64_t now, struct buf *text)
+static void say_times(const struct screen *s, int64_t now, const char *of, struct buf *text)
 {
 	char words[40];
 	int64_t left;
 
 	screen_time(now - s->start_ns, words, sizeof(words));
-	buf_printf(text, "%s", words);
+	buf_printf(text, "%s%s", words, of);
 	if (!s->done)
 		return;
 	/* Of runs that have just begun, and side by side, the first result tells nothing. */
@@ -118,7 +119,7 @@ static void draw(struct screen *s)
 		return;
 	buf_printf(&text, "[%u/%u] %s%s%s, ", s->done + 1, s->count, s->names[s->done],
 		   *s->note ? ": " : "", s->note);
-	say_times(s, now_ns(), &text);
+	say_times(s, now_ns(), "", &text);
 	if (text.len > s->columns - 1)
 		text.p[s->columns - 1] = '\0';
 	if (!s->shown || strcmp(text.p, buf_text(&s->drawn)) != 0) {
@@ -157,8 +158,8 @@ static void say_plain(struct screen *s)
 	if (s->progress != SCREEN_PLAIN || s->last_ns - s->said_ns < SAY_NS || s->done >= s->count)
 		return;
 	s->said_ns = s->last_ns;
-	say_times(s, s->last_ns, &text);
-	fprintf(s->err, "# %u of %u results, %s\n", s->done, s->count, text.p);
+	say_times(s, s->last_ns, " of wall time", &text);
+	fprintf(s->err, "# %u of %u results in %s\n", s->done, s->count, text.p);
 	fflush(s->err);
 }
 
@@ -187,6 +188,21 @@ void screen_done(struct screen *s)
 	say_plain(s);
 }
 
+/*
+ * Whether @line is a detail of a known bug's result: below the first line, which may go on in
+ * others with more blanks, all that is indented.
+ */
+static bool is_detail(struct screen *s, const char *line)
+{
+	const size_t blanks = *line == '#' ? strspn(line + 1, " ") : 0;
+
+	if (blanks < 3)
+		s->details = blanks && strstr(line, SCREEN_KNOWN) ? SHOW_FIRST : SHOW_ALL;
+	else if (s->details == SHOW_FIRST && blanks == 3)
+		s->details = SHOW_NONE;
+	return s->details == SHOW_NONE;
+}
+
 static void take_line(struct screen *s)
 {
 	auto_free char *copy = xstrdup(buf_text(&s->line));
@@ -196,13 +212,14 @@ static void take_line(struct screen *s)
 	if (!strncmp(copy, "1..", 3) && !s->start_ns)
 		screen_begin(s);
 	if (screen_parse(copy, &result)) {
+		s->details = SHOW_ALL;
 		print_result(s, &result, buf_text(&s->line));
 		fflush(s->out);
 		if (s->on_result)
 			s->on_result(s->arg, &result);
 		if (!s->ahead)
 			screen_done(s);
-	} else {
+	} else if (!s->brief || !is_detail(s, buf_text(&s->line))) {
 		fprintf(s->out, "%s\n", buf_text(&s->line));
 	}
 	s->line.len = 0;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a run shows while it lasts, here or in the lab: KTAP lines go through it to stdout. On a
- * terminal it adds colours and, on stderr, one line with what is going on and the time left; in a
- * pipe, about once a minute, a plain line that says so.
+ * terminal it adds colours, leaves out what failed by known bugs in detail and, on stderr, has one
+ * line with what is going on and the time left; in a pipe, about once a minute, a plain line that
+ * says so.
  */
 #ifndef HOST_REPORT_SCREEN_H
 #define HOST_REPORT_SCREEN_H
 
 #include "host/base/util.h"
+
+#define SCREEN_KNOWN ", known: " /* in the first line that is said of a result of a known bug */
 
 enum screen_progress { SCREEN_NONE, SCREEN_PLAIN, SCREEN_LIVE };
 
@@ -21,6 +24,7 @@ struct screen_result {
 struct screen {
 	FILE *out, *err;
 	bool colours;		       /* on @out */
+	bool brief;		       /* on @out: of a known bug's result no details */
 	enum screen_progress progress; /* on @err */
 	unsigned columns;	       /* of the terminal behind @err */
 	void (*on_result)(void *arg, const struct screen_result *result); /* or NULL */
@@ -28,10 +32,11 @@ struct screen {
 	bool ahead; /* screen_done() tells of results, maybe long before they are shown */
 
 	/* Its own. */
-	char **names;	 /* of the results, in their order */
-	unsigned count;	 /* of @names */
-	struct buf line; /* that has not ended yet */
-	unsigned done;	 /* results seen */
+	char **names;					  /* of the results, in their order */
+	unsigned count;					  /* of @names */
+	struct buf line;				  /* that has not ended yet */
+	enum { SHOW_ALL, SHOW_FIRST, SHOW_NONE } details; /* the lines that may come now */
+	unsigned done;					  /* results seen */
 	int64_t start_ns, last_ns, said_ns, drawn_ns;
 	char note[64];
 	struct buf drawn; /* the last line of progress ... */

@@ -57,16 +57,17 @@ static void print_times(const struct run *r, const struct flight_config *config,
 		state_words(&hop->state, words, sizeof(words));
 		fprintf(stderr,
 			"# %s: hop %u: %s%s%s, %zu bytes, stop %.1f ms, save %.1f ms, restore %.1f "
-			"ms, cont %.1f ms%s%s\n",
+			"ms, cont %.1f ms%s%s%s\n",
 			r->name, i + 1, mixed ? method_name(hop->method) : "", mixed ? ": " : "",
 			words, hop->bytes, (double)hop->stop_ns / NS_PER_MS,
 			(double)hop->save_ns / NS_PER_MS, (double)hop->restore_ns / NS_PER_MS,
-			(double)hop->cont_ns / NS_PER_MS, moves.len ? ", " : "", buf_text(&moves));
+			(double)hop->cont_ns / NS_PER_MS, lab_time(), moves.len ? ", " : "",
+			buf_text(&moves));
 		if (*hop->move.said)
 			print_lines(stderr, "#   QEMU, as it should: ", hop->move.said);
 	}
-	fprintf(stderr, "# %s: %.2f s in all\n", r->name,
-		(double)result->duration_ns / NS_PER_MS / 1000);
+	fprintf(stderr, "# %s: %.2f s%s in all\n", r->name,
+		(double)result->duration_ns / NS_PER_MS / 1000, lab_time());
 }
 
 /* The flight whose first half is in @path goes on. */
@@ -242,16 +243,18 @@ static void skip_all(const struct run *r, struct report *report, const struct pl
 /* What L0 has said before, and whether it would say it again. */
 static void say_past(const struct run *r, const struct l0_past *past)
 {
-	if (past->complaints) {
-		fprintf(r->out, "# midflight: L0 has complained %u times before this run, last: ",
-			past->complaints);
-		print_lines(r->out, "", past->last);
-	}
+	auto_buf struct buf text = {0};
+
+	if (past->complaints)
+		buf_printf(&text,
+			   "midflight: L0 has complained %u times before this run, last: %s\n",
+			   past->complaints, past->last);
 	if (l0_log_rearm())
-		fprintf(r->out,
-			"# midflight: a warning that L0 gives only once and has given before is "
-			"not seen again: /sys/kernel/debug/clear_warn_once: %s\n",
-			strerror(errno));
+		buf_printf(&text,
+			   "midflight: a warning that L0 gives only once and has given before is "
+			   "not seen again: /sys/kernel/debug/clear_warn_once: %s\n",
+			   strerror(errno));
+	print_wrapped(r->out, "# ", buf_text(&text));
 }
 
 static int run_here(struct run *r, const struct plan *plan)

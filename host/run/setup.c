@@ -140,8 +140,11 @@ unsigned setup_hops(const struct setup *s, const struct scenario *scenario)
 
 void setup_say_lab(const struct setup *s)
 {
-	printf("# midflight: %s: running in the lab, an emulated CPU with VMX\n",
-	       s->o->lab == LAB_YES ? "as asked for" : s->missing);
+	auto_buf struct buf text = {0};
+
+	buf_printf(&text, "midflight: %s: running in the lab, an emulated CPU with VMX",
+		   s->o->lab == LAB_YES ? "as asked for" : s->missing);
+	print_wrapped(stdout, "# ", text.p);
 	fflush(stdout);
 }
 

@@ -43,11 +43,17 @@ holds() { # NAME COMMAND...: the command must succeed
 	if "$@"; then report ok "$name"; else report "not ok" "$name"; fi
 }
 
+whole_lines() { # what was printed, with the lines whole again that went on below themselves
+	awk 'NR > 1 && /^#     +[^ ]/ { sub(/^# +/, " "); printf "%s", $0; next }
+		{ printf "%s%s", NR > 1 ? "\n" : "", $0 } END { print "" }' "$work/out"
+}
+
 expect() { # NAME REGEX...: all must match a line each
 	local name=$1 regex
 	shift
 	for regex in "$@"; do
 		grep -Eq -- "$regex" "$work/out" && continue
+		whole_lines | grep -E -- "$regex" >/dev/null && continue
 		echo "# no line matches: $regex"
 		report "not ok" "$name"
 		return
@@ -59,7 +65,7 @@ refuse() { # NAME REGEX...: none may match
 	local name=$1 regex
 	shift
 	for regex in "$@"; do
-		grep -Eq -- "$regex" "$work/out" || continue
+		grep -Eq -- "$regex" "$work/out" || whole_lines | grep -E -- "$regex" >/dev/null || continue
 		echo "# a line matches: $regex"
 		report "not ok" "$name"
 		return

@@ -2,6 +2,8 @@
 // Lists of words, texts of errors.
 #include "tests/unit/unit.h"
 
+#include "host/base/cleanup.h"
+
 static void next_words(void **state)
 {
 	static const struct {
@@ -68,12 +70,48 @@ static void printable(void **state)
 	free(text);
 }
 
+/* Broken at blanks alone; a word that is too long stays whole. */
+static void wrapped(void **state)
+{
+	char *text = NULL, word[2 * LINE_WIDTH + 1];
+	auto_buf struct buf long_line = {0};
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	print_wrapped(f, "# ", "short\x1b\n  two\n");
+	fflush(f);
+	assert_string_equal(text, "# short?\n#   two\n");
+	rewind(f);
+	for (int i = 0; i < 40; i++)
+		buf_printf(&long_line, "%sab%02d", i ? " " : "  | ", i);
+	buf_printf(&long_line, "  \nnext");
+	print_wrapped(f, "# ", long_line.p);
+	fclose(f);
+	assert_non_null(strstr(text, "#   | ab00 ab01 "));
+	assert_non_null(strstr(text, "\n#   |     ab23 "));
+	assert_non_null(strstr(text, "ab39  \n# next\n"));
+	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
+		assert_in_range(strcspn(p, "\n"), 1, LINE_WIDTH);
+	free(text);
+
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	f = open_memstream(&text, &size);
+	print_wrapped(f, "# ", word);
+	fprintf(f, "|");
+	print_wrapped(f, "# ", "");
+	fclose(f);
+	assert_int_equal(size, 2 + strlen(word) + 2);
+	assert_int_equal(strspn(text + 2, "x"), strlen(word));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(printable),
-		cmocka_unit_test(next_words),
-		cmocka_unit_test(find_words),
+		cmocka_unit_test(printable),  cmocka_unit_test(wrapped),
+		cmocka_unit_test(next_words), cmocka_unit_test(find_words),
 		cmocka_unit_test(errors),
 	};
 

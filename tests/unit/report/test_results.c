@@ -492,7 +492,7 @@ static void failures(void **state)
 	assert_contains(text, "hop 2 of 3: lost ?[2J wake-up: expected=1 found=0\n");
 	assert_contains(text,
 			"scenario halted (L2 sleeps), method postcopy, driver qemu, seed 1\n");
-	assert_contains(text, "step: hop 2 of 3; the flight ended in hop 2, phase run\n");
+	assert_contains(text, "step: hop 2 of 3; it ended in hop 2, phase run\n");
 	assert_contains(text, "on Linux 6.12, a CPU, QEMU 9, Midflight x\n");
 	assert_contains(text, "at the last snapshot (of hop 2, snapshot.bin):\n");
 	assert_contains(text, "no state of now: only a HANG has one\n");
@@ -569,15 +569,21 @@ static void summary(void **state)
 	fclose(out);
 	assert_contains(text,
 			"#   pass         0\n#   fail       200  first, failed.one, failed.one");
+	assert_contains(text, ",\n#       failed.one, failed.one, ");
 	assert_contains(text, "failed.one, ...\n#   error        1  odd\n");
-	assert_contains(text, "#   known        1  cr-read-shadow-lost\n");
+	assert_contains(text, "#   known        1  docs/known-failures.md#cr-read-shadow-lost\n");
 	assert_contains(text, "#   skip         2  no VMX\n#   skip         1  no ?[2J QEMU\n");
 	assert_contains(text, "#   not run     95\n");
 	assert_null(strstr(text, "(0 of 0"));
-	assert_contains(text, "; cut off\n# logs: /log");
-	assert_contains(text, "; interrupted\n# logs: /log (index.txt");
-	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
+	assert_contains(text, "; cut off\n# What failed is no known KVM bug: ");
+	assert_contains(text, "; interrupted\n");
+	assert_contains(text, "does not count (--strict: it does).\n# logs: /log (index.txt");
+	assert_contains(text, "# next: 'a b' report /log    # ");
+	assert_null(strstr(text, "replay")); /* it has left nothing */
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		assert_int_equal(*p, '#'); /* KTAP lets comments pass */
+		assert_in_range(strcspn(p, "\n"), 1, LINE_WIDTH);
+	}
 	report_free(&report);
 	free(text);
 	o.quiet = true;
