@@ -49,7 +49,7 @@ HOST_LIBS   := -ljansson -pthread -lm
 HOST_SRCS   := $(wildcard host/*.c host/*/*.c)
 HOST_OBJS   := $(call objs,$(HOST_SRCS))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
-GENERATED   := $(B)/include/midflight_version.h $(B)/include/known_programs.h $(if $(CROSS),$(B)/include/asm/kvm.h)
+GENERATED   := $(B)/include/midflight_version.h $(B)/include/known_programs.h $(B)/include/known_texts.h $(if $(CROSS),$(B)/include/asm/kvm.h)
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
@@ -111,7 +111,6 @@ $(B)/%.o: %.S $(B)/flags
 	$(call say,AS,$@)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Only the few files that tell the version are rebuilt when it changes.
 # What programs/ says of known bugs, as one text (host/fuzz/corpus.h: bundle).
 $(B)/include/known_programs.h: $(wildcard programs/*.mf)
 	@mkdir -p $(@D)
@@ -119,6 +118,12 @@ $(B)/include/known_programs.h: $(wildcard programs/*.mf)
 		for f in $^; do echo "# program $${f##*/}"; cat "$$f"; done | sed 's/[\\"]/\\&/g; s/.*/"&\\n"/'; \
 		echo ';'; } > $@.tmp && mv $@.tmp $@
 
+# What docs/ and fixes/ say of them, as rows of a table (host/report/known_text.h).
+$(B)/include/known_texts.h: host/report/known_text.awk $(wildcard fixes/*.cocci) docs/known-failures.md
+	@mkdir -p $(@D)
+	$(Q)awk -f $^ > $@.tmp && mv $@.tmp $@
+
+# Only the few files that tell the version are rebuilt when it changes.
 $(B)/include/midflight_version.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define MIDFLIGHT_VERSION "$(VERSION)"' | cmp -s - $@ || \

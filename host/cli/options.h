@@ -87,6 +87,7 @@ struct options {
 	bool exact;		       /* replay */
 	bool list_methods;	       /* list */
 	bool diff;		       /* inspect */
+	bool mail;		       /* report */
 	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
 	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
 	bool coverage;		       /* have the lab record which code of KVM ran */

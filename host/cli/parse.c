@@ -233,6 +233,8 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "which %s?", commands[o->command].args);
 	if (o->command == CMD_INSPECT && o->diff && o->file_count != 2)
 		argp_error(state, "--diff takes two files");
+	if (o->mail && o->file_count != 1)
+		argp_error(state, "--mail takes one result");
 	if (o->irqchip && strcmp(o->accel, "kvm"))
 		argp_error(state, "--irqchip needs --accel kvm");
 	if ((o->irqchip || o->without) && strcmp(o->driver, "qemu"))

@@ -96,6 +96,11 @@ char *lab_script(const char *dir, struct err *e)
 	return NULL;
 }
 
+char *fixes_dir(const char *dir)
+{
+	return built_here(dir) ? xasprintf("%s/../fixes", dir) : NULL;
+}
+
 char *default_log(const char *dir)
 {
 	return built_here(dir) ? xasprintf("%s/" LOG, dir) : xstrdup(LOG);

@@ -7,6 +7,7 @@
  *   L1's image    DIR/midflight.elf       DIR/../lib/midflight/midflight.elf
  *   the lab       DIR/../lab/lab.sh       DIR/../lib/midflight/lab/lab.sh
  *   logs          DIR/midflight-log       ./midflight-log
+ *   cures         DIR/../fixes            none
  *
  * It was built there if the image lies beside it. Each result is the caller's to free.
  */
@@ -29,6 +30,10 @@ char *image_path(const char *dir, const char *given, struct err *e);
 
 /* The lab's script, in $MIDFLIGHT_LAB_DIR if that is set. NULL with @e: none is there. */
 char *lab_script(const char *dir, struct err *e);
+
+/* The directory of the cures of known bugs; NULL: it was not built here, and they are not
+ * installed. */
+char *fixes_dir(const char *dir);
 
 /* The directory for logs, whether or not it is there. */
 char *default_log(const char *dir);

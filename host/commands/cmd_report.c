@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `midflight report`: one HTML file of one or several runs, or campaigns of `midflight fuzz`.
+// `midflight report`: one HTML file of one or several runs, or campaigns of `midflight fuzz`; or a
+// mail about one result.
 #include "host/commands/cmd.h"
+#include "host/cli/paths.h"
 #include "host/html/html_page.h"
+#include "host/report/mail.h"
 #include "host/base/cleanup.h"
 
 #include <stdlib.h>
@@ -61,13 +64,32 @@ static int report_runs(const struct options *o, const char *path, struct err *e)
 	return write_page(path, &html, page.results, "result", page.problems, e);
 }
 
+static int report_mail(const struct options *o, struct err *e)
+{
+	auto_free char *fixes = fixes_dir(executable_dir());
+	auto_by(mail_free) struct mail_result result = {.run = -1};
+	auto_buf struct buf mail = {0};
+
+	if (mail_load(&result, o->files[0], e) || mail_write(&result, fixes, &mail, e))
+		return -1;
+	if (o->out)
+		return write_path(o->out, mail.p, mail.len, e);
+	printf("%s", mail.p);
+	return 0;
+}
+
+static int write_report(const struct options *o, struct err *e)
+{
+	auto_free char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
+
+	if (!o->out && check_plain(path, e))
+		return -1;
+	return (fuzz_html_is(o->files[0]) ? report_campaigns : report_runs)(o, path, e);
+}
+
 int cmd_report(struct options *o)
 {
 	struct err e = {0};
-	auto_free char *path = o->out ? xstrdup(o->out) : xasprintf("%s/report.html", o->files[0]);
 
-	if ((!o->out && check_plain(path, &e)) ||
-	    (fuzz_html_is(o->files[0]) ? report_campaigns : report_runs)(o, path, &e))
-		return give_up(e.text);
-	return 0;
+	return (o->mail ? report_mail : write_report)(o, &e) ? give_up(e.text) : 0;
 }

@@ -62,9 +62,6 @@ const char *outcome_words(enum outcome o, unsigned count);
 int report_html_load(struct report_page *p, char *const *dirs, unsigned count, struct err *e);
 void report_html_free(struct report_page *p);
 
-/* Whether @path is relative, has no `.` and `..` and nothing empty in it. */
-bool report_html_is_below(const char *path);
-
 /*
  * Reads file @path, relative to the run's directory, into @bytes: up to @max of them. Anything that
  * is or leads elsewhere (absolute, `..`, a link) or is no plain file is refused. 0, or -1 with @e

@@ -2,6 +2,7 @@
 // One result in the HTML report: what was found, how to repeat it, and its hops.
 #include "host/html/html_escape.h"
 #include "host/html/html_page.h"
+#include "host/base/below.h"
 #include "host/base/cleanup.h"
 
 #include <stdlib.h>
@@ -266,7 +267,7 @@ static void path_command(struct report_page *p, const struct report_result *r, c
 
 	if (!path)
 		return;
-	if (!report_html_is_below(path)) {
+	if (!path_is_below(path)) {
 		err_set(&e, "the path is refused: it does not lead plainly below the run's "
 			    "directory");
 		problem(p, path, &e, html);

@@ -102,6 +102,45 @@ what="report --out"
 build/midflight report --out /proc/no-file tests/report/real >"$work/out" 2>&1
 expect "the file that cannot be written is named" 'cannot create /proc/no-file: '
 
+# A mail about one result.
+make_mail() { # EXIT-STATUS RESULT [OPTION...]
+	local want=$1 result=$2 status=0
+	shift 2
+	what="report --mail $* $result"
+	build/midflight report --mail "$@" "$result" >"$work/out" 2>&1 </dev/null || status=$?
+	holds "exit status $want: $what: was $status" [ "$status" = "$want" ]
+}
+
+fits() { # FILE: lines of at most 72 columns of printable ASCII and tabs
+	! expand "$1" | LC_ALL=C grep -nE '.{73}|[^ -~]'
+}
+
+make_mail 0 tests/report/real/halted
+holds "its lines fit" fits "$work/out"
+expect "it is to the list, and says that the bug is known" '^To: kvm@vger\.kernel\.org$' '^Subject: \[BUG\] KVM: nVMX: ' \
+	'docs/known-failures\.md#halted-posted-interrupt-lost$' '^Upstream: '
+expect "it has kernels, steps, what was found, function, cure" '^  - this run: 6\.12\.117\+deb13-cloud-amd64$' \
+	'^    midflight run --driver kvm --loops 2 --seed 1 --scenario halted$' '^  - hop 1: lost wake-up: ' \
+	'^  vcpu_block\(\), which the cure below changes' '^--- 8< --- fixes/halted-posted-interrupt-lost\.cocci$'
+cp "$work/out" "$work/known.mail"
+make_mail 0 tests/report/real --out "$work/mail"
+holds "--out: the same in a file, which the only failure's run means too" cmp "$work/mail" "$work/known.mail"
+refuse "and nothing is printed" .
+make_mail 2 tests/report/real/running
+expect "a pass is refused" 'running is a PASS, so there is nothing to report$'
+make_mail 2 "$work/seven"
+expect "of several failures one is to be chosen" 'results failed; give the directory of one: '
+make_mail 2 "$work/hostile/b"
+expect "what is to be pasted into a shell must be a command of ours" "its 'repro' is no command of Midflight"
+make_mail 2 "$work/empty"
+expect "what is no result is refused" '/empty: it is no result of a run'
+make_mail 2 "$work/six.one/result.json"
+expect "so is a damaged result.json" 'six\.one/result\.json: line [0-9]+: '
+make_mail 2 "$work/no such/halted"
+expect "and a missing one" 'no such/halted: No such file or directory$'
+make_mail 2 tests/report/real/halted tests/report/real/running
+expect "it is about one result" '--mail takes one result'
+
 if ! command -v chromium >/dev/null; then
 	echo "ok - report in a browser # SKIP no chromium here"
 	exit 0
