@@ -26,9 +26,42 @@ pae_code:
 	vmcall
 pae_code_end:
 
+	.globl	pae_loaded_code, pae_loaded_code_end
+pae_loaded_code:
+	movl	%edx, %cr3
+	movl	%ecx, PAE_TABLE + 24
+	outb	%al, $FREEZE_IO_PORT
+	movl	PAE_DATA_0, %esi
+	movl	PAE_DATA, %edi
+	movl	PAE_DATA_3, %ebp
+	movl	$L2_CALL_TELL, %eax
+	movl	$1, %ebx
+	vmcall
+pae_loaded_code_end:
+
+	.globl	long_code, long_code_end
+long_code:
+	movl	$0xc0000080, %ecx
+	rdmsr
+	orl	$0x100, %eax
+	wrmsr
+	movl	%cr0, %eax
+	orl	$0x80000000, %eax
+	movl	%eax, %cr0
+	outb	%al, $FREEZE_IO_PORT
+	rdmsr
+	movl	%eax, %esi
+	movl	(%ebx), %edi
+	movl	$L2_CALL_TELL, %eax
+	movl	$1, %ebx
+	vmcall
+long_code_end:
+
 	.code16
 	.globl	real_code, real_handler, real_code_end
 real_code:
+	ljmp	$REAL_CS, $REAL_CS_OFFSET + 1f - real_code
+1:
 	movl	REAL_DATA, %ecx
 	int	$REAL_VECTOR
 	outb	%al, $FREEZE_IO_PORT

@@ -14,7 +14,7 @@ enum { UART_DLL = UART_DATA, UART_DLM = UART_IER, UART_IIR = UART_FCR };
 #define FCR_INIT  0x07 /* FIFOs on and cleared */
 #define IIR_FIFO  0xc0 /* the FIFOs work */
 #define MCR_READY 0x03 /* DTR, RTS */
-#define LSR_DR	  0x01 /* data ready */
+#define LSR_DR	  UART_RECEIVED
 #define LSR_THRE  0x20 /* transmitter holding register empty */
 #define LSR_TEMT  0x40 /* transmitter empty */
 

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+#define UART_STATUS_PORT 0x3fd
+#define UART_RECEIVED	 0x01 /* in there: a byte waits */
+
 /* Programs 115200 8N1 with FIFOs and without interrupts. */
 void uart_init(void);
 

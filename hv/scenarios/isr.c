@@ -109,6 +109,18 @@ static void fly_halted(void)
 	SCRIPT_ENDS(l2, 0x92, LEFT, 2, LEFT, 0x54, LEFT, 0x43, LEFT);
 }
 
+/* The notification moves to VIRR what may not come in before the handler's EOI. */
+static void fly_notified(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x51), S_LET_IN, S_HANDLER(0x51), S_STI, S_FREEZE,
+				  S_MARK(2), S_PPR(0x50), S_EOI, S_MARK(3));
+
+	expect_vector(L2_NOTIFICATION_VECTOR, NULL);
+	l2_post(l2, 0x43);
+	l2_post(l2, 0x54);
+	SCRIPT_ENDS(l2, 0x51, 2, 0x54, LEFT, 0x43, LEFT, 3, LEFT);
+}
+
 #define IN_SERVICE                                                                                \
 	PROMISE("SDM, Virtual-Interrupt Delivery and EOI Virtualization: SVI is the highest "     \
 		"vector in service; an interrupt of its class or below waits for its EOI, which " \
@@ -155,6 +167,11 @@ SCENARIO(eoi_inner, NEEDS(L2_APICV), FLY(fly_eoi_inner),
 	 TITLE("L2 has just given the EOI of the inner of two nested handlers"), IN_SERVICE,
 	 HOST("snapshot right behind that EOI"), WRONG_ORDER,
 	 PROOF("l2 runnable svi=0x51 visr:0x51 !visr:0x92 rvi=0x54 virr:0x54 virr:0x43 vppr=0x50"));
+SCENARIO(isr_notified, NEEDS(L2_APICV), FLY(fly_notified, .possible = hop_host_there),
+	 TITLE("L2 in a handler; posted vectors of its class and below are notified"), IN_SERVICE,
+	 HOST("snapshot in the handler; the notification comes before the first KVM_RUN"),
+	 WRONG_ORDER, ACT(irq, restored),
+	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0 pir:0x54 pir:0x43 on rflags&0x200"));
 SCENARIO(isr_halted, NEEDS(L2_APICV), FLY(fly_halted),
 	 TITLE("L2 sleeps in a handler; what is pending may not wake it"),
 	 PROMISE("SDM, Evaluation of Pending Virtual Interrupts: an interrupt of the class in "

@@ -39,20 +39,22 @@ static void control(uint8_t which, bool on)
 		vmx_control_set(which, on);
 }
 
-static void fly_switched(const struct row *row)
+/* VM entries load L2's value, VM exits L1's; with @save they save what L2 has made of its own. */
+static void fly_loads(const struct row *row, bool save)
 {
 	uint64_t own = rdmsr(row->msr);
 
 	l2_create_plain(&l2, "steps");
 	control(row->load, true);
-	control(row->save, true);
+	control(row->save, save);
 	control(row->host_load, true);
 	vmcs_write(row->field, row->first);
 	vmcs_let_go(row->field);
 	vmcs_write(row->host_field, row->host_value);
 	if (change(row) &&
 	    ktap_check("L1's MSR", row->host_value, rdmsr(row->msr)) &
-		    ktap_check("saved MSR of L2", row->second, vmcs_read(row->field))) {
+		    ktap_check("MSR of L2 in the VMCS", save ? row->second : row->first,
+			       vmcs_read(row->field))) {
 		memset(l2.shared->arg, 0, sizeof(l2.shared->arg));
 		l2.shared->arg[0] = STEP(RDMSR, row->msr);
 		vmcs_write(row->field, row->first);
@@ -62,22 +64,47 @@ static void fly_switched(const struct row *row)
 	wrmsr(row->msr, own);
 }
 
-static void fly_shared(const struct row *row)
+static void fly_switched(const struct row *row)
+{
+	fly_loads(row, true);
+}
+
+static void fly_loaded(const struct row *row)
+{
+	fly_loads(row, false);
+}
+
+/* L1 and L2 have one MSR; with @save VM exits save it all the same. */
+static void fly_one(const struct row *row, bool save)
 {
 	uint64_t own = rdmsr(row->msr);
 
 	l2_create_plain(&l2, "steps");
 	vmx_control_set(row->load, false);
-	vmx_control_set(row->save, false);
+	vmx_control_set(row->save, save);
 	vmx_control_set(row->host_load, false);
-	/* Nobody may look at these two; what L1 is found to have at an exit is compared with one.
-	 */
+	/* Nobody may load these two; what L1 is found to have at an exit is compared with one. */
 	vmcs_write(row->field, row->host_value);
 	vmcs_write(row->host_field, row->second);
+	if (save)
+		vmcs_let_go(row->field);
 	wrmsr(row->msr, row->first);
-	if (change(row))
+	if (change(row)) {
 		ktap_check("L1's MSR", row->second, rdmsr(row->msr));
+		ktap_check("MSR of L2 in the VMCS", save ? row->second : row->host_value,
+			   vmcs_read(row->field));
+	}
 	wrmsr(row->msr, own);
+}
+
+static void fly_shared(const struct row *row)
+{
+	fly_one(row, false);
+}
+
+static void fly_saved(const struct row *row)
+{
+	fly_one(row, true);
 }
 
 #define MSR_SCENARIO(id, how, needs, possible_, title, promise, proof, ...)                     \
@@ -94,41 +121,57 @@ static void fly_shared(const struct row *row)
 		 FAILURE("L2 reads L1's value or its own first one, or L1 reads L2's"),         \
 		 FREEZE(port), PROOF("l2 runnable " proof))
 
-#define SWITCHED "Loading Guest State, Saving Guest State and Loading Host State: "
+/* Reset's, L1's, L1's for L2 and L2's own values all differ. */
+#define PAT_ROW                                                                                \
+	.msr = MSR_IA32_PAT, .field = GUEST_IA32_PAT, .host_field = HOST_IA32_PAT,             \
+	.load = VMX_ENTRY_LOAD_PAT, .save = VMX_EXIT_SAVE_PAT, .host_load = VMX_EXIT_LOAD_PAT, \
+	.first = 0x7010600070406, .second = 0x7050600070106, .host_value = 0x7040600070506
+#define EFER_ROW                                                                                  \
+	.msr = MSR_IA32_EFER, .field = GUEST_IA32_EFER, .host_field = HOST_IA32_EFER,             \
+	.load = VMX_ENTRY_LOAD_EFER, .save = VMX_EXIT_SAVE_EFER, .host_load = VMX_EXIT_LOAD_EFER, \
+	.first = 0x501, .second = 0xd00, .host_value = EFER_LME | EFER_LMA
+#define SWITCHED   "Loading Guest State, Saving Guest State and Loading Host State: "
+#define BY_CONTROL "VM-Entry Controls and VM-Exit Controls: "
 
 MSR_SCENARIO(msr_pat, fly_switched, VMX_ENTRY_LOAD_PAT, NULL,
 	     "L2 has changed its own IA32_PAT, which is saved and loaded",
 	     SWITCHED "IA32_PAT, by its VM-entry and VM-exit controls",
-	     "GUEST_IA32_PAT=0x7050600070106 msr:0x277=0x7050600070106", .msr = MSR_IA32_PAT,
-	     .field = GUEST_IA32_PAT, .host_field = HOST_IA32_PAT, .load = VMX_ENTRY_LOAD_PAT,
-	     .save = VMX_EXIT_SAVE_PAT, .host_load = VMX_EXIT_LOAD_PAT, .first = 0x7010600070406,
-	     .second = 0x7050600070106, .host_value = 0x7040600070506);
+	     "GUEST_IA32_PAT=0x7050600070106 msr:0x277=0x7050600070106", PAT_ROW);
 
 MSR_SCENARIO(msr_pat_shared, fly_shared, VMX_ENTRY_LOAD_PAT, NULL,
 	     "L2 has changed the IA32_PAT that it shares with L1",
-	     "VM-Entry Controls and VM-Exit Controls: without load and save IA32_PAT no transition "
-	     "touches the MSR",
-	     "GUEST_IA32_PAT=0x7040600070506 msr:0x277=0x7050600070106", .msr = MSR_IA32_PAT,
-	     .field = GUEST_IA32_PAT, .host_field = HOST_IA32_PAT, .load = VMX_ENTRY_LOAD_PAT,
-	     .save = VMX_EXIT_SAVE_PAT, .host_load = VMX_EXIT_LOAD_PAT, .first = 0x7010600070406,
-	     .second = 0x7050600070106, .host_value = 0x7040600070506);
+	     BY_CONTROL "without load and save IA32_PAT no transition touches the MSR",
+	     "GUEST_IA32_PAT=0x7040600070506 msr:0x277=0x7050600070106", PAT_ROW);
+
+MSR_SCENARIO(msr_pat_loaded, fly_loaded, VMX_ENTRY_LOAD_PAT, NULL,
+	     "L2 has changed its own IA32_PAT, which is loaded and not saved",
+	     BY_CONTROL "without save IA32_PAT the VMCS keeps what L1 wrote",
+	     "GUEST_IA32_PAT=0x7010600070406 msr:0x277=0x7050600070106", PAT_ROW);
+
+MSR_SCENARIO(msr_pat_saved, fly_saved, VMX_ENTRY_LOAD_PAT, NULL,
+	     "L2 has changed the IA32_PAT that it shares with L1, which is saved",
+	     BY_CONTROL "without load IA32_PAT what was saved is loaded nowhere",
+	     "GUEST_IA32_PAT=0x7050600070106 msr:0x277=0x7050600070106", PAT_ROW);
 
 MSR_SCENARIO(msr_efer, fly_switched, VMX_ENTRY_LOAD_EFER, NULL,
 	     "L2 has changed SCE and NXE of its own IA32_EFER",
 	     SWITCHED "IA32_EFER, by its VM-entry and VM-exit controls",
-	     "GUEST_IA32_EFER=0xd00 efer=0xd00", .msr = MSR_IA32_EFER, .field = GUEST_IA32_EFER,
-	     .host_field = HOST_IA32_EFER, .load = VMX_ENTRY_LOAD_EFER, .save = VMX_EXIT_SAVE_EFER,
-	     .host_load = VMX_EXIT_LOAD_EFER, .first = 0x501, .second = 0xd00,
-	     .host_value = EFER_LME | EFER_LMA);
+	     "GUEST_IA32_EFER=0xd00 efer=0xd00", EFER_ROW);
 
 MSR_SCENARIO(msr_efer_shared, fly_shared, VMX_ENTRY_LOAD_EFER, NULL,
 	     "L2 has changed SCE and NXE of the IA32_EFER that it shares with L1",
-	     "VM-Entry Controls and VM-Exit Controls: without load and save IA32_EFER transitions "
-	     "touch only LMA and LME",
-	     "efer=0xd00 GUEST_IA32_EFER=0x500", .msr = MSR_IA32_EFER, .field = GUEST_IA32_EFER,
-	     .host_field = HOST_IA32_EFER, .load = VMX_ENTRY_LOAD_EFER, .save = VMX_EXIT_SAVE_EFER,
-	     .host_load = VMX_EXIT_LOAD_EFER, .first = 0x501, .second = 0xd00,
-	     .host_value = EFER_LME | EFER_LMA);
+	     BY_CONTROL "without load and save IA32_EFER transitions touch only LMA and LME",
+	     "efer=0xd00 GUEST_IA32_EFER=0x500", EFER_ROW);
+
+MSR_SCENARIO(msr_efer_loaded, fly_loaded, VMX_ENTRY_LOAD_EFER, NULL,
+	     "L2 has changed its own IA32_EFER, which is loaded and not saved",
+	     BY_CONTROL "without save IA32_EFER the VMCS keeps what L1 wrote",
+	     "GUEST_IA32_EFER=0x501 efer=0xd00", EFER_ROW);
+
+MSR_SCENARIO(msr_efer_saved, fly_saved, VMX_ENTRY_LOAD_EFER, NULL,
+	     "L2 has changed the IA32_EFER that it shares with L1, which is saved",
+	     BY_CONTROL "without load IA32_EFER what was saved is loaded nowhere",
+	     "GUEST_IA32_EFER=0xd00 efer=0xd00", EFER_ROW);
 
 MSR_SCENARIO(msr_sysenter_cs, fly_switched, L2_BASE, NULL,
 	     "L2 has changed its own IA32_SYSENTER_CS", SWITCHED "IA32_SYSENTER_CS",

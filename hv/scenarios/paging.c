@@ -298,11 +298,22 @@ static uint64_t pae_directory(const void *page0, const void *page1)
 	return page_gpa(directory) | PTE_P;
 }
 
+static const enum vmcs_field pdptr[] = {GUEST_PDPTR0, GUEST_PDPTR1, GUEST_PDPTR2, GUEST_PDPTR3};
+
+/* L2 starts at @code, with these entries. */
+static void pae_start(const uint64_t *table, uint64_t rip)
+{
+	no_64_bit();
+	SET_SEGMENT(CS, L2_SEL_CODE, 0, 0xffffffff, 0xc09b);
+	vmcs_write(GUEST_CR3, page_gpa(table));
+	vmcs_write(GUEST_RIP, rip);
+	for (unsigned i = 0; i < 4 && l2.ept; i++)
+		vmcs_write(pdptr[i], table[i]);
+}
+
 /* @changed: L2 writes another entry, else the same. */
 static void pae(bool changed)
 {
-	static const enum vmcs_field pdptr[] = {GUEST_PDPTR0, GUEST_PDPTR1, GUEST_PDPTR2,
-						GUEST_PDPTR3};
 	uint64_t *table = same_page("L2 page tables"), *first = same_page("L2 data"),
 		 *second = same_page("L2 data"), new_entry;
 	uint8_t *code = same_page("L2 image");
@@ -313,12 +324,7 @@ static void pae(bool changed)
 	table[1] = pae_directory(code, table);
 	table[2] = pae_directory(first, NULL);
 	new_entry = changed ? pae_directory(second, NULL) : table[2];
-	no_64_bit();
-	SET_SEGMENT(CS, L2_SEL_CODE, 0, 0xffffffff, 0xc09b);
-	vmcs_write(GUEST_CR3, page_gpa(table));
-	vmcs_write(GUEST_RIP, PAE_CODE);
-	for (unsigned i = 0; i < 4 && l2.ept; i++)
-		vmcs_write(pdptr[i], table[i]);
+	pae_start(table, PAE_CODE);
 	l2.regs.rdx = new_entry;
 	if (!l2_tells(&l2, 1))
 		return;
@@ -329,6 +335,48 @@ static void pae(bool changed)
 	ktap_check("the entry in memory", new_entry, table[2]);
 	if (l2.ept)
 		ktap_check("GUEST_PDPTR2", new_entry, vmcs_read(GUEST_PDPTR2));
+}
+
+/*
+ * L2 has four entries of L1's and loads four others with CR3, which exits to nobody, and writes an
+ * entry of L1's over one of them in memory.
+ */
+static void pae_loaded(void)
+{
+	static const unsigned data[] = {0, 2, 3};
+	uint64_t *table[2], loaded[4];
+	uint8_t *code = same_page("L2 image");
+
+	copy_code(code, pae_loaded_code, pae_loaded_code_end);
+	for (unsigned t = 0; t < 2; t++) {
+		table[t] = same_page("L2 page tables");
+		table[t][1] = pae_directory(code, table[t]);
+		for (unsigned i = 0; i < 3; i++) {
+			uint64_t *page = same_page("L2 data");
+
+			*page = FIRST + 16 * t + data[i];
+			table[t][data[i]] = pae_directory(page, NULL);
+		}
+	}
+	memcpy(loaded, table[1], sizeof(loaded));
+	pae_start(table[0], PAE_CODE);
+	vmcs_let_go(GUEST_CR3);
+	l2.regs.rdx = page_gpa(table[1]);
+	l2.regs.rcx = table[0][3];
+	if (!l2_tells(&l2, 1))
+		return;
+	ktap_check("read through entry 0", (uint32_t)FIRST + 16, l2.regs.rsi);
+	ktap_check("read through entry 2", (uint32_t)FIRST + 18, l2.regs.rdi);
+	ktap_check("read through entry 3, changed in memory", (uint32_t)FIRST + 19, l2.regs.rbp);
+	ktap_check("entry 3 in memory", table[0][3], table[1][3]);
+	for (unsigned i = 0; i < 4 && l2.ept; i++)
+		ktap_check("GUEST_PDPTR0 to 3", loaded[i], vmcs_read(pdptr[i]));
+}
+
+static void fly_pae_loaded(void)
+{
+	l2_create_plain(&l2, "steps");
+	pae_loaded();
 }
 
 static void fly_pae(void)
@@ -375,6 +423,9 @@ static void fly_pae_no_ept_changed(void)
 SCENARIO(pae, NEEDS(L2_BASE), FLY(fly_pae), TITLE("L2 runs with PAE paging"), PAE_RUNS, PAE_EPT);
 SCENARIO(pae_changed, NEEDS(L2_BASE), FLY(fly_pae_changed),
 	 TITLE("L2 with PAE paging has changed a loaded entry in memory"), PAE_CHANGED, PAE_EPT);
+SCENARIO(pae_loaded, NEEDS(L2_BASE), FLY(fly_pae_loaded),
+	 TITLE("L2 with PAE paging has loaded four other entries than L1 gave it"), PAE_CHANGED,
+	 PAE_EPT);
 SCENARIO(pae_no_ept, NEEDS(L2_BASE), FLY(fly_pae_no_ept),
 	 TITLE("L2 runs with PAE paging and without EPT"), PAE_RUNS, PAE_NO_EPT);
 SCENARIO(pae_no_ept_changed, NEEDS(L2_BASE), FLY(fly_pae_no_ept_changed),
@@ -382,8 +433,6 @@ SCENARIO(pae_no_ept_changed, NEEDS(L2_BASE), FLY(fly_pae_no_ept_changed),
 	 PAE_CHANGED, PAE_NO_EPT);
 
 /* Real mode, then protected mode with the segments as they are. */
-#define REAL_GPA 0x8000
-
 #define SET_REAL(seg, ar) SET_SEGMENT(seg, REAL_GPA / 16, REAL_GPA, 0xffff, ar)
 
 static void fly_real_mode(void)
@@ -412,6 +461,8 @@ static void fly_real_mode(void)
 	SET_REAL(CS, 0x9b);
 	/* INT and IRET in real mode may leave another type than code there. */
 	vmcs_let_go(GUEST_CS_AR_BYTES);
+	vmcs_let_go(GUEST_CS_SELECTOR);
+	vmcs_let_go(GUEST_CS_BASE);
 	SET_REAL(SS, 0x93);
 	SET_REAL(DS, 0x93);
 	SET_REAL(ES, 0x93);
@@ -428,6 +479,8 @@ static void fly_real_mode(void)
 	ktap_check("interrupts taken by way of the vector table", 2, l2.regs.rdx);
 	ktap_check("GUEST_CR0", cr0 | CR0_PE, vmcs_read(GUEST_CR0));
 	ktap_check("GUEST_RSP", PAGE_SIZE, vmcs_read(GUEST_RSP));
+	ktap_check("GUEST_CS_SELECTOR", REAL_CS, vmcs_read(GUEST_CS_SELECTOR));
+	ktap_check("GUEST_CS_BASE", REAL_CS * 16, vmcs_read(GUEST_CS_BASE));
 }
 
 SCENARIO(real_mode, NEEDS(L2_BASE, VMX_CPU2_UNRESTRICTED_GUEST), FLY(fly_real_mode),
@@ -436,4 +489,54 @@ SCENARIO(real_mode, NEEDS(L2_BASE, VMX_CPU2_UNRESTRICTED_GUEST), FLY(fly_real_mo
 	 HOST("snapshot in L2 in real mode"), BUG("none known"),
 	 FAILURE("a segment base, limit or access right that is not real mode's; INT goes astray; "
 		 "a VM entry that fails"),
-	 FREEZE(port), PROOF("l2 runnable !cr0&1 !GUEST_CR0&1 GUEST_CS_BASE=0x8000"));
+	 FREEZE(port), PROOF("l2 runnable !cr0&1 !GUEST_CR0&1 GUEST_CS_BASE=0x7f00"));
+
+/* Protected mode without paging, then IA-32e mode: L2 enters it by itself. */
+static void fly_long_mode(void)
+{
+	uint64_t *table[4], *data, va, cr0;
+	uint8_t *code;
+
+	l2_create_plain(&l2, "steps");
+	code = same_page("L2 image");
+	data = same_page("L2 data");
+	copy_code(code, long_code, long_code_end);
+	*data = FIRST;
+	va = page_gpa(code);
+	for (unsigned i = 0; i < 4; i++)
+		table[i] = same_page("L2 page tables");
+	for (unsigned i = 0; i < 3; i++)
+		table[i][va >> (39 - 9 * i) & 511] = page_gpa(table[i + 1]) | PTE_P | PTE_RW;
+	table[3][va >> 12 & 511] = va | PTE_P | PTE_RW;
+	/* Not where it lies in L2's physical memory. */
+	va ^= PAGE_SIZE;
+	table[3][va >> 12 & 511] = page_gpa(data) | PTE_P | PTE_RW;
+
+	no_64_bit();
+	vmcs_let_go(VM_ENTRY_CONTROLS);
+	vmcs_let_go(GUEST_IA32_EFER);
+	vmx_control_set(VMX_CPU2_UNRESTRICTED_GUEST, true);
+	cr0 = vmcs_read(GUEST_CR0);
+	vmcs_write(GUEST_CR0, cr0 & ~CR0_PG);
+	vmcs_let_go(GUEST_CR0);
+	vmcs_write(GUEST_CR3, page_gpa(table[0]));
+	SET_SEGMENT(CS, L2_SEL_CODE, 0, 0xffffffff, 0xc09b);
+	vmcs_write(GUEST_RIP, page_gpa(code));
+	l2.regs.rbx = va;
+	if (!l2_tells(&l2, 1))
+		return;
+	ktap_check("L2's EFER", EFER_LME | EFER_LMA, l2.regs.rsi);
+	ktap_check("read through L2's tables", (uint32_t)FIRST, l2.regs.rdi);
+	ktap_check("GUEST_CR0", cr0, vmcs_read(GUEST_CR0));
+	ktap_check("VM-entry control IA-32e mode guest", 1, vmcs_read(VM_ENTRY_CONTROLS) >> 9 & 1);
+}
+
+SCENARIO(
+	long_mode, NEEDS(L2_BASE, VMX_CPU2_UNRESTRICTED_GUEST), FLY(fly_long_mode),
+	TITLE("L2 has gone to IA-32e mode by itself"),
+	PROMISE("SDM, Saving Control Registers, Debug Registers, and MSRs: a VM exit saves "
+		"IA32_EFER.LMA in the VM-entry control IA-32e mode guest"),
+	HOST("snapshot in L2 behind its MOV to CR0"), BUG("none known"),
+	FAILURE("L2 is in the mode that L1 gave it, or in none: a triple fault, or a VM entry that "
+		"fails"),
+	FREEZE(port), PROOF("l2 runnable efer=0x500 cr0&0x80000000 VM_ENTRY_CONTROLS&0x200"));

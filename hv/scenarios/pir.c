@@ -118,6 +118,20 @@ static bool exits_for(struct l2 *l2, uint8_t vector)
 	       ktap_check("vector in service in L1", 1, apic_isr(vector));
 }
 
+static void fly_in_handler(void)
+{
+	struct l2 *l2 = SCRIPT_L2(S_SELF_IPI(0x62), S_LET_IN, S_HANDLER(0x62), S_STI, S_TELL(1),
+				  S_MARK(2), S_PPR(0x60), S_EOI, S_MARK(3));
+
+	if (!l2_tells(l2, 1) || !SCRIPT_TRACED(l2, 0x62))
+		return;
+	l2_post(l2, 0x51);
+	l2_post(l2, 0x43);
+	notify();
+	freeze_point();
+	SCRIPT_ENDS(l2, 2, 0x51, LEFT, 0x43, LEFT, 3, LEFT);
+}
+
 static void fly_and_higher(void)
 {
 	struct l2 *l2 = SCRIPT_L2(S_LET_IN);
@@ -215,6 +229,10 @@ SCENARIO(nv_pending, NEEDS(L2_APICV), FLY(fly_pending),
 	 TITLE("the notification is pending in L1's local APIC right before VM entry"), PROCESSING,
 	 HOST("snapshot in L1"), TOO_EARLY,
 	 PROOF("vmxon vmcs12 !l2 irr:0xf2 pir:0x92 pir:0x51 pir:0x43 on"));
+SCENARIO(nv_in_handler, NEEDS(L2_APICV), FLY(fly_in_handler),
+	 TITLE("the notification is pending right before VM entry into an interrupt handler"),
+	 PROCESSING, HOST("snapshot in L1"), TOO_EARLY,
+	 PROOF("vmxon vmcs12 !l2 svi=0x62 visr:0x62 irr:0xf2 pir:0x51 pir:0x43 on"));
 SCENARIO(nv_and_higher, NEEDS(L2_APICV), FLY(fly_and_higher),
 	 TITLE("notification and a higher vector pending in L1 right before VM entry"), PROCESSING,
 	 HOST("snapshot in L1"), TOO_EARLY,

@@ -68,14 +68,19 @@ SCENARIO(regs_cr, NEEDS(L2_BASE), FLY(fly_cr),
 
 #define DR7_L2	 0x90402ull /* breakpoint 0: global, writes, 8 bytes */
 #define DR7_NONE 0x400ull
-#define DR6_L2	 0xffff0ff8ull /* as if breakpoint 3 had been met */
-#define DR6_HIT	 0xffff0ff1ull
+/* What VM entry loads, or L1 had: without any breakpoint, but none's other value. */
+#define DR7_GIVEN 0x700ull
+#define DR7_L1	  0x600ull
+#define DR6_L2	  0xffff0ff8ull /* as if breakpoint 3 had been met */
+#define DR6_HIT	  0xffff0ff1ull
 
-static void fly_debug(bool controls)
+static void fly_debug(bool load, bool save)
 {
 	l2_create_plain(&l2, "regs_debug");
-	vmx_control_set(VMX_ENTRY_LOAD_DEBUG, controls);
-	vmx_control_set(VMX_EXIT_SAVE_DEBUG, controls);
+	vmx_control_set(VMX_ENTRY_LOAD_DEBUG, load);
+	vmx_control_set(VMX_EXIT_SAVE_DEBUG, save);
+	vmcs_write(GUEST_DR7, DR7_GIVEN);
+	write_dr7(DR7_L1);
 	l2.shared->arg[0] = DR7_L2;
 	l2.shared->arg[1] = 0x111111110000;
 	l2.shared->arg[2] = 0x222222220000;
@@ -90,18 +95,29 @@ static void fly_debug(bool controls)
 	val(5, "L2's DR7", DR7_L2);
 	val(6, "debug exceptions in L2", 1);
 	val(7, "L2's DR6 at its debug exception", DR6_HIT);
-	ktap_check("GUEST_DR7", controls ? DR7_L2 : DR7_NONE, vmcs_read(GUEST_DR7));
+	val(9, "L2's DR7 at its start", load ? DR7_GIVEN : DR7_L1);
+	ktap_check("GUEST_DR7", save ? DR7_L2 : DR7_GIVEN, vmcs_read(GUEST_DR7));
 	ktap_check("L1's DR7 after a VM exit", DR7_NONE, read_dr7());
 }
 
-static void fly_debug_saved(void)
+static void fly_debug_both(void)
 {
-	fly_debug(true);
+	fly_debug(true, true);
 }
 
 static void fly_debug_unsaved(void)
 {
-	fly_debug(false);
+	fly_debug(false, false);
+}
+
+static void fly_debug_loaded(void)
+{
+	fly_debug(true, false);
+}
+
+static void fly_debug_saved(void)
+{
+	fly_debug(false, true);
 }
 
 #define REGS_DEBUG                                                                            \
@@ -112,12 +128,18 @@ static void fly_debug_unsaved(void)
 		REGS_REST
 #define REGS_BREAKPOINT "l2 runnable dr7=0x90402 dr6=0xffff0ff8 dr1=0x111111110000 "
 
-SCENARIO(regs_debug, NEEDS(L2_BASE), FLY(fly_debug_saved),
+SCENARIO(regs_debug, NEEDS(L2_BASE), FLY(fly_debug_both),
 	 TITLE("L2 meets a breakpoint that it set before the snapshot"), REGS_DEBUG,
 	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x90402"));
 SCENARIO(regs_debug_unsaved, NEEDS(L2_BASE), FLY(fly_debug_unsaved),
 	 TITLE("the same without load and save debug controls"), REGS_DEBUG,
-	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x400"));
+	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x700"));
+SCENARIO(regs_debug_loaded, NEEDS(L2_BASE), FLY(fly_debug_loaded),
+	 TITLE("the same with load, but without save debug controls"), REGS_DEBUG,
+	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x700"));
+SCENARIO(regs_debug_saved, NEEDS(L2_BASE), FLY(fly_debug_saved),
+	 TITLE("the same with save, but without load debug controls"), REGS_DEBUG,
+	 PROOF(REGS_BREAKPOINT "GUEST_DR7=0x90402"));
 
 #define DEBUGCTL_BTF 2
 
@@ -252,6 +274,76 @@ SCENARIO(regs_segments, NEEDS(L2_BASE), FLY(fly_segments),
 	 BUG("none known; KVM_SET_SREGS writes vmcs02, the nested state vmcs12"), REGS_REST,
 	 PROOF("l2 runnable GUEST_LDTR_LIMIT=0xf GUEST_DS_AR_BYTES=0xc0f7 GUEST_GS_LIMIT=0x12345 "
 	       "GUEST_ES_AR_BYTES&0x10000"));
+
+/* What L2 loads itself, each unlike L1's in all four parts; in the order of l2_shared.arg[]. */
+#define OWN_SEGMENTS(S)                                 \
+	S(ES, 0x28, 0x00121000, 0x321, 0x10f1)          \
+	S(CS, 0x30, 0, 0x12345, 0x309b)                 \
+	S(SS, 0x38, 0x00343000, 0xabc, 0x5093)          \
+	S(DS, 0x40, 0x00565000, 0xdeffff, 0xc0f7)       \
+	S(FS, 0x48, 0x00787000, 0x5ff, 0x4097)          \
+	S(GS, 0x50, 0x009a9000, 0x6ff, 0x4095)          \
+	S(LDTR, 0x58, 0xffff9abc00345000, 0x27, 0x0082) \
+	S(TR, 0x68, 0xffff9def00678000, 0x89, 0x008b)
+
+/* SDM, "Segment Descriptors" and "TSS Descriptor in 64-bit mode". */
+static void put_descriptor(uint64_t *at, uint64_t base, uint32_t limit, uint32_t ar)
+{
+	if (ar & 0x8000) /* in pages */
+		limit >>= 12;
+	*at = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(ar & 0xff) << 40 |
+	      (uint64_t)(limit >> 16 & 0xf) << 48 | (uint64_t)(ar >> 12 & 0xf) << 52 |
+	      (base >> 24 & 0xff) << 56;
+	if (ar & 0x10)
+		return;
+	if ((ar & 0xf) == 0xb) /* a TSS becomes busy when it is loaded */
+		*at &= ~(2ull << 40);
+	at[1] = base >> 32;
+}
+
+static void fly_loads(void)
+{
+	uint64_t *gdt;
+	unsigned i = 0;
+
+	l2_create_plain(&l2, "regs_loads");
+	gdt = l2_data_page(&l2, 0);
+	put_descriptor(gdt + L2_SEL_CODE / 8, 0, 0xffffffff, 0xa09b);
+#define S(seg, selector, base, limit, ar)                      \
+	put_descriptor(gdt + (selector) / 8, base, limit, ar); \
+	l2.shared->arg[i++] = selector;                        \
+	vmcs_let_go(GUEST_##seg##_SELECTOR);                   \
+	vmcs_let_go(GUEST_##seg##_BASE);                       \
+	vmcs_let_go(GUEST_##seg##_LIMIT);                      \
+	vmcs_let_go(GUEST_##seg##_AR_BYTES);
+	OWN_SEGMENTS(S)
+#undef S
+	vmcs_let_go(GUEST_GDTR_BASE);
+	vmcs_let_go(GUEST_GDTR_LIMIT);
+	if (!l2_tells(&l2, 1))
+		return;
+	i = 0;
+#define S(seg, selector, base, limit, ar)                                                   \
+	val(i++, "L2's " #seg, selector);                                                   \
+	ktap_check("GUEST_" #seg "_SELECTOR", selector, vmcs_read(GUEST_##seg##_SELECTOR)); \
+	ktap_check("GUEST_" #seg "_BASE", base, vmcs_read(GUEST_##seg##_BASE));             \
+	ktap_check("GUEST_" #seg "_LIMIT", limit, vmcs_read(GUEST_##seg##_LIMIT));          \
+	ktap_check("GUEST_" #seg "_AR_BYTES", ar, vmcs_read(GUEST_##seg##_AR_BYTES));
+	OWN_SEGMENTS(S)
+#undef S
+}
+
+SCENARIO(
+	regs_loads, NEEDS(L2_BASE), FLY(fly_loads),
+	TITLE("L2 has loaded all of its segments, LDTR and TR anew"),
+	PROMISE("SDM, Saving Segment Registers and Descriptor-Table Registers: what L2 loads stays "
+		"in its registers"),
+	REGS_HOST,
+	BUG("none known; a save that takes for L2's what L1 wrote there would not show in "
+	    "regs_segments"),
+	REGS_REST,
+	PROOF("l2 runnable GUEST_ES_SELECTOR=0x28 GUEST_CS_LIMIT=0x12345 GUEST_DS_LIMIT=0xdeffff "
+	      "GUEST_TR_SELECTOR=0x68 GUEST_LDTR_LIMIT=0x27"));
 
 /* ---- SYSCALL -------------------------------------------------------------------------------- */
 

@@ -51,6 +51,32 @@ static void fly_eoi_exit_l1(void)
 	eoi_exit(true);
 }
 
+/* One vector that exits for each of the four fields, and between them some that do not. */
+static void fly_eoi_exits(void)
+{
+	static const uint8_t vectors[] = {0xe3, 0xc2, 0x92, 0x81, 0x61, 0x51, 0x42, 0x34};
+	static const struct {
+		uint8_t vector;
+		enum vmcs_field field;
+	} exits[] = {{0xe3, EOI_EXIT_BITMAP3},
+		     {0x92, EOI_EXIT_BITMAP2},
+		     {0x51, EOI_EXIT_BITMAP1},
+		     {0x34, EOI_EXIT_BITMAP0}};
+
+	create_in_handler(vectors[0]);
+	for (unsigned i = 0; i < sizeof(vectors); i++)
+		l2_pend(&l2, vectors[i]);
+	for (unsigned i = 0; i < 4; i++)
+		vmcs_write(exits[i].field, 1ull << exits[i].vector % 64);
+	for (unsigned i = 0; i < 4; i++)
+		if (!l2_exits(&l2, EXIT_REASON_EOI_INDUCED) ||
+		    !ktap_check("vector of the EOI", exits[i].vector,
+				vmcs_read(EXIT_QUALIFICATION)))
+			return;
+	if (l2_tells(&l2, 1))
+		L2_TOOK(&l2, 0xe3, 0xc2, 0x92, 0x81, 0x61, 0x51, 0x42, 0x34);
+}
+
 /* What L2 reads in the handler of 0x92, with 0x51 and 0x43 waiting and its TPR at 0x20. */
 static void fly_reads(void)
 {
@@ -120,6 +146,11 @@ SCENARIO(eoi_exit, NEEDS(L2_APICV), FLY(fly_eoi_exit),
 	 TITLE("L2 is about to do an EOI that L1 wants to hear of"), EOI,
 	 HOST("snapshot in L2's handler, right before the EOI"),
 	 PROOF("l2 runnable svi=0x51 visr:0x51 rvi=0x43 virr:0x43 EOI_EXIT_BITMAP1=0x20000"));
+SCENARIO(eoi_exits, NEEDS(L2_APICV), FLY(fly_eoi_exits),
+	 TITLE("a vector of each EOI-exit bitmap, and others that end without an exit"), EOI,
+	 HOST("snapshot in the first handler, right before its EOI"),
+	 PROOF("l2 runnable svi=0xe3 visr:0xe3 rvi=0xc2 EOI_EXIT_BITMAP0=0x10000000000000 "
+	       "EOI_EXIT_BITMAP1=0x20000 EOI_EXIT_BITMAP2=0x40000 EOI_EXIT_BITMAP3=0x800000000"));
 SCENARIO(eoi_exit_l1, NEEDS(L2_APICV), FLY(fly_eoi_exit_l1),
 	 TITLE("L1 has an EOI-induced VM exit before it"), EOI,
 	 HOST("snapshot in L1 right behind the VM exit"),

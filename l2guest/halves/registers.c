@@ -52,6 +52,7 @@ static void regs_debug(struct l2_shared *s)
 
 	debug_shared = s;
 	l2_on_exception = on_debug;
+	s->val[9] = read_dr7();
 	write_dr0((uint64_t)watched);
 	write_dr1(s->arg[1]);
 	write_dr2(s->arg[2]);
@@ -159,6 +160,43 @@ static void regs_segments(struct l2_shared *s)
 	l2_tell(1);
 }
 L2_SCENARIO(regs_segments, regs_segments);
+
+/*
+ * L1 has put a GDT at the start of L2's data; arg[0..7]: what to load in ES, CS, SS, DS, FS, GS,
+ * LDTR and TR, val[0..7]: what they are then.
+ */
+static void regs_loads(struct l2_shared *s)
+{
+	struct desc_ptr gdtr = {PAGE_SIZE - 1, s->data_va};
+	uint16_t sel[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		sel[i] = s->arg[i];
+	asm volatile("lgdt %0; lldt %1; ltr %2" ::"m"(gdtr), "m"(sel[6]), "m"(sel[7]) : "memory");
+	asm volatile("movq %0, %%rax\n\t"
+		     "pushq %%rax\n\t"
+		     "leaq 1f(%%rip), %%rax\n\t"
+		     "pushq %%rax\n\t"
+		     "lretq\n"
+		     "1:"
+		     :
+		     : "r"((uint64_t)sel[1])
+		     : "rax", "memory");
+	asm volatile(
+		"movw %0, %%es; movw %1, %%ss; movw %2, %%ds; movw %3, %%fs; movw %4, %%gs" ::"r"(
+			sel[0]),
+		"r"(sel[2]), "r"(sel[3]), "r"(sel[4]), "r"(sel[5])
+		: "memory");
+	l2_freeze();
+	asm volatile("movw %%es, %0; movw %%cs, %1; movw %%ss, %2; movw %%ds, %3; movw %%fs, %4\n\t"
+		     "movw %%gs, %5; sldt %6; str %7"
+		     : "=m"(sel[0]), "=m"(sel[1]), "=m"(sel[2]), "=m"(sel[3]), "=m"(sel[4]),
+		       "=m"(sel[5]), "=m"(sel[6]), "=m"(sel[7]));
+	for (unsigned i = 0; i < 8; i++)
+		s->val[i] = sel[i];
+	l2_tell(1);
+}
+L2_SCENARIO(regs_loads, regs_loads);
 
 /* Where SYSCALL goes: back, with RFLAGS as it is there in RAX. */
 extern const uint8_t regs_syscall_target[];
