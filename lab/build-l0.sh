@@ -103,8 +103,9 @@ vmlinuz=$parts/vmlinuz
 setup_size=$(($(payload_at "$vmlinuz") - $(number "$vmlinuz" 584 4)))
 head -c "$setup_size" "$vmlinuz" > "$out/real-mode"
 # tsc_early_khz: the CPU model's CPUID names the real chip's frequency, but the emulated TSC runs
-# at the rate set in bochsrc. initcall_blacklist: what gathers entropy from a clock that has none.
-printf '%s\0' "console=ttyS0,115200 quiet panic=-1 mitigations=off nokaslr tsc=reliable tsc_early_khz=100000 no_timer_check nowatchdog cryptomgr.notests init_on_alloc=0 cgroup_disable=memory randomize_kstack_offset=off audit=0 lsm= lpj=1000000 initcall_blacklist=jent_mod_init $(paste -sd ' ' "$parts/cmdline")" |
+# at the rate set in bochsrc. unknown_nmi_panic: so it tells where it hangs (bochs/0034-heartbeat.patch).
+# initcall_blacklist: what gathers entropy from a clock that has none.
+printf '%s\0' "console=ttyS0,115200 quiet panic=-1 mitigations=off nokaslr tsc=reliable tsc_early_khz=100000 no_timer_check nowatchdog unknown_nmi_panic cryptomgr.notests init_on_alloc=0 cgroup_disable=memory randomize_kstack_offset=off audit=0 lsm= lpj=1000000 initcall_blacklist=jent_mod_init $(paste -sd ' ' "$parts/cmdline")" |
     dd of="$out/real-mode" bs=1 seek=$((CMDLINE)) status=none
 image real-mode $REAL_MODE
 if unpack_vmlinux "$vmlinuz"; then

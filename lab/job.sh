@@ -108,6 +108,19 @@ watch_console() {
     kill "$EMULATOR_PID" 2> /dev/null || :
 }
 
+# The emulator's words of a CPU that hangs (bochs/0034-heartbeat.patch) are what L0 died of. They go before what L0
+# says when it is asked where: that is a panic, and host/l0/l0_log.c takes the first line that tells of a death.
+HANG_SECONDS=20 # of emulated time
+tell_hang() {
+    local at first
+    at=$(sed -nE '/NMI/,$s/.*RIP: 0010:([^ ]+( \[[a-z0-9_]+\])?).*/\1/p' "$SCRATCH/com1" | head -n 1)
+    first=$(head -n 1 "$SCRATCH/hang")${at:+, at ${at%$'\r'}}
+    tail -n +2 "$SCRATCH/hang" > "$SCRATCH/cpus"
+    { printf 'lab: L0 hangs: %s\n' "$first"; cat "$SCRATCH/cpus" "$SCRATCH/com1"; } > "$SCRATCH/console"
+    mv "$SCRATCH/console" "$SCRATCH/com1"
+    { printf 'it hangs: %s\n' "$first"; cat "$SCRATCH/cpus"; } > "$SCRATCH/dead"
+}
+
 # The shell's own files. Commands that do not come from a terminal go there as a whole, so that the
 # serial line cannot lose any.
 add_shell() {
@@ -238,11 +251,14 @@ run_job() { # COMMAND ARG...
         printf 'lab: %s\n' "a shell in L0, Linux $title; 'exit' ends it, and if it hangs 'kill $$' from elsewhere." \
             "${out:+what is in out/ then comes back in }${out:-nothing comes back without --out DIR}." >&2
     fi
-    watch=(watch_console)
-    # Who has a shell looks around in a broken L0.
-    [ "$command" != shell ] || watch=(sed -un "s/\r\$//; /^lab: /s/\$/$return/p")
+    unset LAB_COVERAGE LAB_HANG
+    if [ "$command" = shell ]; then # who has one looks around in a broken L0
+        watch=(sed -un "s/\r\$//; /^lab: /s/\$/$return/p")
+    else
+        watch=(watch_console)
+        export LAB_HANG=$HANG_SECONDS
+    fi
     started=$SECONDS
-    unset LAB_COVERAGE
     [ -z "$record" ] || export LAB_COVERAGE=$MODULE_AREA
     emulator_start "$lab/bochs" "$seconds" -r saved
     follow results take_results &
@@ -257,6 +273,7 @@ run_job() { # COMMAND ARG...
     ! grep -aq '^lab: L0 is not fit for use' "$SCRATCH/com1" || lab_failed 2 'The command was not run.'
     [ "$status" -ne 0 ] || [ ! -s "$SCRATCH/tar.err" ] ||
         die "$command: can't write to ${out:-$SCRATCH}: $(tail -n 1 "$SCRATCH/tar.err")."
+    [ ! -s "$SCRATCH/hang" ] || tell_hang
     [ ! -s "$SCRATCH/dead" ] || lab_failed 1 "L0 is dead: $(cat "$SCRATCH/dead")"
     case $status in
         0) ;;

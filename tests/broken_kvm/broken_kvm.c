@@ -194,6 +194,14 @@ static int dies_silent(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+/* Its timer ticks, but nothing else runs. */
+static int dies_busy(struct kprobe *probe, struct pt_regs *regs)
+{
+	while (is_time(regs))
+		asm volatile("sti; pause");
+	return 0;
+}
+
 /* ---- what vmx_set_nested_state() and the first KVM_RUN call ---- */
 static void vmwrite(unsigned long field, unsigned long value)
 {
@@ -324,6 +332,7 @@ static const struct {
 	{"dies-gp", "vmx_set_nested_state", dies_gp},
 	{"dies-panic", "vmx_set_nested_state", dies_panic},
 	{"dies-silent", "vmx_set_nested_state", dies_silent},
+	{"dies-busy", "vmx_set_nested_state", dies_busy},
 	{"pages", "vmx_get_nested_state_pages", pages},
 	{"pdptrs", "load_pdptrs", pdptrs},
 	{"timer", "hrtimer_start_range_ns", timer},

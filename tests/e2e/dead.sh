@@ -17,7 +17,8 @@ fi
 holds "the module is built for Linux $kernel" [ $status = 0 ]
 [ $status = 0 ] || exit 1
 
-# A lab.sh that puts the module into L0, and takes only SECONDS if these are set.
+# A lab.sh that puts the module into L0, or with WHAT=endless stops midflight and goes on for ever; and takes only
+# SECONDS_MAX if that is set.
 mkdir "$work/lab"
 cat >"$work/lab/lab.sh" <<SH
 #!/bin/bash
@@ -26,8 +27,14 @@ while [ \$# -gt 0 ] && [ "\$1" != -- ]; do
 	if [ -n "\$SECONDS_MAX" ] && [ "\$1" = --timeout ]; then args+=(--timeout "\$SECONDS_MAX") && shift 2 && continue; fi
 	args+=("\$1") && shift
 done
-[ \$# = 0 ] || [ -z "\$WHAT" ] ||
-	set -- --put "$work/module/broken_kvm.ko" -- sh -c "insmod broken_kvm.ko what=\$WHAT"' && exec "\$@"' sh "\${@:2}"
+case \$#\$WHAT in
+	0* | *[0-9]) ;;
+	*endless)
+		set -- -- sh -c '"\$@" & until [ -d out/mtf_pending ]; do sleep 0.01; done
+			kill -STOP \$!; while :; do :; done' sh "\${@:2}" ;;
+	*)
+		set -- --put "$work/module/broken_kvm.ko" -- sh -c "insmod broken_kvm.ko what=\$WHAT"' && exec "\$@"' sh "\${@:2}" ;;
+esac
 exec "$PWD/lab/lab.sh" "\${args[@]}" "\$@"
 SH
 chmod +x "$work/lab/lab.sh"
@@ -69,9 +76,30 @@ dies dies-null CRASH 'NULL pointer dereference'
 dies dies-gp CRASH 'general protection fault'
 dies dies-panic CRASH 'Kernel panic - not syncing: broken on purpose'
 holds "the console is kept" console_has 'dies_panic.* \[broken_kvm\]'
+dies dies-silent HANG 'L0 hangs: CPU 0 has run nothing but its kernel for 2[0-9] s .*, at dies_silent.* \[broken_kvm\]'
+holds "where the CPU is and how it came there is kept" console_has '^CPU 0: RIP ffffffff[0-9a-f]{8}, .* CPL 0, IF 0, VMX root'
+holds "and L0's own call trace" console_has 'kvm_arch_vcpu_ioctl'
+dies dies-busy HANG 'L0 hangs: CPU 0 .*, at dies_busy.* \[broken_kvm\]'
 SECONDS_MAX=60
-dies dies-silent HANG 'no end within 60 s'
+dies endless HANG 'no end within 60 s'
 SECONDS_MAX=''
+
+# Much longer than an L0 may hang, without a word.
+what="(an L0 that works on)"
+cat >"$work/works" <<'L0'
+until_s() { while read -r up rest </proc/uptime && [ "${up%.*}" -lt "$1" ]; do :; done; }
+read -r up rest </proc/uptime
+from=${up%.*}
+until_s $((from + 50))
+sleep 50
+timeout 100 ./midflight run --guest spins.elf --lab=no --driver kvm --timeout 50 --log /tmp/log >/dev/null
+read -r up rest </proc/uptime
+echo "after $((${up%.*} - from)) s"
+L0
+make -s guests || exit 1
+lab/lab.sh run --put build/midflight --put build/guests/spins.elf --put "$work/works" -- sh works >"$work/out" 2>&1
+holds "an L0 that works on does not hang" [ $? = 0 ]
+expect "user mode, asleep, in a guest that does not exit" '^after [0-9]{3,} s$'
 
 WHAT=dies-panic
 run 1 "${some[@]}" --jobs 2
