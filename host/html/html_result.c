@@ -68,7 +68,7 @@ static void value_cell(const char *evidence, const char *key, struct buf *html)
 		value++;
 		len -= 2;
 	}
-	html_printf(html, "<td class=\"m\">%.*s</td>", (int)(len < 100 ? len : 100), value);
+	html_printf(html, "<td class=\"m %s\">%.*s</td>", key, (int)(len < 100 ? len : 100), value);
 }
 
 /* @evidence, without what has @columns of its own. */
@@ -87,7 +87,7 @@ static void other_cell(const char *evidence, struct buf *html, bool columns)
 		else
 			buf_append(&rest, c++, 1);
 	}
-	html_printf(html, "<td class=\"m ev\">%.300s</td>",
+	html_printf(html, "<td class=\"m\">%.300s</td>",
 		    buf_text(&rest) + strspn(buf_text(&rest), " "));
 }
 
@@ -115,11 +115,11 @@ static void checks(const struct report_result *r, struct buf *html)
 
 	if (!json_array_size(list))
 		return;
-	buf_printf(
-		html,
-		"<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th class=\"n\">hop"
-		"</th><th>check</th>%s<th>evidence</th></tr></thead><tbody>",
-		columns ? "<th>expected</th><th>found</th>" : "");
+	buf_printf(html,
+		   "<div class=\"sc\" tabindex=\"0\"><table class=\"t checks\"><thead><tr><th "
+		   "class=\"n\">hop"
+		   "</th><th>check</th>%s<th>evidence</th></tr></thead><tbody>",
+		   columns ? "<th>expected</th><th>found</th>" : "");
 	json_array_foreach(list, i, fail) {
 		const char *check = json_member(fail, "check"), *error = json_member(fail, "error");
 		const char *evidence = json_text_of(fail, "evidence");
@@ -151,8 +151,10 @@ static void oracles(const struct report_result *r, struct buf *html)
 
 	if (!json_array_size(list))
 		return;
-	buf_printf(html, "<div class=\"sc\" tabindex=\"0\"><table class=\"t\"><thead><tr><th>oracle"
-			 "</th><th>field</th><th>what it found</th></tr></thead><tbody>");
+	buf_printf(
+		html,
+		"<div class=\"sc\" tabindex=\"0\"><table class=\"t checks\"><thead><tr><th>oracle"
+		"</th><th>field</th><th>what it found</th></tr></thead><tbody>");
 	json_array_foreach(list, i, one) {
 		static const char *const keys[] = {"oracle", "field", "text"};
 

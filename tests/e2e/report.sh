@@ -155,6 +155,8 @@ holds "the filter filters: $(value rows-bad)" [ "$(value rows)" = 283 -a \
 	"$(value rows-none)" = 0 -a "$(value rows-bad)" -gt 10 -a "$(value rows-bad)" -lt 60 ]
 measure kernels
 not_wider "many methods, two kernels"
+holds "a matrix that is wider than a phone shows that it goes on: $(value cut-360)" \
+	[ "$(value cut-360)" = "true 0 true 0" ]
 holds "many methods are rows: $(value rows), $(value cells)" \
 	[ "$(value rows):$(value cells)" = 24:96 ]
 measure real
@@ -163,9 +165,12 @@ holds "a real run's labels do not overlap: $(value overlaps) of $(value labels)"
 	[ "$(value overlaps)" = 0 -a "$(value labels)" -gt 50 -a "$(value lanes)" -ge 10 ]
 holds "on a phone its overviews fit, and the lanes' names do not scroll away" \
 	[ "$(value scrolling-360):$(value scrolling-1280)" = "true 0 true 0:true 0 false 0" ]
+holds "what a check found is told whole, and what scrolls shows it: $(value cut-360)" \
+	[ "$(value cut-360)" = "true 0 true 0" -a "$(value cut-1280)" = "true 0 false 0" ]
 # What is measured is measured: labels that are too large, a line that is too long, names that
-# scroll, overviews that do not fit.
+# scroll, overviews that do not fit, evidence that is cut.
 sed -E 's/position: sticky; left: 0/position: static/
+	s/ no-repeat local/ no-repeat scroll/; s/\.checks td \{[^}]*\}/.checks td { white-space: nowrap }/
 	s/<svg width="100%"/<svg width="900"/g
 	s/font-family="monospace" font-size="10"/font-size="19"/g
 	s/<h2>/<h2 style="white-space:pre">'"$(printf '%090d' 0)"'/' "$work/real.html" >"$work/ugly.html"
@@ -174,6 +179,8 @@ holds "overlaps and long lines are noticed: $(value overlaps), $(value width-360
 	[ "$(value overlaps)" -gt 10 -a "$(value outside)" -gt 0 -a "$(value width-360)" -gt 600 ]
 holds "so are names that scroll and overviews that do not fit: $(value scrolling-360)" \
 	grep -qE '^scrolling-360 true [1-9][0-9]* true [1-9]' "$work/out"
+holds "so are evidence that is cut and boxes without a hint: $(value cut-360)" \
+	grep -qE '^cut-360 true [1-9][0-9]* true [1-9]' "$work/out"
 measure hostile
 not_wider "hostile texts"
 holds "hostile texts stay texts" \

@@ -647,8 +647,9 @@ static void many_hops(void **state)
 	assert_contains(html.p, "<b>Hop 13</b>");
 	assert_contains(html.p, "<b>Hop 50</b>");
 	assert_null(strstr(html.p, "<b>Hop 16</b>"));
-	assert_contains(html.p, "<td class=\"m\">&lt;1&gt;</td><td class=\"m\">0x2</td>");
-	assert_contains(html.p, "<td class=\"m ev\">a=&quot;x found=9&quot;   b=c</td>");
+	assert_contains(html.p,
+			"<td class=\"m expected\">&lt;1&gt;</td><td class=\"m found\">0x2</td>");
+	assert_contains(html.p, "<td class=\"m\">a=&quot;x found=9&quot;   b=c</td>");
 	free(path);
 }
 
