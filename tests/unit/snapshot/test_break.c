@@ -180,6 +180,10 @@ static const struct {
 	{"cr8", "SREGS 100-100, SREGS2 100-100, LAPIC 80-80"},
 	{"efer", "SREGS 108-109, SREGS2 108-109, MSR c0000080, NESTED_STATE 148-148"},
 	{"pdptrs", "SREGS2 120-138"},
+	{"ss-dpl", "SREGS 88-88, SREGS2 88-88, NESTED_STATE 3f8-3f8"},
+	{"cs-l-and-d", "SREGS 11-11, SREGS2 11-11, NESTED_STATE 3f5-3f5"},
+	{"tr-available", "SREGS 9e-9e, SREGS2 9e-9e, NESTED_STATE 40c-40c"},
+	{"rip-not-canonical", "REGS 87-87, NESTED_STATE 2a7-2a7"},
 	{"fs-base", "SREGS 48-48, SREGS2 48-48, MSR c0000100, NESTED_STATE 260-267"},
 	{"gs-base", "SREGS 60-60, SREGS2 60-60, MSR c0000101, NESTED_STATE 268-26f"},
 	{"gdt", "SREGS c0-c1, SREGS2 c0-c1, NESTED_STATE 280-287"},
@@ -255,8 +259,9 @@ static void each(void **state)
 /* What is lost cannot be lost again; only what is inverted or moved can. */
 static void twice(void **state)
 {
-	static const char *const again[] = {"vmcs12-field=", "tsc-jump",  "rip",
-					    "rsp",	     "rflags-if", "cr3"};
+	static const char *const again[] = {
+		"vmcs12-field=", "tsc-jump", "rip",	   "rsp",	   "rflags-if",
+		"cr3",		 "ss-dpl",   "cs-l-and-d", "tr-available", "rip-not-canonical"};
 	unsigned count;
 	const struct break_kind *kind = break_kinds(&count);
 
