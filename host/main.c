@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `midflight`: which command it is, and what that does.
 #include "host/commands/cmd.h"
+#include "host/base/nearest.h"
 #include "host/cli/commands.h"
 #include "host/base/cleanup.h"
 
@@ -38,6 +39,7 @@ static int check_output(int status)
 static error_t parse_top(int key, char *arg, struct argp_state *state)
 {
 	struct buf text = {0};
+	struct nearest nearest = {0};
 
 	switch (key) {
 	case '?':
@@ -52,7 +54,10 @@ static error_t parse_top(int key, char *arg, struct argp_state *state)
 		puts("midflight " MIDFLIGHT_VERSION);
 		exit(check_output(0));
 	case ARGP_KEY_ARG:
-		argp_error(state, "there is no command '%s'", arg);
+		for (unsigned i = 0; i < COMMANDS; i++)
+			if (commands[i].title)
+				nearest_try(&nearest, arg, commands[i].name);
+		argp_error(state, "there is no command '%s'%s", arg, nearest_text(&nearest));
 		break;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which command? Most often: run");

@@ -40,15 +40,16 @@ struct scenario {
  * and ACT1; host/l1/scenario.h tells what they mean. Another key, or a word of FREEZE or ACT that
  * is not in its table, does not compile.
  */
-#define SCENARIO(id, needs_list, functions, ...)                                           \
-	_Static_assert(true EACH(WORD, __VA_ARGS__), #id ": VCPUS is 2 or not there");     \
-	static const uint16_t scenario_##id##_needs[] = needs_list;                        \
-	static const char scenario_##id##_about[]                                          \
-		__attribute__((used, section(".debug_scenarios"))) =                       \
-			"name: " #id "\nneeds: " #needs_list "\n" EACH(TEXT, __VA_ARGS__); \
-	static const struct scenario scenario_##id = {                                     \
-		.name = #id, .needs = scenario_##id##_needs, functions};                   \
-	static const struct scenario *const scenario_##id##_entry                          \
+#define SCENARIO(id, needs_list, functions, ...)                                        \
+	_Static_assert(true EACH(WORD, __VA_ARGS__), #id ": VCPUS is 2 or not there");  \
+	static const uint16_t scenario_##id##_needs[] = needs_list;                     \
+	static const char scenario_##id##_about[]                                       \
+		__attribute__((used, section(".debug_scenarios"))) =                    \
+			"name: " #id "\nfamily: " __FILE_NAME__ "\nneeds: " #needs_list \
+			"\n" EACH(TEXT, __VA_ARGS__);                                   \
+	static const struct scenario scenario_##id = {                                  \
+		.name = #id, .needs = scenario_##id##_needs, functions};                \
+	static const struct scenario *const scenario_##id##_entry                       \
 		__attribute__((used, section(".scenarios." #id))) = &scenario_##id
 
 /* The scenario's function, and a condition: FLY(function, .possible = function). */

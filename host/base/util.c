@@ -331,7 +331,7 @@ static size_t fitting(const char *text, size_t len, size_t least, size_t room)
 	size_t end = len;
 
 	for (size_t i = least + 1; i < len && len > room; i++)
-		if (text[i] == ' ' && (i <= room || end == len))
+		if ((i <= room || end == len) && text[i] == ' ')
 			end = i;
 	return end;
 }

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the values of options with a language of their own mean, and the words of a shell.
+#include "host/base/nearest.h"
 #include "host/cli/options.h"
 #include "host/base/cleanup.h"
 
 #include <fnmatch.h>
 #include <string.h>
+
+static int no_method(const char *pattern, struct err *e)
+{
+	struct nearest nearest = {0};
+
+	for (enum method m = 0; m < METHODS; m++)
+		nearest_try(&nearest, pattern, method_name(m));
+	return err_set(e, "there is no method '%s'%s (`midflight list --methods` shows all)",
+		       pattern, nearest_text(&nearest));
+}
 
 int options_methods(struct options *o, const char *text, struct err *e)
 {
@@ -20,9 +31,7 @@ int options_methods(struct options *o, const char *text, struct err *e)
 			if (!strcmp(pattern, "all") || !fnmatch(pattern, method_name(m), 0))
 				want[m] = any = true;
 		if (!any)
-			return err_set(
-				e, "there is no method '%s' (`midflight list --methods` shows all)",
-				pattern);
+			return no_method(pattern, e);
 	}
 	o->methods = 0;
 	for (enum method m = 0; m < METHODS; m++)

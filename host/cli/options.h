@@ -37,6 +37,7 @@ struct options {
 	const char *socket, *serve_from; /* serve; restore */
 	unsigned hops_before;		 /* save: hops that end before the snapshot */
 	const char *scenario_text;	 /* --scenario as given, or NULL */
+	const char *in_group, *exclude;	 /* as given, or NULL */
 	const struct scenario *scenario[SCENARIOS_MAX];
 	unsigned scenarios;
 	const char *driver, *accel, *machine, *cpu, *qemu, *breakage;
@@ -81,18 +82,19 @@ struct options {
 	bool nudge_given;
 	bool as_offered; /* cross */
 	bool save_roam;
-	bool offers;		       /* save: what KVM offers, and no VM */
-	bool enlightened;	       /* scenarios that an enlightened L1 flies */
-	bool orders, count_on;	       /* soak */
-	bool exact;		       /* replay */
-	bool list_methods;	       /* list */
-	bool diff;		       /* inspect */
-	bool mail;		       /* report */
-	const char *json, *junit;      /* run, merge: files to write as well, or NULL */
-	const char *out;	       /* report: the file to write; lab: the directory; or NULL */
-	bool coverage;		       /* have the lab record which code of KVM ran */
-	const char *debug_info;	       /* coverage: a module with debug information, or NULL */
-	const char *build, *defconfig; /* bisect-run: as given, or NULL */
+	bool offers;			/* save: what KVM offers, and no VM */
+	bool enlightened;		/* scenarios that an enlightened L1 flies */
+	bool orders, count_on;		/* soak */
+	bool exact;			/* replay */
+	bool list_methods, list_groups; /* list */
+	bool dry_run;			/* run */
+	bool diff;			/* inspect */
+	bool mail;			/* report */
+	const char *json, *junit;	/* run, merge: files to write as well, or NULL */
+	const char *out;		/* report: the file to write; lab: the directory; or NULL */
+	bool coverage;			/* have the lab record which code of KVM ran */
+	const char *debug_info;		/* coverage: a module with debug information, or NULL */
+	const char *build, *defconfig;	/* bisect-run: as given, or NULL */
 	unsigned jobs; /* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
 	bool part;     /* of several runs at once: the process that started them shows progress */
 	char *const *files; /* commands that take several: merge, report, inspect, ... */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of each command: which options it takes, what they mean, its help.
 #include "host/base/cleanup.h"
+#include "host/base/nearest.h"
 #include "host/cli/commands.h"
 #include "host/cli/paths.h"
+#include "host/cli/select.h"
 #include "host/guest/unittests.h"
 #include "host/snapshot/break.h"
 
@@ -11,74 +13,6 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Whether "all" has @s: with driver kvm run and cross mean those of an enlightened L1, too. */
-static bool in_all(const struct options *o, const struct scenario *s)
-{
-	return s->enlightened == o->enlightened ||
-	       (s->enlightened && (options_run(o) || o->command == CMD_CROSS) &&
-		!strcmp(o->driver, "kvm"));
-}
-
-/*
- * Whether @pattern means @s. One that an enlightened L1 flies is meant by its name, by a pattern
- * that has its "evmcs", or by --enlightened, with which NAME means NAME_evmcs.
- */
-static bool means(const struct options *o, const char *pattern, const struct scenario *s)
-{
-	char first[64];
-
-	if (!strcmp(pattern, "all"))
-		return in_all(o, s);
-	if (!s->enlightened)
-		return !o->enlightened && !fnmatch(pattern, s->name, 0);
-	if (!fnmatch(pattern, s->name, 0))
-		return o->enlightened || !strcmp(pattern, s->name) ||
-		       strstr(pattern, SCENARIO_SECOND + 1);
-	snprintf(first, sizeof(first), "%.*s",
-		 (int)(strlen(s->name) - strlen(SCENARIO_SECOND) * s->second), s->name);
-	return o->enlightened && !fnmatch(pattern, first, 0);
-}
-
-/* All scenarios that match @pattern and are not there yet, or the end of the program. */
-static void add_matching(struct argp_state *state, struct options *o, const char *pattern)
-{
-	unsigned count;
-	const struct scenario *table = scenarios(&count);
-	bool any = false;
-
-	for (unsigned i = 0; i < count; i++) {
-		bool there = false;
-
-		if (!means(o, pattern, &table[i]))
-			continue;
-		any = true;
-		for (unsigned n = 0; n < o->scenarios; n++)
-			there |= o->scenario[n] == &table[i];
-		if (!there)
-			o->scenario[o->scenarios++] = &table[i];
-	}
-	if (!any)
-		argp_error(state, "there is no scenario '%s' (`midflight list` shows all)",
-			   pattern);
-}
-
-/* Resolves --scenario, which needs the image. */
-static void add_scenarios(struct argp_state *state, struct options *o)
-{
-	const char *list = o->scenario_text;
-	const size_t size = list ? strlen(list) + 1 : 0;
-	auto_free char *pattern = xcalloc(1, size);
-
-	while (list && word_next(&list, ',', pattern, size))
-		add_matching(state, o, pattern);
-	for (unsigned i = 0; i < o->file_count; i++)
-		add_matching(state, o, o->files[i]);
-	if (o->scenario_text && !o->scenarios)
-		argp_error(state, "--scenario: empty");
-	if (o->file_count)
-		o->scenario_text = NULL; /* which does not say all of it */
-}
 
 /* *@path becomes absolute: QEMU gets another directory. */
 static void find_file(struct argp_state *state, const char *option, const char **path)
@@ -271,6 +205,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 	const struct command_info *command = &commands[o->command];
+	struct err e = {0};
 
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << o->command && key_of(&option_rows[i]) == key)
@@ -282,8 +217,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (command->files == FILES_NONE || o->file)
 			argp_error(state, "what is '%s'?%s", arg,
 				   scenario_find(arg, strlen(arg)) ? " A scenario: --scenario"
-				   : !fnmatch("*.mf", arg, 0) ? " A program: midflight fuzz FILE"
-							      : "");
+								   : "");
 		o->file = arg;
 		break;
 	case ARGP_KEY_ARGS:
@@ -294,7 +228,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		check_guest(state, o);
 		if (command->image) {
 			load_scenarios(state, o);
-			add_scenarios(state, o);
+			if (select_scenarios(o, &e))
+				argp_error(state, "%s", e.text);
 		}
 		/* What was given before --seed, too. */
 		o->pages_config.seed = o->seed;
@@ -317,17 +252,6 @@ static bool find_command(const char *name, enum command *command)
 	return false;
 }
 
-/* What a run without --scenario flies. */
-static void add_quick(struct options *o)
-{
-	unsigned count;
-	const struct scenario *table = scenarios(&count);
-
-	for (unsigned i = 0; i < count; i++)
-		if (in_all(o, &table[i]) && (table[i].quick || !strcmp(o->driver, "kvm")))
-			o->scenario[o->scenarios++] = &table[i];
-}
-
 /* What the command takes for granted. The table is ours: none of it can be wrong. */
 static void set_defaults(struct options *o)
 {
@@ -341,9 +265,80 @@ static void set_defaults(struct options *o)
 	}
 }
 
+/* ---- options that there are not ------------------------------------------------------------- */
+
+/* The option of @c that @word, behind two dashes and up to its =, is or begins; NULL: none. */
+static const struct option_row *begun(enum command c, const char *word, size_t len)
+{
+	const struct option_row *row = option_find(1u << c, word, len);
+
+	for (unsigned i = 0; !row && i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << c && !strncmp(option_rows[i].name, word, len))
+			row = &option_rows[i];
+	return row;
+}
+
+/* That of the letters @word, behind one dash, whose value is the next word; NULL: none. */
+static const struct option_row *of_letters(enum command c, const char *word)
+{
+	for (; *word; word++)
+		for (unsigned i = 0; i < option_row_count; i++)
+			if (option_rows[i].commands & 1u << c && option_rows[i].letter == *word &&
+			    option_rows[i].arg)
+				return word[1] ? NULL : &option_rows[i];
+	return NULL;
+}
+
+/* getopt says no more than that it knows no such option: ends the program if one is near to it. */
+static void check_spelling(enum command c, const char *as, int count, char *const *words)
+{
+	static const char *const argps[] = {"help", "usage"};
+
+	for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+		const char *word = words[i] + 2;
+		const bool is_long = !strncmp(words[i], "--", 2);
+		const size_t len = is_long ? strcspn(word, "=") : 0;
+		const struct option_row *row = is_long		  ? begun(c, word, len)
+					       : *words[i] == '-' ? of_letters(c, words[i] + 1)
+								  : NULL;
+		auto_free char *name = xasprintf("%.*s", (int)len, is_long ? word : "");
+		struct nearest nearest = {0};
+
+		i += row && row->arg && !(is_long && word[len]); /* its value */
+		if (!is_long || row)
+			continue;
+		for (unsigned n = 0; n < option_row_count; n++)
+			if (option_rows[n].commands & 1u << c && option_rows[n].help)
+				nearest_try(&nearest, name, option_rows[n].name);
+		for (size_t n = 0; n < ARRAY_SIZE(argps); n++)
+			nearest_try(&nearest, name, argps[n]);
+		if (!nearest.name || !strncmp(nearest.name, name, len))
+			continue;
+		fprintf(stderr, "%s: unrecognized option '--%s'; did you mean '--%s'?\n", as, name,
+			nearest.name);
+		exit(argp_err_exit_status);
+	}
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+/* The groups of options.def. */
+static const char *const headings[] = {
+	NULL, "What to fly:", "On what:", "What is left and shown:", "What is broken on purpose:"};
+
+static bool has_group(enum command c, int group)
+{
+	for (unsigned i = 0; i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << c && option_rows[i].help &&
+		    option_rows[i].group == group)
+			return true;
+	return false;
+}
+
 bool cmd_line_parse(struct options *o, const char *as, int argc, char **argv)
 {
-	auto_free struct argp_option *list = xcalloc(option_row_count + 1, sizeof(*list));
+	auto_free struct argp_option *list =
+		xcalloc(option_row_count + ARRAY_SIZE(headings) + 1, sizeof(*list));
 	auto_free char *doc = NULL;
 	struct argp argp = {.options = list, .parser = parse_option};
 	unsigned n = 0;
@@ -355,6 +350,9 @@ bool cmd_line_parse(struct options *o, const char *as, int argc, char **argv)
 	if (o->command == CMD_BISECT)
 		argp_err_exit_status = BISECT_STOP;
 	set_defaults(o);
+	for (int i = 1; i < (int)ARRAY_SIZE(headings); i++)
+		if (has_group(o->command, i))
+			list[n++] = (struct argp_option){.doc = headings[i], .group = i};
 	for (unsigned i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << o->command)
 			list[n++] = (struct argp_option){
@@ -365,9 +363,8 @@ bool cmd_line_parse(struct options *o, const char *as, int argc, char **argv)
 	argp.doc = doc = xasprintf("%s\n", commands[o->command].text);
 	snprintf(name, sizeof(name), "midflight %s", as ? as : commands[o->command].name);
 	argv[1] = name;
+	check_spelling(o->command, name, argc - 2, argv + 2);
 	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, o);
-	if (options_run(o) && !o->scenarios)
-		add_quick(o);
 	if (o->serve_from && !o->pages_given)
 		options_pages(o, "remote", &e);
 	return true;

@@ -28,6 +28,8 @@ static const char *misplaced(const struct options *run)
 	for (unsigned i = 0; i < run->l0_words; i += 2)
 		if (strcmp(run->l0[i], "--kvm-param"))
 			return run->l0[i];
+	if (run->dry_run)
+		return "--dry-run";
 	if (run->lab == LAB_NO)
 		return "--lab no";
 	return run->log ? "--log" : NULL;

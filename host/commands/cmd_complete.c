@@ -46,6 +46,21 @@ static void offer_scenarios(const struct wanted *w)
 		offer_name(w, table[i].name);
 }
 
+static void offer_families(const struct wanted *w)
+{
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned n = 0;
+
+		while (n < i && strcmp(table[n].family, table[i].family))
+			n++;
+		if (n == i) /* its first */
+			offer_name(w, table[i].family);
+	}
+}
+
 static void offer_methods(const struct wanted *w)
 {
 	for (enum method m = 0; m < METHODS; m++)
@@ -79,10 +94,9 @@ static void offer_value(struct wanted *w, const struct option_row *row)
 	static const struct {
 		const char *option;
 		void (*offer)(const struct wanted *w);
-	} own[] = {{"scenario", offer_scenarios},
-		   {"method", offer_methods},
-		   {"order", offer_orders},
-		   {"break", offer_breakages}};
+	} own[] = {{"scenario", offer_scenarios}, {"exclude", offer_scenarios},
+		   {"group", offer_families},	  {"method", offer_methods},
+		   {"order", offer_orders},	  {"break", offer_breakages}};
 	const char *comma = strrchr(w->begins, ',');
 
 	if (comma && strchr(row->arg, ','))
@@ -169,6 +183,8 @@ void complete_words(char *const *words, unsigned count, struct buf *candidates)
 		offer_options(&w, c);
 	else if (c == CMD_HELP)
 		offer_concepts(&w);
+	else if (*last != '=' && (c == CMD_RUN || c == CMD_SWEEP))
+		offer_scenarios(&w);
 }
 
 int cmd_complete(struct options *o)

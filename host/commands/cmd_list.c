@@ -120,9 +120,35 @@ static void list_scenarios(const struct options *o)
 	}
 }
 
+/* Each family at its first scenario; NAME_evmcs is in that of NAME. */
+static void list_groups(void)
+{
+	unsigned count;
+	const struct scenario *table = scenarios(&count);
+
+	printf("# groups of scenarios: the families (files of hv/scenarios), how many there are in "
+	       "each, the "
+	       "first.\n# --group takes one of them, or any word of names, titles and needs: "
+	       "interrupts, timer, EPT\n");
+	for (unsigned i = 0; i < count; i++) {
+		const char *family = table[i].family;
+		unsigned n = 0, members = 0;
+
+		while (n < i && strcmp(table[n].family, family))
+			n++;
+		for (unsigned m = i; n == i && m < count; m++)
+			members += !strcmp(table[m].family, family) && !table[m].second;
+		if (members)
+			printf("%-16s %4u  %s: %s\n", family, members, table[i].name,
+			       table[i].title);
+	}
+}
+
 int cmd_list(struct options *o)
 {
-	if (o->verbose && o->list_methods) {
+	if (o->list_groups) {
+		list_groups();
+	} else if (o->verbose && o->list_methods) {
 		describe_methods();
 	} else if (o->verbose) {
 		for (unsigned i = 0; i < o->scenarios; i++)

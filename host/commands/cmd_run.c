@@ -5,5 +5,7 @@
 
 int cmd_run(struct options *o)
 {
+	if (o->dry_run)
+		return dry_run(o);
 	return has_variants(o) ? run_variants(o) : run(o);
 }

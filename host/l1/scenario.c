@@ -27,7 +27,8 @@ static const struct text {
 	{                                                  \
 #member, offsetof(struct scenario, member) \
 	}
-	T(name), T(title), T(needs), T(promise), T(host), T(bug), T(failure), T(proof), T(proof1),
+	T(name), T(family), T(title),	T(needs), T(promise),
+	T(host), T(bug),    T(failure), T(proof), T(proof1),
 #undef T
 };
 
@@ -93,6 +94,8 @@ static int parse_line(struct scenario *s, const char *key, char *value)
 	int n;
 
 	if (text) {
+		if (!strcmp(key, "family"))
+			value[strcspn(value, ".")] = '\0';
 		*(const char **)((char *)s + text->offset) = value;
 		return 0;
 	}
@@ -155,7 +158,8 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 {
 	struct err why = {0};
 
-	*s = (struct scenario){.title = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
+	*s = (struct scenario){
+		.title = "", .family = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
 

@@ -3,7 +3,7 @@
  * What the host knows of a scenario. It stands in L1's image, section .debug_scenarios, as text:
  * each scenario is lines of `key: value` up to a NUL, written by SCENARIO() of hv/scenario.h.
  *
- *   name needs                     its name, what the CPU must offer
+ *   name family needs              its name, the file of hv/scenarios, what the CPU must offer
  *   title                          one line
  *   promise host bug failure       for people: what the architecture promises (SDM chapter title),
  *                                  what the host does, which bug it models, how a failure looks
@@ -66,7 +66,7 @@ const char *post_name(enum post p);
 #define SCENARIO_ACTS_MAX 4
 
 struct scenario {
-	const char *name, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
+	const char *name, *family, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
 	unsigned vcpus;
 	enum scenario_freeze freeze;
 	struct scenario_act {

@@ -43,8 +43,8 @@ int report_end(struct report *r, const char *dir, struct err *e);
 
 /*
  * Appends what the @hops hops cost, without a newline: `downtime 12.1 to 31.0 ms, 1.0 MiB per move,
- * memory sent in 1 to 3 rounds, 41 page requests (MSR bitmap; other x40)`. Nothing that QEMU did not say; nothing
- * at all of a VM that was not moved.
+ * memory sent in 1 to 3 rounds, 41 page requests (MSR bitmap; other x40)`. Nothing that QEMU did
+ * not say; nothing at all of a VM that was not moved.
  */
 void report_moves(const struct hop_record *hop, unsigned hops, struct buf *text);
 

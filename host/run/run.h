@@ -11,6 +11,10 @@
  * interrupted. */
 int run(struct options *o);
 
+/* Tells what run() or run_variants() would fly, and about how long that takes (dry_run.c). The exit
+ * status. */
+int dry_run(const struct options *o);
+
 /* ---- several runs and their table (run_variants.c) ------------------------------------------ */
 
 #define VARIANTS_MAX 64

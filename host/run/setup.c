@@ -47,10 +47,15 @@ static int find_paths(struct setup *s, struct err *e)
 	return 0;
 }
 
+void setup_where(struct setup *s)
+{
+	kvm_probe(&s->probe);
+	s->missing = kvm_probe_missing(&s->probe);
+	s->lab = s->o->lab == LAB_YES || (s->o->lab == LAB_AUTO && s->missing && !getenv(LAB_ENV));
+}
+
 int setup(struct setup *s, const struct options *o, struct err *e)
 {
-	bool inside = getenv(LAB_ENV) != NULL;
-
 	memset(s, 0, sizeof(*s));
 	s->o = o;
 	if (find_paths(s, e) || order_load(&s->order, o->order, e) ||
@@ -72,9 +77,7 @@ int setup(struct setup *s, const struct options *o, struct err *e)
 			return 0;
 		return err_set(e, "--lab yes needs --accel kvm");
 	}
-	kvm_probe(&s->probe);
-	s->missing = kvm_probe_missing(&s->probe);
-	s->lab = o->lab == LAB_YES || (o->lab == LAB_AUTO && s->missing && !inside);
+	setup_where(s);
 	if (s->lab && strchr(o->qemu, '/'))
 		return err_set(e,
 			       "--qemu %s: the lab has a QEMU of its own; another one runs on this "

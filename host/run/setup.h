@@ -19,6 +19,9 @@ struct setup {
 	bool lab;	     /* to be handed over to the lab */
 };
 
+/* Whether to be handed over to the lab: asks KVM. */
+void setup_where(struct setup *s);
+
 /* Finds image, log directory and QEMU, asks KVM. 0, or -1 with @e filled. */
 int setup(struct setup *s, const struct options *o, struct err *e);
 

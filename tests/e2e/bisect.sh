@@ -134,7 +134,8 @@ stops "no git tree" 'is in no git tree' "$work/empty"
 stops "not Linux" 'is no tree of Linux' "$repo"
 stops "an option of run before the --" "unrecognized option '--driver'" "$tree" --driver kvm
 stops "an unknown scenario" "no scenario 'nix'" "$tree" -- --scenario nix
-stops "an argument" "what is 'halted'" "$tree" -- halted
+stops "an unknown scenario, without an option" "no scenario 'haltd'; did you mean 'halted'" "$tree" -- haltd
+stops "nothing to fly" '--dry-run of run has no place here' "$tree" -- --dry-run
 stops "no image" 'cannot read the image' "$tree" -- --image "$work/none"
 stops "a kernel of its own" '--kernel of run has no place here' "$tree" -- --kernel 6.1
 stops "several kernels" '--kernel of run has no place here' "$tree" -- --kernel 6.1,6.12

@@ -9,6 +9,23 @@ expect "without VMX: both scenarios are skipped with the register that says so" 
 	'^ok [0-9]+ - running # SKIP no VMX: CPUID\.1:ECX\[5\]=0' '^ok [0-9]+ - halted # SKIP no VMX'
 refuse "without VMX: nothing passes" '^ok [0-9]+ - [a-z.]+( # [0-9]|$)'
 
+# What would be flown; nothing is, and nothing is left.
+rm -rf "$work/log"
+run 0 --dry-run halted --loops 3 --lab yes --kernel 6.1,6.12
+expect "--dry-run tells what and how long" '^halted\.control +3 hops without snapshots$' '^halted +3 hops$' \
+	'^# nothing was flown\. .* 2 results, 1 of them controls, .* in the lab, 2 times: 6\.1 6\.12$' \
+	'^# about [0-9]+ s of wall time in 1 lab: an estimate, '
+run 0 --dry-run -g timer --driver kvm --accel tcg --exclude 'timer_h*'
+expect "--dry-run: a group, and without a figure no estimate" '^timer_short +1 hop$' '^# no estimate of the time'
+refuse "--exclude: what is excluded" '^timer_halted'
+holds "--dry-run leaves nothing" [ ! -e "$work/log" ]
+run 2 --scenaro halted
+expect "an option that there is not" "unrecognized option '--scenaro'; did you mean '--scenario'\?$"
+run 2 --method precpy
+expect "a method that there is not" "no method 'precpy'; did you mean 'precopy'\?"
+command_exits 2 rnu
+expect "a command that there is not" "no command 'rnu'; did you mean 'run'\?"
+
 # Shards: their merger is the run without shards; half of it is nothing.
 run 4 --accel tcg --loops 1 --machine microvm --scenario running --method file,pipe,pause
 grep '^ok' "$work/out" >"$work/whole"

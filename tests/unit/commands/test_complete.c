@@ -49,8 +49,11 @@ static void which_option(void **state)
 	check("", "run", "--shown");	  /* hidden */
 	check("--help ", "list", "--h");
 	check("", "run", "--", "--"); /* behind it there are no options */
-	check("--scenario --methods --enlightened --image --verbose --help ", "list", "");
-	check("", "save", ""); /* a file */
+	check("--scenario --exclude --group --methods --groups --enlightened --image --verbose "
+	      "--help ",
+	      "list", "");
+	check("halted ", "run", "hal"); /* a scenario */
+	check("", "save", "");		/* a file */
 	check("flight freeze ", "help", "hop", "f");
 }
 
@@ -66,7 +69,7 @@ static void values(void **state)
 	check("", "run", "--qemu", ""); /* a file */
 	check("", "run", "-n", "");
 	/* A value that looks like an option, an option behind a value, and behind a flag. */
-	check("--driver ", "run", "--cpu", "--lab", "--dr");
+	check("--dry-run --driver ", "run", "--cpu", "--lab", "--dr");
 	check("--scenario ", "run", "--lab", "no", "--sc");
 	check("--scenario ", "run", "--keep", "--sc");
 }
