@@ -74,7 +74,7 @@ struct options {
 	unsigned each_params;
 	const char *patch[L0_OPTIONS_MAX]; /* FILE,FILE... */
 	unsigned patches;
-	const char *expect_cure;	    /* as given, or NULL */
+	const char *expect_cure, *baseline; /* as given, or NULL */
 	const char *l0[2 * L0_OPTIONS_MAX]; /* what L0 is in the lab: options of lab.sh, values */
 	unsigned l0_words;
 	bool kick, strict, keep, verbose, quiet, pages_given, hops_given, no_oracles, all, control,

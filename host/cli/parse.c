@@ -79,6 +79,10 @@ static void check_l0(struct argp_state *state, struct options *o)
 
 	if (o->expect_cure && !o->patches)
 		argp_error(state, "--expect-cure: of which --patch?");
+	if (o->baseline && (o->patches || !several))
+		argp_error(state, "--baseline: %s",
+			   o->patches ? "with --patch it is the kernel without"
+				      : "of which --kernel, --each-module or --each-param?");
 	if (!option)
 		return;
 	if (o->lab == LAB_NO)

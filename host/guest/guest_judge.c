@@ -10,11 +10,13 @@
 
 #define LEFT_OUT 10 /* one line of so many may change when the guest is only stopped */
 
-static const char *how_text(const struct vm_end *end, char text[300])
+#define HOW_TEXT (VM_END_TEXT + 40)
+
+static const char *how_text(const struct vm_end *end, char text[HOW_TEXT])
 {
-	snprintf(text, 300, "%s", end->text);
+	snprintf(text, HOW_TEXT, "%s", end->text);
 	if (end->code >= 0)
-		snprintf(text, 300, "%.250s: 0x%llx", end->text, (unsigned long long)end->code);
+		snprintf(text, HOW_TEXT, "%s: 0x%llx", end->text, (unsigned long long)end->code);
 	return text;
 }
 
@@ -165,7 +167,7 @@ static void judge_frozen(struct guest_boot *b, const struct guest_plan *plan)
 	struct flight_result *r = b->result;
 	auto_by(paused_free) struct paused p = {0};
 	struct telling t = {.result = r, .paused = &p};
-	char then[300], now[300];
+	char then[HOW_TEXT], now[HOW_TEXT];
 	bool ends_so;
 
 	if (!r->taken && b->looks)
@@ -223,7 +225,7 @@ static void judge_control(struct guest_boot *b)
 	struct verdict *v = &b->result->verdict;
 	const struct transcript_line *bad =
 		g->fail.count ? transcript_find(&b->log, g->fail.list) : NULL;
-	char text[300];
+	char text[HOW_TEXT];
 
 	if (end->how == END_CRASH || end->fault)
 		return verdict_raise(v, WORD_CRASH, "%s, without any snapshot",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The matrix of the HTML report: scenario x method x run.
+#include "host/base/cleanup.h"
 #include "host/html/html_escape.h"
 #include "host/vmm/method.h"
 #include "host/html/html_page.h"
@@ -94,6 +95,16 @@ static void axis_title(const char *name, bool is_method, struct buf *html)
 				 "move's\"");
 }
 
+/* Whether @run's label is no more than a number: runs of the same kernel with other modules or
+ * values. */
+static bool is_numbered(const struct report_page *p, unsigned run)
+{
+	auto_free char *number = xasprintf(" (%u)", run + 1);
+	const size_t len = strlen(p->run[run].label), end = strlen(number);
+
+	return len > end && !strcmp(p->run[run].label + len - end, number);
+}
+
 static void head(const struct matrix *m, const struct report_page *p, struct buf *html)
 {
 	buf_printf(html, "<thead><tr><th rowspan=\"2\" class=\"rn\">%s</th>",
@@ -103,8 +114,11 @@ static void head(const struct matrix *m, const struct report_page *p, struct buf
 
 		for (unsigned c = 0; c < m->column.count; c++)
 			used += is_used(m, run, c);
-		html_printf(html, "<th colspan=\"%u\" class=\"g%u\" title=\"%s, %s\">%s</th>", used,
+		html_printf(html, "<th colspan=\"%u\" class=\"g%u\" title=\"%s, %s\">%s", used,
 			    run & 1, p->run[run].label_title, p->run[run].path, p->run[run].label);
+		if (is_numbered(p, run)) /* what is unlike is what its directory is called by */
+			html_printf(html, "<br>%.60s", basename(p->run[run].path));
+		buf_printf(html, "</th>");
 	}
 	buf_printf(html, "</tr><tr>");
 	for (unsigned run = 0; run < m->runs; run++)

@@ -2,6 +2,7 @@
 // A small VMM: just what L1 needs, so that nothing stands between an experiment and KVM.
 #include "host/kvm/kvm_vm.h"
 #include "host/base/cleanup.h"
+#include "host/kvm/kvm_crash.h"
 #include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/kvm_offers.h"
 
@@ -267,18 +268,13 @@ int kvm_vm_l2_active(const struct kvm_vm *vm)
 static void internal_error(const struct kvm_vm *vm, const struct kvm_vcpu *vcpu, char *text,
 			   size_t size)
 {
-	const struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs = {0};
-	size_t len;
+	auto_buf struct buf why = {0};
 
 	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
-	len = (size_t)snprintf(text, size,
-			       "KVM_EXIT_INTERNAL_ERROR, suberror %u, rip 0x%llx, L2 %s",
-			       run->internal.suberror, (unsigned long long)regs.rip,
-			       l2_active(vm, vcpu->fd) == 1 ? "active" : "not active");
-	for (unsigned i = 0; i < run->internal.ndata && i < 16 && len < size; i++)
-		len += (size_t)snprintf(text + len, size - len, " 0x%llx",
-					(unsigned long long)run->internal.data[i]);
+	kvm_crash_internal(vcpu->run, &why);
+	snprintf(text, size, "%s; rip 0x%llx, L2 %s", why.p, (unsigned long long)regs.rip,
+		 l2_active(vm, vcpu->fd) == 1 ? "active" : "not active");
 }
 
 /*
@@ -378,7 +374,8 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int
 			     struct buf *sent, bool *interrupted, struct vm_end *end)
 {
 	struct kvm_run *run = vcpu->run;
-	char text[200];
+	char text[VM_END_TEXT];
+	auto_buf struct buf why = {0};
 
 	take_gathered(vm, sent);
 	*interrupted = error == EINTR || error == EAGAIN;
@@ -405,8 +402,8 @@ enum vcpu_exit kvm_vm_handle(struct kvm_vm *vm, const struct kvm_vcpu *vcpu, int
 		end->fault = true;
 		return ended(end, END_RESET, "triple fault (KVM_EXIT_SHUTDOWN)");
 	case KVM_EXIT_FAIL_ENTRY:
-		snprintf(text, sizeof(text), "KVM_EXIT_FAIL_ENTRY, hardware reason 0x%llx",
-			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		kvm_crash_entry(run->fail_entry.hardware_entry_failure_reason, &why);
+		snprintf(text, sizeof(text), "%s", why.p);
 		return ended(end, END_CRASH, text);
 	case KVM_EXIT_INTERNAL_ERROR:
 		internal_error(vm, vcpu, text, sizeof(text));

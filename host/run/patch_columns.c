@@ -190,7 +190,7 @@ static void add(struct buf *text, enum change change, const char *name, const js
 		buf_printf(text, " (%s, was %s)", what_of(after), what_of(before));
 }
 
-/* One patch beside the column without. The number of each change goes into @counts. */
+/* One column beside another. The number of each change goes into @counts. */
 static void compare(FILE *out, const char *name, const json_t *before, const json_t *after,
 		    unsigned counts[CHANGES])
 {
@@ -213,12 +213,32 @@ static void compare(FILE *out, const char *name, const json_t *before, const jso
 		}
 	}
 	fprintf(out, "# %s:\n", name);
-	for (enum change change = 0; change < SAME; change++)
-		fprintf(out, "#   %-13s %4u%s\n", change_names[change], counts[change],
-			buf_text(&text[change]));
+	for (enum change change = 0; change < SAME; change++) {
+		auto_free char *line = xasprintf("  %-13s %4u%s", change_names[change],
+						 counts[change], buf_text(&text[change]));
+
+		print_wrapped(out, "# ", line);
+	}
 	fprintf(out, "#   %-13s %4u\n", "the rest", counts[SAME]);
 	for (enum change change = 0; change < SAME; change++)
 		buf_free(&text[change]);
+}
+
+void columns_against(FILE *out, const struct variant *list, void *const *runs, unsigned count,
+		     unsigned baseline)
+{
+	for (unsigned i = 0; i < count; i++) {
+		auto_free char *name =
+			xasprintf("%s, against %s", list[i].name, list[baseline].name);
+		unsigned counts[CHANGES] = {0};
+
+		if (i == baseline)
+			continue;
+		if (runs[i] && runs[baseline])
+			compare(out, name, runs[baseline], runs[i], counts);
+		else
+			fprintf(out, "# %s: there is nothing to compare\n", name);
+	}
 }
 
 /* Which of the patterns of --expect-cure is not cured. Their number. */

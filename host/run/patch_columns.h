@@ -15,6 +15,10 @@ int patch_columns_make(const struct options *o, const struct variant *list, int 
 /* Builds all modules and all labs, which say themselves what they cannot. 0 or an exit status. */
 int patch_columns_build(const struct options *o, const struct variant *list, unsigned count);
 
+/* Prints what changed in each of the @count columns against column @baseline. */
+void columns_against(FILE *out, const struct variant *list, void *const *runs, unsigned count,
+		     unsigned baseline);
+
 /*
  * Prints what each patch of @o changed in the results of the column without one: @runs as
  * variants_table() has them, in the order of patch_columns_make(). @status is that of all runs:

@@ -45,7 +45,8 @@ int run_variants(const struct options *o);
 
 /*
  * Prints the results of @count runs, JSON as in result.json or NULL for one that has none, as one
- * table: a row for each result that is not the same everywhere or did not pass.
+ * table: a row for each result that is not the same everywhere, and how many are
+ * (variants_table.c).
  */
 void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count);
 

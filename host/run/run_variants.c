@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The same run on several kernels, with several modules or parameters of KVM, and one table.
 #include "host/base/jobs.h"
+#include "host/base/nearest.h"
 #include "host/base/json.h"
 #include "host/cli/paths.h"
 #include "host/cli/plan.h"
@@ -15,78 +16,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CELL 34 /* the longest name of a known bug fits */
-
-/* What a table says of @name: PASS, SKIP, FAIL, ... or the known bug. */
-static const char *cell(const json_t *run, const char *name)
-{
-	const json_t *result = report_json_find(run, name);
-
-	if (!result)
-		return "-";
-	return *json_text_of(result, "known") ? json_text_of(result, "known")
-					      : json_text_of(result, "word");
-}
-
-static bool told(const char *name, void *const *runs, unsigned before)
-{
-	for (unsigned i = 0; i < before; i++)
-		if (report_json_find(runs[i], name))
-			return true;
-	return false;
-}
-
-static bool all_are(const char *const *cells, unsigned count, const char *text)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (strcmp(cells[i], text))
-			return false;
-	return true;
-}
-
-static void row(FILE *out, const char *name, const char *const *cells, unsigned count)
-{
-	auto_buf struct buf line = {0};
-
-	buf_printf(&line, "%-*s", CELL, name);
-	for (unsigned i = 0; i < count; i++)
-		buf_printf(&line, "  %-*s", CELL, cells[i]);
-	while (line.len && line.p[line.len - 1] == ' ')
-		line.p[--line.len] = '\0';
-	print_lines(out, "# ", line.p);
-}
-
-void variants_table(FILE *out, const char *const *names, void *const *runs, unsigned count)
-{
-	const char *cells[VARIANTS_MAX] = {0};
-	unsigned passed = 0, skipped = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		cells[i] = runs[i] ? json_text_of(runs[i], "kernel") : "no results";
-	row(out, "", names, count);
-	row(out, "result", cells, count);
-	for (unsigned r = 0; r < count; r++) {
-		const json_t *list = json_object_get(runs[r], "results"), *result;
-		size_t n;
-
-		json_array_foreach(list, n, result) {
-			const char *name = json_text_of(result, "name");
-
-			if (told(name, runs, r))
-				continue;
-			for (unsigned i = 0; i < count; i++)
-				cells[i] = cell(runs[i], name);
-			if (all_are(cells, count, "PASS"))
-				passed++;
-			else if (all_are(cells, count, "SKIP"))
-				skipped++;
-			else
-				row(out, name, cells, count);
-		}
-	}
-	fprintf(out, "# %u results pass everywhere, %u are skipped everywhere\n", passed, skipped);
-}
+#include <unistd.h>
 
 /* ---- which ---------------------------------------------------------------------------------- */
 
@@ -115,6 +45,47 @@ static int check_values(const char *option, char *const *values, unsigned number
 	return number ? 0 : err_set(e, "%s: there is none", option);
 }
 
+/* What is behind `kvm-intel` (or `kvm_intel`) of a module's file name, or NULL. */
+static const char *behind_intel(const char *name)
+{
+	return !strncmp(name, "kvm-intel", 9) || !strncmp(name, "kvm_intel", 9) ? name + 9 : NULL;
+}
+
+static bool is_kvm(const char *name)
+{
+	return !strncmp(name, "kvm", 3) && !behind_intel(name);
+}
+
+/* kvm.ko that lies beside a kvm-intel.ko of the same ending and was built with it; NULL: none does.
+ */
+static char *kvm_beside(const char *path)
+{
+	const char *name = basename(path), *rest = behind_intel(name);
+	auto_free char *beside =
+		rest ? xasprintf("%.*skvm%s", (int)(name - path), path, rest) : NULL;
+
+	return beside && !access(beside, F_OK) ? keep(beside) : NULL;
+}
+
+static void add_word(struct variant *v, const char *word)
+{
+	v->word[v->words++] = xstrdup(word);
+}
+
+/* @option with @value; of modules it is the one that the file is, with kvm.ko beside it. */
+static void add_option(struct variant *v, const char *option, const char *value)
+{
+	const bool module = !strcmp(option, "--kvm-intel");
+	auto_free char *beside = module ? kvm_beside(value) : NULL;
+
+	add_word(v, module && is_kvm(basename(value)) ? "--kvm" : option);
+	add_word(v, value);
+	if (beside) {
+		add_word(v, "--kvm");
+		add_word(v, beside);
+	}
+}
+
 /* @list of @count becomes each of them with each of @values of @option. The new count, or -1. */
 static int multiply(struct variant *list, int count, const char *option, char *const *values,
 		    unsigned number, struct err *e)
@@ -134,8 +105,7 @@ static int multiply(struct variant *list, int count, const char *option, char *c
 			xasprintf("%s%s%s", from->name, *from->name ? "," : "", basename(value));
 		for (; made[i].words < from->words; made[i].words++)
 			made[i].word[made[i].words] = xstrdup(from->word[made[i].words]);
-		made[i].word[made[i].words++] = xstrdup(option);
-		made[i].word[made[i].words++] = xstrdup(value);
+		add_option(&made[i], option, value);
 	}
 	variants_free(list, count);
 	memcpy(list, made, (unsigned)count * number * sizeof(*list));
@@ -172,6 +142,18 @@ static int is_module(const struct dirent *entry)
 	return !fnmatch("*.ko*", entry->d_name, FNM_PERIOD);
 }
 
+/* Whether @name, kvm.ko, goes with a kvm-intel.ko of @list. */
+static bool has_intel(struct dirent *const *list, int count, const char *name)
+{
+	for (int i = 0; is_kvm(name) && i < count; i++) {
+		const char *rest = behind_intel(list[i]->d_name);
+
+		if (rest && !strcmp(rest, name + 3))
+			return true;
+	}
+	return false;
+}
+
 static struct values list_modules(const char *dir, struct err *e)
 {
 	auto_free struct dirent **list = NULL;
@@ -181,9 +163,11 @@ static struct values list_modules(const char *dir, struct err *e)
 	if (count < 0)
 		v.count = err_errno(e, dir);
 	for (int i = 0; i < count; i++) {
-		add_value(&v, xasprintf("%s/%s", dir, list[i]->d_name));
-		free(list[i]);
+		if (!has_intel(list, count, list[i]->d_name))
+			add_value(&v, xasprintf("%s/%s", dir, list[i]->d_name));
 	}
+	for (int i = 0; i < count; i++)
+		free(list[i]);
 	return v;
 }
 
@@ -248,7 +232,7 @@ struct options variant_options(const struct options *o, const struct variant *v,
 	buf_printf(command, "%s", one.shown_command);
 	one.kernels = one.each_module = NULL;
 	one.each_params = one.patches = 0;
-	one.expect_cure = NULL;
+	one.expect_cure = one.baseline = NULL;
 	one.part = true;
 	one.log = dir;
 	for (unsigned i = 0; i < v->words; i++) { /* variants_make() has seen that there is room */
@@ -407,6 +391,23 @@ static int run_all(const struct options *o, const struct variant *list, unsigned
 	return failed ? give_up(e.text) : status;
 }
 
+/* The number of the column that --baseline names, a module with or without its ending; or -1. */
+static int find_baseline(const struct options *o, const struct variant *list, int count,
+			 struct err *e)
+{
+	struct nearest nearest = {0};
+
+	for (int i = 0; i < count; i++) {
+		auto_free char *with_end = xasprintf("%s.ko", o->baseline);
+
+		if (!strcmp(list[i].name, o->baseline) || !strcmp(list[i].name, with_end))
+			return i;
+		nearest_try(&nearest, o->baseline, list[i].name);
+	}
+	return err_set(e, "--baseline: no column is called '%s'%s", o->baseline,
+		       nearest_text(&nearest));
+}
+
 int run_variants(const struct options *o)
 {
 	auto_free char *log = o->log ? xstrdup(o->log) : default_log(executable_dir());
@@ -414,8 +415,15 @@ int run_variants(const struct options *o)
 	const char *names[VARIANTS_MAX] = {0};
 	void *runs[VARIANTS_MAX] = {0};
 	struct err e = {0};
-	int count = variants_make(o, list, &e), status;
+	int count = variants_make(o, list, &e), baseline = 0, status;
 
+	if (count > 0 && o->baseline) {
+		baseline = find_baseline(o, list, count, &e);
+		if (baseline < 0)
+			variants_free(list, count);
+		if (baseline < 0)
+			return give_up(e.text);
+	}
 	if (count < 0 || signals_init())
 		return give_up(count < 0 ? e.text : "cannot set up signals");
 	status = o->patches ? patch_columns_build(o, list, (unsigned)count) : 0;
@@ -429,6 +437,8 @@ int run_variants(const struct options *o)
 	variants_table(stdout, names, runs, (unsigned)count);
 	if (o->patches)
 		status = patch_columns_tell(stdout, o, list, runs, (unsigned)count, status);
+	if (o->baseline)
+		columns_against(stdout, list, runs, (unsigned)count, (unsigned)baseline);
 	printf("# midflight report %s makes one page of them\n", log);
 	for (int i = 0; i < count; i++)
 		json_decref(runs[i]);

@@ -34,6 +34,8 @@ struct move_record {
 	char said[256];	   /* QEMU's words where something had to fail; "": nothing */
 };
 
+#define VM_END_TEXT 768
+
 /* How a VM ended. */
 struct vm_end {
 	enum {
@@ -44,7 +46,7 @@ struct vm_end {
 	bool fault;   /* END_RESET: by a triple fault, as far as the VMM can tell */
 	int64_t code; /* that it wrote to the debug-exit port; -1: none */
 	bool own;     /* END_CRASH: it exited by itself with an error, as for a bad option */
-	char text[256];
+	char text[VM_END_TEXT];
 };
 
 /* What a scenario's act needs. */

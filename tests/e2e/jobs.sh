@@ -71,14 +71,16 @@ expect "a lab that dies makes ERROR of its own results and of no others" '^ok 2 
 holds "result.json has both" tests/check_results.py "$work/log/result.json"
 
 # ---- several variants ---------------------------------------------------------------------------
-each=(--driver kvm --loops 1 --scenario "running,mtf_pending" --each-param "ple_gap=128,0")
+each=(--driver kvm --loops 1 --scenario "running,mtf_pending" --each-param "ple_gap=128,0" --baseline ple_gap=128)
 run 0 "${each[@]}"
 sed -n '/^KTAP/,/^# midflight: [0-9]/{/^#/d;p}' "$work/out" | sed 's/, [0-9]* stopped at another moment and retaken//' >"$work/one"
-tail -n 5 "$work/out" >"$work/table"
+tail -n 9 "$work/out" >"$work/table"
+expect "against one of them nothing changed" '^# ple_gap=0, against ple_gap=128:$' '^#   broke +0$' '^#   the rest +4$'
+expect "the kernel is told once, what is the same not at all" '^# all on Linux 6\.' '^# 4 results are the same everywhere: 4 PASS$'
 run 0 "${each[@]}" --jobs 2
 holds "two variants at once: the output of each is whole, one after the other" diff \
 	<(sed -n '/^KTAP/,/^# midflight: [0-9]/{/^#/d;p}' "$work/out" | sed 's/, [0-9]* stopped at another moment and retaken//') "$work/one"
-holds "two variants at once: the same table" diff <(tail -n 5 "$work/out") "$work/table"
+holds "two variants at once: the same table" diff <(tail -n 9 "$work/out") "$work/table"
 begin --loops 3 --scenario running,mtf_pending --each-param ple_gap=128,0
 kill -9 "$(emulator_of "$(pgrep -P "$runner" | sed -n 1p)")"
 ends 2

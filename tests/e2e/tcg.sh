@@ -25,6 +25,10 @@ run 2 --method precpy
 expect "a method that there is not" "no method 'precpy'; did you mean 'precopy'\?"
 command_exits 2 rnu
 expect "a command that there is not" "no command 'rnu'; did you mean 'run'\?"
+run 2 --baseline 6.12
+expect "--baseline of nothing" '--baseline: of which --kernel, --each-module or --each-param\?'
+run 2 --kernel 6.1,6.12 --baseline 6.123
+expect "--baseline that there is not" "--baseline: no column is called '6\.123'; did you mean '6\.12'\?"
 
 # Shards: their merger is the run without shards; half of it is nothing.
 run 4 --accel tcg --loops 1 --machine microvm --scenario running --method file,pipe,pause

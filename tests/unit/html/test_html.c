@@ -379,7 +379,7 @@ static void labels(void **state)
 	assert_contains(html.p, ">6.12.0 nested-last</th>");
 	paths[2] = paths[1];
 	assert_int_equal(load(paths, 3), 0);
-	assert_contains(html.p, ">6.12.0 nested-last (3)</th>");
+	assert_contains(html.p, ">6.12.0 nested-last (3)<br>b</th>");
 	free(paths[0]);
 	free(paths[1]);
 }

@@ -108,9 +108,34 @@ static void changes(void **state)
 	check("[]", NULL, 1, 1, "#   broke            1  fine (not flown, was PASS)\n");
 }
 
+/* Any column against any other. */
+static void against(void **state)
+{
+	void *runs[] = {run_of("[" R("a", "FAIL", "null", "x") "]"),
+			run_of("[" R("a", "PASS", "null", "") "]"), NULL};
+	const struct variant list[] = {{.name = (char[]){"one.ko"}},
+				       {.name = (char[]){"two.ko"}},
+				       {.name = (char[]){"three.ko"}}};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	columns_against(out, list, runs, 3, 1);
+	fclose(out);
+	assert_contains(text, "# one.ko, against two.ko:\n#   cured            0\n"
+			      "#   broke            1  a (FAIL, was PASS)\n");
+	assert_contains(text, "# three.ko, against two.ko: there is nothing to compare\n");
+	assert_null(strstr(text, "# two.ko, against"));
+	free(text);
+	json_decref(runs[0]);
+	json_decref(runs[1]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(columns), cmocka_unit_test(changes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(columns), cmocka_unit_test(changes),
+					   cmocka_unit_test(against)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
