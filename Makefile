@@ -75,7 +75,7 @@ help:
 run:
 	$(Q)./deps.sh build run
 	$(Q)$(MAKE) -s all $(B)/emucheck.iso
-	$(Q)$(B)/midflight run $(RUN_ARGS)
+	$(Q)$(B)/midflight run --jobs auto $(RUN_ARGS)
 
 check:
 	$(Q)./deps.sh build run check

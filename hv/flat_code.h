@@ -14,8 +14,8 @@
 #define REAL_GPA       0x8000
 #define REAL_CS_OFFSET 0x100
 #define REAL_CS	       ((REAL_GPA - REAL_CS_OFFSET) / 16)
-#define REAL_DATA   0x800
-#define REAL_VECTOR 0x21
+#define REAL_DATA      0x800
+#define REAL_VECTOR    0x21
 
 #ifndef __ASSEMBLER__
 

@@ -7,6 +7,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define JOBS_MAX      10000
+#define AUTO_JOBS_MAX 4 /* each takes memory, and some seconds of CPU to begin with */
 
 /* ---- values that a function reads ----------------------------------------------------------- */
 
@@ -40,6 +44,21 @@ static int read_nudge(struct options *o, const char *arg, struct err *e)
 	if (!*end && end != arg && o->nudge_s >= 0.05 && o->nudge_s <= 86400)
 		return 0;
 	return err_set(e, "'%s' is no number from 0.05 to 86400", arg);
+}
+
+/* Where no lab flies, auto asks for nothing. */
+static int read_jobs(struct options *o, const char *arg, struct err *e)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t n = 0;
+
+	o->jobs_auto = !strcmp(arg, "auto");
+	if (o->jobs_auto)
+		n = cpus < 1 ? 1 : cpus < AUTO_JOBS_MAX ? (uint64_t)cpus : AUTO_JOBS_MAX;
+	else if (!parse_number(arg, &n) || n < 1 || n > JOBS_MAX)
+		return err_set(e, "'%s' is neither auto nor a number from 1 to %u", arg, JOBS_MAX);
+	o->jobs = (unsigned)n;
+	return 0;
 }
 
 /* Milliseconds above 0 into @ms. */

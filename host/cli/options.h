@@ -95,8 +95,9 @@ struct options {
 	bool coverage;			/* have the lab record which code of KVM ran */
 	const char *debug_info;		/* coverage: a module with debug information, or NULL */
 	const char *build, *defconfig;	/* bisect-run: as given, or NULL */
-	unsigned jobs; /* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
-	bool part;     /* of several runs at once: the process that started them shows progress */
+	unsigned jobs;	/* bisect-run; 0: as many as CPUs. run: labs at once; 0: one */
+	bool jobs_auto; /* not asked for by number */
+	bool part;	/* of several runs at once: the process that started them shows progress */
 	char *const *files; /* commands that take several: merge, report, inspect, ... */
 	unsigned file_count;
 	/*

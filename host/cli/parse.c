@@ -158,7 +158,7 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "which --socket?");
 	if ((o->command == CMD_SAVE || o->command == CMD_BENCH) && o->scenarios > 1)
 		argp_error(state, "one scenario, please");
-	if (o->command != CMD_BISECT && o->jobs > 1 && o->lab == LAB_NO)
+	if (o->command != CMD_BISECT && o->jobs > 1 && !o->jobs_auto && o->lab == LAB_NO)
 		argp_error(state, "--jobs is for labs, and not with --lab no");
 	if (o->command == CMD_SAVE && o->hops_before >= o->hops)
 		argp_error(state, "--hops-before %u: there are %u hops (--loops)", o->hops_before,

@@ -379,7 +379,7 @@ int run(struct options *o)
 			return 128 + signals_pending();
 		if (status)
 			return status < 0 ? give_up(e.text) : 2;
-	} else if (o->jobs > 1) {
+	} else if (o->jobs > 1 && !o->jobs_auto) {
 		puts("# midflight: --jobs is for labs; here one flies after the other, as they "
 		     "would disturb each other's timing");
 	}

@@ -472,6 +472,26 @@ static void shard_words(void **state)
 	assert_int_equal(opts.shard.k, 1000);
 }
 
+/* As many labs as asked for, or as there are CPUs, which is not asking. */
+static void jobs_words(void **state)
+{
+	static const char *const bad[] = {"", "0", "10001", "-1", "2x", "automatic"};
+	const struct option_row *row = option_find(1u << CMD_RUN, "jobs", 4);
+	struct options opts;
+	struct err e = {0};
+
+	(void)state;
+	options_init(&opts);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(option_read(&opts, row, bad[i], &e), -1);
+	assert_int_equal(option_read(&opts, row, "auto", &e), 0);
+	assert_in_range(opts.jobs, 1, 4);
+	assert_true(opts.jobs_auto);
+	assert_int_equal(option_read(&opts, row, "7", &e), 0);
+	assert_int_equal(opts.jobs, 7);
+	assert_false(opts.jobs_auto);
+}
+
 /* All shards together give each result once, and a control only where it is needed. */
 static void shards(void **state)
 {
@@ -553,6 +573,7 @@ int main(void)
 		cmocka_unit_test(freeze_words),
 		cmocka_unit_test(method_words),
 		cmocka_unit_test(shard_words),
+		cmocka_unit_test(jobs_words),
 		cmocka_unit_test_setup(shards, setup),
 		cmocka_unit_test_setup(words, setup),
 		cmocka_unit_test(each_option),
