@@ -168,6 +168,9 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, WORD_HANG, "%s (%s, phase %s)", why.text, where,
 			      f->phase);
 		break;
+	case VM_TAKEN:
+		verdict_raise(&r->verdict, WORD_FAIL, "%s (%s)", why.text, where);
+		break;
 	default: /* what this very KVM has saved it must take */
 		verdict_raise(&r->verdict, *r->refused ? WORD_FAIL : WORD_ERROR,
 			      "%s (%s, phase %s)", why.text, where, f->phase);

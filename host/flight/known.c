@@ -113,7 +113,7 @@ bool known_explains(const char *id, const char *text, const char *result, enum m
 /* Whether the bug of row @k can be met in a flight of @c whose result is @result. */
 static bool can_meet(const struct known *k, const char *result, const struct flight_config *c)
 {
-	const char *order = c->vm.order ? c->vm.order->name : ORDER_DEFAULT;
+	const char *order = c->vm.order ? order_like(c->vm.order->name) : ORDER_DEFAULT;
 
 	return of_result(k, result) && k->traits & method_info(c->method)->traits &&
 	       (c->control || word_in(k->orders, '|', order)) &&

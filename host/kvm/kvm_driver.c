@@ -256,7 +256,7 @@ static int restore(void *vm, const struct saved_vm *from)
 		kvm_ports_restore(ports, m->vm.fds.vm);
 	if (!ret && m->restore_status) {
 		*m->config->err = m->restore_err;
-		return VM_REFUSED;
+		return m->restore_status == KVM_STATE_TAKEN ? VM_TAKEN : VM_REFUSED;
 	}
 	return ret;
 }

@@ -22,14 +22,17 @@ static bool restore(const char *oracle, const struct kvm_fds *fds, const struct 
 {
 	char name[64];
 	struct err e = {0};
+	int ret;
 
 	for (unsigned i = 0; i < order->steps; i++) {
 		if (skip && !strcmp(order->step[i], skip))
 			continue;
-		if (!kvm_state_restore_step(fds, saved, order, i, &e))
+		ret = kvm_state_restore_step(fds, saved, order, i, &e);
+		if (!ret)
 			continue;
 		order_step_text(order->step[i], name, sizeof(name));
-		oracle_add(report, oracle, name, "refused: %s", e.text);
+		oracle_add(report, oracle, name, "%s%s",
+			   ret == KVM_STATE_TAKEN ? "" : "refused: ", e.text);
 		return false;
 	}
 	return true;

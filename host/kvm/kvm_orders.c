@@ -10,15 +10,17 @@
 #define SAVES	  "qemu, firecracker"
 
 static const struct known_order {
-	const char *name, *text, *steps;
+	const char *name, *text, *steps, *like;
 } orders[] =
 	{
-#define O(name, text, steps) {name, text, steps},
+#define O(name, text, steps)	      {name, text, steps, name},
+#define LIKE(name, like, text, steps) {name, text, steps, like},
 #include "host/kvm/orders.def"
 #undef O
+#undef LIKE
 },
   saves[] = {
-#define S(name, text, steps) {name, text, steps},
+#define S(name, text, steps) {name, text, steps, NULL},
 #include "host/kvm/saves.def"
 #undef S
 };
@@ -97,12 +99,21 @@ int order_of_saving(struct order *o, const char *name, struct err *e)
 const char *order_names(void)
 {
 	static const char names[] =
-#define O(name, text, steps) "|" name
+#define O(name, text, steps)	      "|" name
+#define LIKE(name, like, text, steps) "|" name
 #include "host/kvm/orders.def"
 #undef O
+#undef LIKE
 		;
 
 	return names + 1;
+}
+
+const char *order_like(const char *name)
+{
+	const struct known_order *known = table_find(orders, name, name);
+
+	return known ? known->like : name;
 }
 
 void order_step_text(const char *step, char *text, size_t size)

@@ -6,6 +6,7 @@
 #include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/kvm_offers.h"
 #include "host/kvm/guarded.h"
+#include "host/snapshot/vmcs12.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -14,8 +15,10 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#define MSRS_TOLERANT	"MSRS_TOLERANT" /* as MSRS, but what KVM refuses is left out */
-#define IRQCHIPS	3		/* two PICs, one IOAPIC */
+#define MSRS_TOLERANT	"MSRS_TOLERANT"	       /* as MSRS, but what KVM refuses is left out */
+#define NESTED_REFUSED	"NESTED_STATE_REFUSED" /* as NESTED_STATE, but one that it must refuse */
+#define BEYOND_MEMORY	(1ull << 52)	       /* no physical address has that many bits */
+#define IRQCHIPS	3		       /* two PICs, one IOAPIC */
 #define XSAVE_LEGACY	4096
 #define CPUID_MAX	256
 #define CPUID_UNTOUCHED 0xdeadu
@@ -400,6 +403,28 @@ static int restore_irqchips(const struct kvm_fds *fds, const struct snapshot_sec
 	return 0;
 }
 
+/*
+ * A copy with an L2 whose CR3 is no address. KVM looks at that last, when it has left L1's MMU and
+ * loaded most of L2 (prepare_vmcs02()), and must take all of it back.
+ */
+static int restore_refused(const struct kvm_fds *fds, const struct snapshot_section *section,
+			   struct err *e)
+{
+	auto_guarded struct kvm_nested_state *copy = guarded_copy(section->data, section->len);
+	const struct vmcs12_field *cr3 = vmcs12_find("GUEST_CR3", strlen("GUEST_CR3"));
+	uint8_t *vmcs12 = (uint8_t *)vmcs12_in(copy, section->len, NULL);
+
+	if (!vmcs12) /* no L2 can be made of that */
+		return 0;
+	copy->flags |= KVM_STATE_NESTED_GUEST_MODE;
+	vmcs12_set(vmcs12, cr3, vmcs12_get(vmcs12, cr3) | BEYOND_MEMORY);
+	/* KVM says 2, and no error number: nested_vmx_enter_non_root_mode()'s own. */
+	if (ioctl(fds->vcpu, KVM_SET_NESTED_STATE, copy))
+		return 0;
+	return err_as(KVM_STATE_TAKEN, e, "KVM_SET_NESTED_STATE took an L2 with CR3=0x%llx",
+		      (unsigned long long)vmcs12_get(vmcs12, cr3));
+}
+
 static int restore_part(const struct kvm_fds *fds, const struct part *p,
 			const struct snapshot_section *section, const char *what, struct err *e)
 {
@@ -435,10 +460,12 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 			   const struct order *o, unsigned i, struct err *e)
 {
 	const char *step = o->step[i];
-	bool msr = !strncmp(step, "MSR", 3), cpuid = !strncmp(step, "CPUID", 5);
-	const struct snapshot_section *section = snapshot_find(s, msr	  ? "MSRS"
-								  : cpuid ? "CPUID2"
-									  : step);
+	bool msr = !strncmp(step, "MSR", 3), cpuid = !strncmp(step, "CPUID", 5),
+	     refused = !strcmp(step, NESTED_REFUSED);
+	const struct snapshot_section *section = snapshot_find(s, msr	    ? "MSRS"
+								  : cpuid   ? "CPUID2"
+								  : refused ? "NESTED_STATE"
+									    : step);
 	const struct part *part;
 	char what[64];
 
@@ -449,6 +476,8 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 	if (!section)
 		return 0;
 	snprintf(what, sizeof(what), "KVM_SET_%s", step);
+	if (refused)
+		return restore_refused(fds, section, e);
 	if (!section_fits(section, step))
 		return err_set(e, "%s: section of %zu bytes does not fit this kernel", what,
 			       section->len);
@@ -474,7 +503,8 @@ int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 bool kvm_state_step_known(const char *step)
 {
 	static const char others[] =
-		"MSRS " MSRS_TOLERANT " XSAVE IRQCHIP TSC_KHZ NESTED_STATE CPUID2 CPUID";
+		"MSRS " MSRS_TOLERANT " XSAVE IRQCHIP TSC_KHZ NESTED_STATE " NESTED_REFUSED
+		" CPUID2 CPUID";
 
 	return table_find(parts, name, step) || word_in(others, ' ', step) ||
 	       table_find(msr_steps, step, step);

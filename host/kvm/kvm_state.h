@@ -38,6 +38,8 @@ int order_load(struct order *o, const char *name, struct err *e);
 int order_of_saving(struct order *o, const char *name, struct err *e);
 /* The names of all orders of restoring, separated by `|`. */
 const char *order_names(void);
+/* The order whose known bugs are met in that called @name, too; mostly itself. */
+const char *order_like(const char *name);
 
 /* KVM_SET_name or the MSR's name, as users and page reports know a step. */
 void order_step_text(const char *step, char *text, size_t size);
@@ -46,9 +48,11 @@ void order_step_text(const char *step, char *text, size_t size);
 int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e);
 
 /*
- * Step @i of @o. 0, or -1 with @e naming ioctl, errno and detail. A step whose state the snapshot
- * does not have (an older kernel) does nothing; SREGS2 falls back to SREGS.
+ * Step @i of @o. 0, or -1 with @e naming ioctl, errno and detail, or KVM_STATE_TAKEN with @e: KVM
+ * took what it must refuse. A step whose state the snapshot does not have (an older kernel) does
+ * nothing; SREGS2 falls back to SREGS.
  */
+#define KVM_STATE_TAKEN (-2)
 int kvm_state_restore_step(const struct kvm_fds *fds, const struct snapshot *s,
 			   const struct order *o, unsigned i, struct err *e);
 

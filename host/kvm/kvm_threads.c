@@ -83,7 +83,7 @@ static int restore_step(struct machine *m, const struct kvm_fds *fds, const stru
 		       : 0;
 }
 
-/* Steps @first to before @end of the order, for vCPU @n. 0, or -1 with restore_err filled. */
+/* Steps @first to before @end of the order, for vCPU @n, as kvm_state_restore_step(). */
 static int restore_steps(struct machine *m, unsigned n, unsigned first, unsigned end)
 {
 	const struct order *o = m->config->order;
@@ -120,13 +120,15 @@ static int restore_all(struct machine *m)
 static void restore_late(struct machine *m, unsigned n)
 {
 	const struct order *o = m->config->order;
+	int ret = 0;
 
-	if (!m->from || !o->late || m->vm.vcpu[n].runs != 1 || m->ended ||
-	    !restore_steps(m, n, o->late, o->steps))
+	if (m->from && o->late && m->vm.vcpu[n].runs == 1 && !m->ended)
+		ret = restore_steps(m, n, o->late, o->steps);
+	if (!ret)
 		return;
 	m->end.how = END_CRASH;
-	snprintf(m->end.text, sizeof(m->end.text), "refused behind the first KVM_RUN: %.200s",
-		 m->restore_err.text);
+	snprintf(m->end.text, sizeof(m->end.text), "%sbehind the first KVM_RUN: %.200s",
+		 ret == KVM_STATE_TAKEN ? "" : "refused ", m->restore_err.text);
 	m->ended = true;
 	kick_all(m);
 }

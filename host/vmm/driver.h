@@ -23,6 +23,7 @@ enum {
 	VM_SIGNAL = -4,	 /* the user wants the runner to end */
 	VM_REFUSED = -5, /* restore(): KVM refused a step */
 	VM_LACKS = -6,	 /* this VMM does not offer the method */
+	VM_TAKEN = -7,	 /* restore(): KVM took a step that it must refuse */
 };
 
 /* What the last move of a VM cost by the VMM's own account; -1: it does not say. */

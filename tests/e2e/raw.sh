@@ -43,6 +43,10 @@ for order in selftests nested-first nested-last legacy; do
 		'^ok [0-9]+ - rvi_behind_if # 1 hop, L2 active in 1 of 1' \
 		'^ok [0-9]+ - regs_all # 1 hop, L2 active in 1 of 1'
 done
+run 0 --driver kvm --order refused-once --scenario rvi_behind_if,launched,vmxon_only
+expect "a nested state that KVM refuses half way leaves nothing behind, of L2 or in L1" \
+	'^ok [0-9]+ - rvi_behind_if # 1 hop, L2 active in 1 of 1' '^ok [0-9]+ - launched # 1 hop' \
+	'^ok [0-9]+ - vmxon_only # 1 hop'
 run 0 --driver kvm --scenario halted_init_paused,tsc_deadline_l1 --save-order firecracker --save-wait 20
 expect "with the MP state saved first an INIT comes once, and time may pass meanwhile" \
 	'^ok [0-9]+ - halted_init_paused # 1 hop' '^ok [0-9]+ - tsc_deadline_l1 # 1 hop'

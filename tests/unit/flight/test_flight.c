@@ -23,6 +23,7 @@ static struct play {
 	unsigned die_at;    /* the VM ends at this hop's byte */
 	int die_how;
 	unsigned die_in_restore, refuse_restore, signal_at;
+	bool taken;
 	bool end_reset, never_end, truncate;
 	unsigned odd_ready; /* the guest is ready for this hop at once */
 	bool flood;	    /* fail events without end */
@@ -88,7 +89,7 @@ static int restore(void *p, const struct saved_vm *from)
 	vm.restores++;
 	if (play.refuse_restore == vm.hop) {
 		err_set(played.config->err, "restore: Invalid argument");
-		return VM_HARNESS;
+		return play.taken ? VM_TAKEN : VM_HARNESS;
 	}
 	if (play.die_in_restore == vm.hop)
 		return end_vm(END_ORDERLY, "QEMU exited with status 1");
@@ -569,6 +570,11 @@ static void restore_trouble(void **state)
 	play.refuse_restore = 3;
 	fly(false);
 	expect(WORD_ERROR, "restore: Invalid argument (hop 3 of 3, phase restore)");
+	flight_result_free(&r);
+	play.taken = true;
+	fly(false);
+	expect(WORD_FAIL, "restore: Invalid argument (hop 3 of 3)");
+	assert_string_equal(r.refused, "");
 }
 
 static void odd_hop(void **state)
