@@ -14,9 +14,11 @@
 
 /*
  * L1 and L2 write here where a snapshot is wanted, and L1 lets L2's write pass: it exits to the VMM
- * alone, which can freeze the VM behind exactly that instruction. Nothing decodes the port.
+ * alone, which can freeze the VM behind exactly that instruction. Nothing decodes the port; to a
+ * read the small VMM of driver kvm answers with a byte of its own.
  */
 #define FREEZE_IO_PORT 0xe5
+#define FREEZE_IO_BYTE 0xa5
 
 /* Vector with which L1's timer, or the host, notifies L2 of posted interrupts. */
 #define L2_NOTIFICATION_VECTOR 0xf2

@@ -80,8 +80,8 @@ static int take_snapshot(struct flight *f, struct hop_record *hop, bool *caught)
 /* The acts at the same instants, in a VM that goes on. */
 static int control_act(struct flight *f)
 {
-	const bool stops = flight_acts_before_freeze(f) || flight_acts_when(f, WHEN_PAUSED) ||
-			   flight_acts_when(f, WHEN_RESTORED);
+	const bool stops = flight_acts_before_freeze(f) || flight_acts_when(f, WHEN_OUT) ||
+			   flight_acts_when(f, WHEN_PAUSED) || flight_acts_when(f, WHEN_RESTORED);
 	int ret = stops ? flight_freeze(f) : flight_send_go(f);
 
 	if (!ret && stops)

@@ -123,6 +123,15 @@ static int act_on_the_way(struct flight *f)
 	return ret;
 }
 
+/* Stops the VM between an access and its end, which then comes. */
+static int act_while_out(struct flight *f)
+{
+	const struct driver *d = f->config->driver;
+	const struct freeze read = {FREEZE_READ, 0};
+
+	return d->stop_at(f->vm, &read, go(f)) ?: flight_act(f, WHEN_OUT) ?: d->stop(f->vm);
+}
+
 int flight_freeze(struct flight *f)
 {
 	const struct driver *d = f->config->driver;
@@ -138,6 +147,8 @@ int flight_freeze(struct flight *f)
 	if (at == AT_BLOCKED)
 		return flight_send_go(f) ?: flight_wait_blocked(f) ?: d->stop(f->vm);
 	flight_phase(f, "stop");
+	if (at == AT_PORT && flight_acts_when(f, WHEN_OUT))
+		return act_while_out(f);
 	if (at == AT_PORT || at == AT_PAGE)
 		ret = d->stop_at(f->vm, &port, go(f));
 	if (!ret && at == AT_PAGE && !f->config->control && !f->result->log.fails) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a scenario has the host do to a VM: events to the vCPU, changes of its memory.
 #include "host/kvm/kvm_vm.h"
+#include "l2guest/layout.h"
 
 #include <string.h>
 #include <sys/ioctl.h>
@@ -88,6 +89,28 @@ static int inhibit_apicv(int vcpu, bool on, struct err *e)
 	return ioctl(vcpu, KVM_SET_GUEST_DEBUG, &debug) ? err_errno(e, "KVM_SET_GUEST_DEBUG") : 0;
 }
 
+static int intercept(struct kvm_vm *vm, uint64_t bitmap, struct err *e)
+{
+	if (!bitmap || bitmap % PAGE || bitmap + PAGE > vm->memory_size)
+		return err_set(e, "no I/O bitmap in guest memory at 0x%llx",
+			       (unsigned long long)bitmap);
+	vm->memory[bitmap + FREEZE_IO_PORT / 8] |= 1u << FREEZE_IO_PORT % 8;
+	return 0;
+}
+
+int kvm_act_in_place(const struct kvm_fds *fds, const struct order *order, struct err *e)
+{
+	struct order own = *order;
+	struct snapshot now = {0};
+	int ret = kvm_state_save(fds, &now, e);
+
+	own.in_place = true;
+	for (unsigned i = 0; !ret && i < own.steps; i++)
+		ret = kvm_state_restore_step(fds, &now, &own, i, e);
+	snapshot_free(&now);
+	return ret;
+}
+
 bool kvm_act_is_message(enum act act)
 {
 	return act == ACT_IRQ || act == ACT_INIT || act == ACT_SIPI || act == ACT_POST;
@@ -118,6 +141,8 @@ int kvm_act(struct kvm_vm *vm, const struct act_config *act, struct err *e)
 	case ACT_APICV_OFF:
 	case ACT_APICV_ON:
 		return inhibit_apicv(vcpu, act->act == ACT_APICV_OFF, e);
+	case ACT_INTERCEPT:
+		return intercept(vm, act->page, e);
 	case ACT_REFILL:
 		return refill(vm, act->page, e);
 	case ACT_MOVE:

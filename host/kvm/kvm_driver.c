@@ -460,6 +460,9 @@ static int act(void *vm, const struct act_config *act, bool live)
 
 	if (live && !kvm_act_is_message(act->act))
 		return act_between(m, act);
+	if (act->act == ACT_IN_PLACE)
+		return kvm_act_in_place(&m->vm.fds, m->config->order, m->config->err) ? VM_HARNESS
+										      : VM_OK;
 	return kvm_act(&m->vm, act, m->config->err);
 }
 

@@ -161,6 +161,8 @@ static uint32_t port_in(struct ports *p, const struct ports_facts *facts, uint16
 {
 	if (is_uart(port))
 		return uart_read(&p->uart, port - UART_BASE);
+	if (port == FREEZE_IO_PORT)
+		return FREEZE_IO_BYTE;
 	if (port == FW_CFG + 1)
 		return fw_cfg_read(&p->fw_cfg, facts);
 	if (port != DELAY && !is_pci(port))

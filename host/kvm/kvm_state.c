@@ -269,7 +269,7 @@ int kvm_state_save(const struct kvm_fds *fds, struct snapshot *s, struct err *e)
 
 /* ---- restoring ---------------------------------------------------------------------------- */
 
-/* MSRs that are steps of their own, by the name of the step. */
+/* MSRs that are steps of their own, by the name of the step; the VMX capabilities first. */
 static const struct {
 	const char *step;
 	uint32_t first, last;
@@ -291,6 +291,8 @@ static bool in_order(const struct order *o, const char *step)
 /* Whether step @step of @o sets MSR @index. */
 static bool msr_wanted(const struct order *o, const char *step, uint32_t index)
 {
+	if (o->in_place && index >= msr_steps[0].first && index <= msr_steps[0].last)
+		return false;
 	for (unsigned i = 0; i < ARRAY_SIZE(msr_steps); i++) {
 		bool covered = index >= msr_steps[i].first && index <= msr_steps[i].last;
 

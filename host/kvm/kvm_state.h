@@ -12,6 +12,9 @@ struct order {
 	char step[ORDER_STEPS_MAX][32]; /* without KVM_SET_ */
 	unsigned steps;
 	unsigned late; /* steps from here on come behind the first KVM_RUN; 0: none does */
+	/* On a vCPU that is in use: KVM refuses its VMX capability MSRs, even unchanged ones, while
+	 * VMXON is active. They are left out. */
+	bool in_place;
 };
 
 /* How a VM is saved. */

@@ -134,13 +134,18 @@ static void restore_late(struct machine *m, unsigned n)
 }
 
 /* Stops the vCPUs where stop_at() asked for. Locked. */
-static void freeze_here(struct machine *m, const struct kvm_run *run)
+static void freeze_here(struct machine *m, unsigned n)
 {
-	const bool port = run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
-			  run->io.port == FREEZE_IO_PORT;
+	const struct kvm_run *run = m->vm.vcpu[n].run;
+	const bool access = run->exit_reason == KVM_EXIT_IO && run->io.port == FREEZE_IO_PORT;
+	const bool port = access && run->io.direction == KVM_EXIT_IO_OUT;
 	const bool wanted = m->freeze.at == FREEZE_PORT || m->freeze.at == FREEZE_SOON;
 
-	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0 : wanted && port) {
+	const bool out = m->freeze.at == FREEZE_READ && access && !port;
+
+	if (m->freeze.at == FREEZE_EXITS ? --m->freeze.value <= 0 : out || (wanted && port)) {
+		if (out)
+			m->runner[n].access = ACCESS_OUT;
 		m->freeze.at = FREEZE_NOW;
 		m->want = DO_NOTHING;
 		kick_all(m);
@@ -199,12 +204,14 @@ static bool page_came(struct machine *m, const struct kvm_run *run, int error)
 static void run_vcpu(struct machine *m, unsigned n)
 {
 	struct kvm_vcpu *vcpu = &m->vm.vcpu[n];
+	struct runner *r = &m->runner[n];
 	bool interrupted = false;
 
 	if (m->freeze.at == FREEZE_SOON && !n &&
 	    vcpu_alarm_set(&m->runner[n].alarm, vcpu->run, m->freeze.value, &m->freeze_err))
 		m->want = DO_NOTHING;
-	while (!m->ended && (m->want == DO_RUN || !interrupted)) {
+	r->access = ACCESS_NONE;
+	while (!m->ended && r->access != ACCESS_OUT && (m->want == DO_RUN || !interrupted)) {
 		struct vm_end end = {0};
 		struct buf sent = {0};
 		enum vcpu_exit exit;
@@ -241,7 +248,7 @@ static void run_vcpu(struct machine *m, unsigned n)
 		if (sent.len)
 			buf_append(&m->sent, sent.p, sent.len);
 		if (m->freeze.at != FREEZE_NOW && !interrupted && m->want == DO_RUN)
-			freeze_here(m, vcpu->run);
+			freeze_here(m, n);
 		if (m->vm.ports.uart.queued < before) {
 			if (FREEZE_BEHIND_MARK(&m->freeze))
 				pass_mark(m, n);
@@ -275,6 +282,7 @@ static bool has_work(const struct runner *r)
 {
 	return r->m->want == DO_RUN	  ? !r->m->ended
 	       : r->m->want == DO_RESTORE ? !r->vcpu
+	       : r->m->want == DO_NOTHING ? r->access == ACCESS_TO_COMPLETE && !r->m->ended
 					  : r->m->want == DO_QUIT;
 }
 
@@ -290,7 +298,7 @@ void *kvm_thread_main(void *arg)
 		if (m->want == DO_QUIT)
 			break;
 		r->busy = true;
-		if (m->want == DO_RUN) {
+		if (m->want == DO_RUN || m->want == DO_NOTHING) {
 			run_vcpu(m, r->vcpu);
 		} else {
 			pthread_mutex_unlock(&m->lock);
@@ -313,6 +321,9 @@ void kvm_want(struct machine *m, int what)
 {
 	hold_lock(&m->lock);
 	m->want = (unsigned)what;
+	for (unsigned i = 0; i < m->threads; i++)
+		if (m->runner[i].access == ACCESS_OUT)
+			m->runner[i].access = ACCESS_TO_COMPLETE;
 	pthread_cond_broadcast(&m->changed);
 	kick_all(m);
 }
@@ -320,7 +331,7 @@ void kvm_want(struct machine *m, int what)
 static bool any_busy(const struct machine *m)
 {
 	for (unsigned i = 0; i < m->threads; i++)
-		if (m->runner[i].busy)
+		if (m->runner[i].busy || (m->want == DO_NOTHING && has_work(&m->runner[i])))
 			return true;
 	return false;
 }

@@ -25,6 +25,9 @@ struct machine {
 		unsigned vcpu;
 		pthread_t thread;
 		bool busy; /* it does what is wanted */
+		/* An access of the guest is out: left so (FREEZE_READ), or KVM is to complete it.
+		 */
+		enum { ACCESS_NONE, ACCESS_OUT, ACCESS_TO_COMPLETE } access;
 		struct vcpu_alarm alarm;
 	} runner[KVM_VCPUS_MAX];
 	unsigned threads;

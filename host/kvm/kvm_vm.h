@@ -115,6 +115,8 @@ struct kvm_fds kvm_vcpu_fds(const struct kvm_vm *vm, unsigned vcpu);
  */
 int kvm_act(struct kvm_vm *vm, const struct act_config *act, struct err *e);
 bool kvm_act_is_message(enum act act);
+/* ACT_IN_PLACE. 0, or another value with @e filled. */
+int kvm_act_in_place(const struct kvm_fds *fds, const struct order *order, struct err *e);
 
 /*
  * Makes @s's memory a copy of the @size bytes at @memory. Pages that @s holds from an earlier save

@@ -116,9 +116,10 @@ struct driver {
 	int (*restore)(void *vm, const struct saved_vm *from);
 	int (*stop)(void *vm);
 	/*
-	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_ASLEEP, FREEZE_SOON, FREEZE_PAGE or
-	 * FREEZE_AFTER, and waits for that; a VM that stands still goes on first. VM_PORT: only
-	 * where the port is not all that was wanted. @bytes: for the serial port as soon as
+	 * Stops at FREEZE_EXITS, FREEZE_PORT, FREEZE_READ, FREEZE_ASLEEP, FREEZE_SOON, FREEZE_PAGE
+	 * or FREEZE_AFTER, and waits for that; a VM that stands still goes on first. Behind
+	 * FREEZE_READ stop() has KVM complete the access. VM_PORT: only where the port is not all
+	 * that was wanted. @bytes: for the serial port as soon as
 	 * the stop is prepared. NULL: cannot do that.
 	 */
 	int (*stop_at)(void *vm, const struct freeze *freeze, const char *bytes);

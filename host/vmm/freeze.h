@@ -17,6 +17,7 @@ struct freeze {
 		FREEZE_TIME,   /* after `value` nanoseconds */
 		FREEZE_EXITS,  /* after `value` exits of KVM_RUN to userspace */
 		FREEZE_PORT,   /* at the next write of L1 or L2 to FREEZE_IO_PORT */
+		FREEZE_READ,   /* at the next read there, which KVM_RUN has not completed yet */
 		FREEZE_ASLEEP, /* there, or before that when the last vCPU sleeps in KVM_RUN */
 		FREEZE_SOON,   /* there, or before that `value` ns after vCPU 0 goes on */
 		FREEZE_PAGE,   /* while the page at guest-physical `value` is asked for */

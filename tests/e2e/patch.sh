@@ -89,6 +89,12 @@ expect "a cure: what it cured, and that nothing else changed" \
 expect "a breakage: what it broke" '^#   broke +1  mtf_pending \(FAIL, was PASS\)$'
 expect "what was to be cured and is not" '^# forgets-mtf: not cured, but expected: posted_halted.restored$'
 
+printf '@@ expression v, t; @@\n-is_guest_mode(v) && !(t & EMULTYPE_NO_DECODE)\n+is_guest_mode(v)\n' >"$work/rechecks.cocci"
+run 1 --driver kvm -s io_out_intercept,io_out_nmi,io_out_in_place -n 1 --patch "$work/rechecks.cocci"
+expect "a KVM that asks L1's intercepts again when an access is complete" \
+	'^#   broke +2  io_out_intercept.control \(FAIL, was PASS\)  io_out_intercept \(FAIL, was PASS\)$' \
+	'exception in L2: vector=6' 'WARNING: CPU: .* emulator_pio_in_out'
+
 # All known bugs cured at once: each cure applies behind the others. One bug has none.
 cured=()
 for program in programs/*.mf; do

@@ -79,7 +79,8 @@ static int stop_at(void *p, const struct freeze *freeze, const char *bytes)
 	else if (freeze->at == FREEZE_AFTER)
 		call("after %lld %s", (long long)freeze->value, bytes);
 	else
-		call("port%s%s", *bytes ? " " : "", bytes);
+		call("%s%s%s", freeze->at == FREEZE_READ ? "read" : "port", *bytes ? " " : "",
+		     bytes);
 	vm.answered = freeze->at == FREEZE_AFTER;
 	if (!vm.ends_early)
 		return VM_OK;
@@ -411,6 +412,22 @@ static void acts_asleep(void **state)
 			  "oracles, quit, restore, cont, k");
 }
 
+/* Then KVM completes the access: only behind that is saved. */
+static void acts_out(void **state)
+{
+	(void)state;
+	fly("freeze: port\nact: intercept out\n", false, NULL);
+	called(WORD_PASS, "read g, act 12 0x41 0xf2 0x2040 0x3000, stop, save, oracles, quit, "
+			  "restore, cont, k");
+}
+
+static void acts_out_control(void **state)
+{
+	(void)state;
+	fly("freeze: port\nact: nmi out\n", true, NULL);
+	called(WORD_PASS, "read g, act 1 0x41 0xf2 0x2040 0x3000, stop, cont, k");
+}
+
 /* The whole way: to the mark, restored there, all bytes sent, frozen, proofs tried, restored. */
 static void after(void **state)
 {
@@ -600,6 +617,8 @@ int main(void)
 		cmocka_unit_test_teardown(acts_first, done),
 		cmocka_unit_test_teardown(acts_first_control, done),
 		cmocka_unit_test_teardown(acts_asleep, done),
+		cmocka_unit_test_teardown(acts_out, done),
+		cmocka_unit_test_teardown(acts_out_control, done),
 		cmocka_unit_test_teardown(after, done),
 		cmocka_unit_test_teardown(after_in_l1, done),
 		cmocka_unit_test_teardown(after_control, done),
