@@ -16,6 +16,8 @@ enum break_came break_came(const struct flight_config *c, const struct flight_re
 		return BREAK_NOT_MET;
 	if (*r->refused)
 		return BREAK_REFUSED;
+	if (r->ended_mute)
+		return BREAK_ENDED;
 	return r->verdict.word == WORD_PASS ? BREAK_UNNOTICED : BREAK_NOTICED;
 }
 
@@ -26,6 +28,7 @@ void break_came_text(const char *result, const struct flight_config *c,
 		[BREAK_NOT_MET] = "the flight ended before",
 		[BREAK_NOTHING] = "there is nothing of the kind",
 		[BREAK_REFUSED] = "KVM refused the restore before it could matter",
+		[BREAK_ENDED] = "KVM ended the VM before the guest ran on",
 		[BREAK_UNNOTICED] = "nobody noticed",
 		[BREAK_NOTICED] = "noticed",
 	};
@@ -36,6 +39,6 @@ void break_came_text(const char *result, const struct flight_config *c,
 		return;
 	buf_printf(text, ", broken on purpose (%s): %s", c->broken ? c->broken : c->breakage,
 		   words[came]);
-	if (known && (came == BREAK_REFUSED || came == BREAK_NOTICED))
+	if (known && (came == BREAK_REFUSED || came == BREAK_ENDED || came == BREAK_NOTICED))
 		buf_printf(text, ", or it is %s, by which this fails unbroken", known->id);
 }

@@ -11,6 +11,7 @@ enum break_came {
 	BREAK_NOT_MET,	 /* the flight ended before anything was broken */
 	BREAK_NOTHING,	 /* the state has nothing of the kind */
 	BREAK_REFUSED,	 /* KVM refused the restore before it could matter to the guest */
+	BREAK_ENDED,	 /* KVM took it and ended the VM before the guest said anything */
 	BREAK_UNNOTICED, /* every check held */
 	BREAK_NOTICED,
 };

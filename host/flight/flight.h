@@ -84,6 +84,9 @@ struct flight_result {
 	 */
 	struct guest_log branch;
 	struct verdict branch_verdict;
+	/* KVM ended the VM, by a triple fault, a failed entry or an error, before what was restored
+	 * last had said anything. */
+	bool ended_mute;
 	bool interrupted;
 	char said[512];	   /* of a guest that is not ours: what else is to be said of it */
 	const char *phase; /* what was being done when it ended, NULL: nothing yet */

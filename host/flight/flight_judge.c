@@ -136,6 +136,8 @@ void flight_judge(struct flight *f, int ret)
 		verdict_raise(&r->verdict, WORD_SKIP, "nothing to break: %s", why.text);
 		break;
 	case VM_ENDED:
+		r->ended_mute = (end->how == END_CRASH || (end->how == END_RESET && end->fault)) &&
+				r->proved && f->serial_bytes == f->restored_at;
 		if (end->how == END_CRASH && end->own && !f->serial_bytes)
 			verdict_raise(&r->verdict, WORD_ERROR, "the VM did not start: %s",
 				      end->text);

@@ -37,9 +37,10 @@ struct flight {
 	struct page_names names;
 	uint64_t pi_desc, vector, notification, page; /* of the last `expect`; 0: not said */
 	struct hop_record *restored;		      /* the hop whose restored VM runs now */
-	enum method method;			      /* of this hop */
-	uint64_t digest;     /* of the last `hop` event, 0: none was told */
-	uint64_t digest_due; /* what the next one must tell, 0: anything */
+	uint64_t restored_at; /* serial_bytes when the last one was restored */
+	enum method method;   /* of this hop */
+	uint64_t digest;      /* of the last `hop` event, 0: none was told */
+	uint64_t digest_due;  /* what the next one must tell, 0: anything */
 	unsigned resets;
 	char why[512];			  /* the last snapshot missed */
 	const char *phase;		  /* what is being done, for messages */

@@ -110,6 +110,7 @@ int flight_restore_saved(struct flight *f)
 	int ret;
 
 	flight_phase(f, "restore");
+	f->restored_at = f->serial_bytes;
 	ret = f->config->driver->restore(f->vm, &f->saved);
 	if (ret == VM_REFUSED)
 		snprintf(f->result->refused, sizeof(f->result->refused), "%.255s", f->err.text);

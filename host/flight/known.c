@@ -86,13 +86,13 @@ static bool of_result(const struct known *k, const char *result)
 	return word_in(k->results, '|', first);
 }
 
-static bool of_kernel(const struct known *k, const char *release)
+bool known_in_kernel(const char *kernels, const char *release)
 {
-	if (!*k->kernels)
+	if (!*kernels)
 		return true;
-	if (*k->kernels == '<')
-		return kernel_before(release, k->kernels + 1);
-	return !kernel_before(release, k->kernels + strlen(">="));
+	if (*kernels == '<')
+		return kernel_before(release, kernels + 1);
+	return !kernel_before(release, kernels + strlen(">="));
 }
 
 bool known_explains(const char *id, const char *text, const char *result, enum method method,
@@ -105,7 +105,8 @@ bool known_explains(const char *id, const char *text, const char *result, enum m
 			continue;
 		told |= !strcmp(rows[i].text, text);
 		met |= of_result(&rows[i], result) &&
-		       rows[i].traits & method_info(method)->traits && of_kernel(&rows[i], release);
+		       rows[i].traits & method_info(method)->traits &&
+		       known_in_kernel(rows[i].kernels, release);
 	}
 	return told && met;
 }
@@ -117,7 +118,8 @@ static bool can_meet(const struct known *k, const char *result, const struct fli
 
 	return of_result(k, result) && k->traits & method_info(c->method)->traits &&
 	       (c->control || word_in(k->orders, '|', order)) &&
-	       (!k->swept || FREEZE_BEHIND_MARK(&c->freeze)) && of_kernel(k, known_kernel());
+	       (!k->swept || FREEZE_BEHIND_MARK(&c->freeze)) &&
+	       known_in_kernel(k->kernels, known_kernel());
 }
 
 const struct known *known_of(const char *result, const struct flight_config *c)

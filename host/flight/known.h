@@ -74,6 +74,8 @@ const struct known *known_match(const char *result, const struct flight_config *
 
 /* Whether @kernel, a release like 6.1.0-50-amd64, is older than @version, like 6.11. */
 bool kernel_before(const char *kernel, const char *version);
+/* Whether @release is one of @kernels, as a row has them. */
+bool known_in_kernel(const char *kernels, const char *release);
 
 /* The kernel under test: this machine's, unless known_kernel_set() named another (tests). */
 const char *known_kernel(void);

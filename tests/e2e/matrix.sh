@@ -67,6 +67,10 @@ expect "orders: the table tells survival, loss and refusal apart" \
 	'^\[[0-9]+\] KVM_SET_NESTED_STATE: Invalid argument'
 
 command_exits 0 breakages
-refuse "each breakage is caught" '^not ok'
+refuse "each breakage is caught, or refused where KVM must" '^not ok [0-9]+ - [^ ]+ # (not caught|TAKEN)'
+expect "what KVM must refuse and does" '- nested-header-only # refused by KVM, as it must in rvi_behind_if: KVM_SET'
+expect "what KVM must refuse and takes" \
+	'^not ok [0-9]+ - vmcs12-field=VMCS_LINK_POINTER # TODO known KVM bug: rsm-takes-any-vmcs12, taken by KVM in smi_in_l2: ' \
+	', 1 taken that KVM must refuse, 1 of them by known KVM bugs$'
 caught=$(grep -cE '^ok [0-9]+ - .* # caught by ' "$work/out")
 holds "at least $MIN_CAUGHT breakages were caught: $caught" [ "$caught" -ge $MIN_CAUGHT ]

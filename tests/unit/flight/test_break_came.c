@@ -36,6 +36,8 @@ static void kinds(void **state)
 	expect(BREAK_UNNOTICED, BROKEN "nobody noticed");
 	r.verdict.word = WORD_FAIL;
 	expect(BREAK_NOTICED, BROKEN "noticed");
+	r.ended_mute = true;
+	expect(BREAK_ENDED, BROKEN "KVM ended the VM before the guest ran on");
 	snprintf(r.refused, sizeof(r.refused), "KVM_SET_NESTED_STATE: Invalid argument");
 	expect(BREAK_REFUSED, BROKEN "KVM refused the restore before it could matter");
 	r.proved = 0;
