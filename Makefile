@@ -68,7 +68,7 @@ help:
 	@echo 'make deb      a Debian package in build/'
 	@echo 'make man      build/midflight.1, the manual page'
 	@echo 'make lint     cppcheck, shellcheck, clang-format, the rules of tests/house.py'
-	@echo 'make docs     docs/scenarios.md and docs/methods.md from the tables'
+	@echo 'make docs     docs/scenarios.md, methods.md and fields.md from the tables'
 	@echo 'make clean    remove build/'
 	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
 
@@ -249,6 +249,7 @@ docs: all
 	$(Q){ cat docs/scenarios.in.md && $(B)/midflight list --verbose && \
 		$(B)/midflight list --verbose --enlightened; } > docs/scenarios.md
 	$(Q){ cat docs/methods.in.md && $(B)/midflight list --methods --verbose; } > docs/methods.md
+	$(Q){ cat docs/fields.in.md && tests/broken_kvm/fields.sh table; } > docs/fields.md
 
 man: $(B)/midflight.1
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 2
 
 # Each is a function below or tests/e2e/GROUP.sh. The first ones need no lab, which is built meanwhile.
 groups=(build unit lint adding report tcg examples lab jobs dead ended coverage kernels patch shell bisect methods raw
-	timings matrix cross sweep soak fuzz bare_programs any_guest broken install)
+	timings matrix cross sweep soak fuzz bare_programs any_guest broken fields install)
 
 lanes=$(nproc)
 passed=0

@@ -284,7 +284,7 @@ SCENARIO(regs_segments, NEEDS(L2_BASE), FLY(fly_segments),
 	S(FS, 0x48, 0x00787000, 0x5ff, 0x4097)          \
 	S(GS, 0x50, 0x009a9000, 0x6ff, 0x4095)          \
 	S(LDTR, 0x58, 0xffff9abc00345000, 0x27, 0x0082) \
-	S(TR, 0x68, 0xffff9def00678000, 0x89, 0x008b)
+	S(TR, 0x68, 0xffff9def00678000, 0x89, 0x108b)
 
 /* SDM, "Segment Descriptors" and "TSS Descriptor in 64-bit mode". */
 static void put_descriptor(uint64_t *at, uint64_t base, uint32_t limit, uint32_t ar)

@@ -28,6 +28,38 @@ static const struct {
 #undef C
 };
 
+/* What loses a field, and who sees it: names of scenarios, or of the table's reasons. */
+static const struct {
+	const char *name, *changed, *saved, *restored;
+} losses[] = {
+#define F(name, ...)		       {#name, LOSS(__VA_ARGS__)},
+#define LOSS(changed, saved, restored) #changed, #saved, #restored
+#define R(name, text)
+#define M(name, ...)
+#include "tests/broken_kvm/fields.def"
+#undef F
+#undef R
+#undef M
+};
+
+static const char *const loss_reasons[] = {
+	"NOTICED",
+	"REFUSED",
+#define F(name, ...)
+#define R(name, text) #name,
+#define M(name, ...)
+#include "tests/broken_kvm/fields.def"
+#undef F
+#undef R
+#undef M
+};
+
+static const char *const vmcs12_fields[] = {
+#define F(name, offset, size) #name,
+#include "host/snapshot/vmcs12.def"
+#undef F
+};
+
 struct numbered {
 	const char *name;
 	unsigned number;
@@ -137,6 +169,30 @@ static void vmx_controls(void **state)
 	assert_int_equal(i, ARRAY_SIZE(controls));
 }
 
+/* That a scenario is there, the flights of tests/e2e/fields.sh say. */
+static void loss_known(const char *field, const char *cell)
+{
+	if (*cell >= 'a' && *cell <= 'z')
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(loss_reasons); i++)
+		if (!strcmp(loss_reasons[i], cell))
+			return;
+	fail_msg("%s: '%s' is no scenario, and no reason of the table", field, cell);
+}
+
+/* Each field of vmcs12 says who sees it lost, or why nobody can. */
+static void field_losses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(losses) && i < ARRAY_SIZE(vmcs12_fields); i++) {
+		assert_string_equal(losses[i].name, vmcs12_fields[i]);
+		loss_known(losses[i].name, losses[i].changed);
+		loss_known(losses[i].name, losses[i].saved);
+		loss_known(losses[i].name, losses[i].restored);
+	}
+	assert_int_equal(ARRAY_SIZE(losses), ARRAY_SIZE(vmcs12_fields));
+}
+
 static void numbers(void **state)
 {
 	(void)state;
@@ -148,9 +204,8 @@ static void numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vmcs_fields),
-		cmocka_unit_test(vmcs_sections),
-		cmocka_unit_test(vmx_controls),
+		cmocka_unit_test(vmcs_fields),	cmocka_unit_test(vmcs_sections),
+		cmocka_unit_test(vmx_controls), cmocka_unit_test(field_losses),
 		cmocka_unit_test(numbers),
 	};
 
