@@ -22,7 +22,7 @@ __asm__("	.pushsection .rodata\n"
 	"	.popsection\n");
 
 /* Of html_page.js: a browser runs this script and no other. */
-#define SCRIPT_HASH "ktQ23I0IwS2KUa8HUaLkDm4e/uT+pVjotLMNGA2ExZU="
+#define SCRIPT_HASH "pBi+HintJrV2k5gL/CwxKum0jZZYlbT1Qv2xKT9waEc="
 
 /* For who has this page alone. */
 #define KNOWN_DOCS                                                                             \

@@ -22,7 +22,9 @@
 	}
 	text.addEventListener('input', go);
 	bad.addEventListener('change', go);
-	document.addEventListener('scroll', fade, true);
+	document.querySelectorAll('.mx').forEach(function (m) {
+		m.addEventListener('scroll', fade);
+	});
 	window.addEventListener('resize', fade);
 	box.hidden = false;
 	go();

@@ -29,7 +29,7 @@ small_enough() { # FILE
 }
 
 browser() { # OPTION... FILE
-	timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars \
+	timeout 300 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars \
 		--user-data-dir="$work/profile" --allow-file-access-from-files \
 		--host-resolver-rules='MAP * ~NOTFOUND' "$@" 2>/dev/null
 }
