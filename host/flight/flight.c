@@ -245,7 +245,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 			result->after_ns = config->driver->span(f->vm);
 		result->trace = hash_bytes(result->trace, f->whole.p, f->whole.len);
 		flight_judge(f, ret);
-		flight_take_l0(config, result, &f->l0_text);
+		flight_take_l0(config, result, &f->names, &f->l0_text);
 		flight_take_fetches(f);
 		flight_timeline_end(f);
 		buf_printf(&result->messages, "%s", config->driver->messages(f->vm));
@@ -254,7 +254,7 @@ static void fly(const struct flight_config *config, struct flight_result *result
 		    !(f->looked && !flight_saved_bytes(f)))
 			flight_kept_file(f, &file);
 		config->driver->destroy(f->vm);
-		flight_take_l0_end(config, result, &f->l0_text);
+		flight_take_l0_end(config, result, &f->names, &f->l0_text);
 		flight_pages_write(f);
 		if (fclose(f->serial_log))
 			verdict_raise(&result->verdict, WORD_ERROR, "cannot write %s: %s", path,

@@ -105,12 +105,15 @@ void flight_run(const struct flight_config *config, struct flight_result *result
 void flight_result_free(struct flight_result *result);
 
 /*
- * What L0 has logged since l0_log_rearm(), which @text collects, and what the oracles found, become
- * part of the verdict; flight_take_l0_end(): behind the end of the VM, with what L0 died of, and
- * l0.log. For those who fly.
+ * What L0 has logged since l0_log_rearm(), which @text collects, and what the oracles found become
+ * part of the verdict, pages that L0 keeps among it, by their @names, which may be NULL.
+ * flight_take_l0_end(): behind the end of the VM, with what L0 died of, and l0.log. For those who
+ * fly.
  */
-void flight_take_l0(const struct flight_config *c, struct flight_result *r, struct buf *text);
-void flight_take_l0_end(const struct flight_config *c, struct flight_result *r, struct buf *text);
+void flight_take_l0(const struct flight_config *c, struct flight_result *r,
+		    const struct page_names *names, struct buf *text);
+void flight_take_l0_end(const struct flight_config *c, struct flight_result *r,
+			const struct page_names *names, struct buf *text);
 
 /*
  * Snapshots that a flight without a failure takes: one in each hop, with FREEZE_AFTER one in all.

@@ -71,7 +71,7 @@ static bool fly_once(const struct flight_config *config, struct flight_result *r
 		say(&b);
 	guest_boot_stop(&b); /* its memory may be needed for another one */
 	guest_judge(&b, ret, plan);
-	flight_take_l0(config, r, &l0_text);
+	flight_take_l0(config, r, NULL, &l0_text);
 	if (config->driver->values && b.saved.value.sections &&
 	    (config->keep_snapshot || r->verdict.word > WORD_SKIP))
 		snapshot_encode(&b.saved.value, &file);
@@ -81,7 +81,7 @@ static bool fly_once(const struct flight_config *config, struct flight_result *r
 	again = b.passed > plan->first;
 	plan->first = b.passed;
 	guest_boot_end(&b);
-	flight_take_l0_end(config, r, &l0_text);
+	flight_take_l0_end(config, r, NULL, &l0_text);
 	if (file.len && write_file(config->vm.dir, "snapshot.bin", file.p, file.len, 0666, &e))
 		verdict_raise(&r->verdict, WORD_ERROR, "%s", e.text);
 	return r->verdict.word == WORD_PASS && ret == VM_ENDED && again;

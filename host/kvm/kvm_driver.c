@@ -127,7 +127,7 @@ static void throw_away(struct machine *m)
 	m->threads = 0;
 	collect_fetches(m);
 	if (m->exists)
-		kvm_vm_destroy(&m->vm);
+		kvm_vm_end(&m->vm);
 	m->exists = false;
 	if (m->remote)
 		serve_disconnect(m->remote);

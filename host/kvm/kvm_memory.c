@@ -3,21 +3,11 @@
 // touched: the kernel knows which, and reading it would only make it map pages of zeros.
 #include "host/kvm/kvm_vm.h"
 #include "host/base/cleanup.h"
+#include "host/base/pagemap.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #define PAGEMAP_CHUNK 512
-#define PAGEMAP_THERE (3ull << 62) /* in memory, or swapped out */
-
-/* What /proc/self/pagemap says of @n pages; all ones if it says nothing. */
-static void read_pagemap(int fd, const uint8_t *memory, uint64_t *entry, size_t n)
-{
-	off_t at = (off_t)((uintptr_t)memory / SNAPSHOT_PAGE * sizeof(*entry));
-
-	if (fd < 0 || pread(fd, entry, n * sizeof(*entry), at) != (ssize_t)(n * sizeof(*entry)))
-		memset(entry, 0xff, n * sizeof(*entry));
-}
 
 static bool is_zero(const uint8_t *p)
 {
@@ -42,13 +32,13 @@ static void save_page(uint8_t **copy, const uint8_t *page, bool there)
 void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size)
 {
 	uint64_t entry[PAGEMAP_CHUNK], pages = size / SNAPSHOT_PAGE;
-	auto_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	auto_close int fd = pagemap_open();
 
 	if (s->memory_size != size)
 		snapshot_alloc_memory(s, size);
 	for (uint64_t i = 0; i < pages; i++) {
 		if (i % PAGEMAP_CHUNK == 0)
-			read_pagemap(fd, memory + i * SNAPSHOT_PAGE, entry,
+			pagemap_read(fd, memory + i * SNAPSHOT_PAGE, entry,
 				     pages - i < PAGEMAP_CHUNK ? pages - i : PAGEMAP_CHUNK);
 		save_page(&s->page[i], memory + i * SNAPSHOT_PAGE,
 			  entry[i % PAGEMAP_CHUNK] & PAGEMAP_THERE);

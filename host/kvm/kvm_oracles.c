@@ -89,7 +89,7 @@ static int new_vm(const struct snapshot *saved, const struct kvm_saving *saving,
 	ret = set_tsc_far(&vm.fds, e);
 	if (!ret && restore(NEW_VM, &vm.fds, saved, order, report))
 		compare_again(NEW_VM, &vm.fds, saved, vm.memory, report);
-	kvm_vm_destroy(&vm);
+	kvm_vm_end(&vm);
 	return ret;
 }
 

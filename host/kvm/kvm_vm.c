@@ -5,6 +5,7 @@
 #include "host/kvm/kvm_crash.h"
 #include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/kvm_offers.h"
+#include "host/l0/l0_pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +210,14 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 	vm->memory = NULL;
 	vm->gathered = NULL;
 	nothing_there(vm);
+}
+
+void kvm_vm_end(struct kvm_vm *vm)
+{
+	struct l0_pages *pages = l0_pages_of(vm->memory, vm->memory_size);
+
+	kvm_vm_destroy(vm);
+	l0_pages_gone(pages);
 }
 
 /* ---- exits -------------------------------------------------------------------------------- */

@@ -47,6 +47,8 @@ bool kvm_vm_knows_cap(const char *name);
 /* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
+/* The same, and remembers which pages of its memory L0 keeps (host/l0/l0_pages.h). */
+void kvm_vm_end(struct kvm_vm *vm);
 /*
  * Gives all vCPUs of a bare VM what KVM supports, as Hyper-V with enlightened VMCSs if @hyperv, as
  * far as this KVM has them: L1 tells what it misses; and no more than the hosts of @like (NULL:

@@ -6,6 +6,7 @@
  *              same bytes; so saving, restoring and saving again is exact
  *   buffer size  KVM_GET_NESTED_STATE needs exactly the bytes that it says
  *   log        L0's kernel log has no new WARNING, BUG or Oops
+ *   leak       behind the end of a VM L0 holds none of its pages
  * Differences are told by field name. Buffers end at a page that cannot be touched (guarded.h).
  */
 #ifndef HOST_SNAPSHOT_ORACLE_H
@@ -16,7 +17,7 @@
 #define ORACLE_FIELD_MAX 96
 
 struct oracle_finding {
-	const char *oracle;	      /* "in place", "new VM", "buffer size", "log" */
+	const char *oracle;	      /* "in place", "new VM", "buffer size", "log", "leak" */
 	char field[ORACLE_FIELD_MAX]; /* VCPU_EVENTS.nmi.pending, MSRS.IA32_TSC, LAPIC.IRR[3] */
 	char text[160];		      /* what was expected and found */
 };

@@ -7,6 +7,7 @@
  */
 #include <linux/kprobes.h>
 #include <linux/kvm_host.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/utsname.h>
 
@@ -202,6 +203,20 @@ static int dies_busy(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+/* Takes a reference to the page of vmcs12, for ever. */
+static int leaks(struct kprobe *probe, struct pt_regs *regs)
+{
+	const gfn_t gfn = gpa_to_gfn(nested_state(regs)->hdr.vmx.vmcs12_pa);
+	struct kvm_memory_slot *slot =
+		__gfn_to_memslot(kvm_vcpu_memslots((struct kvm_vcpu *)regs->di), gfn);
+	struct page *page;
+
+	if (nested_state(regs)->flags & KVM_STATE_NESTED_MTF_PENDING && slot)
+		hits += get_user_pages_fast_only(__gfn_to_hva_memslot(slot, gfn), 1, FOLL_WRITE,
+						 &page) == 1;
+	return 0;
+}
+
 /* ---- what vmx_set_nested_state() and the first KVM_RUN call ---- */
 static void vmwrite(unsigned long field, unsigned long value)
 {
@@ -333,6 +348,7 @@ static const struct {
 	{"dies-panic", "vmx_set_nested_state", dies_panic},
 	{"dies-silent", "vmx_set_nested_state", dies_silent},
 	{"dies-busy", "vmx_set_nested_state", dies_busy},
+	{"leaks", "vmx_set_nested_state", leaks},
 	{"pages", "vmx_get_nested_state_pages", pages},
 	{"pdptrs", "load_pdptrs", pdptrs},
 	{"timer", "hrtimer_start_range_ns", timer},
