@@ -267,10 +267,24 @@ collect_tree() { # PARTS
     collect --linux "$(in_tree arch/x86/boot/bzImage)" "$1"
 }
 
+# What there is of a kernel's packages in DIR, as $kernels; not its headers, tools and debug symbols.
+choose_debs() { # DIR
+    local file
+    kernels=()
+    for file in "$1"/linux-*.deb; do
+        case ${file##*/} in
+            *-dbg_* | *-dbgsym_*) ;;
+            linux-image-* | linux-binary-* | linux-modules-*) kernels+=("$file") ;;
+        esac
+    done
+    [ ${#kernels[@]} -gt 0 ] ||
+        die "--kernel $1: there is no package of a kernel in this directory, linux-image-*.deb."
+}
+
 # A kernel can be in more than one package: since Linux 7 an image of Debian's is an empty package
 # that depends on two others.
 collect_debs() { # PARTS DEB...
-    local parts=$1 deb bzimage
+    local parts=$1 deb bzimages
     shift
     modules=$files/debs
     mkdir -p "$modules"
@@ -278,11 +292,13 @@ collect_debs() { # PARTS DEB...
         dpkg-deb --fsys-tarfile "$deb" 2> /dev/null |
             tar -C "$modules" -x --no-same-owner --exclude=./usr/share 2> /dev/null || die "$deb is a damaged package."
     done
-    bzimage=$(find "$modules" -name 'vmlinuz*' -type f -print -quit)
-    [ -n "$bzimage" ] || die "There is no kernel in $*." "$(other_packages "$@")"
+    mapfile -t bzimages < <(find "$modules" -name 'vmlinuz*' -type f | sort)
+    [ ${#bzimages[@]} -gt 0 ] || die "There is no kernel in $*." "$(other_packages "$@")"
+    [ ${#bzimages[@]} = 1 ] || die "There is more than one kernel in $*: ${bzimages[*]##*/}." \
+        "--kernel FILE, for each package of one of them, chooses."
     [ -n "$(find "$modules" -name '*.ko*' -type f -print -quit)" ] ||
         die "There are no modules in $*." "$(other_packages "$@")"
-    collect --kernel "$bzimage" "$parts"
+    collect --kernel "${bzimages[0]}" "$parts"
 }
 
 other_packages() { # DEB...

@@ -96,6 +96,7 @@ usage: lab/lab.sh COMMAND
 KERNEL is what L0 runs; all that is wrong or missing is said before anything boots:
   --kernel VERSION    Debian's: $(kernel_list)
   --kernel FILE       a bzImage; or a .deb, with the others that it is split into by --kernel for each
+  --kernel DIR        the .debs of one kernel that lie there
   --modules DIR       the bzImage's modules: lib/modules/RELEASE, or what holds them. Not needed
                       if KVM, ata_piix and sd are built in
   --linux DIR         a build tree of Linux, with bzImage and modules
@@ -215,6 +216,7 @@ choose_kernel() {
             [ -z "$modules" ] || die "--modules goes with a bzImage; Debian's kernel $kernel has its own."
             return 0
         fi
+        [ ! -d "${kernels[0]}" ] || [ ${#kernels[@]} -gt 1 ] || choose_debs "${kernels[0]}"
         for file in "${kernels[@]}"; do
             [[ $file == */* ]] || [ -e "$file" ] ||
                 die "There is no lab with Linux '$file', and no such file. Its kernels: $(kernel_list)."

@@ -68,7 +68,8 @@ id=$(readelf -n "$work/kvm-intel.ko" | sed -n 's/^ *Build ID: //p')
 # ---- kernels ------------------------------------------------------------------------------------
 refused "a version that there is none of" "no lab with Linux '5.4'.*6\.1, 6\.12 \(default\), 7\.3" --kernel 5.4
 refused "no such file" 'no such file' --kernel "$work/none"
-refused "a directory" 'is not a file' --kernel "$work"
+refused "a directory without packages" 'there is no package of a kernel in this directory' --kernel "$work/empty"
+refused "two directories" 'is not a file' --kernel "$work/empty" --kernel "$work"
 refused "not a bzImage" 'is no bzImage' --kernel README.md
 refused "an ELF file" 'is an ELF file, as vmlinux is' --kernel build/midflight
 head -c 700 "$vmlinuz" >"$work/short"
@@ -125,6 +126,17 @@ printf '%s\n' 'Package: linux-image-9' 'Version: 9' 'Architecture: amd64' 'Maint
 dpkg-deb -b "$work/package" "$work/empty.deb" >/dev/null
 refused "an empty package" 'There is no kernel in .*empty.deb' --kernel "$work/empty.deb"
 expect "the packages are named that have it" '--kernel for each: linux-binary-9 linux-modules-9$'
+mkdir "$work/debs"
+cp "$work/empty.deb" "$work/debs/linux-image-9_9_amd64.deb"
+cp "$work/empty.deb" "$work/debs/linux-image-9-dbg_9_amd64.deb"
+refused "a directory with half of a kernel's packages" 'There is no kernel in [^ ]*/linux-image-9_9_amd64.deb\.$' \
+	--kernel "$work/debs"
+mkdir -p "$work/package/boot"
+: >"$work/package/boot/vmlinuz-9"
+: >"$work/package/boot/vmlinuz-10"
+dpkg-deb -b "$work/package" "$work/debs/linux-image-9_9_amd64.deb" >/dev/null
+refused "a directory with two kernels" 'more than one kernel in .*: vmlinuz-10 vmlinuz-9\.$' --kernel "$work/debs"
+rm -r "$work/package/boot"
 refused "not a build tree" 'has no arch/x86/boot/bzImage' --linux "$work/empty"
 refused "no such tree" 'no such directory' --linux "$work/none"
 refused "a tree and a kernel" 'stands for both' --linux "$work/empty" --kernel 6.1
@@ -185,6 +197,8 @@ lab 2 run --kvm-intel "$work/changed.ko" -- echo ran
 expect "a module that does not load is refused, in the kernel's words" \
 	'not fit for use: the module kvm_intel does not load' 'Unknown symbol kvm_init_shadow_xyz_mmu'
 refuse "the command was not run" '^ran'
+lab 0 run --kernel "$cache/debs" -- uname -r
+expect "a directory of packages: their kernel runs" "^$release\$"
 lab 0 kernels
 expect "lab.sh kernels: what the archives have" '^6\.1 +bookworm +(6\.1\.|not known)' \
 	'^6\.12 +trixie +(6\.12\.|not known).* built: 6\.12\.'
