@@ -19,7 +19,7 @@ awk -v what="$1" -F'[(,] *|[)]' '
 	function is_scenario(cell) { return cell ~ /^[a-z]/ }
 	# SCENARIO, or SCENARIO:ORDER for another order than QEMU has.
 	function shown(cell, part) {
-		if (!is_scenario(cell)) return cell == "NOTICED" ? "×" : cell == "REFUSED" ? "R" : number[cell]
+		if (!is_scenario(cell)) return number[cell]
 		return split(cell, part, ":") > 1 ? "`" part[1] "` (order `" part[2] "`)" : "`" cell "`"
 	}
 	function flight(name, parameter, value, cell, part) {
@@ -37,15 +37,15 @@ awk -v what="$1" -F'[(,] *|[)]' '
 		else mistakes = mistakes "| " quoted[2] " | `" $4 "`" (quoted[4] ? " (`" quoted[4] "`)" : "") " |\n"
 	}
 	/^F\(/ && what == "flights" {
-		if (is_scenario($4)) flight("save:" $2, "lossy_saves", offset[$2] * 65536 + size[$2], $4)
-		if (is_scenario($5)) flight("restore:" $2, "lossy_restores", 65536 + encoding[$2], $5)
+		if (is_scenario($3)) flight("save:" $2, "lossy_saves", offset[$2] * 65536 + size[$2], $3)
+		if (is_scenario($4)) flight("restore:" $2, "lossy_restores", 65536 + encoding[$2], $4)
 	}
 	/^F\(/ {
-		fields = fields "| `" $2 "` | " role($2) " | " shown($3) " | " shown($4) " | " shown($5) " |\n"
+		fields = fields "| `" $2 "` | " role($2) " | " shown($3) " | " shown($4) " |\n"
 	}
 	END {
 		if (what != "table") exit
-		print "| field | who writes it | changed | lost by a save | lost by a restore |\n|---|---|---|---|---|\n" fields
+		print "| field | who writes it | lost by a save | lost by a restore |\n|---|---|---|---|\n" fields
 		for (i = 1; i <= reasons; i++) print i ". " reason[i]
 		print "\n| another mistake | noticed by |\n|---|---|\n" mistakes
 	}' hv/vmcs_fields.def host/snapshot/vmcs12.def tests/broken_kvm/fields.def

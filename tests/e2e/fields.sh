@@ -43,7 +43,7 @@ L0
 } >"$work/l0.sh"
 started=$SECONDS status=0
 what="(in the lab with Linux $kernel)"
-lab/lab.sh run --kernel $kernel --kvm-intel "$work/lossy/kvm-intel.ko" --out "$work/l0" --put build/midflight \
+lab/lab.sh run --timeout 1800 --kernel $kernel --kvm-intel "$work/lossy/kvm-intel.ko" --out "$work/l0" --put build/midflight \
 	--put build/midflight.elf --put "$work/l0.sh" -- sh ./l0.sh >"$work/out" 2>&1 || status=$?
 holds "the lab flew them all" [ $status = 0 ]
 [ $status = 0 ] || exit 1
