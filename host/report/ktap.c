@@ -59,14 +59,26 @@ static void print_notes(FILE *f, const struct report_entry *entry)
 			result->taken, unit(entry));
 	if (*result->said)
 		fprintf(f, ": %s", result->said);
-	if (result->missed)
-		fprintf(f, ", %u stopped at another moment and retaken", result->missed);
-	if (result->cured)
-		fprintf(f, ", %u made again as an NMI of the host's had met L2", result->cured);
-	if (result->log.nudged)
-		fprintf(f, ", %u brought back by an NMI of the host's", result->log.nudged);
 	break_came_text(entry->key, entry->config, result, &came);
 	fputs(buf_text(&came), f);
+}
+
+/* What was not as it should be at once, and cost a second try. */
+static void print_tries(FILE *f, const struct report_entry *entry)
+{
+	const struct flight_result *r = entry->result;
+	auto_buf struct buf text = {0};
+
+	if (r->missed)
+		buf_printf(&text, ", %u times stopped at another moment and stopped again",
+			   r->missed);
+	if (r->cured)
+		buf_printf(&text, ", %u hops made again as an NMI of the host's had met L2",
+			   r->cured);
+	if (r->log.nudged)
+		buf_printf(&text, ", silent until the host sent an NMI in %u hops", r->log.nudged);
+	if (text.len)
+		fprintf(f, "%s: %s\n", entry->name, text.p + strlen(", "));
 }
 
 /* What stands in front of the result line. */
@@ -89,6 +101,7 @@ static void print_diagnostics(FILE *f, const struct failure *failure)
 		report_moves(result->hop, result->hops, &moves);
 	if (moves.len)
 		fprintf(f, "%s: %s\n", entry->name, moves.p);
+	print_tries(f, entry);
 }
 
 static void print_reason(FILE *f, const struct report_entry *entry)

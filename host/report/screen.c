@@ -163,15 +163,35 @@ static void say_plain(struct screen *s)
 	fflush(s->err);
 }
 
+/* How much of a result's @line stands in it: up to the last blank that fits, behind its `# SKIP `.
+ */
+static size_t shown_part(const struct screen *s, const char *line)
+{
+	const size_t len = strlen(line), least = strcspn(line, "#") + strlen("# SKIP ");
+	size_t end = LINE_WIDTH;
+
+	if (s->whole || len <= LINE_WIDTH)
+		return len;
+	while (end > least && line[end] != ' ')
+		end--;
+	return end > least ? end : len;
+}
+
 static void print_result(struct screen *s, const struct screen_result *r, const char *line)
 {
 	const char *colour = r->skip ? CYAN : r->todo ? YELLOW : r->ok ? GREEN : RED;
-	const size_t len = strcspn(line, "#");
+	const size_t len = strcspn(line, "#"), part = shown_part(s, line);
 
 	if (s->colours)
-		fprintf(s->out, "%s%.*s" PLAIN "%s\n", colour, (int)len, line, line + len);
+		fprintf(s->out, "%s%.*s" PLAIN "%.*s\n", colour, (int)len, line, (int)(part - len),
+			line + len);
 	else
-		fprintf(s->out, "%s\n", line);
+		fprintf(s->out, "%.*s\n", (int)part, line);
+	if (line[part]) {
+		auto_free char *rest = xasprintf("   %s", line + part);
+
+		print_wrapped(s->out, "# ", rest);
+	}
 }
 
 void screen_expect(struct screen *s, char *name)

@@ -24,6 +24,7 @@ struct screen_result {
 struct screen {
 	FILE *out, *err;
 	bool colours;		       /* on @out */
+	bool whole;		       /* on @out: a result's line, however long it is */
 	bool brief;		       /* on @out: of a known bug's result no details */
 	enum screen_progress progress; /* on @err */
 	unsigned columns;	       /* of the terminal behind @err */
@@ -43,7 +44,8 @@ struct screen {
 	bool shown;	  /* ... which stands there */
 };
 
-/* For stdout and stderr as they are; @quiet: no progress. on_result and ahead are the caller's. */
+/* For stdout and stderr as they are; @quiet: no progress. on_result, ahead and whole are the
+ * caller's. */
 void screen_init(struct screen *s, bool quiet);
 
 /* Takes in the next @len bytes of output. @screen is the screen. */

@@ -338,6 +338,7 @@ static int fly_all(struct run *r)
 	plan_make(&plan, r->o);
 	labs = r->setup.lab ? shards_wanted(r->o, &plan) : 1;
 	screen_init(&r->screen, r->o->quiet || r->silent);
+	r->screen.whole = r->silent; /* who reads it shows it */
 	if (labs > 1)
 		return run_shards(r->o, &plan, labs, r->setup.log, &r->screen, fly_shard, r);
 	for (unsigned i = 0; i < plan.count; i++)

@@ -146,6 +146,25 @@ static void terminal_is_brief(void **state)
 	screen_end(&s);
 }
 
+/* A result's line that is too long goes on below, in a comment. */
+static void long_result(void **state)
+{
+#define FIRST                                                                              \
+	"ok 1 - running # SKIP exit[30] save IA32_PERF_GLOBAL_CTRL: it is not allowed by " \
+	"IA32_VMX_TRUE_EXIT_CTLS (0x48f)"
+	static const char text[] = FIRST " =0x3fffff00036dfb\nok 2 - x # y\n";
+
+	(void)state;
+	s.whole = true;
+	feed(text);
+	assert_string_equal(out, text);
+	s.whole = false;
+	feed(text);
+	assert_string_equal(out + sizeof(text) - 1,
+			    FIRST "\n#     =0x3fffff00036dfb\nok 2 - x # y\n");
+	screen_end(&s);
+}
+
 /* Colours are one thing, progress another. */
 static void terminal_without_colours(void **state)
 {
@@ -285,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pipe_says_time, begin, end),
 		cmocka_unit_test_setup_teardown(terminal, begin, end),
 		cmocka_unit_test_setup_teardown(terminal_is_brief, begin, end),
+		cmocka_unit_test_setup_teardown(long_result, begin, end),
 		cmocka_unit_test_setup_teardown(terminal_without_colours, begin, end),
 		cmocka_unit_test_setup_teardown(odd, begin, end),
 		cmocka_unit_test_setup_teardown(file, begin, end),
