@@ -84,6 +84,50 @@ enum hop_answer hop_outcome(enum hop_answer answer)
 	return hop_posted(answer) ? HOP_POSTED_RETRY : HOP_RETRY;
 }
 
+static void __attribute__((noreturn)) triple_fault(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) none;
+
+	asm volatile("lidt %0; ud2" ::"m"(none));
+	__builtin_unreachable();
+}
+
+static void __attribute__((noreturn)) by_l2(uint16_t port, uint8_t value)
+{
+	struct l2_regs regs = {.rax = value, .rdx = port};
+	uint8_t *bitmap = (uint8_t *)vmcs_read(IO_BITMAP_A);
+
+	bitmap[port / 8] &= ~(1 << port % 8);
+	vmcs_write(GUEST_RIP, l2_out_address());
+	vmcs_write(GUEST_RFLAGS, 2);
+	vmcs_write(GUEST_ACTIVITY_STATE, 0);
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmx_enter(&regs, true);
+	ktap_error_and_end("what=\"L2 did not reset the machine\" reason=0x%lx",
+			   vmcs_read(VM_EXIT_REASON));
+}
+
+/*
+ * Resets of the machine that come from the guest itself: L2, whose VMCS is current and which was
+ * entered before, writes to a port, as one does that all devices were passed through to; or L1 dies
+ * of a triple fault. Returns if @byte asks for none.
+ */
+static void reset_if_wanted(int byte)
+{
+	switch (byte) {
+	case 'c':
+		by_l2(0xcf9, 0x06);
+	case 'b':
+		by_l2(0x64, 0xfe);
+	case 't':
+		triple_fault();
+	}
+}
+
 enum hop_answer hop_answer(void)
 {
 	int byte;
@@ -94,6 +138,7 @@ enum hop_answer hop_answer(void)
 	if (!cmdline.sync_host)
 		return HOP_KEEP;
 	byte = uart_receive();
+	reset_if_wanted(byte);
 	switch (byte) {
 	case -1:
 		return HOP_NONE;

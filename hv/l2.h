@@ -66,6 +66,9 @@ uint64_t vmcs_new(void);
  * Address". */
 void msr_bitmap_set(uint8_t *bitmap, uint32_t msr, bool write, bool exits);
 
+/* L2 virtual: an instruction of any half that writes AL to port DX; nothing comes behind it. */
+uint64_t l2_out_address(void);
+
 /* The L1 page behind L2 virtual address @va (of the image), with its offset. */
 void *l2_image_address(const struct l2 *l2, uint64_t va);
 

@@ -387,6 +387,11 @@ void l2_move_here(struct l2 *l2, unsigned from)
 	l2->launched = false;
 }
 
+uint64_t l2_out_address(void)
+{
+	return ((const struct l2_header *)(const void *)l2_image)->out;
+}
+
 void *l2_image_address(const struct l2 *l2, uint64_t va)
 {
 	uint64_t page = (va - L2_VA_BASE) / PAGE_SIZE;

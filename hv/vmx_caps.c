@@ -233,6 +233,9 @@ void vmx_on(void)
 	write_cr0((read_cr0() | rdmsr(MSR_IA32_VMX_CR0_FIXED0)) & rdmsr(MSR_IA32_VMX_CR0_FIXED1));
 	write_cr4((read_cr4() | rdmsr(MSR_IA32_VMX_CR4_FIXED0) | CR4_VMXE) &
 		  rdmsr(MSR_IA32_VMX_CR4_FIXED1));
+	/* As most L1s have it: a reset must take it back, too. */
+	if (cpuid(1, 0).ecx & CPUID_1_ECX_PCID)
+		write_cr4(read_cr4() | (CR4_PCIDE & rdmsr(MSR_IA32_VMX_CR4_FIXED1)));
 	*(uint32_t *)region = vmx_revision();
 	page_announce("VMXON region", region, 1);
 	if (!vmxon(page_gpa(region)))

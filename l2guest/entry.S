@@ -10,6 +10,7 @@
 	.quad	l2_gdt, l2_gdt_end - l2_gdt - 1
 	.quad	l2_idt, 256 * 16 - 1
 	.quad	l2_tss, 0x67
+	.quad	l2_out
 
 	.text
 	.globl	l2_entry
@@ -17,6 +18,11 @@ l2_entry:
 	fninit
 	call	l2_main
 1:	jmp	1b
+
+l2_out:
+	outb	%al, %dx
+1:	pause
+	jmp	1b
 
 	.data
 	.balign	8

@@ -36,6 +36,7 @@
 /* Lies at the start of the image; addresses are L2 virtual. */
 struct l2_header {
 	uint64_t entry, gdt, gdt_limit, idt, idt_limit, tss, tss_limit;
+	uint64_t out; /* writes AL to port DX and goes no further */
 };
 
 #define L2_STACK_PAGES	2

@@ -32,6 +32,7 @@ enum msr {
 #define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_VMXE       (1ull << 13)
+#define CR4_PCIDE      (1ull << 17)
 #define CR4_FSGSBASE   (1ull << 16)
 #define CR4_OSXSAVE    (1ull << 18)
 #define EFER_SCE       (1ull << 0)
@@ -67,6 +68,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 }
 
 #define CPUID_1_ECX_VMX	   (1u << 5)
+#define CPUID_1_ECX_PCID   (1u << 17)
 #define CPUID_1_ECX_X2APIC (1u << 21)
 #define CPUID_1_ECX_TSC_DL (1u << 24)
 #define CPUID_1_ECX_XSAVE  (1u << 26)

@@ -121,6 +121,10 @@ void flight_serial(void *arg, const char *bytes, size_t len)
 {
 	struct flight *f = arg;
 
+	if (f->held) {
+		buf_append(f->held, bytes, len);
+		return;
+	}
 	f->serial_bytes += len;
 	if (f->serial_bytes <= SERIAL_CAP && !f->log_failed)
 		f->log_failed =

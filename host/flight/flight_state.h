@@ -26,6 +26,7 @@ struct flight {
 	FILE *serial_log;
 	uint64_t serial_bytes;
 	bool log_failed;
+	struct buf *held; /* takes the serial port's bytes, which are then no part of the log */
 	struct buf tail;
 	struct buf l0_text;    /* what L0 has logged meanwhile */
 	struct buf whole;      /* the serial log that counts, all of it */

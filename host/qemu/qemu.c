@@ -201,6 +201,7 @@ const struct driver qemu_driver = {
 	.move = qemu_move,
 	.back = qemu_back,
 	.reset = qemu_reset,
+	.reset_itself = qemu_reset_itself,
 	.look = look,
 	.moved = qemu_moved,
 	.saved_file = qemu_saved_file,

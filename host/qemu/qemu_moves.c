@@ -137,22 +137,33 @@ static bool is_reset(const struct qemu *q)
 	return q->now->was_reset;
 }
 
+/*
+ * From now on QEMU does not end at a reset, nor at the next one: SeaBIOS answers a reset by one of
+ * its own. One that nobody asked for is seen by the guest's log, which begins again.
+ */
+static int allow_reset(struct qemu *q)
+{
+	int ret = qemu_command(q, q->now, "set-action", json_pack("{s:s}", "reboot", "reset"), -1,
+			       NULL);
+
+	q->now->was_reset = false;
+	return ret == VM_HARNESS ? qemu_lacks(q, "%s", q->config->err->text) : ret;
+}
+
 int qemu_reset(void *vm)
 {
 	struct qemu *q = vm;
-	struct qemu_process *p = q->now;
-	int ret;
+	int ret = allow_reset(q) ?: qemu_command(q, q->now, "system_reset", NULL, -1, NULL);
 
-	/*
-	 * SeaBIOS answers a reset by one of its own, so QEMU is not to end at the next one either.
-	 * A guest that resets itself is seen by its log, which begins again.
-	 */
-	ret = qemu_command(q, p, "set-action", json_pack("{s:s}", "reboot", "reset"), -1, NULL);
-	if (ret == VM_HARNESS)
-		return qemu_lacks(q, "%s", q->config->err->text);
-	p->was_reset = false;
-	ret = ret ?: qemu_command(q, p, "system_reset", NULL, -1, NULL);
 	return ret ?: qemu_wait_until(q, is_reset, "reset");
+}
+
+int qemu_reset_itself(void *vm, char byte)
+{
+	struct qemu *q = vm;
+	int ret = allow_reset(q) ?: qemu_driver.send(vm, byte);
+
+	return ret ?: qemu_wait_until(q, is_reset, "reset by the guest");
 }
 
 void qemu_moved(void *vm, struct move_record *record)

@@ -48,6 +48,7 @@ int qemu_save(void *vm, struct saved_vm *to, struct saved_state *state);
 int qemu_restore(void *vm, const struct saved_vm *from);
 int qemu_back(void *vm);
 int qemu_reset(void *vm);
+int qemu_reset_itself(void *vm, char byte);
 size_t qemu_saved_file(void *vm, struct buf *file);
 void qemu_moved(void *vm, struct move_record *record);
 unsigned qemu_fetches(void *vm, struct fetch **list);

@@ -179,6 +179,8 @@ struct driver {
 	int (*back)(void *vm);
 	/* KIND_RESET: resets the stopped VM. It stands still. */
 	int (*reset)(void *vm);
+	/* The same by the running guest, which does it when it gets @byte. It runs on. */
+	int (*reset_itself)(void *vm, char byte);
 	/* What the stopped VM's state is, without saving it. */
 	int (*look)(void *vm, struct saved_state *state);
 	/* What the last move cost. */

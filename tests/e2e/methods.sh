@@ -10,6 +10,7 @@ refuse "no method fails for an unknown reason" '^not ok [0-9]+ - [^#]*# (FAIL|ER
 refuse "no SKIP without a reason" '# SKIP *$'
 for method in file pipe mapped-ram mapped-ram-multifd cpr-reboot precopy precopy-limited \
 	precopy-multifd precopy-auto-converge precopy-xbzrle postcopy postcopy-preempt reset \
+	reset-cf9 reset-keyboard reset-fault \
 	killed cancelled disk-full corrupted ping-pong; do
 	# By chance a notification was under way, which KVM does not save.
 	expect "running survives $method" \

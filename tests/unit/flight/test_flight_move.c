@@ -21,6 +21,7 @@ static struct play {
 	bool no_digest;	       /* L1 tells none */
 	bool original_fails;   /* the original of a background snapshot */
 	bool boots_itself;     /* at the byte of the last hop */
+	bool early;	       /* its log begins again before the reset is heard of */
 	unsigned move_fails;   /* move() that ends as VM_HARNESS */
 } play;
 
@@ -254,6 +255,18 @@ static int reset(void *p)
 	return VM_OK;
 }
 
+/* What the guest says first may come before the reset is heard of. */
+static int reset_itself(void *p, char byte)
+{
+	assert_true(vm.running);
+	assert_int_equal(byte, 'c');
+	played.out.len = 0;
+	reset(p);
+	if (play.early)
+		played_send();
+	return VM_OK;
+}
+
 static void moved(void *p, struct move_record *record)
 {
 	(void)p;
@@ -285,6 +298,7 @@ static const struct driver fake = {
 	.move = move,
 	.back = back,
 	.reset = reset,
+	.reset_itself = reset_itself,
 	.look = look,
 	.moved = moved,
 	.saved_file = saved_file,
@@ -451,6 +465,17 @@ static void resets(void **state)
 	assert_lane(played_dir, HOPS, "runner", "stop;reset;timeline;run;");
 	assert_lane(played_dir, HOPS, "L1/L2", "hello ");
 	assert_int_equal(timelines_remove(played_dir, HOPS + 1), HOPS);
+	for (unsigned early = 0; early < 2; early++) {
+		flight_result_free(&r);
+		play.early = early;
+		vm.resets = 0;
+		fly(METHOD_RESET_CF9);
+		expect(WORD_PASS, NULL);
+		assert_int_equal(vm.resets, HOPS);
+		assert_int_equal(r.taken, HOPS);
+		assert_null(r.log.damage);
+		timelines_remove(played_dir, HOPS + 1);
+	}
 	flight_result_free(&r);
 	play.boots_itself = true; /* the log begins again, but not by our doing */
 	fly(METHOD_RESET);
