@@ -40,7 +40,10 @@ static void print_bug(const struct report *r, unsigned i)
 	auto_buf struct buf text = {0};
 
 	buf_printf(&text, KNOWN_LINK "%s", r->bug[i].known->id);
-	if (r->bug[i].hops)
+	if (r->bug[i].hops && !r->bug[i].failed)
+		buf_printf(&text, " (in %u %s, not seen by the guest itself)", r->bug[i].hops,
+			   r->bug[i].unit);
+	else if (r->bug[i].hops)
 		buf_printf(&text, " (%u of %u %s)", r->bug[i].failed, r->bug[i].hops,
 			   r->bug[i].unit);
 	print_row(r, "known", r->bug[i].results, text.p);

@@ -23,7 +23,8 @@ run 2 --scenaro halted
 expect "an option that there is not" "unrecognized option '--scenaro'; did you mean '--scenario'\?$"
 run 2 --method precpy
 expect "a method that there is not" "no method 'precpy'; did you mean 'precopy'\?"
-command_exits 2 rnu
+what=rnu
+build/midflight rnu >"$work/out" 2>&1
 expect "a command that there is not" "no command 'rnu'; did you mean 'run'\?"
 run 2 --baseline 6.12
 expect "--baseline of nothing" '--baseline: of which --kernel, --each-module or --each-param\?'
