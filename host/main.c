@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	options_init(&o);
 	if (!cmd_line_parse(&o, NULL, argc, argv)) {
-		argp_parse(&top, argc, argv, ARGP_NO_HELP, NULL, NULL);
+		argp_parse(&top, argc, argv, ARGP_NO_HELP | ARGP_IN_ORDER, NULL, NULL);
 		return 2;
 	}
 	fclose(stderr);

@@ -17,7 +17,7 @@
 struct l0_pages {
 	struct page {
 		uint64_t pfn, gpa;
-	} *page;
+	} * page;
 	size_t count;
 };
 
@@ -67,12 +67,13 @@ static bool is_held(int fd, const struct page *page)
 }
 
 /*
- * Each CPU keeps a few pages that it will put on Linux's lists together. MADV_COLD has one do it, that on which
- * it is called.
+ * Each CPU keeps a few pages that it will put on Linux's lists together. MADV_COLD has one do it,
+ * that on which it is called.
  */
 static void drain(void)
 {
-	void *page = mmap(NULL, PAGEMAP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, PAGEMAP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 	cpu_set_t own, one;
 
 	if (page == MAP_FAILED || sched_getaffinity(0, sizeof(own), &own))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages of a VM that L0 keeps when the VM is gone. KVM takes references to pages of the guest, for vmcs12's
- * pages as long as L2 runs; one that it forgets is lost to the machine. No count of free memory tells of one
- * page, so each page of the guest is looked at by itself: when it was mapped nowhere else and is given back,
- * it is anonymous memory no more (/proc/kpageflags). That is exact, and takes root.
+ * Pages of a VM that L0 keeps when the VM is gone. KVM takes references to pages of the guest, for
+ * vmcs12's pages as long as L2 runs; one that it forgets is lost to the machine. No count of free
+ * memory tells of one page, so each page of the guest is looked at by itself: when it was mapped
+ * nowhere else and is given back, it is anonymous memory no more (/proc/kpageflags). That is exact,
+ * and takes root.
  */
 #ifndef HOST_L0_L0_PAGES_H
 #define HOST_L0_L0_PAGES_H
@@ -22,8 +23,8 @@ struct l0_pages *l0_pages_of(const uint8_t *memory, uint64_t size);
 void l0_pages_gone(struct l0_pages *pages);
 
 /*
- * Adds a finding for each page that was remembered since the last call, by its role in @names (NULL: nobody
- * knows it).
+ * Adds a finding for each page that was remembered since the last call, by its role in @names
+ * (NULL: nobody knows it).
  */
 void l0_pages_read(struct oracle_report *report, const struct page_names *names);
 

@@ -129,6 +129,11 @@ static int send_byte(void *vm, char byte)
 	return q->now->serial_fd < 0 || errno == EPIPE || errno == ECONNRESET ? VM_OK : VM_HARNESS;
 }
 
+static int reset_itself(void *vm, char byte)
+{
+	return qemu_allow_reset(vm) ?: send_byte(vm, byte) ?: qemu_await_reset(vm);
+}
+
 static int nmi(void *vm)
 {
 	struct qemu *q = vm;
@@ -201,7 +206,7 @@ const struct driver qemu_driver = {
 	.move = qemu_move,
 	.back = qemu_back,
 	.reset = qemu_reset,
-	.reset_itself = qemu_reset_itself,
+	.reset_itself = reset_itself,
 	.look = look,
 	.moved = qemu_moved,
 	.saved_file = qemu_saved_file,

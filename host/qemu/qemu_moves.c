@@ -137,11 +137,7 @@ static bool is_reset(const struct qemu *q)
 	return q->now->was_reset;
 }
 
-/*
- * From now on QEMU does not end at a reset, nor at the next one: SeaBIOS answers a reset by one of
- * its own. One that nobody asked for is seen by the guest's log, which begins again.
- */
-static int allow_reset(struct qemu *q)
+int qemu_allow_reset(struct qemu *q)
 {
 	int ret = qemu_command(q, q->now, "set-action", json_pack("{s:s}", "reboot", "reset"), -1,
 			       NULL);
@@ -150,20 +146,17 @@ static int allow_reset(struct qemu *q)
 	return ret == VM_HARNESS ? qemu_lacks(q, "%s", q->config->err->text) : ret;
 }
 
+int qemu_await_reset(struct qemu *q)
+{
+	return qemu_wait_until(q, is_reset, "reset");
+}
+
 int qemu_reset(void *vm)
 {
 	struct qemu *q = vm;
-	int ret = allow_reset(q) ?: qemu_command(q, q->now, "system_reset", NULL, -1, NULL);
 
-	return ret ?: qemu_wait_until(q, is_reset, "reset");
-}
-
-int qemu_reset_itself(void *vm, char byte)
-{
-	struct qemu *q = vm;
-	int ret = allow_reset(q) ?: qemu_driver.send(vm, byte);
-
-	return ret ?: qemu_wait_until(q, is_reset, "reset by the guest");
+	return qemu_allow_reset(q) ?: qemu_command(q, q->now, "system_reset", NULL, -1, NULL)
+				   ?: qemu_await_reset(q);
 }
 
 void qemu_moved(void *vm, struct move_record *record)

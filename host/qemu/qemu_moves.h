@@ -48,7 +48,12 @@ int qemu_save(void *vm, struct saved_vm *to, struct saved_state *state);
 int qemu_restore(void *vm, const struct saved_vm *from);
 int qemu_back(void *vm);
 int qemu_reset(void *vm);
-int qemu_reset_itself(void *vm, char byte);
+/*
+ * From now on QEMU does not end at a reset, nor at the next one: SeaBIOS answers a reset by one of
+ * its own. One that nobody asked for is seen by the guest's log, which begins again.
+ */
+int qemu_allow_reset(struct qemu *q);
+int qemu_await_reset(struct qemu *q);
 size_t qemu_saved_file(void *vm, struct buf *file);
 void qemu_moved(void *vm, struct move_record *record);
 unsigned qemu_fetches(void *vm, struct fetch **list);

@@ -105,7 +105,7 @@ none_left "a runner that is killed outright leaves no emulator" 60
 
 # ---- what it is not for -------------------------------------------------------------------------
 run 2 --jobs 0
-expect "no labs" "--jobs: '0' is no number from 1 to"
+expect "no labs" "--jobs: '0' is neither auto nor a number from 1 to"
 run 2 --jobs 2 --lab no
 expect "not on this machine's own KVM" '--jobs is for labs, and not with --lab no'
 run 4 --jobs 2 --accel tcg --scenario running

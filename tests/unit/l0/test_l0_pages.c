@@ -13,7 +13,8 @@
 #define PAGES 600 /* more than are read at once */
 #define HELD  555
 
-/* Memory of which every third page was touched is given back; a pipe of @fds holds one page of it, if asked for. */
+/* Memory of which every third page was touched is given back; a pipe of @fds holds one page of it,
+ * if asked for. */
 static void give_back(const int *fds)
 {
 	const size_t size = PAGES * PAGE;
