@@ -198,7 +198,7 @@ expect "a module that does not load is refused, in the kernel's words" \
 	'not fit for use: the module kvm_intel does not load' 'Unknown symbol kvm_init_shadow_xyz_mmu'
 refuse "the command was not run" '^ran'
 lab 0 run --kernel "$cache/debs" -- uname -r
-expect "a directory of packages: their kernel runs" "^$release\$"
+expect "a directory of packages: their kernel runs" '^'"${release//+/[+]}"'$'
 lab 0 kernels
 expect "lab.sh kernels: what the archives have" '^6\.1 +bookworm +(6\.1\.|not known)' \
 	'^6\.12 +trixie +(6\.12\.|not known).* built: 6\.12\.'
