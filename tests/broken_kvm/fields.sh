@@ -16,6 +16,8 @@ awk -v what="$1" -F'[(,] *|[)]' '
 		for (i = 3; i <= length(digits); i++) n = 16 * n + index("0123456789abcdef", substr(digits, i, 1)) - 1
 		return n
 	}
+	# What was lost often hangs; QEMU takes longer to move a VM than that.
+	BEGIN { patience = " --timeout 3 --nudge 1" }
 	function is_scenario(cell) { return cell ~ /^[a-z]/ }
 	# SCENARIO, or SCENARIO:ORDER for another order than QEMU has.
 	function shown(cell, part) {
@@ -23,7 +25,7 @@ awk -v what="$1" -F'[(,] *|[)]' '
 		return split(cell, part, ":") > 1 ? "`" part[1] "` (order `" part[2] "`)" : "`" cell "`"
 	}
 	function flight(name, parameter, value, cell, part) {
-		print name, parameter, value, (split(cell, part, ":") > 1 ? part[1] " --driver kvm --order " part[2] : cell " --driver kvm")
+		print name, parameter, value, (split(cell, part, ":") > 1 ? part[1] " --driver kvm --order " part[2] : cell " --driver kvm") patience
 	}
 	# The text of a row that ends in one, between its quotes.
 	function text(line) { sub(/^[^"]*"/, "", line); sub(/".*/, "", line); return line }
@@ -33,7 +35,7 @@ awk -v what="$1" -F'[(,] *|[)]' '
 	/^R\(/ { number[$2] = ++reasons; reason[reasons] = text($0) }
 	/^M\(/ {
 		split($0, quoted, "\"")
-		if (what == "flights") print $2, "lossy_mistake", $3, $4, quoted[4]
+		if (what == "flights") print $2, "lossy_mistake", $3, $4, quoted[4] (quoted[4] ~ /kvm/ ? patience : "")
 		else mistakes = mistakes "| " quoted[2] " | `" $4 "`" (quoted[4] ? " (`" quoted[4] "`)" : "") " |\n"
 	}
 	/^F\(/ && what == "flights" {

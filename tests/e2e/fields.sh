@@ -30,7 +30,7 @@ row() { # NAME PARAMETER VALUE SCENARIO OPTION...
 	shift 4
 	set lossy_hits 0
 	set "$parameter" "$value"
-	./midflight run --lab=no --loops 1 --timeout 3 --nudge 1 --log /tmp/log --scenario "$scenario" \
+	./midflight run --lab=no --loops 1 --log /tmp/log --scenario "$scenario" \
 		"$@" >"out/$name" 2>&1
 	set "$parameter" 0
 	echo "struck $(cat /sys/module/kvm_intel/parameters/lossy_hits) times" >>"out/$name"
