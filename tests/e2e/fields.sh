@@ -13,6 +13,10 @@ what="(lab.sh patched)"
 tests/broken_kvm/fields.sh table >"$work/table"
 holds "docs/fields.md is what the table says (else: make docs)" \
 	cmp -s <(cat docs/fields.in.md "$work/table") docs/fields.md
+if [ -z "${FIELDS:-}" ]; then
+	echo 'ok - each field that KVM loses is noticed # SKIP takes minutes; FIELDS=yes flies it'
+	exit 0
+fi
 tests/broken_kvm/fields.sh flights >"$work/flights"
 
 # The source is there as soon as anything was patched.
