@@ -45,7 +45,7 @@ holds() { # NAME COMMAND...: the command must succeed
 
 whole_lines() { # what was printed, with the lines whole again that went on below themselves
 	awk 'NR > 1 && /^#     +[^ ]/ { sub(/^# +/, " "); printf "%s", $0; next }
-		{ printf "%s%s", NR > 1 ? "\n" : "", $0 } END { print "" }' "$work/out"
+		{ printf "%s%s", (NR > 1 ? "\n" : ""), $0 } END { print "" }' "$work/out"
 }
 
 expect() { # NAME REGEX...: all must match a line each
