@@ -205,22 +205,6 @@ static void fly_wrong_guest(void)
 	wrong(GUEST_RFLAGS, 0x44, fails_guest); /* bit 1 is 0 */
 }
 
-/* KVM looks at the revision when it maps the page. */
-static void fly_wrong_revision(void)
-{
-	turns_create(&l2, 0xa000);
-	if (!turns_take(&l2, 0xa000, 0xa001, false) ||
-	    !ktap_check("VMCLEAR succeeds", 1, vmclear(l2.vmcs)))
-		return;
-	l2.launched = false;
-	*evmcs_u32(vmcs_enlightened(), EVMCS_REVISION_ID) = EVMCS_REVISION + 1;
-	freeze_point();
-	if (!l2_entry_fails(&l2, 0))
-		return;
-	*evmcs_u32(vmcs_enlightened(), EVMCS_REVISION_ID) = EVMCS_REVISION;
-	turns_take(&l2, 0xa001, 0xa002, false);
-}
-
 #define WRONG(id, fn, what, promise, proof)                                                     \
 	SCENARIO(evmcs_wrong_##id, NEEDS(EVMCS, L2_BASE), FLY(fn),                              \
 		 TITLE("an enlightened VMCS has " what ", and the next VM entry fails"),        \
@@ -236,8 +220,6 @@ WRONG(control, fly_wrong_control, "a control that it has no fields for",
 WRONG(guest, fly_wrong_guest, "RFLAGS that cannot be",
       "SDM, Checks on Guest RIP, RFLAGS, and SSP: a VM exit, reason 33",
       "vmxon evmcs !l2 GUEST_RFLAGS=0x44");
-WRONG(revision, fly_wrong_revision, "another revision",
-      "TLFS, Enlightened VMCS: its version; SDM: VMfailInvalid", "vmxon !evmcs !l2");
 
 /* ---- two ------------------------------------------------------------------------------------ */
 
