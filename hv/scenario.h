@@ -82,6 +82,7 @@ struct scenario {
 #define TEXT_POSTS	      "posts: yes\n"
 #define TEXT_QUICK	      "quick: yes\n"
 #define TEXT_ORDINARY	      "ordinary: yes\n"
+#define TEXT_ORDER(name)      "order: " name "\n"
 
 /* Behind `true`: whether what a key says is in its table. */
 #define WORD_
@@ -99,6 +100,7 @@ struct scenario {
 #define WORD_POSTS
 #define WORD_QUICK
 #define WORD_ORDINARY
+#define WORD_ORDER(name)
 
 enum scenario_word {
 #define F(id, name, text) FREEZE_##name,

@@ -368,12 +368,14 @@ bool has_variants(const struct options *o)
 }
 
 void options_repro(const struct options *o, const struct scenario *scenario, enum method method,
-		   struct buf *text)
+		   const char *order, struct buf *text)
 {
 	struct options one = *o;
 
 	if (o->method_text)
 		one.method_text = method_name(method);
+	if (order)
+		one.order = order;
 	one.shard = (struct shard){0};
 	one.quiet = false;
 	buf_printf(text, "%s", o->shown_command);

@@ -169,8 +169,9 @@ bool options_run(const struct options *o);
 /* Whether @o asks for more than one kernel, module or value of a parameter, or for a patch. */
 bool has_variants(const struct options *o);
 
-/* A command line that repeats @scenario with @method, whatever the shard. */
+/* A command line that repeats @scenario with @method and @order (NULL: that of @o), whatever the
+ * shard. */
 void options_repro(const struct options *o, const struct scenario *scenario, enum method method,
-		   struct buf *text);
+		   const char *order, struct buf *text);
 
 #endif

@@ -98,7 +98,7 @@ static void clean(const char *dir, enum cell cell)
 static enum cell fly(struct matrix *m, struct flight_config *c, const char *column, bool control,
 		     struct buf *why)
 {
-	const struct plan_item item = {c->scenario, control, c->post, METHOD_FILE};
+	const struct plan_item item = {c->scenario, control, c->post, METHOD_FILE, NULL};
 	auto_by(flight_result_free) struct flight_result r = {0};
 	auto_free char *dir = xasprintf("%s/%s.%s", m->setup.log, c->scenario->name, column);
 	auto_free char *name = plan_key(&item); /* of the result, as `run` calls it */

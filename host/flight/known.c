@@ -22,6 +22,7 @@
 #define ORACLE_CHANCE(field, values) BRACED(BY_ORACLE, CHANCE, field, values)
 #define LOGGED(text)		     BRACED(BY_L0_LOG, CHANCE, "L0's log", text)
 #define REFUSED(text)		     BRACED(BY_KVM, EACH, text, "")
+#define ENDED(text)		     BRACED(BY_END, EACH, text, "~(hop * of *, phase run)")
 
 static const struct known rows[] = {
 #define ROW(swept, id, results, trait, orders, kernels, text, fixed, ...)        \
@@ -226,6 +227,16 @@ static bool take_oracles(struct matching *m, const struct oracle_report *oracle)
 	return true;
 }
 
+/* What ended the VM: TEXT (hop 1 of 1, phase run). */
+static bool take_end(struct matching *m, const struct verdict *v)
+{
+	const char *at = v->word == WORD_CRASH ? strstr(v->finding[0], " (hop ") : NULL;
+	auto_free char *text =
+		at ? xasprintf("%.*s", (int)(at - v->finding[0]), v->finding[0]) : NULL;
+
+	return v->word != WORD_CRASH || (at && take(m, BY_END, 0, text, at + 1));
+}
+
 /* Whether each row that was met was met whole. */
 static bool all_signs(const struct matching *m, unsigned hops, unsigned snapshots)
 {
@@ -266,7 +277,8 @@ static bool nothing_else(const struct flight_config *c, const struct flight_resu
 		return false;
 	if (!c->control && !control_passed && !control)
 		return false;
-	if (*r->refused) /* there is no complete log, and nothing else may be wrong */
+	/* Then there is no complete log, and nothing else may be wrong. */
+	if (*r->refused || (r->verdict.word == WORD_CRASH && r->verdict.findings == 1))
 		return !log->fails && !log->damage;
 	/* A finding of the host's (damage, HANG, CRASH, ...) is never part of a known bug. */
 	if (r->verdict.word != WORD_FAIL || !r->verdict.complete || r->verdict.findings)
@@ -294,7 +306,7 @@ const struct known *known_match(const char *result, const struct flight_config *
 
 	if (!nothing_else(c, r, control_passed, c->control ? NULL : control) ||
 	    !take_guest(&m, &r->log) || (*r->refused && !take(&m, BY_KVM, 0, r->refused, "")) ||
-	    !take_oracles(&m, &r->oracle) ||
+	    !take_end(&m, &r->verdict) || !take_oracles(&m, &r->oracle) ||
 	    !all_signs(&m, as_control ? r->log.hops_done : r->taken, r->oracles_run))
 		return NULL;
 	return m.first;

@@ -5,14 +5,15 @@
 
 #include "host/flight/flight.h"
 
-enum known_by { BY_NOBODY, BY_GUEST, BY_ORACLE, BY_L0_LOG, BY_KVM };
+enum known_by { BY_NOBODY, BY_GUEST, BY_ORACLE, BY_L0_LOG, BY_KVM, BY_END };
 
 /* One thing that is said of a bug, by whom and how often. */
 struct known_sign {
 	enum known_by by;
 	/* Time; at least once in a flight; maybe never; or for one vector after the other. */
 	enum { EACH, SOME, CHANCE, BATCH } often;
-	const char *check;  /* `CHECK` of a fail event, `ORACLE: FIELD`; of KVM its refusal */
+	/* `CHECK` of a fail event, `ORACLE: FIELD`; of KVM its refusal, of the end how it came */
+	const char *check;
 	const char *values; /* pattern of the evidence (evidence_matches()) */
 };
 

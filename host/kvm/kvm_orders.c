@@ -109,6 +109,14 @@ const char *order_names(void)
 	return names + 1;
 }
 
+bool order_is_known(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+		if (strlen(orders[i].name) == len && !strncmp(orders[i].name, word, len))
+			return true;
+	return false;
+}
+
 const char *order_like(const char *name)
 {
 	const struct known_order *known = table_find(orders, name, name);

@@ -41,6 +41,8 @@ int order_load(struct order *o, const char *name, struct err *e);
 int order_of_saving(struct order *o, const char *name, struct err *e);
 /* The names of all orders of restoring, separated by `|`. */
 const char *order_names(void);
+/* Whether @word, @len bytes of it, is one of them. */
+bool order_is_known(const char *word, size_t len);
 /* The order whose known bugs are met in that called @name, too; mostly itself. */
 const char *order_like(const char *name);
 

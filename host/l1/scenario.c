@@ -28,7 +28,7 @@ static const struct text {
 #member, offsetof(struct scenario, member) \
 	}
 	T(name), T(family), T(title),	T(needs), T(promise),
-	T(host), T(bug),    T(failure), T(proof), T(proof1),
+	T(host), T(bug),    T(failure), T(proof), T(proof1), T(order),
 #undef T
 };
 
@@ -159,7 +159,7 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 	struct err why = {0};
 
 	*s = (struct scenario){
-		.title = "", .family = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
+		.title = "", .family = "", .needs = "", .proof = "", .proof1 = "", .order = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
 

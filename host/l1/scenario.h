@@ -22,6 +22,8 @@
  *   posts                          yes: the host posts interrupts (posts.def)
  *   quick                          yes: runs unasked with every driver
  *   ordinary                       yes: not with an enlightened VMCS
+ *   order                          an order of host/kvm/orders.def, in which it is restored as well:
+ *                                  KVM refuses it in QEMU's
  *
  * A scenario that needs L2_BASE or L2_ANY and is not `ordinary` stands here twice, the second time
  * as NAME_evmcs, which an enlightened L1 flies.
@@ -67,6 +69,7 @@ const char *post_name(enum post p);
 
 struct scenario {
 	const char *name, *family, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
+	const char *order; /* "": it has no second one */
 	unsigned vcpus;
 	enum scenario_freeze freeze;
 	struct scenario_act {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Counts results: what the summary and the exit status come from.
 #include "host/report/counts.h"
+#include "host/kvm/kvm_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,13 @@ void report_free(struct report *r)
 	r->bug = NULL;
 	r->skips = r->bugs = 0;
 	r->environment = r->json = NULL;
+}
+
+const char *report_order(const struct report_entry *entry)
+{
+	const struct flight_config *c = entry->config;
+
+	return c->control || !c->vm.order ? NULL : c->vm.order->name;
 }
 
 static void count_bug(struct report *r, const struct report_line *line)

@@ -18,6 +18,9 @@ struct report_entry {
 	bool control_passed;
 };
 
+/* The order of its restores, which need not be that of --order; NULL: it was not to be flown. */
+const char *report_order(const struct report_entry *entry);
+
 /* What is printed and counted of one result. */
 struct report_line {
 	const char *name;

@@ -109,8 +109,8 @@ static void print_where(FILE *out, const struct failure *f)
 	buf_printf(&text, "scenario %s (%s), method %s, driver %s, seed %llu", c->scenario->name,
 		   c->scenario->title, c->control ? "none: the control" : method_name(c->method),
 		   o->driver, (unsigned long long)o->seed);
-	if (strcmp(o->order, standard.order) != 0)
-		buf_printf(&text, ", order %s", o->order);
+	if (report_order(f->entry) && strcmp(report_order(f->entry), standard.order) != 0)
+		buf_printf(&text, ", order %s", report_order(f->entry));
 	if (strcmp(o->pages, standard.pages) != 0)
 		buf_printf(&text, ", pages %s", o->pages);
 	if (strcmp(o->freeze_text, standard.freeze_text) != 0)
@@ -268,7 +268,8 @@ void failure_print(const struct failure *f, bool whole, FILE *out)
 		print_state(out, f, whole);
 		print_serial(out, f, whole);
 	}
-	options_repro(f->options, entry->config->scenario, entry->config->method, &text);
+	options_repro(f->options, entry->config->scenario, entry->config->method,
+		      report_order(f->entry), &text);
 	print_lines(out, INDENT FAILURE_AGAIN, text.p);
 	text.len = 0;
 	if (f->dir && (whole || !entry->known)) {

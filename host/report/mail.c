@@ -257,7 +257,7 @@ static int put_steps(const struct letter *l, struct err *e)
 			l->mail, IN, IN,
 			"A small VMM on /dev/kvm runs a hypervisor of Midflight's, L1, which runs "
 			"L2. It restores in order '%s'.",
-			json_text_of(l->top, "order"));
+			json_member(l->m->result, "order") ?: json_text_of(l->top, "order"));
 	if (!l->control)
 		mail_printf(l->mail, IN, IN, "Method '%s': the VM is %s.", method,
 			    method_info(method_find(method))->text);

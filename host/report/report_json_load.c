@@ -6,6 +6,7 @@
 #include "host/report/schemas.h"
 #include "host/base/cleanup.h"
 #include "host/cli/plan.h"
+#include "host/kvm/kvm_state.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -144,15 +145,16 @@ struct report_line report_json_line(const json_t *result)
 /* ---- one result --------------------------------------------------------------------------- */
 
 /*
- * Its name is SCENARIO.control or SCENARIO[.POSTING][.METHOD], the method if and only if
+ * Its name is SCENARIO.control or SCENARIO[.POSTING or .ORDER][.METHOD], the method if and only if
  * @with_method. The length of the name without the method, 0: it isn't.
  */
 static size_t check_name(const json_t *result, bool with_method)
 {
 	const char *name = json_text_of(result, "name"),
 		   *scenario = json_text_of(result, "scenario");
-	const char *method = json_text_of(result, "method");
-	size_t len = strlen(name), scenario_len = strlen(scenario), method_len = strlen(method);
+	const char *method = json_text_of(result, "method"), *rest;
+	size_t len = strlen(name), scenario_len = strlen(scenario), method_len = strlen(method),
+	       rest_len;
 
 	if (!scenario_len || strchr(scenario, '.') || strspn(name, NAME_CHARS) != len ||
 	    strncmp(name, scenario, scenario_len) || method_find(method) == METHODS)
@@ -165,10 +167,14 @@ static size_t check_name(const json_t *result, bool with_method)
 			return 0;
 		len -= method_len + 1;
 	}
-	if (len == scenario_len || (name[scenario_len] == '.' &&
-				    plan_is_post(name + scenario_len + 1, len - scenario_len - 1)))
+	if (len == scenario_len)
 		return len;
-	return 0;
+	rest = name + scenario_len + 1;
+	rest_len = len - scenario_len - 1;
+	return name[scenario_len] == '.' &&
+			       (plan_is_post(rest, rest_len) || order_is_known(rest, rest_len))
+		       ? len
+		       : 0;
 }
 
 /* What is wrong with the hops of @result, NULL: nothing. */

@@ -173,6 +173,7 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 	const struct known *control_known = NULL;
 	const char *lack;
 	auto_free char *reason = NULL;
+	struct err e = {0};
 
 	setup_flight(&r->setup, &config);
 	config.scenario = scenario;
@@ -191,14 +192,13 @@ static bool run_scenario(struct run *r, struct report *report, const struct plan
 		struct report_entry entry = {
 			.name = name, .key = key, .config = &config, .result = &result};
 
-		setup_method(&r->setup, &config, items[i].method);
-		config.control = items[i].control;
+		if (setup_item(&r->setup, &config, &items[i], &e))
+			verdict_raise(&result.verdict, WORD_ERROR, "%s", e.text);
 		config.control_passed = control_passed;
-		config.post = items[i].post;
 		lack = config.control ? NULL : method_lacks(config.driver, config.method);
 		if (lack || control_skipped)
 			verdict_raise(&result.verdict, WORD_SKIP, "%s", lack ? lack : reason);
-		else
+		else if (result.verdict.word == WORD_PASS)
 			fly(r, &config, entry.name, &result);
 		entry.control_passed = control_passed;
 		if (config.driver == &kvm_driver) /* QEMU's wire does not tell it */

@@ -82,6 +82,7 @@ static void add_death(struct lab_run *l, const struct plan_item *item, enum l0_s
 		      const char *line)
 {
 	auto_by(flight_result_free) struct flight_result result = {0};
+	struct setup setup = *l->setup;
 	struct flight_config config;
 	auto_free char *key = plan_key(item), *name = plan_name(l->o, item);
 	const struct report_entry entry = {.name = name,
@@ -92,12 +93,10 @@ static void add_death(struct lab_run *l, const struct plan_item *item, enum l0_s
 	auto_free char *dir = xasprintf("%s/%s", l->dir, entry.name);
 	struct err e = {0};
 
-	setup_flight(l->setup, &config);
+	setup_flight(&setup, &config);
 	config.scenario = item->scenario;
 	config.hops = setup_hops(l->setup, item->scenario);
-	setup_method(l->setup, &config, item->method);
-	config.control = item->control;
-	config.post = item->post;
+	setup_item(&setup, &config, item, &e); /* nothing of it flies */
 	verdict_raise(&result.verdict, sign == L0_HANG ? WORD_HANG : WORD_CRASH, L0_DEATH "%s",
 		      line);
 	buf_printf(&result.details, "L0's console (" L0_CONSOLE ") ends:\n%s",

@@ -56,7 +56,8 @@ struct dealt {
 static bool same_item(const struct plan_item *a, const struct plan_item *b)
 {
 	return a->scenario == b->scenario && a->control == b->control &&
-	       (a->control || (a->post == b->post && a->method == b->method));
+	       (a->control ||
+		(a->post == b->post && a->method == b->method && a->order == b->order));
 }
 
 /*

@@ -166,7 +166,7 @@ int setup_skip(const struct setup *s)
 	return 4;
 }
 
-void setup_method(const struct setup *s, struct flight_config *c, enum method method)
+static void set_method(const struct setup *s, struct flight_config *c, enum method method)
 {
 	const struct options *o = s->o;
 
@@ -217,7 +217,17 @@ void setup_flight(const struct setup *s, struct flight_config *c)
 		       .pages = &o->pages_config,
 		       .serve_from = o->serve_from},
 	};
-	setup_method(s, c, o->method[0]);
+	set_method(s, c, o->method[0]);
+}
+
+int setup_item(struct setup *s, struct flight_config *c, const struct plan_item *item,
+	       struct err *e)
+{
+	set_method(s, c, item->method);
+	c->control = item->control;
+	c->post = item->post;
+	c->vm.order = item->order ? &s->second_order : &s->order;
+	return item->order ? order_load(&s->second_order, item->order, e) : 0;
 }
 
 int fly_in_lab(const struct options *o, const struct setup *s, const struct left *left)

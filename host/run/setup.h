@@ -6,14 +6,14 @@
 #include "host/flight/flight.h"
 #include "host/l0/kvm_probe.h"
 #include "host/kvm/kvm_state.h"
-#include "host/cli/options.h"
+#include "host/cli/plan.h"
 
 #include <limits.h>
 
 struct setup {
 	const struct options *o;
 	char image[PATH_MAX], log[PATH_MAX], qemu[PATH_MAX]; /* absolute */
-	struct order order, save_order;
+	struct order order, save_order, second_order;
 	struct kvm_probe probe;
 	const char *missing; /* why KVM cannot do it here, NULL: it can */
 	bool lab;	     /* to be handed over to the lab */
@@ -25,12 +25,15 @@ void setup_where(struct setup *s);
 /* Finds image, log directory and QEMU, asks KVM. 0, or -1 with @e filled. */
 int setup(struct setup *s, const struct options *o, struct err *e);
 
-/* Fills @c for what @o asks for; scenario, control, post and directory are the caller's. The method
- * is the first one. */
+/* Fills @c for what @o asks for, by its first method; scenario and directory are the caller's. */
 void setup_flight(const struct setup *s, struct flight_config *c);
 
-/* Makes it a flight by @method. */
-void setup_method(const struct setup *s, struct flight_config *c, enum method method);
+/*
+ * Makes it the flight of @item, whose scenario it has: method, control, posting, order. The order
+ * is kept in @s. 0, or -1 with @e filled.
+ */
+int setup_item(struct setup *s, struct flight_config *c, const struct plan_item *item,
+	       struct err *e);
 
 /* Snapshots of @scenario: as asked for, else one where the instant is exact. */
 unsigned setup_hops(const struct setup *s, const struct scenario *scenario);

@@ -112,10 +112,9 @@ static bool fails(void *arg, const struct options *o, const char *what)
 	if (!dir || order_load(&setup.order, o->order, &e))
 		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	setup_flight(&setup, &config);
-	setup_method(&setup, &config, s->item.method);
 	config.scenario = s->item.scenario;
-	config.control = s->item.control;
-	config.post = s->item.post;
+	if (setup_item(&setup, &config, &s->item, &e))
+		verdict_raise(&r.verdict, WORD_ERROR, "%s", e.text);
 	config.hop_files = false;
 	config.l0_log = s->l0_log;
 	config.vm.dir = dir;
@@ -171,7 +170,7 @@ static int finish(struct shrinking *s, const struct options *o, const struct min
 	one.verbose = one.quiet = false;
 	if (!strcmp(s->replay->result, s->item.scenario->name))
 		one.only = NULL; /* it is the only one beside its control */
-	options_repro(&one, s->item.scenario, s->item.method, &again);
+	options_repro(&one, s->item.scenario, s->item.method, s->item.order, &again);
 	printf("# again: ");
 	print_lines(stdout, "", again.p);
 	printf("ok 1 - minimise # %s, %u tries\n", s->replay->result, m->tries);

@@ -132,7 +132,7 @@ static void count(struct soak *s, const struct options *one, struct report_entry
 static void fly_choice(struct soak *s, const struct choice *c, uint64_t number)
 {
 	const struct options one = choice_options(c, s->o);
-	const struct plan_item item = {c->scenario, false, c->post, METHOD_FILE};
+	const struct plan_item item = {c->scenario, false, c->post, METHOD_FILE, NULL};
 	struct setup setup = s->setup;
 	struct flight_config config;
 	auto_by(flight_result_free) struct flight_result r = {0};

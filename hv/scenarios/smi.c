@@ -157,7 +157,8 @@ static void fly_twice(void)
 		    "first")
 #define IN_HANDLER                                                                               \
 	HOST("an SMI; snapshot at a freeze point inside the handler, where KVM keeps VMXON and " \
-	     "L2 apart")
+	     "L2 apart"),                                                                        \
+		ORDER("selftests")
 
 SCENARIO(smi_in_l1_vmxon, NEEDS(L2_BASE), FLY(fly_l1_vmxon, .possible = hop_host_there), ORDINARY,
 	 TITLE("an SMI meets L1 that has no current VMCS; frozen in the handler"), ABOUT,

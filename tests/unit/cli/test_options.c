@@ -6,6 +6,7 @@
 #include "host/lab/lab.h"
 #include "host/cli/commands.h"
 #include "host/cli/plan.h"
+#include "host/kvm/kvm_state.h"
 #include "host/qemu/qemu_process.h"
 #include "host/report/ktap.h"
 
@@ -44,7 +45,7 @@ static void words(void **state)
 	assert_string_equal(b.p, " --scenario running,halted --method 'post*,file'"
 				 " --shard 2/3 --seed 1 --irqchip split --without avx,la57");
 	b.len = 0;
-	options_repro(&o, o.scenario[0], METHOD_POSTCOPY, &b);
+	options_repro(&o, o.scenario[0], METHOD_POSTCOPY, NULL, &b);
 	assert_string_equal(b.p, "'a b' run --scenario running --method postcopy --seed 1"
 				 " --irqchip split --without avx,la57");
 	b.len = 0;
@@ -563,8 +564,54 @@ static void shards(void **state)
 	}
 	assert_true(plan_names("running") && plan_names("running.control"));
 	assert_true(plan_names("halted.paused.pause") && plan_names("halted.ping-pong"));
-	assert_false(plan_names("halted.nested-last") || plan_names("src") || plan_names(".."));
+	assert_true(plan_names("halted.nested-last"));
+	assert_false(plan_names("halted.nested-first-last") || plan_names("src") ||
+		     plan_names(".."));
 	assert_false(plan_names("halted.") || plan_names(""));
+}
+
+/* What KVM refuses in QEMU's order flies in the scenario's second one, too: once, and only there.
+ */
+static void second_orders(void **state)
+{
+	static const struct {
+		const char *driver, *order, *methods, *second; /* second: its name */
+	} t[] = {
+		{"kvm", "qemu", "file,pause", "running.selftests.file"},
+		{"kvm", "nested-last", "file", NULL},
+		{"kvm", "qemu", "pause", NULL},
+		{"qemu", "qemu", "file", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct plan p;
+		unsigned seconds = 0;
+		struct scenario twice;
+		struct err e = {0};
+
+		setup(state);
+		twice = *o.scenario[0];
+		twice.order = "selftests";
+		o.scenario[0] = &twice;
+		o.command = CMD_RUN;
+		o.driver = t[i].driver;
+		o.order = t[i].order;
+		assert_int_equal(options_methods(&o, t[i].methods, &e), 0);
+		o.method_text = t[i].methods;
+		plan_make(&p, &o); /* the other scenario has none */
+		for (unsigned n = 0; n < p.count; n++) {
+			char *name = plan_name(&o, &p.item[n]);
+
+			if (p.item[n].order) {
+				assert_string_equal(name, t[i].second);
+				assert_string_equal(p.item[n].order, "selftests");
+				seconds++;
+			}
+			free(name);
+		}
+		assert_int_equal(seconds, t[i].second != NULL);
+		plan_free(&p);
+	}
 }
 
 int main(void)
@@ -572,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(freeze_words),
 		cmocka_unit_test(method_words),
+		cmocka_unit_test(second_orders),
 		cmocka_unit_test(shard_words),
 		cmocka_unit_test(jobs_words),
 		cmocka_unit_test_setup(shards, setup),

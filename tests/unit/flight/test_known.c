@@ -13,9 +13,9 @@ static const struct recorded {
 	const char *id, *kernel, *result, *order;
 	enum method method;
 	unsigned hops, snapshots, oracles;
-	const char *
-		said; /* a line each: HOP CHECK: EVIDENCE; oracle NAME: FIELD: TEXT; refused TEXT */
-	bool swept;   /* at a moment that is none of the scenario's own */
+	const char *said; /* a line each: HOP CHECK: EVIDENCE; oracle NAME: FIELD: TEXT; refused
+			     TEXT; ended TEXT */
+	bool swept;	  /* at a moment that is none of the scenario's own */
 } recorded[] = {
 #define ROW(swept, id, kernel, result, order, method, hops, snapshots, oracles, said) \
 	{id, kernel, result, order, METHOD_##method, hops, snapshots, oracles, said, swept},
@@ -103,6 +103,7 @@ static void add_fail(struct guest_log *log, const char *scenario, const char *li
 static const struct known *judged(struct flown *f)
 {
 	const struct known *known;
+	bool ended = false;
 
 	for (unsigned i = 0; i < f->events; i++) {
 		const char *line = f->line[i];
@@ -111,15 +112,27 @@ static const struct known *judged(struct flown *f)
 			add_oracle(&f->r.oracle, line + 7);
 		else if (!strncmp(line, "refused ", 8))
 			snprintf(f->r.refused, sizeof(f->r.refused), "%s", line + 8);
+		else if (!strncmp(line, "ended ", 6) && (ended = true))
+			verdict_raise(&f->r.verdict, WORD_CRASH, "%s", line + 6);
 		else
 			add_fail(&f->r.log, f->scenario, line);
 	}
-	f->r.verdict.word = WORD_FAIL;
-	f->r.verdict.complete = true;
+	if (!ended) {
+		f->r.verdict.word = WORD_FAIL;
+		f->r.verdict.complete = true;
+	}
 	f->r.log.word = f->r.log.fails ? WORD_FAIL : WORD_PASS;
 	known = known_match(f->result, &f->c, &f->r, true, NULL);
 	guest_log_free(&f->r.log);
+	if (ended)
+		verdict_free(&f->r.verdict);
 	return known;
+}
+
+/* What has no complete log, at the hop that it tells of. */
+static bool cut_short(const char *said)
+{
+	return !strncmp(said, "refused ", 8) || !strncmp(said, "ended ", 6);
 }
 
 static void still(const struct flown *f, const struct known *known, const char *how,
@@ -218,7 +231,7 @@ static void circumstances(void **state)
 		refused_here(&f, "in", "another scenario");
 		fly(&f, from);
 		f.r.log.hello_hops++;
-		if (strncmp(from->said, "refused", 7) && !two_futures(from))
+		if (!cut_short(from->said) && !two_futures(from))
 			refused(&f, "without", "a hop");
 		fly(&f, from);
 		verdict_raise(&f.r.verdict, WORD_HANG, "seen by the host");
@@ -240,7 +253,7 @@ static void circumstances(void **state)
 		f.r.oracles_run++;
 		f.r.log.hops_done++;
 		f.r.log.hello_hops++;
-		if (strncmp(from->said, "refused", 7))
+		if (!cut_short(from->said))
 			refused(&f, "once in", "one hop more");
 	}
 }
@@ -268,7 +281,7 @@ static void events(void **state)
 				refused_here(&f, "without", line);
 			}
 			fly(&f, &recorded[i]);
-			if (strncmp(line, "refused", 7) && !two_futures(&recorded[i])) {
+			if (strncmp(line, "refused ", 8) && !two_futures(&recorded[i])) {
 				set(f.line[f.events++], "%s", line);
 				refused(&f, "twice", line);
 				fly(&f, &recorded[i]);
@@ -304,8 +317,8 @@ static void speakers(void **state)
 			set(line, "%s", f.line[n]);
 			if (!strncmp(line, "oracle ", 7))
 				set(f.line[n], "1 %s", line + 7);
-			else if (!strncmp(line, "refused ", 8))
-				set(f.line[n], "oracle new VM: %s", line + 8);
+			else if (cut_short(line))
+				set(f.line[n], "oracle new VM: %s", strchr(line, ' ') + 1);
 			else
 				set(f.line[n], "oracle new VM: %s", line + 2);
 			refused(&f, "said by another", line);
