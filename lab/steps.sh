@@ -7,9 +7,20 @@
 # shellcheck disable=SC2154 # those
 
 key() { # FILE-or-text...: a hash of the files' contents and of the other words
-    local word
+    local word found=() sums=() i=0
     for word in "$@"; do
-        if [ -f "$word" ]; then sha256sum < "$word"; else printf '%s\n' "$word"; fi
+        [ ! -f "$word" ] || found+=("$word")
+    done
+    # One process for all files: a run asks for a dozen keys, each of many files.
+    [ ${#found[@]} = 0 ] || mapfile -t sums < <(sha256sum -- "${found[@]}")
+    for word in "$@"; do
+        if [ -f "$word" ]; then
+            word=${sums[i++]} # a file whose name is quoted has a \ in front
+            word="${word#\\}"
+            printf '%s  -\n' "${word%% *}"
+        else
+            printf '%s\n' "$word"
+        fi
     done | sha256sum | cut -c 1-32
 }
 
