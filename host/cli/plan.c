@@ -27,7 +27,7 @@ static bool left_out(const struct options *o, const struct plan_item *item)
  */
 static bool flies_twice(const struct options *o, const struct scenario *s, enum method method)
 {
-	return *s->order && o->command == CMD_RUN && !o->from && !strcmp(o->driver, "kvm") &&
+	return s->order && o->command == CMD_RUN && !o->from && !strcmp(o->driver, "kvm") &&
 	       !strcmp(o->order, "qemu") && method == METHOD_FILE;
 }
 

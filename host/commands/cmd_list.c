@@ -54,6 +54,10 @@ static void describe(const struct scenario *s)
 		printf("* **and, of the second vCPU:** `%s`\n", s->proof1);
 	if (*s->needs)
 		printf("* **needs:** %s\n", s->needs);
+	if (s->order)
+		printf("* **restored a second time:** `%s.%s`, in that order; KVM refuses it in "
+		       "QEMU's\n",
+		       s->name, s->order);
 	snprintf(second, sizeof(second), "%s" SCENARIO_SECOND, s->name);
 	if (scenario_find(second, strlen(second)))
 		printf("* **with `--enlightened`:** `%s`\n", second);

@@ -159,7 +159,7 @@ static int parse_one(struct scenario *s, char *text, struct err *e)
 	struct err why = {0};
 
 	*s = (struct scenario){
-		.title = "", .family = "", .needs = "", .proof = "", .proof1 = "", .order = "", .vcpus = 1};
+		.title = "", .family = "", .needs = "", .proof = "", .proof1 = "", .vcpus = 1};
 	for (char *line = text, *next; *line; line = next) {
 		char *colon = strstr(line, ": ");
 

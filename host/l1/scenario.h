@@ -69,7 +69,7 @@ const char *post_name(enum post p);
 
 struct scenario {
 	const char *name, *family, *title, *needs, *promise, *host, *bug, *failure, *proof, *proof1;
-	const char *order; /* "": it has no second one */
+	const char *order; /* NULL: it has no second one */
 	unsigned vcpus;
 	enum scenario_freeze freeze;
 	struct scenario_act {
