@@ -29,6 +29,11 @@ uint32_t guest_states_of(const struct snapshot *s)
 	return met;
 }
 
+const char *guest_state_name(unsigned n)
+{
+	return n < ARRAY_SIZE(states) ? states[n].name : NULL;
+}
+
 void guest_states_text(const struct flight_result *r, struct buf *text)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {

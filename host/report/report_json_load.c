@@ -196,7 +196,8 @@ static const char *wrong_hops(const json_t *result, const char *name)
 		    !is_hex(json_text_of(hop, "vmxon_pa")) ||
 		    !is_hex(json_text_of(hop, "vmcs12_pa")) ||
 		    method_find(json_text_of(hop, "method")) == METHODS ||
-		    !all_texts(json_object_get(hop, "vmcs12_pages")))
+		    !all_texts(json_object_get(hop, "vmcs12_pages")) ||
+		    !all_texts(json_object_get(hop, "states")))
 			return "a damaged hop";
 		if (!path_is(hop, "timeline", name, timeline) ||
 		    !path_is(hop, "pages", name, pages))

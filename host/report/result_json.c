@@ -2,6 +2,7 @@
 // result.json, for programs. Times are milliseconds, addresses hexadecimal strings.
 #include "host/report/result_json.h"
 #include "host/base/json.h"
+#include "host/guest/guest.h"
 #include "host/report/run_dir.h"
 #include "host/report/schemas.h"
 #include "host/base/cleanup.h"
@@ -42,6 +43,18 @@ static json_t *vmcs12_pages(const struct hop_record *hop)
 		if (n == i && page_name_is_vmcs12(name))
 			json_append(list, json_text(name));
 	}
+	return list;
+}
+
+/* In which states a foreign guest was met; of L1 the proof says it. */
+static json_t *states_met(const struct report_entry *entry, const struct hop_record *hop)
+{
+	json_t *list = json_array();
+	const char *name;
+
+	for (unsigned i = 0; entry->config->scenario->guest && (name = guest_state_name(i)); i++)
+		if (hop->states & 1u << i)
+			json_append(list, json_text(name));
 	return list;
 }
 

@@ -13,6 +13,9 @@ objcopy -O elf64-x86-64 build/guests/counts.elf "$work/tree/x86/counts64.elf"
 command_exits 1 kvm-unit-tests "$work/tree" --group tiny --timeout 3 --loops 10 --lab yes
 expect "a guest that goes through its freezes, of 32 bits and of 64" \
 	'^ok [0-9]+ - counts # 10 hops, .*no-vmx 10; 65 lines, exit 0x0$' '^ok [0-9]+ - counts64 # 10 hops'
+holds "result.json tells what each freeze met" \
+	[ "$(python3 -c 'import json, sys; print([hop["states"] for result in json.load(open(sys.argv[1]))["results"]
+		if result["name"] == "counts" for hop in result["hops"]].count(["no-vmx"]))' "$work/log/result.json")" = 10 ]
 expect "one that says it can test nothing here" \
 	'^ok [0-9]+ - asks.control # SKIP it says that it can test nothing here .*0x4d'
 expect "one whose log depends on when it is stopped" '^ok [0-9]+ - times # SKIP it depends on when it is stopped'
