@@ -113,6 +113,7 @@ int fuzz_join_write(const struct joined *j, char *const *dirs, const char *to, s
 /* ---- in several labs (fuzz_shards.c) -------------------------------------------------------- */
 
 /* Flies campaign @o in @count labs, each a shard, and joins what they leave. The exit status. */
-int fuzz_shards(const struct options *o, const struct setup *setup, unsigned count);
+int fuzz_shards(const struct options *o, const struct setup *setup, const struct left *left,
+		unsigned count);
 
 #endif

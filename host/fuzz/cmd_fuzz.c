@@ -209,7 +209,7 @@ static int fuzz_lab(struct options *o, const struct setup *setup)
 		inside.file_count = 1;
 	}
 	if (is_campaign(&inside) && labs_wanted(o) > 1)
-		status = fuzz_shards(&inside, setup, labs_wanted(o));
+		status = fuzz_shards(&inside, setup, &left, labs_wanted(o));
 	else
 		status = fly_in_lab(&inside, setup, &left);
 	if (given.count)

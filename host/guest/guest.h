@@ -80,7 +80,8 @@ const char *guest_lacks(const struct guest *g, const struct driver *driver);
  */
 void guest_flight(const struct flight_config *config, struct flight_result *result);
 
-/* The states that a freeze met, bit N of hop_record.states for the name at N; NULL behind the last. */
+/* The states that a freeze met, bit N of hop_record.states for the name at N; NULL behind the last.
+ */
 const char *guest_state_name(unsigned n);
 /* What the freezes of @result met: "L2 active 31, run-pending 4". */
 void guest_states_text(const struct flight_result *result, struct buf *text);

@@ -27,8 +27,8 @@ static const struct text {
 	{                                                  \
 #member, offsetof(struct scenario, member) \
 	}
-	T(name), T(family), T(title),	T(needs), T(promise),
-	T(host), T(bug),    T(failure), T(proof), T(proof1), T(order),
+	T(name), T(family),  T(title), T(needs),  T(promise), T(host),
+	T(bug),	 T(failure), T(proof), T(proof1), T(order),
 #undef T
 };
 

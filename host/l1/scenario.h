@@ -22,7 +22,7 @@
  *   posts                          yes: the host posts interrupts (posts.def)
  *   quick                          yes: runs unasked with every driver
  *   ordinary                       yes: not with an enlightened VMCS
- *   order                          an order of host/kvm/orders.def, in which it is restored as well:
+ *   order                          of host/kvm/orders.def: it is restored in that one as well, as
  *                                  KVM refuses it in QEMU's
  *
  * A scenario that needs L2_BASE or L2_ANY and is not `ordinary` stands here twice, the second time

@@ -115,7 +115,8 @@ json_t *report_json_result(struct report *report, const struct report_entry *ent
 	for (unsigned i = 0; r->hop && i < entry->config->hops; i++)
 		if (r->hop[i].taken)
 			json_append(hops, hop_json(entry, i + 1));
-	options_repro(report->options, scenario, entry->config->method, report_order(entry), &repro);
+	options_repro(report->options, scenario, entry->config->method, report_order(entry),
+		      &repro);
 #define RESULT(key, types, value) json_set(o, key, value);
 #include "host/report/result_members.def"
 	json_append(report->json, o);

@@ -5,6 +5,7 @@
 #include "host/l0/l0_log.h"
 #include "host/report/schemas.h"
 #include "host/search/search.h"
+#include "host/search/sweep.h"
 #include "host/run/setup.h"
 #include "host/base/signals.h"
 #include "host/search/tally.h"
@@ -20,14 +21,6 @@
 #define MARK	       "mark"		/* the directory of the first flights */
 #define TELL_PARTS     10		/* of a sweep, after each of which it says how far it is */
 
-static const struct {
-	const char *name, *proof, *text;
-} states[] = {
-#define S(name, proof, text) {name, proof, text},
-#include "host/search/sweep_states.def"
-#undef S
-};
-
 /* What L2 has computed in so many rounds, as the first flight told that came there. */
 struct digest {
 	uint64_t rounds, digest;
@@ -39,14 +32,15 @@ struct sweep {
 	struct flight_config config;
 	struct flight_resume mark;
 	int64_t span_ns, step_ns; /* from the mark to the end of the VM; between two points */
-	unsigned points, flown, passed, behind_end, unbroken;
+	unsigned points, planned; /* of all, and what of them is flown here */
+	unsigned flown, passed, behind_end, unbroken;
 	struct tally tally;
 	struct digest *digest;
 	unsigned digests;
 	struct {
 		unsigned hits;
 		int64_t first_ns;
-	} state[ARRAY_SIZE(states)];
+	} state[SWEEP_STATES];
 	json_t *json; /* array of the points */
 };
 
@@ -84,9 +78,9 @@ static json_t *point_json(const struct flight_result *r, const struct hop_record
 {
 	json_t *o = json_got(json_object()), *hit = json_got(json_array());
 
-	for (size_t i = 0; hop && i < ARRAY_SIZE(states); i++)
+	for (size_t i = 0; hop && i < SWEEP_STATES; i++)
 		if (hop->states & 1u << i)
-			json_append(hit, json_text(states[i].name));
+			json_append(hit, json_text(sweep_states[i].name));
 	json_set(o, "at_ns", json_integer(at_ns));
 	json_set(o, "word", json_text(word_name(r->verdict.word)));
 	json_set(o, "way", json_text(way ? way->text : NULL));
@@ -116,6 +110,7 @@ static struct options options_at(const struct sweep *s, const char *freeze)
 	o.hops_given = true;
 	o.points = 0;
 	o.step_ns = 0;
+	o.shard = (struct shard){0};
 	options_freeze(&o, freeze, &e);
 	return o;
 }
@@ -142,7 +137,7 @@ static void count_point(struct sweep *s, struct report_entry *entry, const char 
 		way = tally_failure(&s->tally, &o, run, entry, at_ns, &kept);
 	}
 	s->flown++;
-	for (size_t i = 0; hop && i < ARRAY_SIZE(states); i++)
+	for (size_t i = 0; hop && i < SWEEP_STATES; i++)
 		if (hop->states & 1u << i && !s->state[i].hits++)
 			s->state[i].first_ns = at_ns;
 	json_append(s->json, point_json(r, hop, way, at_ns, kept ? run : NULL));
@@ -257,32 +252,13 @@ static bool choose_points(struct sweep *s, struct buf *why)
 	return true;
 }
 
-static void print_tables(const struct sweep *s)
-{
-	printf("#   %8s %14s  %s\n", "points", "first at ns", "state");
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		if (s->state[i].hits)
-			printf("#   %8u %14lld  %s: %s\n", s->state[i].hits,
-			       (long long)s->state[i].first_ns, states[i].name, states[i].text);
-		else
-			printf("#   %8d %14s  %s: %s\n", 0, "-", states[i].name, states[i].text);
-	}
-	printf("#   %8s %14s  %s\n", "points", "first at ns", "result");
-	printf("#   %8u %14s  as never frozen\n", s->passed, "");
-	if (s->behind_end)
-		printf("#   %8u %14s  the VM had ended before\n", s->behind_end, "");
-	if (s->unbroken)
-		printf("#   %8u %14s  nothing to break\n", s->unbroken, "");
-	tally_print(&s->tally);
-}
-
 static json_t *sweep_json(struct sweep *s)
 {
 	json_t *o = json_got(json_object()), *hit = json_got(json_array());
 
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		json_append(hit, json_pack("{s:s, s:s, s:o, s:o}", "name", states[i].name, "proof",
-					   states[i].proof, "points",
+	for (size_t i = 0; i < SWEEP_STATES; i++)
+		json_append(hit, json_pack("{s:s, s:s, s:o, s:o}", "name", sweep_states[i].name,
+					   "proof", sweep_states[i].proof, "points",
 					   json_integer(s->state[i].hits), "first_ns",
 					   s->state[i].hits ? json_integer(s->state[i].first_ns)
 							    : json_null()));
@@ -290,6 +266,7 @@ static json_t *sweep_json(struct sweep *s)
 	json_set(o, "loops", json_integer(s->config.hops));
 	json_set(o, "span_ns", json_integer(s->span_ns));
 	json_set(o, "step_ns", json_integer(s->step_ns));
+	json_set(o, "planned", json_integer(s->planned));
 	json_set(o, "flown", json_integer(s->flown));
 	json_set(o, "passed", json_integer(s->passed));
 	json_set(o, "behind_end", json_integer(s->behind_end));
@@ -313,43 +290,28 @@ static void free_sweep(struct sweep *s)
 /* All points. */
 static void fly_points(struct sweep *s)
 {
-	static const char *proofs[ARRAY_SIZE(states)];
-	unsigned part = s->points / TELL_PARTS ? s->points / TELL_PARTS : 1;
+	static const char *proofs[SWEEP_STATES];
+	const struct shard shard = s->o->shard.n ? s->o->shard : (struct shard){1, 1};
+	unsigned part;
 
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		proofs[i] = states[i].proof;
+	for (size_t i = 0; i < SWEEP_STATES; i++)
+		proofs[i] = sweep_states[i].proof;
 	s->config.states = proofs;
-	s->config.state_count = ARRAY_SIZE(states);
+	s->config.state_count = SWEEP_STATES;
 	s->config.resume = &s->mark;
+	s->planned = (s->points + shard.n - shard.k) / shard.n;
+	part = s->planned / TELL_PARTS ? s->planned / TELL_PARTS : 1;
 	printf("# %s: %u moments, one each %lld ns, of the %lld ns from the mark to the VM's end; "
 	       "order %s\n",
 	       s->config.scenario->name, s->points, (long long)s->step_ns, (long long)s->span_ns,
 	       s->setup.order.name);
 	fflush(stdout);
-	for (unsigned i = 0; i < s->points && !signals_pending(); i++) {
+	for (unsigned i = shard.k - 1; i < s->points && !signals_pending(); i += shard.n) {
 		fly_point(s, i * s->step_ns);
-		if ((i + 1) % part == 0 && !s->o->quiet)
+		if (s->flown % part == 0 && !s->o->quiet)
 			fprintf(stderr, "# %s: %u of %u moments, %u as never frozen\n",
-				s->config.scenario->name, i + 1, s->points, s->passed);
+				s->config.scenario->name, s->flown, s->planned, s->passed);
 	}
-}
-
-/* The exit status, and the line of result @number. One that lacks moments is no pass. */
-static int sum_up(const struct sweep *s, unsigned number)
-{
-	const bool cut = s->flown < s->points;
-	const int status = tally_failed(&s->tally, s->o->strict) ? 1
-			   : tally_errors(&s->tally) || cut	 ? 2
-			   : s->passed || s->tally.ways		 ? 0
-			   : s->unbroken			 ? 4
-								 : 2;
-
-	printf("%sok %u - %s # %s%u moments, %u as never frozen%s%s\n",
-	       status == 0 || status == 4 ? "" : "not ", number, s->config.scenario->name,
-	       status == 4 ? "SKIP nothing to break: " : "", s->flown, s->passed,
-	       !status && s->tally.ways ? ", the others by known KVM bugs" : "",
-	       cut ? ", interrupted" : "");
-	return status;
 }
 
 /* Sweeps @scenario, as result @number, and adds to @all. The exit status. */
@@ -367,7 +329,7 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 	auto_free char *dir = tally_dir(&s.tally, MARK, scenario->name, &e);
 	auto_buf struct buf why = {0};
 	bool skip = lacks != NULL, ready;
-	int status;
+	json_t *json;
 
 	setup_flight(&s.setup, &s.config);
 	s.config.scenario = scenario;
@@ -387,17 +349,13 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 	tally_remove(&s.tally, MARK, scenario->name);
 	if (ready && choose_points(&s, &why)) {
 		fly_points(&s);
-		print_tables(&s);
-		status = sum_up(&s, number);
-		json_append(all, sweep_json(&s));
+		json = sweep_json(&s);
 	} else {
-		status = skip ? 4 : 2;
-		printf("%sok %u - %s # %s", skip ? "" : "not ", number, scenario->name,
-		       skip ? "SKIP " : "ERROR, ");
-		print_lines(stdout, "", buf_text(&why));
+		json = sweep_none(scenario->name, skip, buf_text(&why));
 	}
-	fflush(stdout);
-	return status;
+	json_append(all, json);
+	/* Of a shard who joins them tells. */
+	return o->shard.n ? 0 : sweep_tell(json, number, o->strict, stdout);
 }
 
 /* ---- the command -------------------------------------------------------------------------- */
@@ -405,7 +363,7 @@ static int sweep(struct options *o, const struct setup *setup, const struct scen
 static int write_sweep(const struct setup *s, json_t *all, struct err *e)
 {
 	json_auto_t *top = json_got(json_object());
-	auto_free char *path = xasprintf("%s/sweep.json", s->log);
+	auto_free char *path = xasprintf("%s/" SWEEP_FILE, s->log);
 
 	json_set(top, "schema", json_text(SWEEP_SCHEMA));
 	json_set(top, "version", json_integer(SWEEP_VERSION));
@@ -424,7 +382,8 @@ static int sweep_here(struct options *o, const struct setup *s)
 	struct err e = {0};
 	int status = 4;
 
-	printf("KTAP version 1\n1..%u\n", o->scenarios);
+	if (!o->shard.n)
+		printf("KTAP version 1\n1..%u\n", o->scenarios);
 	for (unsigned i = 0; i < o->scenarios && !signals_pending(); i++)
 		status = report_worse(status, sweep(o, s, o->scenario[i], i + 1, all));
 	if (write_sweep(s, all, &e))
@@ -434,8 +393,8 @@ static int sweep_here(struct options *o, const struct setup *s)
 
 int cmd_sweep(struct options *o)
 {
-	static const struct left left = {"sweep.json", "every moment", SWEEP_SCHEMA, SWEEP_VERSION,
-					 NULL};
+	static const struct left left = {SWEEP_FILE, "every moment", SWEEP_SCHEMA, SWEEP_VERSION,
+					 sweep_lab};
 
 	return fly_into_log(o, &left, sweep_here);
 }

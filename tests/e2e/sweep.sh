@@ -29,6 +29,19 @@ expect "its replay fails alike" '^# replay: halted: same failure: FAIL: lost wak
 sweep 0 running halted --points 60
 holds "the same sweep gives the same bytes" cmp "$work/log/sweep.json" "$work/first.json"
 
+sweep 0 halted posted_halted --points 21 --jobs 2
+expect "two labs fly each moment once, and one tells of all" '^ok 1 - halted # 21 moments, .* by known KVM bugs$' \
+	'^ok 2 - posted_halted # SKIP the host acts' '^# lab 2: halted: 21 moments, one each '
+holds "sweep.json has them in their order, and where what failed lies" python3 -c '
+import json, os, sys
+log = sys.argv[1]
+sweep = json.load(open(log + "/sweep.json"))["sweeps"][0]
+points = sweep["points"]
+assert [p["at_ns"] for p in points] == sorted({p["at_ns"] for p in points}) and len(points) == 21
+kept = [p["dir"] for p in points if p["dir"]]
+assert kept and all(os.path.exists(f"{log}/{dir}/halted/replay.json") for dir in kept), kept
+assert any("lab-1/" in dir for dir in kept) and any("lab-2/" in dir for dir in kept), kept' "$work/log"
+
 sweep 1 rvi_behind_if --points 60 --break rvi
 expect "a state that is broken between save and restore shows, and alone" \
 	'^not ok 1 - rvi_behind_if # 60 moments' '^# +[1-9][0-9]* +[0-9]+  FAIL: ' '^# +[1-9][0-9]* +nothing to break$'
