@@ -469,11 +469,8 @@ static int act(void *vm, const struct act_config *act, bool live)
 static int oracles(void *vm, const struct snapshot *saved, struct oracle_report *report)
 {
 	struct machine *m = vm;
-	struct snapshot part = kvm_vcpu_part(saved, 0);
-	int ret = oracle_run(&m->vm.fds, &part, m->config->order, report, m->config->err);
 
-	kvm_vcpu_part_free(&part);
-	return ret;
+	return oracle_run(&m->vm, saved, m->config->order, report, m->config->err);
 }
 
 static int make_runnable(void *vm)

@@ -2,6 +2,7 @@
 // Restores a snapshot where it came from and into a new VM, and saves again; oracle.c compares.
 #include "host/kvm/guarded.h"
 #include "host/kvm/kvm_vm.h"
+#include "host/snapshot/saved_state.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -35,32 +36,51 @@ static bool restore(const char *oracle, const struct kvm_fds *fds, const struct 
 	return true;
 }
 
-/* Saves again and compares. @memory may be NULL: not looked at. */
-static void compare_again(const char *oracle, const struct kvm_fds *fds,
-			  const struct snapshot *saved, const uint8_t *memory,
-			  struct oracle_report *report)
+/* Of a new VM with several vCPUs KVM tells no stable clock before one of them has run. */
+static void drop_clock(struct snapshot *part)
 {
-	struct snapshot after = {0};
+	for (unsigned i = 0; i < part->sections; i++)
+		if (!strcmp(part->section[i].name, "CLOCK")) {
+			memmove(&part->section[i], &part->section[i + 1],
+				(--part->sections - i) * sizeof(*part->section));
+			return;
+		}
+}
+
+/* Saves vCPU @vcpu again and compares it with @saved; of a new VM its memory as well. */
+static void compare_again(const char *oracle, const struct kvm_vm *vm, unsigned vcpu,
+			  struct snapshot *saved, struct oracle_report *report)
+{
+	const bool new = !strcmp(oracle, NEW_VM);
+	struct snapshot after = {0}, part;
 	struct err e = {0};
 
-	if (kvm_state_save(fds, &after, &e)) {
+	if (kvm_vcpus_save(vm, &after, &e)) {
 		oracle_add(report, oracle, "save", "refused: %s", e.text);
-	} else {
-		if (memory)
-			kvm_memory_save(&after, memory, saved->memory_size);
-		oracle_compare(oracle, saved, &after, report);
+		snapshot_free(&after);
+		return;
 	}
+	if (new && !vcpu)
+		kvm_memory_save(&after, vm->memory, saved->memory_size);
+	part = kvm_vcpu_part(&after, vcpu);
+	if (new && vm->vcpus > 1) {
+		drop_clock(&part);
+		drop_clock(saved);
+	}
+	oracle_compare(oracle, saved, &part, report);
+	kvm_vcpu_part_free(&part);
 	snapshot_free(&after);
 }
 
-static void in_place(const struct kvm_fds *fds, const struct snapshot *saved,
+static void in_place(const struct kvm_vm *vm, unsigned vcpu, struct snapshot *saved,
 		     const struct order *order, struct oracle_report *report)
 {
+	const struct kvm_fds fds = kvm_vcpu_fds(vm, vcpu);
 	struct order own = *order;
 
 	own.in_place = true;
-	if (restore(IN_PLACE, fds, saved, &own, report))
-		compare_again(IN_PLACE, fds, saved, NULL, report);
+	if (restore(IN_PLACE, &fds, saved, &own, report))
+		compare_again(IN_PLACE, vm, vcpu, saved, report);
 }
 
 /* As if the new VM had been there for long. */
@@ -76,19 +96,63 @@ static int set_tsc_far(const struct kvm_fds *fds, struct err *e)
 	return err_set(e, "KVM_SET_MSRS: cannot set IA32_TSC of a new VM");
 }
 
-static int new_vm(const struct snapshot *saved, const struct kvm_saving *saving,
-		  const struct order *order, struct oracle_report *report, struct err *e)
+/* Adds what was found of vCPU @vcpu, whose fields are told by its number from the second on. */
+static void add_found(struct oracle_report *report, const struct oracle_report *found,
+		      unsigned vcpu)
+{
+	for (unsigned i = 0; i < found->findings; i++) {
+		const struct oracle_finding *f = &found->finding[i];
+		char field[ORACLE_FIELD_MAX + 16];
+
+		snprintf(field, sizeof(field), "%s%s", vcpu ? VCPU1_PREFIX : "", f->field);
+		oracle_add(report, f->oracle, field, "%s", f->text);
+	}
+	report->more += found->more;
+}
+
+/* All vCPUs are restored, then each is compared; the memory with the first. */
+static int fill_and_compare(struct kvm_vm *vm, const struct snapshot *saved,
+			    const struct order *order, struct oracle_report *report, struct err *e)
+{
+	bool whole[KVM_VCPUS_MAX] = {false};
+	int ret = 0;
+
+	for (unsigned i = 0; !ret && i < vm->vcpus; i++) {
+		const struct kvm_fds fds = kvm_vcpu_fds(vm, i);
+		struct snapshot part = kvm_vcpu_part(saved, i);
+		struct oracle_report found = {0};
+
+		ret = set_tsc_far(&fds, e);
+		whole[i] = !ret && restore(NEW_VM, &fds, &part, order, &found);
+		add_found(report, &found, i);
+		kvm_vcpu_part_free(&part);
+	}
+	for (unsigned i = 0; !ret && i < vm->vcpus; i++) {
+		struct snapshot part = kvm_vcpu_part(saved, i);
+		struct oracle_report found = {0};
+
+		if (whole[i])
+			compare_again(NEW_VM, vm, i, &part, &found);
+		add_found(report, &found, i);
+		kvm_vcpu_part_free(&part);
+	}
+	return ret;
+}
+
+static int new_vm(const struct kvm_vm *old, const struct snapshot *saved, const struct order *order,
+		  struct oracle_report *report, struct err *e)
 {
 	struct kvm_vm vm;
-	int ret;
+	int ret = 0;
 
 	if (kvm_vm_create(&vm, saved->memory_size, true, e))
 		return -1;
-	vm.fds.saving = saving;
+	while (!ret && vm.vcpus < old->vcpus)
+		ret = kvm_vm_add_vcpu(&vm, true, e);
+	vm.fds.saving = old->fds.saving;
 	kvm_memory_restore(saved, vm.memory);
-	ret = set_tsc_far(&vm.fds, e);
-	if (!ret && restore(NEW_VM, &vm.fds, saved, order, report))
-		compare_again(NEW_VM, &vm.fds, saved, vm.memory, report);
+	if (!ret)
+		ret = fill_and_compare(&vm, saved, order, report, e);
 	kvm_vm_end(&vm);
 	return ret;
 }
@@ -128,7 +192,7 @@ static void buffer_size(const struct kvm_fds *fds, const struct snapshot *saved,
 			   told);
 }
 
-int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
+int oracle_run(const struct kvm_vm *vm, const struct snapshot *saved, const struct order *order,
 	       struct oracle_report *report, struct err *e)
 {
 	struct order exact = *order;
@@ -137,7 +201,15 @@ int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const st
 	for (unsigned i = 0; i < exact.steps; i++)
 		if (!strcmp(exact.step[i], "CPUID"))
 			snprintf(exact.step[i], sizeof(exact.step[i]), "CPUID2");
-	buffer_size(fds, saved, report);
-	in_place(fds, saved, &exact, report);
-	return new_vm(saved, fds->saving, &exact, report, e);
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		const struct kvm_fds fds = kvm_vcpu_fds(vm, i);
+		struct snapshot part = kvm_vcpu_part(saved, i);
+		struct oracle_report found = {0};
+
+		buffer_size(&fds, &part, &found);
+		in_place(vm, i, &part, &exact, &found);
+		add_found(report, &found, i);
+		kvm_vcpu_part_free(&part);
+	}
+	return new_vm(vm, saved, &exact, report, e);
 }

@@ -130,13 +130,13 @@ void kvm_memory_save(struct snapshot *s, const uint8_t *memory, uint64_t size);
 void kvm_memory_restore(const struct snapshot *s, uint8_t *memory);
 
 /*
- * Runs `buffer size` and `in place` on the stopped VM behind @fds, from which @saved was just
+ * Runs `buffer size` and `in place` on each vCPU of the stopped @vm, from which @saved was just
  * taken, and `new VM` in a VM of its own, by @order (with KVM_SET_CPUID2 for KVM_SET_CPUID, which
- * cannot say all that was saved). The VM behind @fds must not be run afterwards. Only sections of
+ * cannot say all that was saved). @vm must not be run afterwards. Only sections of
  * @saved and its memory are read. 0, or -1 with @e: could not be run (a refused restore is a
  * finding, not an error).
  */
-int oracle_run(const struct kvm_fds *fds, const struct snapshot *saved, const struct order *order,
+int oracle_run(const struct kvm_vm *vm, const struct snapshot *saved, const struct order *order,
 	       struct oracle_report *report, struct err *e);
 
 /* The statistic @name of the vCPU with descriptor @fd for them (KVM_GET_STATS_FD), at any time; -1

@@ -414,7 +414,8 @@ static void wall_clock(void **state)
 /* A restore that is refused is a finding; a VM that cannot be made is an error. */
 static void refused(void **state)
 {
-	const struct kvm_fds fds = {-1, -1, -1, NULL};
+	const struct kvm_vm vm = {
+		.fds = {-1, -1, -1, NULL}, .vcpu = {{.fd = -1}, {.fd = -1}}, .vcpus = 2};
 	struct order order = {.steps = 2, .step = {"MSR_VMX_CAPABILITIES", "REGS"}};
 	struct snapshot saved;
 	struct err e = {0};
@@ -422,15 +423,17 @@ static void refused(void **state)
 	(void)state;
 	fill(&saved); /* it has no memory */
 	memset(&report, 0, sizeof(report));
-	assert_int_equal(oracle_run(&fds, &saved, &order, &report, &e), -1);
+	assert_int_equal(oracle_run(&vm, &saved, &order, &report, &e), -1);
 	assert_contains(e.text, "guest memory");
-	assert_int_equal(report.findings, 3);
+	assert_int_equal(report.findings, 4);
 	assert_string_equal(report.finding[0].oracle, "buffer size");
 	assert_contains(report.finding[0].text, "8320 bytes; with these: Bad file descriptor");
 	assert_contains(report.finding[1].text, "with one less: Bad file descriptor");
 	assert_string_equal(report.finding[2].oracle, "in place");
 	assert_string_equal(report.finding[2].field, "KVM_SET_REGS");
 	assert_contains(report.finding[2].text, "refused: KVM_SET_REGS: Bad file descriptor");
+	/* The second vCPU has nothing to restore. */
+	assert_string_equal(report.finding[3].field, "vcpu1.save");
 	snapshot_free(&saved);
 }
 
