@@ -382,6 +382,8 @@ static int sweep_here(struct options *o, const struct setup *s)
 	struct err e = {0};
 	int status = 4;
 
+	if (o->jobs > 1)
+		puts("# midflight: --jobs is for labs; here one flies after the other");
 	if (!o->shard.n)
 		printf("KTAP version 1\n1..%u\n", o->scenarios);
 	for (unsigned i = 0; i < o->scenarios && !signals_pending(); i++)
