@@ -34,6 +34,18 @@ static void fly_control(void)
 	vmfails(ERROR_CONTROLS, VIRTUAL_PROCESSOR_ID, good);
 }
 
+/* Bit 4 of the threshold may be set only with virtual-interrupt delivery; KVM lets the CPU see
+ * that. */
+static void fly_threshold(void)
+{
+	l2_create_plain(&l2, "tell");
+	vmx_control_set(VMX_CPU_TPR_SHADOW, true);
+	l2.vapic = page_alloc_named("virtual-APIC page");
+	vmcs_write(VIRTUAL_APIC_PAGE_ADDR, page_gpa(l2.vapic));
+	vmcs_write(TPR_THRESHOLD, 0x10);
+	vmfails(ERROR_CONTROLS, TPR_THRESHOLD, 0);
+}
+
 static void fly_host(void)
 {
 	uint64_t good;
@@ -112,6 +124,9 @@ static void fly_msr_load(void)
 SCENARIO(entry_fail_control, NEEDS(L2_BASE), FLY(fly_control), ORDINARY,
 	 TITLE("the next VM entry fails because of a control"), VMFAIL_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 VIRTUAL_PROCESSOR_ID=0"));
+SCENARIO(entry_fail_threshold, NEEDS(L2_BASE, VMX_CPU_TPR_SHADOW), FLY(fly_threshold), ORDINARY,
+	 TITLE("the next VM entry fails because of a control that the CPU alone looks at"),
+	 VMFAIL_PROMISE, ABOUT, PROOF("vmcs12 !l2 TPR_THRESHOLD=0x10"));
 SCENARIO(entry_fail_host, NEEDS(L2_BASE), FLY(fly_host), ORDINARY,
 	 TITLE("the next VM entry fails because of the host state"), VMFAIL_PROMISE, ABOUT,
 	 PROOF("vmcs12 !l2 !HOST_CR4&0x2000"));
