@@ -146,7 +146,7 @@ struct report_line report_json_line(const json_t *result)
 
 /*
  * Its name is SCENARIO.control or SCENARIO[.POSTING or .ORDER][.METHOD], the method if and only if
- * @with_method. The length of the name without the method, 0: it isn't.
+ * @with_method. The length of what known.def calls it, without order and method; 0: it isn't.
  */
 static size_t check_name(const json_t *result, bool with_method)
 {
@@ -171,10 +171,11 @@ static size_t check_name(const json_t *result, bool with_method)
 		return len;
 	rest = name + scenario_len + 1;
 	rest_len = len - scenario_len - 1;
-	return name[scenario_len] == '.' &&
-			       (plan_is_post(rest, rest_len) || order_is_known(rest, rest_len))
-		       ? len
-		       : 0;
+	if (name[scenario_len] != '.')
+		return 0;
+	return plan_is_post(rest, rest_len)	? len
+	       : order_is_known(rest, rest_len) ? scenario_len
+						: 0;
 }
 
 /* What is wrong with the hops of @result, NULL: nothing. */
@@ -283,7 +284,7 @@ static const char *wrong_word(const json_t *result, int word)
 	return NULL;
 }
 
-/* The same of the known bug that explains it. @len: of its name without the method. */
+/* The same of the known bug that explains it. @len: of its name without order and method. */
 static const char *wrong_known(const json_t *result, int word, size_t len, const char *kernel)
 {
 	const char *known = json_member(result, "known"), *text = json_member(result, "known_text");

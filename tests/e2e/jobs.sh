@@ -46,7 +46,7 @@ emulator_of() { # PID: the emulator that it or one of its children has started
 }
 
 # ---- one kernel: the plan is dealt --------------------------------------------------------------
-some=(--driver kvm --loops 1 --scenario "running,halted,mtf_*")
+some=(--driver kvm --loops 1 --scenario "running,halted,mtf_*,smi_in_l1_vmxon")
 run 0 "${some[@]}"
 verdicts >"$work/one"
 run 0 "${some[@]}" --jobs 2 --junit "$work/junit.xml"
