@@ -395,8 +395,5 @@ static int sweep_here(struct options *o, const struct setup *s)
 
 int cmd_sweep(struct options *o)
 {
-	static const struct left left = {SWEEP_FILE, "every moment", SWEEP_SCHEMA, SWEEP_VERSION,
-					 sweep_lab};
-
-	return fly_into_log(o, &left, sweep_here);
+	return fly_into_log(o, &sweep_left, sweep_here);
 }

@@ -33,10 +33,13 @@ int sweep_check(const json_t *sweep, struct err *e);
  */
 int sweep_tell(const json_t *sweep, unsigned number, bool strict, FILE *out);
 
-/* One sweep of the @parts of it that as many labs have flown, each some of its moments. */
+/*
+ * One sweep of what @parts labs have flown of it, each some of its moments; NULL: that lab left
+ * nothing, but not all.
+ */
 json_t *sweep_join(const json_t *const *part, unsigned parts);
 
-/* Has a lab fly the sweeps of @o, or as many as --jobs says. The exit status. */
-int sweep_lab(struct options *o, const struct setup *setup);
+/* What sweeps leave; in the lab, or in as many as --jobs says, they fly by its member `lab`. */
+extern const struct left sweep_left;
 
 #endif

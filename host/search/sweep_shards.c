@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct left left = {SWEEP_FILE, "every moment", SWEEP_SCHEMA, SWEEP_VERSION, NULL};
-
 /* What lab @i has left: NULL, if it came to no end, or with @e filled if its file is damaged. */
 static json_t *read_part(const struct labs *l, unsigned i, struct err *e)
 {
@@ -31,20 +29,19 @@ static json_t *read_part(const struct labs *l, unsigned i, struct err *e)
 	return top;
 }
 
-/* Joins sweep @n of what the labs have left in @part. */
-static json_t *join_one(json_t *const *part, unsigned parts, size_t n)
+/* Joins sweep @n of what the labs have left in @part, of which @first is the first. */
+static json_t *join_one(json_t *const *part, unsigned parts, const json_t *first, size_t n)
 {
+	const char *name =
+		json_text_of(json_array_get(json_object_get(first, "sweeps"), n), "scenario");
 	const json_t *sweep[SHARDS_MAX];
-	unsigned count = 0;
 
 	for (unsigned i = 0; i < parts; i++) {
-		const json_t *one = json_array_get(json_object_get(part[i], "sweeps"), n);
-
-		if (one && (!count || !strcmp(json_text_of(one, "scenario"),
-					      json_text_of(sweep[0], "scenario"))))
-			sweep[count++] = one;
+		sweep[i] = json_array_get(json_object_get(part[i], "sweeps"), n);
+		if (strcmp(json_text_of(sweep[i], "scenario"), name) != 0)
+			sweep[i] = NULL;
 	}
-	return sweep_join(sweep, count);
+	return sweep_join(sweep, parts);
 }
 
 static int join(const struct options *o, const struct setup *setup, const struct labs *l,
@@ -64,7 +61,7 @@ static int join(const struct options *o, const struct setup *setup, const struct
 		err_set(e, "no lab has left any " SWEEP_FILE);
 	for (size_t n = 0; !*e->text && n < json_array_size(json_object_get(first, "sweeps"));
 	     n++) {
-		json_t *sweep = join_one(part, l->count, n);
+		json_t *sweep = join_one(part, l->count, first, n);
 
 		status =
 			report_worse(status, sweep_tell(sweep, (unsigned)n + 1, o->strict, stdout));
@@ -83,17 +80,19 @@ static int join(const struct options *o, const struct setup *setup, const struct
 	return *e->text ? give_up(e->text) : labs_worst(l) == 2 ? 2 : status;
 }
 
-int sweep_lab(struct options *o, const struct setup *setup)
+static int sweep_lab(struct options *o, const struct setup *setup)
 {
 	auto_by(labs_free) struct labs l = {0};
 	struct err e = {0};
 	int status;
 
 	if (o->jobs < 2)
-		return fly_in_lab(o, setup, &left);
+		return fly_in_lab(o, setup, &sweep_left);
 	printf("KTAP version 1\n1..%u\n", o->scenarios);
 	fflush(stdout);
-	status = labs_fly(&l, o, setup, &left, o->jobs, &e) ? give_up(e.text)
-							    : join(o, setup, &l, &e);
+	status = labs_fly(&l, o, setup, &sweep_left, o->jobs, &e) ? give_up(e.text)
+								  : join(o, setup, &l, &e);
 	return signals_pending() ? 128 + signals_pending() : status;
 }
+
+const struct left sweep_left = {SWEEP_FILE, "every moment", SWEEP_SCHEMA, SWEEP_VERSION, sweep_lab};

@@ -254,25 +254,31 @@ static void take_points(json_t *all, const json_t *part, unsigned number)
 
 json_t *sweep_join(const json_t *const *part, unsigned parts)
 {
-	json_t *all = json_got(json_deep_copy(part[0])), *points;
-	char at[] = "at_ns", first[] = "first";
+	char at[] = "at_ns", first_of_way[] = "first";
+	unsigned first = 0;
+	json_t *all, *points;
 
+	while (!part[first])
+		first++;
+	all = json_got(json_deep_copy(part[first]));
 	if (json_member(all, "reason")) /* none can */
 		return all;
 	points = json_got(json_array());
-	for (unsigned i = 0; i < parts; i++) {
+	for (unsigned i = first; i < parts; i++) {
+		if (!part[i])
+			continue;
 		take_points(points, part[i], i + 1);
-		for (size_t c = 0; i && c < ARRAY_SIZE(counts); c++)
+		for (size_t c = 0; i > first && c < ARRAY_SIZE(counts); c++)
 			json_set(all, counts[c],
 				 json_integer(json_member_integer(all, counts[c]) +
 					      json_member_integer(part[i], counts[c])));
-		if (!i)
+		if (i == first)
 			continue;
 		join_states(json_object_get(all, "states"), json_object_get(part[i], "states"));
 		join_ways(json_object_get(all, "ways"), json_object_get(part[i], "ways"));
 	}
 	json_set(all, "points", points);
 	sort(all, "points", at);
-	sort(all, "ways", first);
+	sort(all, "ways", first_of_way);
 	return all;
 }

@@ -84,6 +84,19 @@ static void parts(void **state)
 		json_member_integer(json_array_get(json_object_get(all, "ways"), 0), "count"), 2);
 }
 
+/* Of a lab that has left nothing the others keep their numbers. */
+static void one_missing(void **state)
+{
+	json_auto_t *two = part_of(3, "kfb", (int[]){10, 30, 50});
+	const json_t *list[] = {NULL, two};
+	json_auto_t *all = sweep_join(list, 2);
+
+	(void)state;
+	assert_true(json_equal(json_object_get(all, "flown"), json_object_get(two, "flown")));
+	assert_string_equal(json_text_of(json_array_get(json_object_get(all, "points"), 1), "dir"),
+			    "lab-2/running.after-30");
+}
+
 /* The exit status: failed before cut short before passed; nothing flown is no pass. */
 static void statuses(void **state)
 {
@@ -137,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts),
+		cmocka_unit_test(one_missing),
 		cmocka_unit_test(statuses),
 		cmocka_unit_test(damaged),
 	};
