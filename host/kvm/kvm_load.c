@@ -6,10 +6,11 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_MAX (64u << 20)
 #define MIB	 (1u << 20)
@@ -57,19 +58,29 @@ struct multiboot_info {
 struct loading {
 	struct kvm_vm *vm;
 	const char *image;
-	const uint8_t *file;
+	int fd;
 	size_t len;
 	uint32_t entry;
 	uint64_t end; /* of what was loaded, in guest memory */
 	struct err *err;
 };
 
-/* The header's place in the file, or -1. */
-static long find_header(const uint8_t *file, size_t len, struct multiboot_header *h)
+/* The file's @size bytes from @from, which it has; false if it became shorter meanwhile. */
+static bool copy_from(const struct loading *l, uint64_t from, void *to, uint64_t size)
 {
+	return pread(l->fd, to, size, (off_t)from) == (ssize_t)size;
+}
+
+/* The header's place in the file, or -1. */
+static long find_header(const struct loading *l, struct multiboot_header *h)
+{
+	uint8_t head[MULTIBOOT_SEARCH + sizeof(*h)] = {0};
+	const size_t len = l->len < sizeof(head) ? l->len : sizeof(head);
+
+	if (!copy_from(l, 0, head, len))
+		return -1;
 	for (size_t at = 0; at + 12 <= len && at < MULTIBOOT_SEARCH; at += 4) {
-		memset(h, 0, sizeof(*h));
-		memcpy(h, file + at, len - at < sizeof(*h) ? len - at : sizeof(*h));
+		memcpy(h, head + at, sizeof(*h));
 		if (h->magic == MULTIBOOT_MAGIC && !(h->magic + h->flags + h->checksum))
 			return (long)at;
 	}
@@ -87,7 +98,8 @@ static int place(struct loading *l, uint64_t from, uint64_t size, uint64_t to, u
 			       "it more",
 			       l->image, (unsigned long long)(to + room),
 			       (unsigned long long)(l->vm->memory_size / MIB));
-	memcpy(l->vm->memory + to, l->file + from, size);
+	if (!copy_from(l, from, l->vm->memory + to, size))
+		return err_set(l->err, "cannot read %s: %s", l->image, strerror(errno));
 	if (to + room > l->end)
 		l->end = to + room;
 	return 0;
@@ -119,15 +131,15 @@ static int place_by_addresses(struct loading *l, const struct multiboot_header *
 		Elf##bits##_Phdr p;                                                           \
 		int ret = 0;                                                                  \
                                                                                               \
-		if (l->len < sizeof(h))                                                       \
+		if (l->len < sizeof(h) || !copy_from(l, 0, &h, sizeof(h)))                    \
 			return err_set(l->err, "%s is cut off", l->image);                    \
-		memcpy(&h, l->file, sizeof(h));                                               \
 		if (h.e_phentsize != sizeof(p) || h.e_phoff > l->len ||                       \
 		    (l->len - h.e_phoff) / sizeof(p) < h.e_phnum)                             \
 			return err_set(l->err, "%s: its headers do not agree with the file",  \
 				       l->image);                                             \
 		for (unsigned i = 0; !ret && i < h.e_phnum; i++) {                            \
-			memcpy(&p, l->file + h.e_phoff + i * sizeof(p), sizeof(p));           \
+			if (!copy_from(l, h.e_phoff + i * sizeof(p), &p, sizeof(p)))          \
+				return err_set(l->err, "%s is cut off", l->image);            \
 			if (p.p_type == PT_LOAD && p.p_memsz)                                 \
 				ret = place(l, p.p_offset, p.p_filesz, p.p_paddr, p.p_memsz); \
 		}                                                                             \
@@ -140,8 +152,8 @@ PLACE_ELF(64)
 static int place_image(struct loading *l)
 {
 	struct multiboot_header h;
-	long at = find_header(l->file, l->len, &h);
-	const uint8_t *ident = l->file;
+	long at = find_header(l, &h);
+	uint8_t ident[EI_NIDENT];
 
 	if (at < 0)
 		return err_set(l->err,
@@ -150,39 +162,37 @@ static int place_image(struct loading *l)
 			       l->image);
 	if (h.flags & MULTIBOOT_ADDRESS)
 		return place_by_addresses(l, &h, at);
-	if (l->len < EI_NIDENT || memcmp(ident, ELFMAG, SELFMAG))
+	if (!copy_from(l, 0, ident, sizeof(ident)) || memcmp(ident, ELFMAG, SELFMAG))
 		return err_set(l->err, "%s has no addresses in its multiboot header, and is no ELF",
 			       l->image);
 	return ident[EI_CLASS] == ELFCLASS64 ? place_elf64(l) : place_elf32(l);
 }
 
-/* The caller frees *@file, also if there is an error. */
-static int read_image(const char *image, uint8_t **file, size_t *len, struct err *e)
+/* Opens what @l is to load; the caller closes l->fd. */
+static int open_image(struct loading *l)
 {
 	struct stat st;
-	auto_fclose FILE *f = fopen(image, "re");
 
-	if (!f || fstat(fileno(f), &st))
-		return err_set(e, "cannot read %s: %s", image, strerror(errno));
-	*len = st.st_size > 0 && st.st_size <= FILE_MAX ? (size_t)st.st_size : 0;
-	*file = xcalloc(1, *len + 1);
-	if (!*len || fread(*file, 1, *len, f) != *len)
-		return err_set(e, "cannot read %s: no file of a size that makes sense", image);
+	l->fd = open(l->image, O_RDONLY | O_CLOEXEC);
+	if (l->fd < 0 || fstat(l->fd, &st))
+		return err_set(l->err, "cannot read %s: %s", l->image, strerror(errno));
+	if (!S_ISREG(st.st_mode) || !st.st_size || st.st_size > FILE_MAX)
+		return err_set(l->err, "cannot read %s: no file of a size that makes sense",
+			       l->image);
+	l->len = (size_t)st.st_size;
 	return 0;
 }
 
 /* The module goes to the next page behind the image, where QEMU puts it. */
 static int place_module(struct loading *l, const char *path, struct multiboot_info *info)
 {
-	auto_free uint8_t *file = NULL;
 	const uint64_t to = (l->end + SNAPSHOT_PAGE - 1) / SNAPSHOT_PAGE * SNAPSHOT_PAGE;
-	struct loading module = {.vm = l->vm, .image = path, .err = l->err};
+	struct loading module = {.vm = l->vm, .image = path, .fd = -1, .err = l->err};
+	int ret = open_image(&module) ?: place(&module, 0, module.len, to, module.len);
 
-	if (read_image(path, &file, &module.len, l->err))
-		return -1;
-	module.file = file;
-	if (place(&module, 0, module.len, to, module.len))
-		return -1;
+	close_fd(&module.fd);
+	if (ret)
+		return ret;
 	info->flags |= INFO_MODULES;
 	info->mods_count = 1;
 	info->mods_addr = INFO_ADDRESS + offsetof(struct multiboot_info, module);
@@ -234,15 +244,14 @@ int kvm_vm_load(struct kvm_vm *vm, const char *image, const char *cmdline, const
 			{sizeof(info.map[0]) - 4, MIB, vm->memory_size - MIB, MAP_RAM}},
 		.name = "midflight",
 	};
-	auto_free uint8_t *file = NULL;
-	struct loading l = {.vm = vm, .image = image, .err = e};
+	struct loading l = {.vm = vm, .image = image, .fd = -1, .err = e};
+	int ret;
 
 	if (strlen(cmdline) >= CMDLINE_MAX)
 		return err_set(e, "the guest's command line is too long");
-	if (read_image(image, &file, &l.len, e))
-		return -1;
-	l.file = file;
-	if (place_image(&l) || (module && place_module(&l, module, &info)))
+	ret = open_image(&l) ?: place_image(&l);
+	close_fd(&l.fd);
+	if (ret || (module && place_module(&l, module, &info)))
 		return -1;
 	memcpy(vm->memory + INFO_ADDRESS, &info, sizeof(info));
 	memcpy(vm->memory + CMDLINE_ADDRESS, cmdline, strlen(cmdline) + 1);

@@ -230,14 +230,15 @@ static bool place_in_table(const char *section, size_t at, struct oracle_place *
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
 		const struct field *f = &fields[i];
-		const char *index = strstr(f->name, "[]");
-		size_t n = index && at >= f->offset ? (at - f->offset) / f->stride : 0;
+		size_t n = f->stride && at >= f->offset ? (at - f->offset) / f->stride : 0;
+		const char *index;
 
 		p->from = f->offset + n * f->stride;
 		p->size = f->size;
-		if (strcmp(f->section, section) || n >= f->count || at < p->from ||
-		    at - p->from >= p->size)
+		if (n >= f->count || at < p->from || at - p->from >= p->size ||
+		    strcmp(f->section, section))
 			continue;
+		index = strstr(f->name, "[]");
 		if (index)
 			snprintf(p->name, sizeof(p->name), "%s.%.*s[%zu]%s", section,
 				 (int)(index - f->name), f->name, n, index + 2);
