@@ -119,6 +119,19 @@ static inline void outw(uint16_t port, uint16_t val)
 	asm volatile("outw %0, %1" ::"a"(val), "Nd"(port) : "memory");
 }
 
+static inline void outl(uint16_t port, uint32_t val)
+{
+	asm volatile("outl %0, %1" ::"a"(val), "Nd"(port) : "memory");
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t val;
+
+	asm volatile("inl %1, %0" : "=a"(val) : "Nd"(port) : "memory");
+	return val;
+}
+
 static inline uint8_t inb(uint16_t port)
 {
 	uint8_t val;

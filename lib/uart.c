@@ -3,6 +3,10 @@
  */
 #include "lib/uart.h"
 #include "lib/cpu.h"
+#include "lib/page.h"
+#include "lib/text_io.h"
+
+#include <stdbool.h>
 
 #define COM1 0x3f8
 
@@ -21,9 +25,11 @@ enum { UART_DLL = UART_DATA, UART_DLM = UART_IER, UART_IIR = UART_FCR };
 #define FIFO_DEPTH 16
 
 static size_t burst = 1;
+static bool at_once; /* by TEXT_IO_PORT */
 
 void uart_init(void)
 {
+	at_once = inl(TEXT_IO_PORT) == TEXT_IO_THERE;
 	outb(COM1 + UART_IER, 0);
 	outb(COM1 + UART_LCR, LCR_8N1 | LCR_DLAB);
 	outb(COM1 + UART_DLL, 1); /* 115200 baud */
@@ -43,6 +49,13 @@ static void wait_lsr(uint8_t bit)
 
 void uart_send(const char *buf, size_t len)
 {
+	struct text_io text = {.gpa = (uint32_t)page_gpa(buf), .len = (uint32_t)len};
+
+	/* A byte is an exit, and a flight has thousands. */
+	if (at_once) {
+		outl(TEXT_IO_PORT, (uint32_t)page_gpa(&text));
+		return;
+	}
 	for (size_t i = 0; i < len; i++) {
 		/* Once empty, the FIFO takes a burst: half the exits to a hypervisor. */
 		if (i % burst == 0)

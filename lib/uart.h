@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* COM1, polled: a 16550 at port 0x3f8. */
+/* COM1, polled: a 16550 at port 0x3f8; or TEXT_IO_PORT in its place (lib/text_io.h). */
 #ifndef LIB_UART_H
 #define LIB_UART_H
 

@@ -3,6 +3,7 @@
 // QEMU's machines.
 #include "host/kvm/kvm_ports.h"
 #include "l2guest/layout.h"
+#include "lib/text_io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,18 @@ void kvm_ports_restore(const struct ports *ports, int vm_fd)
 			set_line(vm_fd, line, true);
 }
 
+/* The text that the struct text_io at guest-physical @at has, as far as the VM has such memory. */
+static void text_out(const struct ports_facts *facts, uint32_t at, struct buf *sent)
+{
+	struct text_io text;
+
+	if (at + (uint64_t)sizeof(text) > facts->memory_size)
+		return;
+	memcpy(&text, facts->memory + at, sizeof(text));
+	if ((uint64_t)text.gpa + text.len <= facts->memory_size)
+		buf_append(sent, facts->memory + text.gpa, text.len);
+}
+
 static bool port_out(struct ports *p, const struct ports_facts *facts, uint16_t port,
 		     uint32_t value, struct unanswered *none, struct buf *sent, struct vm_end *end)
 {
@@ -128,6 +141,10 @@ static bool port_out(struct ports *p, const struct ports_facts *facts, uint16_t 
 	if (is_uart(port)) {
 		if (uart_write(&p->uart, port - UART_BASE, (uint8_t)value, &byte))
 			buf_append(sent, &byte, 1);
+		return false;
+	}
+	if (port == TEXT_IO_PORT) {
+		text_out(facts, value, sent);
 		return false;
 	}
 	if (port == FW_CFG) {
@@ -163,6 +180,8 @@ static uint32_t port_in(struct ports *p, const struct ports_facts *facts, uint16
 		return uart_read(&p->uart, port - UART_BASE);
 	if (port == FREEZE_IO_PORT)
 		return FREEZE_IO_BYTE;
+	if (port == TEXT_IO_PORT)
+		return TEXT_IO_THERE;
 	if (port == FW_CFG + 1)
 		return fw_cfg_read(&p->fw_cfg, facts);
 	if (port != DELAY && !is_pci(port))
@@ -204,7 +223,7 @@ void kvm_ports_unanswered(struct unanswered *none, uint64_t at, bool mmio)
 
 void kvm_ports_text(uint16_t port, char *text, size_t size)
 {
-	if (is_uart(port))
+	if (is_uart(port) || port == TEXT_IO_PORT)
 		snprintf(text, size, "serial port");
 	else if (port == FREEZE_IO_PORT)
 		snprintf(text, size, "freeze point");

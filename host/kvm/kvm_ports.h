@@ -32,6 +32,7 @@ struct ports {
 
 /* What the devices tell of the VM. */
 struct ports_facts {
+	const uint8_t *memory;
 	uint64_t memory_size;
 	unsigned vcpus;
 	int vm_fd;

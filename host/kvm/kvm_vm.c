@@ -5,7 +5,6 @@
 #include "host/kvm/kvm_crash.h"
 #include "host/kvm/kvm_hyperv.h"
 #include "host/kvm/kvm_offers.h"
-#include "host/l0/l0_pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,8 +175,10 @@ static int create(struct kvm_vm *vm, bool bare, struct err *e)
 	return ret;
 }
 
-static void nothing_there(struct kvm_vm *vm)
+void kvm_vm_forget(struct kvm_vm *vm)
 {
+	vm->memory = NULL;
+	vm->gathered = NULL;
 	vm->fds = (struct kvm_fds){-1, -1, -1, NULL};
 	vm->vcpus = 0;
 	for (unsigned i = 0; i < KVM_VCPUS_MAX; i++)
@@ -187,7 +188,7 @@ static void nothing_there(struct kvm_vm *vm)
 int kvm_vm_create(struct kvm_vm *vm, uint64_t memory_size, bool bare, struct err *e)
 {
 	memset(vm, 0, sizeof(*vm));
-	nothing_there(vm);
+	kvm_vm_forget(vm);
 	vm->memory_size = memory_size;
 	if (!create(vm, bare, e))
 		return 0;
@@ -207,17 +208,7 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 	close_fd(&vm->fds.kvm);
 	if (vm->memory)
 		munmap(vm->memory, vm->memory_size);
-	vm->memory = NULL;
-	vm->gathered = NULL;
-	nothing_there(vm);
-}
-
-void kvm_vm_end(struct kvm_vm *vm)
-{
-	struct l0_pages *pages = l0_pages_of(vm->memory, vm->memory_size);
-
-	kvm_vm_destroy(vm);
-	l0_pages_gone(pages);
+	kvm_vm_forget(vm);
 }
 
 /* ---- exits -------------------------------------------------------------------------------- */
@@ -249,7 +240,7 @@ static void take_gathered(struct kvm_vm *vm, struct buf *sent)
 static enum vcpu_exit handle_io(struct kvm_vm *vm, struct kvm_run *run, struct buf *sent,
 				struct vm_end *end)
 {
-	const struct ports_facts facts = {vm->memory_size, vm->vcpus, vm->fds.vm};
+	const struct ports_facts facts = {vm->memory, vm->memory_size, vm->vcpus, vm->fds.vm};
 
 	return kvm_ports_io(&vm->ports, &facts, run, &vm->unanswered, sent, end) ? VCPU_ENDED
 										 : VCPU_AGAIN;
