@@ -25,7 +25,7 @@ struct pvh_start_info {
 
 static char cmdline_text[512];
 
-struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1, .rounds = 256};
+struct cmdline cmdline = {.hops = 3, .seed = 1, .vcpus = 1, .rounds = 64};
 
 static bool is(const char *s, size_t len, const char *word)
 {

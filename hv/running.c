@@ -108,12 +108,16 @@ static void break_something(void)
 	}
 }
 
-/* Runs legs until the host has spoken and no posting is under way. False: L2 is broken. */
+/*
+ * Runs legs until the host has spoken and no posting is under way. False: L2 is broken. A
+ * notification that was lost is told and sent once more, so that the next hop begins well.
+ */
 static bool run_hop(enum hop_answer *answer)
 {
 	static uint64_t leg_ticks =
 		1000000; /* the shortest so far: a freeze may be in the others */
 	enum hop_answer heard = HOP_NONE;
+	bool lost = false;
 
 	for (unsigned leg = 0; leg < LEGS_MIN || heard == HOP_NONE || !all_taken(); leg++) {
 		bool due = apic_timer_expired(), waiting = !all_taken();
@@ -138,8 +142,12 @@ static bool run_hop(enum hop_answer *answer)
 		 * The timer had expired before this leg, so the notification was sent; L2 then ran
 		 * a whole leg with interrupts on and must have taken everything.
 		 */
-		if (due && waiting && !l2_check_interrupts(&l2, true))
-			return false;
+		if (due && waiting && !l2_check_interrupts(&l2, true)) {
+			if (lost)
+				return false;
+			lost = true;
+			l2_wake();
+		}
 		if (heard == HOP_NONE) {
 			heard = hop_answer();
 			hop_digest(l2.shared->compute.digest, l2.shared->rounds);

@@ -3,6 +3,7 @@
 // kernel could do the same ioctls for a VM in which nothing runs. Both in turns, so that whatever
 // else slows the machine down slows both.
 #include "host/commands/cmd.h"
+#include "host/flight/known.h"
 #include "host/kvm/kvm_vm.h"
 #include "host/lab/lab.h"
 #include "host/run/setup.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 
 #define BLOCKS 4
-#define GOAL   1.5
+#define GOAL   1.15
 
 struct times {
 	unsigned cycles;
@@ -124,11 +125,15 @@ static void count(struct bench *b, const struct flight_result *result)
 static int cycle_block(struct bench *b, unsigned cycles)
 {
 	auto_by(flight_result_free) struct flight_result result = {0};
+	const struct known *known;
 	int status = 0;
 
 	b->config.hops = cycles;
 	flight_run(&b->config, &result);
-	if (result.verdict.word != WORD_PASS && !result.interrupted) {
+	known = known_match(b->config.scenario->name, &b->config, &result, true, NULL);
+	if (known) {
+		printf("# met a known KVM bug: %s\n", known->id);
+	} else if (result.verdict.word != WORD_PASS && !result.interrupted) {
 		printf("# %s: %s\n", word_name(result.verdict.word),
 		       result.verdict.findings ? result.verdict.finding[0] : "checks failed");
 		status = result.verdict.word == WORD_ERROR  ? 2
@@ -162,8 +167,9 @@ static void print(const struct bench *b)
 	double ratio = ms_each(all_ns(c), c->cycles) / ms_each(all_ns(f), f->cycles);
 
 	print_line("cycle", all_ns(c), c->cycles, "stop, save, new VM, restore, go on");
-	print_line("floor", all_ns(f), f->cycles, "the same ioctls, no L2, no memory, no checks");
-	printf("ratio  %8.2f              goal: at most %.1f\n", ratio, GOAL);
+	print_line("floor", all_ns(f), f->cycles,
+		   "the same ioctls one by one, no L2, no memory, no checks");
+	printf("ratio  %8.2f              goal: at most %.2f\n", ratio, GOAL);
 	print_line("hop", b->hop_ns, b->hops, "a cycle, L1's and L2's checks, the serial log");
 	printf("# cycle: stop %.2f ms, save %.2f ms, new VM and restore %.2f ms, go on %.2f ms\n",
 	       ms_each(c->stop_ns, c->cycles), ms_each(c->save_ns, c->cycles),

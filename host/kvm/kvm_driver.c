@@ -140,6 +140,7 @@ static void destroy(void *vm)
 	struct machine *m = vm;
 
 	throw_away(m);
+	kvm_vm_ended();
 	close(m->event);
 	snapshot_free(&m->like);
 	buf_free(&m->sent);
@@ -187,6 +188,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 static int cont(void *vm)
 {
 	kvm_want(vm, DO_RUN);
+	kvm_vm_end_aside();
 	return VM_OK;
 }
 

@@ -47,8 +47,16 @@ bool kvm_vm_knows_cap(const char *name);
 /* One more vCPU; its APIC ID is its number. 0, or -1 with @e filled. */
 int kvm_vm_add_vcpu(struct kvm_vm *vm, bool bare, struct err *e);
 void kvm_vm_destroy(struct kvm_vm *vm);
-/* The same, and remembers which pages of its memory L0 keeps (host/l0/l0_pages.h). */
+/* @vm has nothing any more, as if it were destroyed. */
+void kvm_vm_forget(struct kvm_vm *vm);
+/*
+ * kvm_end.c: takes @vm over, to destroy it and remember which pages of its memory L0 keeps
+ * (host/l0/l0_pages.h). That begins with kvm_vm_end_aside(), in a thread, or with the next
+ * kvm_vm_end(), and is done behind kvm_vm_ended().
+ */
 void kvm_vm_end(struct kvm_vm *vm);
+void kvm_vm_end_aside(void);
+void kvm_vm_ended(void);
 /*
  * Gives all vCPUs of a bare VM what KVM supports, as Hyper-V with enlightened VMCSs if @hyperv, as
  * far as this KVM has them: L1 tells what it misses; and no more than the hosts of @like (NULL:
