@@ -252,11 +252,36 @@ static const json_t *find_device(const json_t *description, const char *name, un
 	return NULL;
 }
 
+/*
+ * A description has 200 KB and is the same, to the byte, in nearly all streams of one QEMU: it is
+ * read again only if it is another one.
+ */
+static json_t *read_description(const char *text, size_t len, struct err *e)
+{
+	static struct {
+		char *text;
+		size_t len;
+		json_t *read;
+	} last;
+	json_error_t error;
+	json_t *read;
+
+	if (last.read && last.len == len && !memcmp(last.text, text, len))
+		return json_incref(last.read);
+	read = json_loadb(text, len, 0, &error);
+	if (!read)
+		return err_as(NULL, e, "description at the end of the stream: %s", error.text);
+	json_decref(last.read);
+	last.text = xrealloc(last.text, len);
+	memcpy(last.text, text, len);
+	last.len = len;
+	last.read = json_incref(read);
+	return read;
+}
+
 /* The description that ends the stream, with *@end where the device sections end. */
 static json_t *load_description(const uint8_t *p, size_t len, size_t *end, struct err *e)
 {
-	json_error_t error;
-
 	if (len < 8 || be32(p) != QEMU_VM_FILE_MAGIC)
 		return err_as(NULL, e, "no QEMU migration stream (%zu bytes, magic is not QEVM)",
 			      len);
@@ -269,9 +294,7 @@ static json_t *load_description(const uint8_t *p, size_t len, size_t *end, struc
 		    be32(p + at + 1) != len - at - 5)
 			continue;
 		*end = at - 1;
-		return json_loadb((const char *)p + at + 5, len - at - 5, 0, &error)
-			       ?: err_as(NULL, e, "description at the end of the stream: %s",
-					 error.text);
+		return read_description((const char *)p + at + 5, len - at - 5, e);
 	}
 	return err_as(NULL, e,
 		      "no description at the end of the stream: truncated after %zu bytes?", len);
