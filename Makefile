@@ -53,7 +53,7 @@ GENERATED   := $(B)/include/midflight_version.h $(B)/include/known_programs.h $(
 SAN_CFLAGS  := $(HOST_CFLAGS) -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 
-.PHONY: all help run check unit lint iso lab kernel-config deps docs man install uninstall deb format clean
+.PHONY: all help run check unit lint iso lab lab-ahead kernel-config deps docs man install uninstall deb format clean
 all: $(B)/midflight $(B)/midflight.elf $(B)/scenarios $(addsuffix /midflight,$(X86))
 
 help:
@@ -72,20 +72,27 @@ help:
 	@echo 'make clean    remove build/'
 	@echo 'V=1 shows commands. DEPS=no: install nothing, list what is missing.'
 
+# As many jobs as there are CPUs, unless the user has said how many.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 run:
 	$(Q)./deps.sh build run
-	$(Q)$(MAKE) -s all $(B)/emucheck.iso
+	$(Q)$(MAKE) -s $(JOBS) lab-ahead all
 	$(Q)$(B)/midflight run --jobs auto $(RUN_ARGS)
 
 check:
 	$(Q)./deps.sh build run check
-	$(Q)$(MAKE) -s all $(B)/emucheck.iso
+	$(Q)$(MAKE) -s $(JOBS) lab-ahead all
 	$(Q)tests/run.sh
 
 deps:
 	$(Q)./deps.sh build run check
 
 iso: $(B)/midflight.iso
+
+# The lab is what takes longest: it is built beside the rest, if this machine needs one.
+lab-ahead: $(B)/emucheck.iso
+	$(Q)! ./deps.sh needs-lab || lab/lab.sh build
 
 lab:
 	$(Q)./deps.sh build run

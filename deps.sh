@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Finds what is missing for the given purposes (build, run, check) and installs it with apt.
+# needs-lab, alone: succeeds if `make run` needs the lab here, and installs nothing.
 # DEPS=no: install nothing, list what is missing and exit 2.
 set -euo pipefail
 
@@ -47,7 +48,7 @@ build|xxhash.h|libxxhash-dev|checksums of snapshot files
 '
 
 usage() {
-	echo "usage: deps.sh build|run|lab|kvm|check|deb ..." >&2
+	echo "usage: deps.sh needs-lab | build|run|lab|kvm|check|deb ..." >&2
 	exit 2
 }
 
@@ -56,6 +57,10 @@ local_vmx() {
 	grep -qw vmx /proc/cpuinfo && [ -w /dev/kvm ] &&
 		grep -q '^[Y1]' /sys/module/kvm_intel/parameters/nested 2>/dev/null
 }
+
+if [ "$*" = needs-lab ]; then
+	if local_vmx; then exit 1; else exit 0; fi
+fi
 
 # shellcheck source=lab/cross.sh
 . "$(dirname "$0")/lab/cross.sh"
