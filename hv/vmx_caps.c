@@ -254,3 +254,20 @@ uint64_t vmx_host_rsp(void)
 
 	return (uint64_t)(slots + cpu_index() + 1);
 }
+
+void vmx_caps_read(uint64_t value[VMX_CAP_MSRS])
+{
+	unsigned last = true_ctls() ? VMX_CAP_MSRS : VMX_CAP_MSRS - 4;
+
+	for (unsigned i = 0; i < VMX_CAP_MSRS; i++)
+		value[i] = i < last ? rdmsr(MSR_IA32_VMX_BASIC + i) : 0;
+}
+
+void vmx_caps_compare(const uint64_t expected[VMX_CAP_MSRS], const uint64_t found[VMX_CAP_MSRS])
+{
+	for (unsigned i = 0; i < VMX_CAP_MSRS; i++)
+		if (expected[i] != found[i])
+			ktap_fail(
+				"check=\"VMX capability MSR\" msr=0x%x expected=0x%lx found=0x%lx",
+				MSR_IA32_VMX_BASIC + i, expected[i], found[i]);
+}

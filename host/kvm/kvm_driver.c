@@ -151,6 +151,22 @@ static void destroy(void *vm)
 	free(m);
 }
 
+/* A thread for each vCPU that has none. */
+static int start_threads(struct machine *m)
+{
+	while (m->threads < m->vm.vcpus) {
+		struct runner *r = &m->runner[m->threads];
+		int ret;
+
+		*r = (struct runner){.m = m, .vcpu = m->threads};
+		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
+		if (ret)
+			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
+		m->threads++;
+	}
+	return VM_OK;
+}
+
 static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool bare)
 {
 	const struct unanswered none = m->vm.unanswered; /* by all VMs */
@@ -172,17 +188,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
 			return VM_HARNESS;
 	kvm_record_ioctl(m, 0, start, "KVM_CREATE_VM, KVM_CREATE_VCPU, ...", false);
-	while (m->threads < vcpus) {
-		struct runner *r = &m->runner[m->threads];
-		int ret;
-
-		*r = (struct runner){.m = m, .vcpu = m->threads};
-		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
-		if (ret)
-			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
-		m->threads++;
-	}
-	return VM_OK;
+	return start_threads(m);
 }
 
 static int cont(void *vm)
@@ -203,7 +209,7 @@ static int start(void *vm)
 	ret = ret ?: make(m, (uint64_t)c->memory_mib << 20, c->vcpus, true);
 	if (ret)
 		return ret;
-	if (kvm_vm_offer(&m->vm, c->enlightened, m->saving.like, c->err))
+	if (kvm_vm_offer(&m->vm, 0, c->enlightened, m->saving.like, c->err))
 		return VM_HARNESS;
 	if (kvm_vm_load(&m->vm, c->image, c->cmdline, c->module, c->err))
 		return VM_HARNESS;
@@ -456,10 +462,27 @@ static int nmi(void *vm)
 	return act_between(vm, &(struct act_config){.act = ACT_NMI});
 }
 
+/* One more, with what the others were offered. The VM stands still. A VM that has two was saved
+ * behind this. */
+static int add_vcpu(struct machine *m)
+{
+	const struct vm_config *c = m->config;
+	const unsigned first = m->vm.vcpus;
+
+	if (first == KVM_VCPUS_MAX)
+		return VM_OK;
+	if (kvm_vm_add_vcpu(&m->vm, true, c->err) ||
+	    kvm_vm_offer(&m->vm, first, c->enlightened, m->saving.like, c->err))
+		return VM_HARNESS;
+	return start_threads(m);
+}
+
 static int act(void *vm, const struct act_config *act, bool live)
 {
 	struct machine *m = vm;
 
+	if (act->act == ACT_VCPU_ADD)
+		return add_vcpu(m);
 	if (live && !kvm_act_is_message(act->act))
 		return act_between(m, act);
 	if (act->act == ACT_IN_PLACE)

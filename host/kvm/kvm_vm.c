@@ -51,9 +51,10 @@ static int set_cpuid(const struct kvm_vm *vm, unsigned vcpu, bool hyperv,
 	return ioctl(vm->vcpu[vcpu].fd, KVM_SET_CPUID2, cpuid) ? err_errno(e, "KVM_SET_CPUID2") : 0;
 }
 
-int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, const struct snapshot *like, struct err *e)
+int kvm_vm_offer(const struct kvm_vm *vm, unsigned first, bool hyperv, const struct snapshot *like,
+		 struct err *e)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++) {
+	for (unsigned i = first; i < vm->vcpus; i++) {
 		const int fd = vm->vcpu[i].fd;
 
 		if ((hyperv && kvm_hyperv_enable_evmcs(fd, e)) ||

@@ -58,11 +58,12 @@ void kvm_vm_end(struct kvm_vm *vm);
 void kvm_vm_end_aside(void);
 void kvm_vm_ended(void);
 /*
- * Gives all vCPUs of a bare VM what KVM supports, as Hyper-V with enlightened VMCSs if @hyperv, as
- * far as this KVM has them: L1 tells what it misses; and no more than the hosts of @like (NULL:
- * this one) have. 0, or -1 with @e filled.
+ * Gives the vCPUs of a bare VM from @first on what KVM supports, as Hyper-V with enlightened VMCSs
+ * if @hyperv, as far as this KVM has them: L1 tells what it misses; and no more than the hosts of
+ * @like (NULL: this one) have. 0, or -1 with @e filled.
  */
-int kvm_vm_offer(const struct kvm_vm *vm, bool hyperv, const struct snapshot *like, struct err *e);
+int kvm_vm_offer(const struct kvm_vm *vm, unsigned first, bool hyperv, const struct snapshot *like,
+		 struct err *e);
 
 /*
  * Loads a multiboot image, with the file @module if that is not NULL, and sets the vCPU to its

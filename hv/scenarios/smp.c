@@ -189,12 +189,17 @@ static void fly_port(void)
 }
 
 /* This CPU's L2, frozen at its port. */
-static void fly_here(void)
+static void fly_l2_here(void)
 {
 	l2_create(&here, "rvi_behind_if");
 	l2_pend(&here, FIRST_VECTOR);
 	if (l2_tells(&here, 1) && L2_TOOK(&here) && l2_tells(&here, 2))
 		L2_TOOK(&here, FIRST_VECTOR);
+}
+
+static void fly_here(void)
+{
+	fly_l2_here();
 	post(FIRST_VECTOR, false);
 	post(SECOND_VECTOR, false);
 	all_taken();
@@ -255,6 +260,40 @@ static void fly_sipi(void)
 	freeze_point();
 	apic_send(ap_apic_id(), APIC_ICR_SIPI | SIPI_VECTOR);
 	ap_wait("the exit by SIPI");
+}
+
+/* ---- a CPU that comes later ---------------------------------------------------------------- */
+
+static uint64_t caps[CPUS][VMX_CAP_MSRS], feature_control[CPUS];
+
+/* As every CPU tells it; IA32_FEATURE_CONTROL once VMX is on. */
+static void read_caps(void)
+{
+	vmx_caps_read(caps[cpu_index()]);
+	feature_control[cpu_index()] = rdmsr(MSR_IA32_FEATURE_CONTROL);
+}
+
+static void fly_added(void)
+{
+	char why[80];
+
+	fly_l2_here();
+	read_caps();
+	if (!ap_there(why, sizeof(why))) {
+		ap_start();
+		ap_run(vmx_on);
+		if (!ap_wait("the CPU that was added"))
+			return;
+	}
+	ap_run(read_caps);
+	if (!ap_wait("the added CPU's capabilities"))
+		return;
+	ktap_check("IA32_FEATURE_CONTROL", feature_control[0], feature_control[1]);
+	vmx_caps_compare(caps[0], caps[1]);
+	if (!computes(1))
+		return;
+	post(FIRST_VECTOR, false);
+	all_taken();
 }
 
 /* Only the host can start L1 with two vCPUs, and it is asked for acts. */
@@ -326,6 +365,19 @@ SCENARIO(smp_init, NEEDS(L2_APICV), FLY(fly_init, .possible = possible),
 	 HOST(FROZEN_1 "right before it sends INIT"), BUG("none known"),
 	 FAILURE("L2 sleeps on, or the second CPU is reset"), ASLEEP, PROOF("!l2 runnable"),
 	 PROOF1("l2 halted"));
+SCENARIO(
+	smp_added, NEEDS(L2_APICV), FLY(fly_added, .possible = hop_host_there),
+	TITLE("the VM gets a second vCPU, by hot-plug, when L2 is active on the first"),
+	PROMISE("SDM, VMX Capability Reporting Facility: what L1 has read of one processor holds "
+		"on all "
+		"of them"),
+	HOST("adds a vCPU between the restore and the first KVM_RUN"),
+	BUG("none in KVM; of QEMU OpenShift #111729: kvm_intel in the guest refuses a vCPU that "
+	    "was "
+	    "hot-plugged, until a reboot"),
+	FAILURE("the new vCPU's VMX capabilities are not the first one's, VMXON fails there, or it "
+		"cannot have an L2"),
+	FREEZE(port), ACT(vcpu_add, restored), PROOF("l2 runnable rvi=0x51"));
 static bool sipi_possible(char *why, size_t size)
 {
 	return possible(why, size) &&

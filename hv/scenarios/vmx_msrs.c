@@ -4,32 +4,17 @@
 #include "lib/cpu.h"
 #include "lib/ktap.h"
 
-#define TRUE_CTLS (1ull << 55) /* IA32_VMX_BASIC: the last four are there */
-#define COUNT	  (MSR_IA32_VMX_TRUE_ENTRY_CTLS - MSR_IA32_VMX_BASIC + 1)
-
-static void read_all(uint64_t value[COUNT])
-{
-	unsigned last = rdmsr(MSR_IA32_VMX_BASIC) & TRUE_CTLS ? COUNT : COUNT - 4;
-
-	for (unsigned i = 0; i < last; i++)
-		value[i] = rdmsr(MSR_IA32_VMX_BASIC + i);
-}
-
 static void fly(void)
 {
-	static uint64_t before[COUNT], after[COUNT];
+	static uint64_t before[VMX_CAP_MSRS], after[VMX_CAP_MSRS];
 	uint64_t feature_control = rdmsr(MSR_IA32_FEATURE_CONTROL);
 	static struct l2 l2;
 
-	read_all(before);
+	vmx_caps_read(before);
 	freeze_point();
 	ktap_check("IA32_FEATURE_CONTROL", feature_control, rdmsr(MSR_IA32_FEATURE_CONTROL));
-	read_all(after);
-	for (unsigned i = 0; i < COUNT; i++)
-		if (before[i] != after[i])
-			ktap_fail(
-				"check=\"VMX capability MSR\" msr=0x%x expected=0x%lx found=0x%lx",
-				MSR_IA32_VMX_BASIC + i, before[i], after[i]);
+	vmx_caps_read(after);
+	vmx_caps_compare(before, after);
 	/* FEATURE_CONTROL is asked again by the next VMXON. */
 	vmx_off();
 	vmx_on();
