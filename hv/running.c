@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "lib/x2apic.h"
 
-#define LEGS_MIN	4 /* per hop without a host */
+#define LEGS_MIN	4 /* per hop without a host; and of so many one begins with a posting */
 #define VECTORS_AT_ONCE 3
 
 struct model {
@@ -124,7 +124,7 @@ static bool run_hop(enum hop_answer *answer)
 		uint64_t start = rdtsc();
 		enum l2_exit exit;
 
-		if (l2.apicv && !waiting && (leg < LEGS_MIN || heard == HOP_NONE)) {
+		if (l2.apicv && !waiting && leg % LEGS_MIN == 0 && heard == HOP_NONE) {
 			post_some(leg_ticks);
 			due = false;
 			waiting = true;

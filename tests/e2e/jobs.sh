@@ -62,10 +62,10 @@ holds "it left what repeats it" [ -f "$work/log/running/replay.json" ]
 run 0 --driver kvm --loops 1 --scenario running
 holds "what labs have left goes when the next run begins" [ ! -e "$work/log/lab-1" ]
 
-begin --loops 3 --scenario mtf_pending,running
+begin --loops 40 --scenario mtf_pending,running
 kill -9 "$(emulator_of "$(pgrep -P "$runner" | sed -n 2p)")"
 ends 2
-expect "a lab that dies makes ERROR of its own results and of no others" '^ok 2 - mtf_pending # 3 hops' \
+expect "a lab that dies makes ERROR of its own results and of no others" '^ok 2 - mtf_pending # 40 hops' \
 	'^not ok 3 - running\.control # ERROR, its lab came to no end' '^not ok 4 - running # ERROR' \
 	'^lab: the emulator was killed' '^#   error +2  running\.control, running$'
 holds "result.json has both" tests/check_results.py "$work/log/result.json"
@@ -81,7 +81,7 @@ run 0 "${each[@]}" --jobs 2
 holds "two variants at once: the output of each is whole, one after the other" diff \
 	<(sed -n '/^KTAP/,/^# midflight: [0-9]/{/^#/d;p}' "$work/out") "$work/one"
 holds "two variants at once: the same table" diff <(tail -n 9 "$work/out") "$work/table"
-begin --loops 3 --scenario running,mtf_pending --each-param ple_gap=128,0
+begin --loops 40 --scenario running,mtf_pending --each-param ple_gap=128,0
 kill -9 "$(emulator_of "$(pgrep -P "$runner" | sed -n 1p)")"
 ends 2
 expect "a variant whose lab dies has no results, the other has" '^# result +no results +6\.' \
