@@ -202,71 +202,104 @@ static void differs(const struct comparison *c, const char *name, const uint8_t 
 
 /* ---- sections ----------------------------------------------------------------------------- */
 
+/* The field of a vmcs12 that has byte @at, or NULL. A dump asks of each byte. */
+static const struct vmcs12_field *vmcs12_field_at(size_t at)
+{
+	static uint16_t
+		behind[KVM_STATE_NESTED_VMX_VMCS_SIZE]; /* 0: none, else its number plus one */
+	static bool filled;
+	unsigned count;
+	const struct vmcs12_field *f = vmcs12_fields(&count);
+
+	for (unsigned i = 0; !filled && i < count; i++)
+		for (unsigned byte = 0; byte < f[i].size; byte++)
+			behind[f[i].offset + byte] = (uint16_t)(i + 1);
+	filled = true;
+	return at < sizeof(behind) / sizeof(behind[0]) && behind[at] ? &f[behind[at] - 1] : NULL;
+}
+
 /* The vmcs12s behind the header of NESTED_STATE. */
 static bool place_in_vmcs12(size_t at, struct oracle_place *p)
 {
 	size_t base = sizeof(struct kvm_nested_state);
 	const char *which = "vmcs12";
 	const struct vmcs12_field *f;
-	unsigned count;
 
 	if (at >= base + KVM_STATE_NESTED_VMX_VMCS_SIZE) {
 		base += KVM_STATE_NESTED_VMX_VMCS_SIZE;
 		which = "shadow_vmcs12";
 	}
-	f = vmcs12_fields(&count);
-	for (; count--; f++) {
-		p->from = base + f->offset;
-		p->size = f->size;
-		if (at < p->from || at - p->from >= p->size)
-			continue;
-		snprintf(p->name, sizeof(p->name), "NESTED_STATE.%s.%s", which, f->name);
-		return true;
-	}
-	return false;
+	f = vmcs12_field_at(at - base);
+	if (!f)
+		return false;
+	p->from = base + f->offset;
+	p->size = f->size;
+	snprintf(p->name, sizeof(p->name), "NESTED_STATE.%s.%s", which, f->name);
+	return true;
 }
 
-static bool place_in_table(const char *section, size_t at, struct oracle_place *p)
+/* The rows of @section, which stand together. It is mostly the section of the last call. */
+static const struct field *rows_of(const char *section, unsigned *count)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
-		const struct field *f = &fields[i];
+	static __thread const struct field *first;
+	static __thread unsigned rows;
+
+	if (!first || strcmp(first->section, section)) {
+		first = table_find(fields, section, section);
+		rows = 0;
+		while (first && first + rows < fields + ARRAY_SIZE(fields) &&
+		       !strcmp(first[rows].section, section))
+			rows++;
+	}
+	*count = rows;
+	return first;
+}
+
+static bool place_in_rows(const struct field *f, unsigned count, size_t at, struct oracle_place *p)
+{
+	for (; count--; f++) {
 		size_t n = f->stride && at >= f->offset ? (at - f->offset) / f->stride : 0;
 		const char *index;
 
 		p->from = f->offset + n * f->stride;
 		p->size = f->size;
-		if (n >= f->count || at < p->from || at - p->from >= p->size ||
-		    strcmp(f->section, section))
+		if (n >= f->count || at < p->from || at - p->from >= p->size)
 			continue;
 		index = strstr(f->name, "[]");
 		if (index)
-			snprintf(p->name, sizeof(p->name), "%s.%.*s[%zu]%s", section,
+			snprintf(p->name, sizeof(p->name), "%s.%.*s[%zu]%s", f->section,
 				 (int)(index - f->name), f->name, n, index + 2);
 		else
-			snprintf(p->name, sizeof(p->name), "%s.%s", section, f->name);
+			snprintf(p->name, sizeof(p->name), "%s.%s", f->section, f->name);
 		return true;
 	}
 	return false;
 }
 
-static bool place_named(const char *section, size_t at, struct oracle_place *p)
-{
-	if (!strcmp(section, "NESTED_STATE") && at >= sizeof(struct kvm_nested_state))
-		return place_in_vmcs12(at, p);
-	return place_in_table(section, at, p);
-}
-
 void oracle_place(const char *section, size_t at, struct oracle_place *p)
 {
+	const bool nested = !strcmp(section, "NESTED_STATE");
 	struct oracle_place next;
+	unsigned count;
+	const struct field *rows = rows_of(section, &count);
+	size_t end = at;
 
-	if (place_named(section, at, p))
+	/* What has a name, or else the bytes up to the next one that has. */
+	for (; end < at + WORD; end++) {
+		const bool named = nested && end >= sizeof(struct kvm_nested_state)
+					   ? place_in_vmcs12(end, &next)
+					   : place_in_rows(rows, count, end, &next);
+
+		if (named)
+			break;
+	}
+	if (end == at) {
+		*p = next;
 		return;
+	}
 	snprintf(p->name, sizeof(p->name), "%s.0x%zx", section, at);
 	p->from = at;
-	p->size = 1;
-	while (p->size < WORD && !place_named(section, at + p->size, &next))
-		p->size++;
+	p->size = end - at;
 }
 
 static void compare_bytes(const struct comparison *c, const struct snapshot_section *before,
