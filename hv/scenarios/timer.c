@@ -23,8 +23,6 @@ static struct l2 l2;
  */
 static bool start(const char *half, uint64_t ticks)
 {
-	while (rdtsc() < OLD)
-		cpu_relax();
 	l2_create(&l2, half);
 	if (!l2_tells(&l2, 1))
 		return false;
@@ -91,6 +89,9 @@ static void fly_due(uint64_t ticks)
 {
 	uint64_t due;
 
+	expect_quiet(hop_current(), OLD);
+	while (rdtsc() < OLD)
+		cpu_relax();
 	if (!start("timed", ticks))
 		return;
 	due = rdtsc() + ticks;
@@ -132,7 +133,7 @@ static void fly_halted(void)
 
 	if (!start("timed", (uint64_t)LONG << vmx_preemption_timer_shift()) || !l2_tells(&l2, 2))
 		return;
-	expect_quiet(hop_current(), due);
+	expect_quiet(hop_current(), due + LATE_TICKS); /* it may be late, by the age of this VM */
 	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, due >> vmx_preemption_timer_shift());
 	due += rdtsc();
 	if (!l2_exits(&l2, EXIT_REASON_PREEMPTION_TIMER))
