@@ -114,13 +114,13 @@ void vmx_control_set(enum vmx_control control, bool on);
 
 /* VMXON with a region of its own (announced). On return CR0 and CR4 have the bits VMX asks for. */
 void vmx_on(void);
+void vmx_off(void);
 
 /* This CPU's VMX capability MSRs, from IA32_VMX_BASIC on; 0 for those that it has not. */
 #define VMX_CAP_MSRS (MSR_IA32_VMX_TRUE_ENTRY_CTLS - MSR_IA32_VMX_BASIC + 1)
 void vmx_caps_read(uint64_t value[VMX_CAP_MSRS]);
 /* Prints a `fail` event for each of them that differs. */
 void vmx_caps_compare(const uint64_t expected[VMX_CAP_MSRS], const uint64_t found[VMX_CAP_MSRS]);
-void vmx_off(void);
 
 /* The VMCS revision identifier (IA32_VMX_BASIC). */
 uint32_t vmx_revision(void);

@@ -151,22 +151,6 @@ static void destroy(void *vm)
 	free(m);
 }
 
-/* A thread for each vCPU that has none. */
-static int start_threads(struct machine *m)
-{
-	while (m->threads < m->vm.vcpus) {
-		struct runner *r = &m->runner[m->threads];
-		int ret;
-
-		*r = (struct runner){.m = m, .vcpu = m->threads};
-		ret = pthread_create(&r->thread, NULL, kvm_thread_main, r);
-		if (ret)
-			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
-		m->threads++;
-	}
-	return VM_OK;
-}
-
 static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool bare)
 {
 	const struct unanswered none = m->vm.unanswered; /* by all VMs */
@@ -188,7 +172,7 @@ static int make(struct machine *m, uint64_t memory_size, unsigned vcpus, bool ba
 		if (kvm_vm_add_vcpu(&m->vm, bare, m->config->err))
 			return VM_HARNESS;
 	kvm_record_ioctl(m, 0, start, "KVM_CREATE_VM, KVM_CREATE_VCPU, ...", false);
-	return start_threads(m);
+	return kvm_threads_start(m);
 }
 
 static int cont(void *vm)
@@ -474,7 +458,7 @@ static int add_vcpu(struct machine *m)
 	if (kvm_vm_add_vcpu(&m->vm, true, c->err) ||
 	    kvm_vm_offer(&m->vm, first, c->enlightened, m->saving.like, c->err))
 		return VM_HARNESS;
-	return start_threads(m);
+	return kvm_threads_start(m);
 }
 
 static int act(void *vm, const struct act_config *act, bool live)

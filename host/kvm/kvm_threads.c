@@ -286,7 +286,7 @@ static bool has_work(const struct runner *r)
 					  : r->m->want == DO_QUIT;
 }
 
-void *kvm_thread_main(void *arg)
+static void *thread_main(void *arg)
 {
 	struct runner *r = arg;
 	struct machine *m = r->m;
@@ -315,6 +315,21 @@ void *kvm_thread_main(void *arg)
 	}
 	pthread_mutex_unlock(&m->lock);
 	return NULL;
+}
+
+int kvm_threads_start(struct machine *m)
+{
+	while (m->threads < m->vm.vcpus) {
+		struct runner *r = &m->runner[m->threads];
+		int ret;
+
+		*r = (struct runner){.m = m, .vcpu = m->threads};
+		ret = pthread_create(&r->thread, NULL, thread_main, r);
+		if (ret)
+			return err_set(m->config->err, "cannot start a thread: %s", strerror(ret));
+		m->threads++;
+	}
+	return VM_OK;
 }
 
 void kvm_want(struct machine *m, int what)

@@ -60,8 +60,11 @@ void kvm_kick(int signal);
 void kvm_record_ioctl(const struct machine *m, unsigned n, int64_t start_ns, const char *text,
 		      bool failed);
 
-/* A thread; @arg is its runner. It does what is wanted until that is DO_QUIT. */
-void *kvm_thread_main(void *arg);
+/*
+ * Starts a thread for each vCPU that has none. It does what is wanted until that is DO_QUIT. VM_OK,
+ * or VM_HARNESS with the machine's err filled.
+ */
+int kvm_threads_start(struct machine *m);
 
 /* From now on the threads do @what, one of DO_*. */
 void kvm_want(struct machine *m, int what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM on /dev/kvm itself: memory, devices, vCPUs, what happens at an exit. No threads. */
+/* A VM on /dev/kvm itself: memory, devices, vCPUs, what happens at an exit. No threads, but
+ * kvm_end.c. */
 #ifndef HOST_KVM_KVM_VM_H
 #define HOST_KVM_KVM_VM_H
 
